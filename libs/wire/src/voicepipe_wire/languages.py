@@ -1,0 +1,130 @@
+"""The languages that Whisper hears, and how their words are put together.
+
+Upload refuses what is not in here before any work is queued; the orchestrator and status join words by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+# Codes and names as openai-whisper's tokenizer has them, in the order of its language tokens. The last one, `yue`, came
+# with large-v3: an older model answers it with an error of its own.
+LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "English",
+        "zh": "Chinese",
+        "de": "German",
+        "es": "Spanish",
+        "ru": "Russian",
+        "ko": "Korean",
+        "fr": "French",
+        "ja": "Japanese",
+        "pt": "Portuguese",
+        "tr": "Turkish",
+        "pl": "Polish",
+        "ca": "Catalan",
+        "nl": "Dutch",
+        "ar": "Arabic",
+        "sv": "Swedish",
+        "it": "Italian",
+        "id": "Indonesian",
+        "hi": "Hindi",
+        "fi": "Finnish",
+        "vi": "Vietnamese",
+        "he": "Hebrew",
+        "uk": "Ukrainian",
+        "el": "Greek",
+        "ms": "Malay",
+        "cs": "Czech",
+        "ro": "Romanian",
+        "da": "Danish",
+        "hu": "Hungarian",
+        "ta": "Tamil",
+        "no": "Norwegian",
+        "th": "Thai",
+        "ur": "Urdu",
+        "hr": "Croatian",
+        "bg": "Bulgarian",
+        "lt": "Lithuanian",
+        "la": "Latin",
+        "mi": "Maori",
+        "ml": "Malayalam",
+        "cy": "Welsh",
+        "sk": "Slovak",
+        "te": "Telugu",
+        "fa": "Persian",
+        "lv": "Latvian",
+        "bn": "Bengali",
+        "sr": "Serbian",
+        "az": "Azerbaijani",
+        "sl": "Slovenian",
+        "kn": "Kannada",
+        "et": "Estonian",
+        "mk": "Macedonian",
+        "br": "Breton",
+        "eu": "Basque",
+        "is": "Icelandic",
+        "hy": "Armenian",
+        "ne": "Nepali",
+        "mn": "Mongolian",
+        "bs": "Bosnian",
+        "kk": "Kazakh",
+        "sq": "Albanian",
+        "sw": "Swahili",
+        "gl": "Galician",
+        "mr": "Marathi",
+        "pa": "Punjabi",
+        "si": "Sinhala",
+        "km": "Khmer",
+        "sn": "Shona",
+        "yo": "Yoruba",
+        "so": "Somali",
+        "af": "Afrikaans",
+        "oc": "Occitan",
+        "ka": "Georgian",
+        "be": "Belarusian",
+        "tg": "Tajik",
+        "sd": "Sindhi",
+        "gu": "Gujarati",
+        "am": "Amharic",
+        "yi": "Yiddish",
+        "lo": "Lao",
+        "uz": "Uzbek",
+        "fo": "Faroese",
+        "ht": "Haitian Creole",
+        "ps": "Pashto",
+        "tk": "Turkmen",
+        "nn": "Nynorsk",
+        "mt": "Maltese",
+        "sa": "Sanskrit",
+        "lb": "Luxembourgish",
+        "my": "Burmese",
+        "bo": "Tibetan",
+        "tl": "Tagalog",
+        "mg": "Malagasy",
+        "as": "Assamese",
+        "tt": "Tatar",
+        "haw": "Hawaiian",
+        "ln": "Lingala",
+        "ha": "Hausa",
+        "ba": "Bashkir",
+        "jw": "Javanese",
+        "su": "Sundanese",
+        "yue": "Cantonese",
+    }
+)
+
+# Written without spaces between words: the set for which openai-whisper's tokenizer splits words at characters.
+UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+
+
+def separator(before: str, after: str) -> str:
+    """What stands between a word of the language `before` and the next one, of the language `after`."""
+    return "" if before in UNSPACED and after in UNSPACED else " "
+
+
+def join_words(words: Iterable[str], language: str) -> str:
+    """The words of one language as running text."""
+    return separator(language, language).join(words)

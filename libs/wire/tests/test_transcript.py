@@ -1,0 +1,128 @@
+"""What was written is what is read, and nothing else is read."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_wire.languages import LANGUAGES, UNSPACED, join_words, separator
+from voicepipe_wire.transcript import (
+    Gap,
+    ModelUsed,
+    Notice,
+    Transcript,
+    TranscriptSegment,
+    TranscriptUnreadable,
+    TranscriptWord,
+)
+
+times = st.integers(0, 10**8).map(lambda milliseconds: milliseconds / 1000)
+shares = st.integers(0, 10**4).map(lambda parts: parts / 10**4)
+text = st.text(max_size=12)
+speakers = st.none() | st.sampled_from(["speaker_1", "Zoë"])
+words = st.builds(TranscriptWord, times, times, text, shares, speakers)
+segments = st.builds(
+    TranscriptSegment,
+    st.integers(0, 10**6),
+    times,
+    times,
+    text,
+    shares,
+    st.sampled_from(sorted(LANGUAGES)),
+    speakers,
+    st.lists(words, max_size=3).map(tuple),
+)
+transcripts = st.builds(
+    Transcript,
+    text,
+    st.integers(1, 9),
+    st.none() | st.sampled_from(sorted(LANGUAGES)),
+    st.none() | shares,
+    times,
+    times,
+    st.builds(ModelUsed, text, text, text, text, text),
+    text,
+    st.lists(segments, max_size=3).map(tuple),
+    st.lists(st.builds(Gap, times, times, text), max_size=2).map(tuple),
+    st.lists(st.builds(Notice, text, text), max_size=2).map(tuple),
+    st.integers(0, 10**12).map(lambda ms: datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)),
+)
+
+EMPTY = Transcript(
+    id="tr_1",
+    version=1,
+    language="en",
+    language_probability=0.98765,
+    duration_s=12.3456789,
+    speech_s=0.0,
+    model=ModelUsed("small", "ctranslate2", "fast", "1", "int8"),
+    text="",
+    segments=(),
+    gaps=(),
+    warnings=(),
+    created_at=datetime(2025, 1, 2, 4, 4, 5, tzinfo=timezone(timedelta(hours=1))),
+)
+
+
+@given(transcripts)
+def test_a_written_transcript_is_read_back_unchanged(transcript):
+    assert Transcript.from_json(json.loads(json.dumps(transcript.to_json()))) == transcript
+
+
+def test_times_are_written_in_milliseconds_and_moments_in_utc():
+    document = EMPTY.to_json()
+    assert document["duration_s"] == 12.346
+    assert document["language_probability"] == 0.9877
+    assert document["created_at"] == "2025-01-02T03:04:05.000Z"
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None, True])
+def test_an_unknown_schema_is_refused(schema):
+    with pytest.raises(TranscriptUnreadable, match="schema"):
+        Transcript.from_json({**EMPTY.to_json(), "schema": schema})
+
+
+@pytest.mark.parametrize("field", sorted(EMPTY.to_json()))
+def test_a_missing_field_is_named(field):
+    document = EMPTY.to_json()
+    del document[field]
+    with pytest.raises(TranscriptUnreadable, match=f"transcript.{field} is missing"):
+        Transcript.from_json(document)
+
+
+def test_a_wrong_field_deep_inside_is_named():
+    segment = TranscriptSegment(0, 0.0, 1.0, "a", 1.0, "en", None, (TranscriptWord(0.0, 1.0, "a", 1.0),))
+    document = replace(EMPTY, segments=(segment,)).to_json()
+    document["segments"][0]["words"][0]["end_s"] = "soon"
+    with pytest.raises(TranscriptUnreadable, match=r"transcript\.segments\[0\]\.words\[0\]\.end_s is not a number"):
+        Transcript.from_json(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 1])
+def test_what_is_no_object_is_refused(document):
+    with pytest.raises(TranscriptUnreadable, match="not an object"):
+        Transcript.from_json(document)
+
+
+def test_a_time_without_its_zone_is_refused():
+    with pytest.raises(TranscriptUnreadable, match="zone"):
+        Transcript.from_json({**EMPTY.to_json(), "created_at": "2025-01-02T03:04:05"})
+
+
+def test_a_field_that_a_later_version_added_is_ignored():
+    document = EMPTY.to_json()
+    assert Transcript.from_json({**document, "mood": "calm"}) == Transcript.from_json(document)
+
+
+def test_there_are_the_hundred_languages_of_whisper():
+    assert len(LANGUAGES) == 100
+    assert set(LANGUAGES) >= UNSPACED
+    assert len(set(LANGUAGES.values())) == 100
+
+
+def test_words_are_joined_as_their_language_writes_them():
+    assert join_words(["good", "day."], "en") == "good day."
+    assert join_words(["你", "好。"], "zh") == "你好。"
+    assert separator("zh", "en") == " "
