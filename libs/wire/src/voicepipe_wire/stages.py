@@ -1,0 +1,187 @@
+"""The life of a job, as a graph of stages.
+
+A job is done when its last stage is. What may happen to a stage stands in `NEXT`; what a stage waits for stands in
+`NEEDS`. A new stage is a row in each. Pure: no clock, no I/O, no logging; a handler loads a `Job`, calls `advance`, and saves
+the result together with the commands for the stages that `due` names, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    PREPARE = "prepare"
+    TRANSCRIBE = "transcribe"
+    DIARIZE = "diarize"
+    ASSEMBLE = "assemble"
+
+
+class State(StrEnum):
+    WAITING = "waiting"  # for the stages it needs
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"  # not asked for, or given up where the job can do without
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Event(StrEnum):
+    QUEUE = "queue"
+    START = "start"
+    FINISH = "finish"
+    RETRY = "retry"
+    SKIP = "skip"
+    FAIL = "fail"
+    CANCEL = "cancel"
+    REOPEN = "reopen"  # somebody asked for it again
+
+
+class JobState(StrEnum):
+    """What a client sees; follows from the stages."""
+
+    UPLOADED = "uploaded"
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    TRANSCRIBING = "transcribing"
+    ASSEMBLING = "assembling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+NEXT: Mapping[State, Mapping[Event, State]] = {
+    State.WAITING: {Event.QUEUE: State.QUEUED, Event.SKIP: State.SKIPPED, Event.CANCEL: State.CANCELLED},
+    State.QUEUED: {
+        Event.START: State.RUNNING,
+        Event.SKIP: State.SKIPPED,
+        Event.FAIL: State.FAILED,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.RUNNING: {
+        Event.START: State.RUNNING,  # redelivered: the worker that started it died
+        Event.FINISH: State.DONE,
+        Event.RETRY: State.QUEUED,
+        Event.SKIP: State.SKIPPED,
+        Event.FAIL: State.FAILED,
+        Event.CANCEL: State.CANCELLED,
+    },
+    State.DONE: {Event.REOPEN: State.WAITING},
+    State.SKIPPED: {},
+    State.FAILED: {Event.REOPEN: State.WAITING},
+    State.CANCELLED: {Event.REOPEN: State.WAITING},
+}
+
+NEEDS: Mapping[Stage, frozenset[Stage]] = {
+    Stage.PREPARE: frozenset(),
+    Stage.TRANSCRIBE: frozenset({Stage.PREPARE}),
+    Stage.DIARIZE: frozenset({Stage.PREPARE}),
+    Stage.ASSEMBLE: frozenset({Stage.TRANSCRIBE, Stage.DIARIZE}),
+}
+
+MET = frozenset({State.DONE, State.SKIPPED})
+ACTIVE = frozenset({State.QUEUED, State.RUNNING})
+FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+
+class IllegalTransition(Exception):
+    """That event cannot happen to a stage in that state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    stages: Mapping[Stage, State]
+
+    @classmethod
+    def new(cls) -> Job:
+        return cls(dict.fromkeys(Stage, State.WAITING))
+
+
+def advance(job: Job, stage: Stage, event: Event) -> Job:
+    """The job after `event` happened to `stage`.
+
+    Raises:
+        IllegalTransition: `NEXT` has no such row. For a handler that means: somebody else was here first.
+    """
+    state = job.stages[stage]
+    try:
+        after = NEXT[state][event]
+    except KeyError:
+        raise IllegalTransition(f"{event} cannot happen to {stage}, which is {state}") from None
+    return replace(job, stages={**job.stages, stage: after})
+
+
+def queue_due(job: Job) -> tuple[Job, tuple[Stage, ...]]:
+    """The job with every due stage queued, and which those are."""
+    stages = due(job)
+    for stage in stages:
+        job = advance(job, stage, Event.QUEUE)
+    return job, stages
+
+
+def due(job: Job) -> tuple[Stage, ...]:
+    """The stages that wait for nothing any more and are to be queued now."""
+    if State.FAILED in job.stages.values() or State.CANCELLED in job.stages.values():
+        return ()
+    return tuple(
+        stage
+        for stage, needed in NEEDS.items()
+        if job.stages[stage] is State.WAITING and all(job.stages[other] in MET for other in needed)
+    )
+
+
+def fail(job: Job, stage: Stage) -> Job:
+    """The job after a stage failed for good: the others have nothing left to do."""
+    return cancel(advance(job, stage, Event.FAIL))
+
+
+def cancel(job: Job) -> Job:
+    """The job with every stage that has not ended cancelled."""
+    for stage, state in job.stages.items():
+        if Event.CANCEL in NEXT[state]:
+            job = advance(job, stage, Event.CANCEL)
+    return job
+
+
+def reopen(job: Job, *, redo: frozenset[Stage] = frozenset()) -> Job:
+    """The job made ready to go on: what failed or was cancelled, what is named in `redo`, and all that depends on those.
+
+    Raises:
+        IllegalTransition: a stage in `redo` has not ended.
+    """
+    again = set(redo) | {stage for stage, state in job.stages.items() if state in {State.FAILED, State.CANCELLED}}
+    for stage, needed in NEEDS.items():  # in the order of dependence
+        if job.stages[stage] is State.DONE and needed & again:
+            again.add(stage)
+    for stage in again:
+        job = advance(job, stage, Event.REOPEN)
+    return job
+
+
+def outcome(job: Job) -> State | None:
+    """DONE, FAILED or CANCELLED once the job has ended, None while it goes on."""
+    states = set(job.stages.values())
+    for final in (State.FAILED, State.CANCELLED):
+        if final in states:
+            return final
+    return State.DONE if states <= MET else None
+
+
+_OUTCOMES = {
+    State.DONE: JobState.COMPLETED,
+    State.FAILED: JobState.FAILED,
+    State.CANCELLED: JobState.CANCELLED,
+}
+_PREPARING = {State.WAITING: JobState.UPLOADED, State.QUEUED: JobState.QUEUED, State.RUNNING: JobState.PREPARING}
+
+
+def job_state(job: Job) -> JobState:
+    """What the stages together mean to a client."""
+    if final := outcome(job):
+        return _OUTCOMES[final]
+    if state := _PREPARING.get(job.stages[Stage.PREPARE]):
+        return state
+    return JobState.ASSEMBLING if job.stages[Stage.ASSEMBLE] in ACTIVE else JobState.TRANSCRIBING
