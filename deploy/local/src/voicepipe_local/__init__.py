@@ -1,0 +1,1 @@
+"""Voicepipe on one machine: real servers from pip wheels, under one supervisor."""

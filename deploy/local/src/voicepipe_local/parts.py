@@ -1,0 +1,85 @@
+"""A part of the stack: one process that the supervisor (or a test) starts, watches and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+
+class Unhealthy(Exception):
+    """The part does not do its work yet, or no longer; the message says what is missing."""
+
+
+class CannotStart(Exception):
+    """The part can never start like this; the message says what to do."""
+
+
+def nothing() -> None:
+    """For a part that needs no preparation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one process is started, known to be well, and stopped.
+
+    `healthy` raises any exception while the part is not ready; it is asked again and again, and must use the part for
+    real, not only look at it. `prepare` runs before every start and may be run twice. `user` is a user to run as.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    address: str
+    version: str
+    healthy: Callable[[], Awaitable[None]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = nothing
+    folder: Path | None = None
+    user: str | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace_s: float = 10.0
+    start_timeout_s: float = 60.0
+
+
+async def wait_until_healthy(
+    part: Part, *, timeout_s: float | None = None, alive: Callable[[], bool] = lambda: True
+) -> None:
+    """Return once `part` is well.
+
+    Raises:
+        Unhealthy: it is not within `timeout_s` (its own limit by default), or `alive` says that its process has ended.
+    """
+    clock = asyncio.get_running_loop().time
+    limit_s = part.start_timeout_s if timeout_s is None else timeout_s
+    deadline_s = clock() + limit_s
+    pause_s = 0.02
+    while True:
+        if not alive():
+            raise Unhealthy(f"{part.name} ended instead of starting")
+        try:
+            async with asyncio.timeout(5.0):
+                await part.healthy()
+        except Exception as error:
+            if clock() > deadline_s:
+                raise Unhealthy(f"{part.name} is not ready after {limit_s:.0f} s: {reason(error)}") from error
+        else:
+            return
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.3, 0.5)
+
+
+def reason(error: BaseException) -> str:
+    """One line about `error`; some exceptions have no message of their own."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+async def answers(url: str) -> None:
+    """Raise Unhealthy unless `url` answers 200."""
+    async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
+        response = await client.get(url)
+    if response.status_code != httpx.codes.OK:
+        raise Unhealthy(f"{url} answers {response.status_code}: {response.text[:200]}")

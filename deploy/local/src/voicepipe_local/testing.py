@@ -1,0 +1,223 @@
+"""Pytest fixtures: every real server, started when a test first asks for it, gone when pytest is (even by SIGKILL).
+
+A plain name (`nats_url`, `database_url`, `object_store`, `triton`) is shared by all tests of a run; `private_nats`,
+`private_postgres`, `private_object_store` and `private_triton` start one that a test may kill and start again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from . import home as homes
+from . import nats, objectstore
+from . import postgres as postgresql
+from . import triton as tritonserver
+from .home import Home
+from .objectstore import ObjectStore
+from .parts import Part
+from .running import Running
+
+WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
+_TEMPLATE = "voicepipe_template"
+Address = TypeVar("Address")
+
+
+@contextmanager
+def _temporary_home(name: str) -> Iterator[Home]:
+    """Not pytest's own temporary folder: PostgreSQL runs as another user and may not look in there."""
+    path = Path(tempfile.mkdtemp(prefix=f"voicepipe-{name}-"))
+    path.chmod(0o711)
+    try:
+        yield Home.at(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _running(make: Callable[[Home], Part], name: str) -> Iterator[tuple[Home, Running]]:
+    with _temporary_home(name) as home:
+        running = Running(make(home), home.log(name))
+        running.start()
+        try:
+            yield home, running
+        finally:
+            running.kill()
+
+
+def _test_postgres(home: Home) -> Part:
+    return postgresql.part(home, postgresql.NOT_DURABLE)
+
+
+@pytest.fixture
+def free_port() -> int:
+    return homes.free_port()
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[tuple[Home, Running]]:
+    with _running(nats.part, "nats") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def nats_url(nats_server: tuple[Home, Running]) -> str:
+    """A NATS server with JetStream. Streams outlive a test: delete those that a test needs to be fresh."""
+    return nats.url(nats_server[0])
+
+
+@pytest.fixture
+def private_nats() -> Iterator[Callable[[], tuple[str, Running]]]:
+    """Call it for the URL and the handle of a NATS server of your own."""
+    yield from _private(nats.part, "nats", nats.url)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[tuple[Home, Running]]:
+    with _running(_test_postgres, "postgres") as started:
+        yield started
+
+
+@pytest.fixture(scope="session", name="postgres")
+def postgres_url(postgres_server: tuple[Home, Running]) -> str:
+    """The superuser's URL of the server's `postgres` database."""
+    return postgresql.url(postgres_server[0])
+
+
+@pytest.fixture(scope="session")
+def _template_database(postgres_server: tuple[Home, Running], postgres: str) -> str:
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f'create database "{_TEMPLATE}"')
+    migrate(postgresql.url(postgres_server[0], _TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: tuple[Home, Running], postgres: str) -> Iterator[str]:
+    """A fresh database without any table."""
+    yield from _database(postgres_server[0], postgres, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_server: tuple[Home, Running], postgres: str, _template_database: str) -> Iterator[str]:
+    """A fresh database with the schema that the migrations make."""
+    yield from _database(postgres_server[0], postgres, _template_database)
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[Callable[[], tuple[str, Running]]]:
+    """Call it for the URL (of an empty database) and the handle of a PostgreSQL server of your own."""
+    yield from _private(_test_postgres, "postgres", postgresql.url)
+
+
+@pytest.fixture(scope="session")
+def object_store_server() -> Iterator[tuple[Home, Running]]:
+    with _running(objectstore.part, "s3") as started:
+        yield started
+
+
+@pytest.fixture
+def object_store(object_store_server: tuple[Home, Running]) -> Iterator[ObjectStore]:
+    """A fresh bucket."""
+    store = replace(objectstore.store(object_store_server[0]), bucket=f"test-{uuid.uuid4().hex[:12]}")
+    client = store.client()
+    client.make_bucket(store.bucket)
+    yield store
+    client.remove_bucket(store.bucket)  # SeaweedFS deletes what is in it, too
+
+
+@pytest.fixture
+def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]]:
+    """Call it for an object store (bucket `voicepipe`) and the handle of its server."""
+    yield from _private(objectstore.part, "s3", objectstore.store)
+
+
+@pytest.fixture(scope="session")
+def start_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
+    """Call it with a model's name and settings for the address (host:port of gRPC) and handle of a server of your own."""
+    yield from _triton_factory()
+
+
+@pytest.fixture
+def private_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
+    """As `start_triton`, but the servers end with the test."""
+    yield from _triton_factory()
+
+
+@pytest.fixture(scope="session")
+def triton_server(start_triton: Callable[..., tuple[str, Running]]) -> tuple[str, Running]:
+    return start_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
+
+
+@pytest.fixture(scope="session", name="triton")
+def triton_whisper(triton_server: tuple[str, Running]) -> str:
+    """The address (host:port of gRPC) of a Triton that serves the fixture model as `whisper`."""
+    return triton_server[0]
+
+
+@pytest.fixture(scope="session")
+def triton_sphinx(start_triton: Callable[..., tuple[str, Running]]) -> str:
+    """The address (host:port of gRPC) of a Triton that serves `sphinx`."""
+    return start_triton("sphinx")[0]
+
+
+@pytest.fixture
+def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m NAME ARGUMENTS` to its end, with these variables."""
+
+    def run(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", *words]
+        return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | dict(env or {}))
+
+    return run
+
+
+def migrate(database_url: str) -> None:
+    command = [sys.executable, "-m", "voicepipe_migrations"]
+    env = os.environ | {"VOICEPIPE_DATABASE_URL": database_url}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise RuntimeError(f"python -m voicepipe_migrations ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def _database(home: Home, admin_url: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f'create database "{name}" template "{template}"')
+    yield postgresql.url(home, name)
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f'drop database "{name}" with (force)')
+
+
+def _private(
+    make: Callable[[Home], Part], name: str, address: Callable[[Home], Address]
+) -> Iterator[Callable[[], tuple[Address, Running]]]:
+    with ExitStack() as started:
+
+        def start() -> tuple[Address, Running]:
+            home, running = started.enter_context(_running(make, name))
+            return address(home), running
+
+        yield start
+
+
+def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
+    with ExitStack() as started:
+
+        def start(model: str, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
+            home, running = started.enter_context(_running(lambda home: tritonserver.part(home, model, env), "triton"))
+            return tritonserver.url(home), running
+
+        yield start
