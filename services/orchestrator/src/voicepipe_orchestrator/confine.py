@@ -1,0 +1,153 @@
+"""Gives up every right that a decoder does not need, then becomes that decoder.
+
+Run as a file by a bare interpreter (`python -I -S confine.py '{...}'`), so nothing of the service is in its memory, and no
+Python runs between fork and exec of the service. Standard library only.
+
+Always: resource limits, no core dump, no new privileges, death together with the parent. Where the kernel has it: seccomp
+(no sockets of any kind, no ptrace, no kill, no io_uring), Landlock (no file besides the decoder and the shared libraries;
+what is to be decoded is an open descriptor), another user where the service itself is root. What took effect is the first line on
+stderr, `confined: limits no_new_privs user landlock seccomp`; what the kernel lacks is left out and stops nothing, because
+a container that forbids seccomp or Landlock has closed these doors itself more often than not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import json
+import os
+import platform
+import resource
+import signal
+import stat
+import struct
+import sys
+from pathlib import Path
+
+NOBODY = 64_999  # nobody else's: a process limit counts all processes of a user
+PROCESSES = 512
+
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38  # linux/prctl.h
+
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on every architecture
+FS_EXECUTE, FS_READ_FILE, FS_READ_DIR = 1, 4, 8
+FS_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}  # by version of the interface; 5 adds ioctl
+FS_RIGHTS_NOW, NET_RIGHTS, SCOPES = (1 << 16) - 1, 3, 3
+READABLE = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/etc/ld.so.cache", "/dev/null")
+
+# audit architecture; then socket, ptrace, process_vm_readv, process_vm_writev, io_uring_setup, bpf, perf_event_open,
+# userfaultfd, add_key, request_key, keyctl, unshare, mount, kill, tkill, pidfd_send_signal, pidfd_getfd
+FORBIDDEN = {
+    "x86_64": (0xC000003E, (41, 101, 310, 311, 425, 321, 298, 323, 248, 249, 250, 272, 165, 62, 200, 424, 438)),
+    "aarch64": (0xC00000B7, (198, 117, 270, 271, 425, 280, 241, 282, 217, 218, 219, 97, 40, 129, 130, 424, 438)),
+}
+X32 = 0x40000000
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class _Unavailable(Exception):
+    """The kernel, or who started us, does not let us have this."""
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    command: list[str] = order["argv"]
+    # a descriptor, because the other user may not be allowed to walk to the file
+    decoder = os.open(command[0], os.O_PATH)
+    done = ["limits"]
+    for name, step in (("user", _drop_user), ("no_new_privs", _no_new_privs)):
+        with contextlib.suppress(_Unavailable):
+            step()
+            done.append(name)
+    _die_with(order["parent"])
+    for name, filtering in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
+        with contextlib.suppress(_Unavailable, OSError):
+            filtering()
+            done.append(name)
+    sys.stderr.write(f"confined: {' '.join(done)}\n")
+    sys.stderr.flush()
+    _limit(order)
+    os.execve(decoder, command, {"LC_ALL": "C"})  # noqa: S606
+
+
+def _drop_user() -> None:
+    if os.geteuid() != 0:
+        raise _Unavailable
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError as error:
+        raise _Unavailable from error
+    # only for a user of our own: for any other, the limit would count what we did not start
+    resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
+
+
+def _no_new_privs() -> None:
+    _checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def _die_with(parent: int) -> None:
+    """After the change of user, which clears the setting."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before we could ask
+
+
+def _landlock(decoder: int) -> None:
+    version = _checked(LIBC.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1))
+    rights = FS_RIGHTS.get(version, FS_RIGHTS[3] if version < 5 else FS_RIGHTS_NOW)  # noqa: PLR2004
+    attributes = struct.pack("QQQ", rights, NET_RIGHTS, SCOPES)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8  # noqa: PLR2004
+    rules = _checked(LIBC.syscall(LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0))
+    opened = [os.open(path, os.O_PATH) for path in READABLE if Path(path).exists()]
+    for beneath in (decoder, *opened):
+        allowed = FS_EXECUTE | FS_READ_FILE | (FS_READ_DIR if stat.S_ISDIR(os.fstat(beneath).st_mode) else 0)
+        _checked(LIBC.syscall(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", allowed, beneath), 0))
+    _checked(LIBC.syscall(LANDLOCK_RESTRICT, rules, 0))
+
+
+def _seccomp() -> None:
+    """A filter of classic BPF: a forbidden call fails with EPERM, a call of another architecture kills."""
+    if platform.machine() not in FORBIDDEN:
+        raise _Unavailable
+    architecture, calls = FORBIDDEN[platform.machine()]
+    refuse = len(calls) + 1
+    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
+    steps = [
+        (load, 0, 0, 4),
+        (equal, 1, 0, architecture),
+        (answer, 0, 0, 0x80000000),  # SECCOMP_RET_KILL_PROCESS
+        (load, 0, 0, 0),
+        (at_least, refuse, 0, X32),
+        *((equal, refuse - 1 - place, 0, call) for place, call in enumerate(calls)),
+        (answer, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+        (answer, 0, 0, 0x00050001),  # SECCOMP_RET_ERRNO | EPERM
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code)))
+    _checked(LIBC.prctl(PR_SET_SECCOMP, 2, program, 0, 0))
+
+
+def _limit(order: dict[str, int]) -> None:
+    """Last, because the interpreter itself would not start again under them."""
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 16),
+        (resource.RLIMIT_CPU, order["cpu_s"]),
+        (resource.RLIMIT_AS, order["memory_bytes"]),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise _Unavailable
+    return result
+
+
+if __name__ == "__main__":
+    main()
