@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_wire.languages import LANGUAGES, UNSPACED, join_words, separator
+from voicepipe_wire.languages import LANGUAGES, SENTENCE_ENDS, UNSPACED, join_words, last_mark, separator
 from voicepipe_wire.transcript import (
     Gap,
     ModelUsed,
@@ -126,3 +126,12 @@ def test_words_are_joined_as_their_language_writes_them():
     assert join_words(["good", "day."], "en") == "good day."
     assert join_words(["你", "好。"], "zh") == "你好。"
     assert separator("zh", "en") == " "
+
+
+@pytest.mark.parametrize(
+    ("word", "mark"),
+    [("end.", "."), ('end."', "."), ("end.»)", "."), ("好。」", "。"), ("end", "d"), ('"', ""), ("", "")],
+)
+def test_the_mark_that_ends_a_word_stands_before_closing_quotes(word, mark):
+    assert last_mark(word) == mark
+    assert (mark in SENTENCE_ENDS) == (mark in {".", "。"})

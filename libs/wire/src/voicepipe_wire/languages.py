@@ -1,10 +1,11 @@
-"""The languages that Whisper hears, and how their words are put together.
+"""The languages that Whisper hears, and how they are written.
 
-Upload refuses what is not in here before any work is queued; the orchestrator and status join words by it.
+Upload refuses what is not in here before any work is queued; the orchestrator and status join and cut words by it.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -119,6 +120,10 @@ LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
 # Written without spaces between words: the set for which openai-whisper's tokenizer splits words at characters.
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
+# Unicode's Sentence_Terminal (UAX 44) in the scripts that Whisper writes, the ellipsis, and the Greek question mark.
+SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։।॥။።፧។៕")  # noqa: RUF001  they only look like each other
+CLAUSE_ENDS: Final = frozenset(",;:—–、，；：،؛፣")  # noqa: RUF001
+
 
 def separator(before: str, after: str) -> str:
     """What stands between a word of the language `before` and the next one, of the language `after`."""
@@ -128,3 +133,11 @@ def separator(before: str, after: str) -> str:
 def join_words(words: Iterable[str], language: str) -> str:
     """The words of one language as running text."""
     return separator(language, language).join(words)
+
+
+def last_mark(word: str) -> str:
+    """The last character of a word before the quotes and brackets that close after it; "" where there is none."""
+    for char in reversed(word):
+        if char not in "\"'" and unicodedata.category(char) not in {"Pe", "Pf", "Pi"}:
+            return char
+    return ""

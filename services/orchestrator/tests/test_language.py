@@ -1,0 +1,65 @@
+"""The language is asked for where it is heard best, and locked only when it is sure."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_orchestrator.language import ENOUGH_SPEECH_S, decide, probe_indices
+
+speech = st.lists(st.floats(0.1, 28), max_size=120)
+probes = st.lists(st.dictionaries(st.sampled_from(["en", "de", "ja"]), st.floats(0, 1), max_size=3), max_size=5)
+
+
+@given(speech)
+def test_three_to_five_chunks_are_asked_or_all_of_them(speech_s):
+    indices = probe_indices(len(speech_s), speech_s)
+    assert len(indices) == min(len(speech_s), 3 if len(speech_s) < 20 else 5)
+    assert list(indices) == sorted(set(indices))
+    assert all(0 <= index < len(speech_s) for index in indices)
+
+
+@given(speech)
+def test_a_chunk_with_too_little_speech_is_asked_only_where_better_ones_are_too_few(speech_s):
+    indices = probe_indices(len(speech_s), speech_s)
+    enough = {index for index, each in enumerate(speech_s) if each >= ENOUGH_SPEECH_S}
+    assert set(indices) <= enough or len(enough) < len(indices)
+
+
+@pytest.mark.parametrize(("chunks", "farthest"), [(9, 6), (100, 40)])
+def test_probes_are_spread_over_the_recording(chunks, farthest):
+    indices = probe_indices(chunks, [20.0] * chunks)
+    assert indices[0] < farthest
+    assert all(0 < b - a <= farthest for a, b in itertools.pairwise((*indices, chunks)))
+
+
+def test_the_chunk_with_the_most_speech_is_asked_in_every_part():
+    assert probe_indices(6, [6.0, 20.0, 20.0, 9.0, 1.0, 28.0]) == (0, 1, 5)
+
+
+def test_speech_of_other_chunks_is_refused():
+    with pytest.raises(ValueError, match="3 chunks, but the speech of 2"):
+        probe_indices(3, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("heard", "language", "probability"),
+    [
+        ([], None, 0.0),
+        ([{}], None, 0.0),
+        ([{"en": 0.5}], "en", 0.5),
+        ([{"en": 0.9}, {"en": 0.8}, {"de": 1.0}], "en", 0.5667),
+        ([{"en": 0.9}, {"de": 0.9}], None, 0.45),
+        ([{"de": 0.5, "en": 0.5}], "de", 0.5),
+    ],
+)
+def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, language, probability):
+    choice = decide(heard)
+    assert choice.language == language
+    assert choice.probability == pytest.approx(probability, abs=1e-4)
+
+
+@given(probes, st.randoms())
+def test_the_order_of_the_probes_decides_nothing(heard, random):
+    shuffled = random.sample(heard, len(heard))
+    assert decide(shuffled) == decide(heard)

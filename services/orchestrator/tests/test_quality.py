@@ -1,0 +1,132 @@
+"""A chunk is tried again for a reason, and the best try is kept."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_orchestrator.model import Recognition, Word
+from voicepipe_orchestrator.quality import (
+    LADDER,
+    NO_WORDS,
+    REPETITIVE,
+    SEVERITY,
+    TRUNCATED,
+    UNSURE,
+    best,
+    complaint,
+    joined,
+    ladder,
+    only_silence,
+)
+
+
+def recognition(text="good day", **changes):
+    words = tuple(Word(float(at), at + 0.5, word, 0.9) for at, word in enumerate(text.split()))
+    fields = {
+        "language": "en",
+        "avg_logprob": -0.2,
+        "no_speech_prob": 0.1,
+        "compression_ratio": 1.1,
+        "truncated": False,
+        **changes,
+    }
+    return Recognition(text=text, words=words, **fields)
+
+
+recognitions = st.builds(
+    recognition,
+    st.lists(st.sampled_from(["good", "day", "to", "you"]), max_size=5).map(" ".join),
+    avg_logprob=st.floats(-3, 0),
+    no_speech_prob=st.floats(0, 1),
+    compression_ratio=st.floats(0, 5),
+    truncated=st.booleans(),
+)
+tries = st.lists(st.tuples(recognitions, st.sampled_from(list(SEVERITY))), min_size=1, max_size=7)
+
+
+def test_the_ladder_goes_from_timestamps_over_temperature_to_halves():
+    first, timestamps, *drawn, halves = LADDER
+    assert (first.timestamps, first.temperature, first.split) == (False, 0.0, False)
+    assert (timestamps.timestamps, timestamps.temperature, timestamps.split) == (True, 0.0, False)
+    assert [attempt.temperature for attempt in drawn] == [0.2, 0.4, 0.6]
+    assert halves.split
+    assert not any(attempt.suppress_blank for attempt in LADDER)
+
+
+@pytest.mark.parametrize("beam", [1, 5, 8])
+def test_a_beam_is_used_only_where_the_model_does_not_draw(beam):
+    assert [attempt.beam for attempt in ladder(beam)] == [beam, beam, 1, 1, 1, beam]
+    assert ladder(5) == LADDER
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, None),
+        ({"compression_ratio": 2.4}, None),
+        ({"compression_ratio": 2.41}, REPETITIVE),
+        ({"avg_logprob": -1.0}, None),
+        ({"avg_logprob": -1.01}, UNSURE),
+        ({"truncated": True}, TRUNCATED),
+        ({"truncated": True, "compression_ratio": 9.0}, REPETITIVE),
+        ({"text": ""}, NO_WORDS),
+        ({"avg_logprob": -1.5, "no_speech_prob": 0.7}, NO_WORDS),
+        ({"avg_logprob": -0.5, "no_speech_prob": 0.99}, None),
+    ],
+)
+def test_a_try_over_a_threshold_is_complained_about(changes, code):
+    assert complaint(recognition(**changes), speech_s=2.0) == code
+
+
+@given(recognitions)
+def test_silence_is_a_good_answer_where_hardly_anything_was_speech(tried):
+    if only_silence(tried):
+        assert complaint(tried, speech_s=1.99) is None
+        assert complaint(tried, speech_s=2.0) == NO_WORDS
+
+
+@given(tries)
+def test_no_try_is_milder_than_the_one_that_is_kept(given_tries):
+    kept, code = best(given_tries)
+    assert (kept, code) in given_tries
+    assert SEVERITY[code] == min(SEVERITY[other] for _, other in given_tries)
+    assert kept.avg_logprob == max(each.avg_logprob for each, other in given_tries if other == code)
+
+
+def test_of_equal_tries_the_earliest_is_kept():
+    first, second = recognition("one"), recognition("two")
+    assert best([(first, UNSURE), (second, UNSURE)]) == (first, UNSURE)
+
+
+def test_a_try_without_complaint_beats_a_surer_one_with():
+    plain = recognition(avg_logprob=-0.9)
+    assert best([(recognition(avg_logprob=-0.1), REPETITIVE), (plain, None)]) == (plain, None)
+
+
+@given(recognitions, recognitions, st.integers(5, 20))
+def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, offset_s):
+    whole = joined(first, second, offset_s)
+    early = [] if only_silence(first) else [word.text for word in first.words]
+    late = [] if only_silence(second) else [word.text for word in second.words]
+    assert [word.text for word in whole.words] == early + late
+    assert all(word.start_s >= offset_s for word in whole.words[len(early) :])
+    assert all(a.start_s < b.start_s for a, b in itertools.pairwise(whole.words))
+    assert only_silence(whole) == (only_silence(first) and only_silence(second))
+
+
+@given(recognitions, recognitions)
+def test_halves_without_complaint_make_a_whole_without(first, second):
+    if not only_silence(first) and not only_silence(second) and complaint(first, 9) is complaint(second, 9) is None:
+        assert complaint(joined(first, second, 9.0), 9) is None
+
+
+def test_halves_are_weighed_by_their_words():
+    whole = joined(recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5), 14.0)
+    assert whole.text == "a b c d"
+    assert whole.avg_logprob == pytest.approx(-0.2)
+
+
+def test_the_language_of_a_whole_is_that_of_its_fuller_half():
+    whole = joined(recognition("你", language="zh"), recognition("guten tag", language="de"), 14.0)
+    assert whole.language == "de"

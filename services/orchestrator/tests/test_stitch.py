@@ -1,0 +1,196 @@
+"""Whatever the chunks say and however they arrive, the transcript holds all their words, once, in order."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_orchestrator.model import ChunkPlan, Recognition, Span, Word
+from voicepipe_orchestrator.stitch import (
+    MAX_SEGMENT_S,
+    MAX_SEGMENT_WORDS,
+    PAUSE_S,
+    Heard,
+    gaps_of,
+    plain_text,
+    stitch,
+)
+from voicepipe_wire.transcript import Gap
+
+texts = st.sampled_from(["one", "Two", "three,", "four.", '"Five."', "Dr.", "six?", "。", "7"])
+pauses = st.sampled_from([0.0, 0.1, 0.5, 0.79, 0.8, 3.0])
+lengths = st.sampled_from([0.0, 0.2, 0.4, 2.0])
+rows = st.lists(st.tuples(pauses, lengths, st.floats(-1, 1), texts, st.floats(0, 1)), max_size=6)
+
+
+@st.composite
+def recordings(draw, *, disorder=0.0):
+    """Chunks one after another; with `disorder`, word times that are wrong by up to so many seconds."""
+    at_s = 0.0
+    chunks = []
+    for index in range(draw(st.integers(0, 4))):
+        words = []
+        for pause_s, lasts_s, wrong_s, text, probability in draw(rows) * draw(st.sampled_from([1, 1, 20])):
+            at_s += pause_s
+            start_s, end_s = at_s + wrong_s * disorder, at_s + lasts_s - wrong_s * disorder
+            words.append(Word(max(0.0, start_s), max(0.0, end_s), text, probability))
+            at_s += lasts_s
+        chunks.append(Heard(index, tuple(words), draw(st.sampled_from(["en", "en", "de", "zh"]))))
+    return chunks
+
+
+def spoken(*texts_and_pauses, language="en", index=0, start_s=0.0):
+    """A chunk of words that last 0.3 s; a number is a pause."""
+    at_s, words = start_s, []
+    for each in texts_and_pauses:
+        if isinstance(each, str):
+            words.append(Word(at_s, at_s + 0.3, each, 0.9))
+            at_s += 0.3
+        else:
+            at_s += each
+    return Heard(index, tuple(words), language)
+
+
+def said(segments):
+    return [segment.text for segment in segments]
+
+
+@given(recordings(disorder=1.5))
+def test_no_word_is_lost_or_doubled(chunks):
+    segments = stitch(chunks)
+    assert [word.text for segment in segments for word in segment.words] == [w.text for c in chunks for w in c.words]
+
+
+@given(recordings(disorder=1.5))
+def test_times_never_run_backwards_and_words_never_overlap(chunks):
+    words = [word for segment in stitch(chunks) for word in segment.words]
+    assert all(0 <= word.start_s <= word.end_s for word in words)
+    assert all(before.end_s <= after.start_s for before, after in itertools.pairwise(words))
+
+
+@given(recordings())
+def test_times_in_order_are_left_as_they_are(chunks):
+    assert [word for segment in stitch(chunks) for word in segment.words] == [w for c in chunks for w in c.words]
+
+
+@given(recordings(disorder=0.5), st.randoms())
+def test_the_order_in_which_chunks_arrive_changes_nothing(chunks, random):
+    assert stitch(random.sample(chunks, len(chunks))) == stitch(chunks)
+
+
+@given(recordings())
+def test_where_chunks_are_cut_changes_nothing(chunks):
+    english = [Heard(chunk.index, chunk.words, "en") for chunk in chunks]
+    whole = Heard(0, tuple(word for chunk in english for word in chunk.words), "en")
+    assert stitch(english) == stitch([whole])
+
+
+@given(recordings(disorder=0.5))
+def test_a_segment_says_what_its_words_say(chunks):
+    for segment in stitch(chunks):
+        assert segment.words
+        assert (segment.start_s, segment.end_s) == (segment.words[0].start_s, segment.words[-1].end_s)
+        assert segment.text == ("" if segment.language == "zh" else " ").join(word.text for word in segment.words)
+        probabilities = [word.probability for word in segment.words]
+        assert min(probabilities) - 1e-9 <= segment.confidence <= max(*probabilities, 1e-4) + 1e-9
+
+
+@given(recordings())
+def test_a_segment_is_short_and_has_no_long_pause_in_it(chunks):
+    for segment in stitch(chunks):
+        assert len(segment.words) <= MAX_SEGMENT_WORDS
+        assert segment.end_s - segment.start_s <= MAX_SEGMENT_S or len(segment.words) == 1
+        assert all(b.start_s - a.end_s < PAUSE_S for a, b in itertools.pairwise(segment.words))
+
+
+@given(recordings(), st.floats(0, 100), st.floats(0, 30))
+def test_no_segment_reaches_over_a_gap(chunks, start_s, length_s):
+    gap = Gap(start_s, start_s + length_s, "chunk_failed")
+    middle_s = (gap.start_s + gap.end_s) / 2
+    for segment in stitch(chunks, [gap]):
+        starts = [word.start_s for word in segment.words]
+        assert all(start < middle_s for start in starts) or all(start >= middle_s for start in starts)
+
+
+def test_a_sentence_ends_at_its_mark_also_inside_quotes():
+    chunk = spoken("He", "said", '"stop."', "Why?", "Nobody", "knows…", "Go!")
+    assert said(stitch([chunk])) == ['He said "stop."', "Why?", "Nobody knows…", "Go!"]
+
+
+def test_titles_initials_and_small_letters_end_no_sentence():
+    chunk = spoken("Dr.", "J.", "Smith", "of", "the", "U.S.", "Army", "said", '"no!"', "and", "left.", "Good.")
+    assert said(stitch([chunk])) == ['Dr. J. Smith of the U.S. Army said "no!" and left.', "Good."]
+
+
+def test_a_model_that_knows_no_capitals_still_ends_its_sentences():
+    assert said(stitch([spoken("yes.", "good", "day.")])) == ["yes.", "good day."]
+
+
+def test_a_pause_ends_a_segment_without_any_mark():
+    assert said(stitch([spoken("one", "two", 0.79, "three", 0.81, "four")])) == ["one two three", "four"]
+
+
+def test_the_end_of_a_chunk_ends_no_sentence():
+    chunks = [spoken("one", "two"), spoken("three", index=1, start_s=0.7)]
+    assert said(stitch(chunks)) == ["one two three"]
+
+
+def test_another_language_begins_a_segment():
+    segments = stitch([spoken("good", "day"), spoken("你", "好。", index=1, start_s=0.7, language="zh")])
+    assert said(segments) == ["good day", "你好。"]
+    assert [segment.language for segment in segments] == ["en", "zh"]
+    assert plain_text(segments) == "good day 你好。"
+
+
+def test_a_long_row_of_words_is_cut_at_its_longest_pause_or_a_comma_near_the_middle():
+    row = ["word"] * 29
+    assert [len(s.words) for s in stitch([spoken(*row, 0.5, *row, "word", "word", "word")])] == [29, 32]
+    assert [len(s.words) for s in stitch([spoken(*row, "so,", *row, "word", "word")])] == [30, 31]
+    assert [len(s.words) for s in stitch([spoken(*(["word"] * 61))])] == [30, 31]
+
+
+def test_the_confidence_of_a_segment_is_the_geometric_mean_of_its_words():
+    words = (Word(0, 1, "a", 0.9), Word(1, 2, "b", 0.4))
+    assert stitch([Heard(0, words, "en")])[0].confidence == pytest.approx(math.sqrt(0.36))
+
+
+def test_one_impossible_word_does_not_make_a_segment_worthless():
+    words = (*(Word(i, i + 1, "a", 1.0) for i in range(9)), Word(9, 10, "b", 0.0))
+    assert stitch([Heard(0, words, "en")])[0].confidence > 0.3
+
+
+def test_an_end_that_is_far_too_late_moves_no_other_word():
+    words = (Word(0, 50, "a", 1.0), Word(1, 2, "b", 1.0))
+    assert stitch([Heard(0, words, "en")])[0].words == (Word(0, 1, "a", 1.0), Word(1, 2, "b", 1.0))
+
+
+def test_a_chunk_that_is_given_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        stitch([spoken("a"), spoken("a")])
+
+
+def test_nothing_heard_is_an_empty_transcript():
+    assert stitch([]) == ()
+    assert stitch([Heard(0, (Word(0, 1, " ", 0.5),), "en")]) == ()
+    assert plain_text(()) == ""
+
+
+def test_word_times_lead_back_to_the_recording():
+    heard = Heard.of(3, recognized(), lambda at_s: at_s + 60, lambda at_s: at_s + 50)
+    assert heard == Heard(3, (Word(61.0, 52.0, "hello", 0.9),), "en")
+
+
+def test_words_over_silence_are_dropped():
+    silence = recognized(no_speech_prob=0.9, avg_logprob=-1.5)
+    assert Heard.of(0, silence, float, float).words == ()
+
+
+def recognized(no_speech_prob=0.0, avg_logprob=-0.1):
+    return Recognition("hello", (Word(1.0, 2.0, "hello", 0.9),), "en", avg_logprob, no_speech_prob, 1.0, False)
+
+
+def test_a_failed_chunk_is_one_gap_unless_its_speech_lies_far_apart():
+    seconds = [(10, 12), (14, 15), (40, 41)]
+    plan = ChunkPlan(0, tuple(Span(start * 16_000, end * 16_000) for start, end in seconds), 4.0, 16_000)
+    assert gaps_of(plan, "model_failed") == (Gap(10.0, 15.0, "model_failed"), Gap(40.0, 41.0, "model_failed"))
