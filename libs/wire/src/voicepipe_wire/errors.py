@@ -27,7 +27,13 @@ class Problem(Exception):
     """An answer that is an error, as RFC 9457 problem JSON. `code` is stable; `detail` says what happened and what to do."""
 
     def __init__(
-        self, status: int, code: str, detail: str, *, retry_after_s: int | None = None, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry_after_s: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status

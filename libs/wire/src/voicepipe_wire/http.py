@@ -1,0 +1,170 @@
+"""What every HTTP surface of the project does alike: problems, health, metrics, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+
+from . import __version__
+from .database import AWAY
+from .errors import Problem, RetryLater
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+AWAY_RETRY_AFTER_S = 5
+
+REQUEST_SECONDS = Histogram(
+    "voicepipe_http_request_seconds", "Time to answer a request, to the first byte", ["method", "route", "status"]
+)
+
+# Name of a dependency -> a check that raises when it is not usable.
+Checks = Mapping[str, Callable[[], Awaitable[object]]]
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    return JSONResponse(
+        {
+            "type": f"urn:voicepipe:problem:{problem.code}",
+            "title": HTTPStatus(problem.status).phrase,
+            "status": problem.status,
+            "code": problem.code,
+            "detail": problem.detail,
+        },
+        problem.status,
+        problem.headers,
+        PROBLEM_JSON,
+    )
+
+
+def install(app: FastAPI, checks: Checks) -> None:
+    """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric of every request."""
+    app.exception_handler(Problem)(_on_problem)
+    app.exception_handler(RetryLater)(_on_away)
+    for kind in AWAY:
+        app.exception_handler(kind)(_on_away)
+    app.exception_handler(RequestValidationError)(_on_invalid)
+    app.exception_handler(HTTPException)(_on_http)
+    app.exception_handler(Exception)(_on_bug)
+    app.middleware("http")(_measure)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        return await readiness(checks)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def readiness(checks: Checks) -> JSONResponse:
+    """200 when all that is needed answers within 2 s, else 503; either way which do."""
+
+    async def state(check: Callable[[], Awaitable[object]]) -> str:
+        try:
+            async with asyncio.timeout(2):
+                await check()
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it is not ready
+            return f"unavailable: {type(error).__name__}"
+        return "ok"
+
+    states = dict(zip(checks, await asyncio.gather(*map(state, checks.values())), strict=True))
+    ready = all(value == "ok" for value in states.values())
+    return JSONResponse({"status": "ready" if ready else "unavailable", "checks": states}, 200 if ready else 503)
+
+
+async def serve(
+    app: FastAPI, host: str, port: int, work: Callable[[asyncio.Event], Awaitable[object]] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; beside it run `work`, which ends when its event is set. If either fails, both end."""
+    stop = asyncio.Event()
+    server = _Server(
+        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def end_server() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    async def run_server() -> None:
+        await server.serve()
+        stop.set()
+
+    async def run_work() -> None:
+        if work is not None:
+            await work(stop)
+            stop.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        for task in (end_server, run_server, run_work):
+            tasks.create_task(task())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to `serve`, which has more to stop."""
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, Problem)  # noqa: S101 - narrows the type
+    return problem_response(problem)
+
+
+async def _on_away(_: Request, error: Exception) -> JSONResponse:
+    log.warning("something that this request needs is away", error=type(error).__name__, reason=str(error)[:200])
+    detail = "A part of the service is away for a moment. Nothing was lost; try again."
+    return problem_response(Problem(503, "unavailable", detail, retry_after_s=AWAY_RETRY_AFTER_S))
+
+
+async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
+    faults = "; ".join(
+        f"{'.'.join(map(str, fault['loc'][1:])) or 'request'}: {fault['msg']}" for fault in error.errors()
+    )
+    return problem_response(Problem(422, "invalid_request", f"The request does not fit: {faults}."))
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    detail = f"{request.method} {request.url.path}: {phrase.lower()}. See /docs for what there is."
+    return problem_response(Problem(error.status_code, code, detail, headers=dict(error.headers or {})))
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("bug in a request handler", route=request.url.path, exc_info=error)
+    return problem_response(
+        Problem(500, "internal_error", "Something went wrong on our side; it was logged. Try again.")
+    )
+
+
+async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    begun = time.perf_counter()
+    response = await call_next(request)
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    REQUEST_SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - begun)
+    return response
