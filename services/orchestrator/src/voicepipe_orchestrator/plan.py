@@ -29,6 +29,8 @@ def plan(regions: Sequence[Span], probabilities: Probabilities, total_samples: i
 
     `regions` are sorted, disjoint and within [0, total_samples). Nothing but silence gives no chunk.
     """
+    if not regions:
+        return ()
     smooth = _smoothed(probabilities)
     pieces = [piece for region in regions for piece in _pieces(region, smooth)]
     chunks = (_spans(pieces[first:end], total_samples) for first, end in _packed(pieces))
@@ -140,7 +142,5 @@ def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
 
 def _smoothed(probabilities: Probabilities) -> Probabilities:
     """The mean of the windows around each, so that a cut falls into a pause and not between two phones."""
-    if not len(probabilities):
-        return probabilities
     sums = np.cumsum(np.pad(probabilities, (SMOOTHED // 2 + 1, SMOOTHED // 2), "edge"), dtype=np.int64)
     return ((sums[SMOOTHED:] - sums[:-SMOOTHED]) // SMOOTHED).astype(np.uint8)
