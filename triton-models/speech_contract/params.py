@@ -1,0 +1,91 @@
+"""PARAMS: one JSON object that says what to do with the chunk. Unknown keys are errors, so a typo is never ignored."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from .errors import BadParams
+
+Op = Literal["transcribe", "detect", "describe"]
+Task = Literal["transcribe", "translate"]
+
+BEAM_MAX = 10
+TEMPERATURE_MAX = 2.0
+NEW_TOKENS_MAX = 224  # half of Whisper's text context; the other half is for the prompt
+PROMPT_MAX_CHARS = 4_000  # about four times what fits into the prompt; the model keeps the end
+SEED_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """One request's wishes; the defaults are what a missing key means.
+
+    `language` null is detected. `prompt` is text that came before, or terms to expect. With `temperature` above zero the
+    words are sampled: `seed` and the audio decide the sample, nothing else. `timestamps` lets the model write its own times
+    (`segments` in the result); `word_timestamps` aligns every word. `suppress_blank` forbids an empty answer.
+    """
+
+    op: Op = "transcribe"
+    language: str | None = None
+    task: Task = "transcribe"
+    prompt: str | None = None
+    beam: int = 1
+    temperature: float = 0.0
+    word_timestamps: bool = True
+    timestamps: bool = False
+    suppress_blank: bool = False
+    max_new_tokens: int | None = None
+    seed: int = 0
+
+
+def parse(raw: bytes) -> Params:
+    """Params from the bytes of PARAMS, or BadParams naming the key and what it may be."""
+    try:
+        given = json.loads(raw or b"{}")
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise BadParams("PARAMS is not JSON") from error
+    if not isinstance(given, dict):
+        raise BadParams("PARAMS must be a JSON object")
+    known = {field.name for field in fields(Params)}
+    if unknown := sorted(set(given) - known):
+        raise BadParams(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    for key, value in given.items():
+        _check(key, value)
+    return Params(**given)
+
+
+def _check(key: str, value: Any) -> None:
+    match key:
+        case "op":
+            _expect(value in get_args(Op), key, "one of " + ", ".join(get_args(Op)))
+        case "task":
+            _expect(value in get_args(Task), key, "one of " + ", ".join(get_args(Task)))
+        case "language":
+            _expect(value is None or (isinstance(value, str) and 0 < len(value) <= 8), key, "a language code or null")
+        case "prompt":
+            is_text = isinstance(value, str) and len(value) <= PROMPT_MAX_CHARS
+            _expect(value is None or is_text, key, f"text of at most {PROMPT_MAX_CHARS} characters or null")
+        case "beam":
+            _expect(_is_int(value) and 1 <= value <= BEAM_MAX, key, f"a whole number from 1 to {BEAM_MAX}")
+        case "temperature":
+            is_number = (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
+            _expect(is_number and 0 <= value <= TEMPERATURE_MAX, key, f"a number from 0 to {TEMPERATURE_MAX}")
+        case "max_new_tokens":
+            is_count = _is_int(value) and 1 <= value <= NEW_TOKENS_MAX
+            _expect(value is None or is_count, key, f"a whole number from 1 to {NEW_TOKENS_MAX} or null")
+        case "seed":
+            _expect(_is_int(value) and 0 <= value <= SEED_MAX, key, f"a whole number from 0 to {SEED_MAX}")
+        case _:
+            _expect(isinstance(value, bool), key, "true or false")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _expect(holds: bool, key: str, may_be: str) -> None:
+    if not holds:
+        raise BadParams(f"{key} must be {may_be}")

@@ -1,0 +1,54 @@
+"""Whisper behind Triton: builds the parts from the environment and answers batches. See README.md for both."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the model repository, for speech_contract
+
+from speech_contract.serving import MAX_AUDIO_S, answer  # noqa: E402
+
+from .engine import Engine  # noqa: E402
+from .recognizer import WhisperRecognizer  # noqa: E402
+from .source import NEEDED, model_folder, revision  # noqa: E402
+from .vocabulary import Vocabulary  # noqa: E402
+
+
+class TritonPythonModel:
+    """Called by Triton's python backend, one batch at a time."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        if int(np.__version__.split(".")[0]) >= 2:  # noqa: PLR2004 - the python backend corrupts its tensors without a word
+            raise RuntimeError(f"numpy {np.__version__} is installed here; Triton's python backend needs numpy < 2")
+        name = os.environ.get("VOICEPIPE_WHISPER_MODEL", "")
+        folder = model_folder(name)
+        engine = Engine(
+            folder,
+            device=os.environ.get("VOICEPIPE_WHISPER_DEVICE") or "auto",
+            compute_type=os.environ.get("VOICEPIPE_WHISPER_COMPUTE_TYPE") or None,
+            threads=int(os.environ.get("VOICEPIPE_WHISPER_THREADS") or os.cpu_count() or 1),
+        )
+        about = {
+            "model": Path(name).name if Path(name).expanduser().is_dir() else name,
+            "revision": revision([folder / file for file in NEEDED]),
+            "engine": "ctranslate2",
+            "engine_version": engine.version,
+            "tier": os.environ.get("VOICEPIPE_WHISPER_TIER") or "accurate",
+            "device": engine.device,
+            "compute_type": engine.compute_type,
+            "max_audio_s": MAX_AUDIO_S,
+        }
+        vocabulary = Vocabulary.load(folder, multilingual=engine.is_multilingual)
+        self._recognizer = WhisperRecognizer(engine, vocabulary, about)
+        pb_utils.Logger.log_info(
+            f"whisper is {about['model']} {about['revision']}, {engine.compute_type} on {engine.device}"
+        )
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        return answer(requests, self._recognizer, pb_utils)

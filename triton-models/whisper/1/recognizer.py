@@ -1,0 +1,261 @@
+"""A batch of chunks becomes a list of results: mel, encode, detect, generate, align, each once per batch or group.
+
+The rows of a batch never influence each other: what rows share a call with is not visible in their results (measured, see
+README.md), and a call that raises is repeated in halves until only the bad row fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from speech_contract.errors import Cancelled, ModelFailed, RequestError, UnsupportedLanguage, UnsupportedTask
+from speech_contract.params import NEW_TOKENS_MAX
+from speech_contract.serving import Chunk, Result
+
+from . import sampling, words
+from .engine import TEXT_CONTEXT, Aligned, Decoding, Engine, Generated
+from .grouping import bisected, grouped
+from .mel import HOP, LogMel
+from .vocabulary import Vocabulary
+
+_HEALTH_FRAMES = 100  # one second: enough to run every layer of the encoder
+_ALIGNED_FRAMES_MIN = 16  # the median filter of the alignment needs a few encoder frames
+_TOP_LANGUAGES = 5
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is known so far, by row. A row with an error is left out of every later stage."""
+
+    chunks: Sequence[Chunk]
+    errors: dict[int, RequestError] = field(default_factory=dict)
+    encoded: dict[int, np.ndarray] = field(default_factory=dict)
+    languages: dict[int, dict[str, float]] = field(default_factory=dict)
+    generated: dict[int, Generated] = field(default_factory=dict)
+    aligned: dict[int, Aligned] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def rows(self, wanted: Callable[[Chunk], bool]) -> list[int]:
+        return [row for row, chunk in enumerate(self.chunks) if row not in self.errors and wanted(chunk)]
+
+    def language(self, row: int) -> str:
+        return self.chunks[row].params.language or next(iter(self.languages[row]))
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """The stage's wall time; cancelled requests are dropped first."""
+        self.errors |= {
+            row: Cancelled(f"the client went away before {stage[:-2]}")
+            for row in self.rows(lambda chunk: chunk.is_cancelled())
+        }
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 6)
+
+
+class WhisperRecognizer:
+    """`about` is what `describe` answers, except languages and tasks."""
+
+    def __init__(self, engine: Engine, vocabulary: Vocabulary, about: dict[str, Any]) -> None:
+        self._engine = engine
+        self._vocabulary = vocabulary
+        self._mel = LogMel(engine.n_mels)
+        self._about = about
+
+    def recognize(self, chunks: Sequence[Chunk]) -> list[Result | RequestError]:
+        """One result or error per chunk, in order."""
+        batch = Batch(chunks)
+        batch.errors |= self._refused(chunks)
+        self._encode(batch)
+        self._detect(batch)
+        self._generate(batch)
+        self._align(batch)
+        return [batch.errors.get(row) or self._result(batch, row) for row in range(len(chunks))]
+
+    def _refused(self, chunks: Sequence[Chunk]) -> dict[int, RequestError]:
+        refused: dict[int, RequestError] = {}
+        for row, params in enumerate(chunk.params for chunk in chunks):
+            if params.language and params.language not in self._vocabulary.languages:
+                refused[row] = UnsupportedLanguage(f"this model does not know the language {params.language!r}")
+            elif params.task not in self._vocabulary.tasks:
+                refused[row] = UnsupportedTask("this model knows English alone and does not translate")
+        return refused
+
+    def _encode(self, batch: Batch) -> None:
+        silence = np.zeros((self._engine.n_mels, _HEALTH_FRAMES), dtype=np.float32)
+        with batch.timed("mel_s"):
+            mels = {row: self._mel(batch.chunks[row].pcm) for row in batch.rows(_is_audio)}
+        with batch.timed("encode_s"):
+            rows = batch.rows(_is_audio)
+            self._call(batch, rows, lambda some: self._engine.encode([mels[row] for row in some]), batch.encoded)
+            health = batch.rows(lambda chunk: not _is_audio(chunk))
+            self._call(batch, health, lambda some: self._engine.encode([silence] * len(some)), batch.encoded)
+
+    def _detect(self, batch: Batch) -> None:
+        with batch.timed("detect_s"):
+            rows = batch.rows(
+                lambda chunk: _is_audio(chunk) and (chunk.params.op == "detect" or not chunk.params.language)
+            )
+            if self._engine.is_multilingual:
+                self._call(batch, rows, lambda some: self._engine.detect(_picked(batch.encoded, some)), batch.languages)
+            else:
+                batch.languages |= {row: {"en": 1.0} for row in rows}
+
+    def _generate(self, batch: Batch) -> None:
+        with batch.timed("generate_s"):
+            rows = batch.rows(_is_speech)
+            prompts = {row: self._prompt(batch, row) for row in rows}
+            for row in [row for row in rows if batch.chunks[row].params.temperature > 0]:
+                self._call(
+                    batch, [row], lambda some: [self._sampled(batch, some[0], prompts[some[0]])], batch.generated
+                )
+
+            def shared(row: int) -> tuple[int, bool, Decoding]:
+                params = batch.chunks[row].params
+                return len(prompts[row]), params.timestamps, _decoding(batch.chunks[row], prompts[row])
+
+            searched = [row for row in rows if batch.chunks[row].params.temperature == 0]
+            for (_, _, decoding), group in grouped(searched, shared).items():
+                self._call(
+                    batch,
+                    group,
+                    lambda some, decoding=decoding: self._engine.generate(
+                        _picked(batch.encoded, some), _picked(prompts, some), decoding
+                    ),
+                    batch.generated,
+                )
+
+    def _prompt(self, batch: Batch, row: int) -> list[int]:
+        params = batch.chunks[row].params
+        return self._vocabulary.prompt(
+            batch.language(row), params.task, text=params.prompt, timestamps=params.timestamps
+        )
+
+    def _sampled(self, batch: Batch, row: int, prompt: list[int]) -> Generated:
+        chunk, encoded = batch.chunks[row], batch.encoded[row]
+        decoding = _decoding(chunk, prompt)
+        no_speech_prob = 0.0
+
+        def continued(prefix: Sequence[int]) -> list[np.ndarray]:
+            nonlocal no_speech_prob
+            steps, no_speech_prob = self._engine.steps(encoded, prompt, prefix, decoding)
+            return steps
+
+        drawn = sampling.sample(
+            continued,
+            sampling.timestamp_mask(
+                self._vocabulary.first_timestamp,
+                self._vocabulary.end,
+                [self._vocabulary.no_timestamps],
+                timestamps=chunk.params.timestamps,
+            ),
+            temperature=chunk.params.temperature,
+            seed=_seed(chunk),
+            end=self._vocabulary.end,
+            max_tokens=decoding.max_tokens,
+        )
+        return Generated(drawn.tokens, drawn.logprob / (len(drawn.tokens) + 1), no_speech_prob, drawn.truncated)
+
+    def _align(self, batch: Batch) -> None:
+        with batch.timed("align_s"):
+            texts = {row: self._text_tokens(generated) for row, generated in batch.generated.items()}
+            rows = [row for row in batch.rows(lambda chunk: chunk.params.word_timestamps) if texts.get(row)]
+            frames = {row: max(len(batch.chunks[row].pcm) // HOP, _ALIGNED_FRAMES_MIN) for row in rows}
+            groups = grouped(rows, lambda row: (batch.language(row), batch.chunks[row].params.task))
+            for (language, task), group in groups.items():
+                sot = self._vocabulary.sot_sequence(language, task)
+                self._call(
+                    batch,
+                    group,
+                    lambda some, sot=sot: self._engine.align(
+                        _picked(batch.encoded, some), sot, _picked(texts, some), _picked(frames, some)
+                    ),
+                    batch.aligned,
+                )
+
+    def _call(
+        self, batch: Batch, rows: Sequence[int], call: Callable[[Sequence[int]], Sequence[Any]], into: dict[int, Any]
+    ) -> None:
+        answers, failures = bisected(rows, call)
+        into.update(answers)
+        batch.errors |= {row: ModelFailed(f"{type(error).__name__}: {error}") for row, error in failures.items()}
+
+    def _result(self, batch: Batch, row: int) -> Result:
+        timings = batch.seconds | {"batch_size": len(batch.chunks)}
+        params = batch.chunks[row].params
+        if params.op == "describe":
+            known = {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
+            return self._about | known | {"timings": timings}
+        language = {"language": batch.language(row), "language_probability": _probability(batch, row)}
+        if params.op == "detect":
+            top = dict(list(batch.languages[row].items())[:_TOP_LANGUAGES])
+            return language | {"probabilities": top, "timings": timings}
+        return self._transcribed(batch, row) | language | {"timings": timings}
+
+    def _transcribed(self, batch: Batch, row: int) -> Result:
+        generated, chunk = batch.generated[row], batch.chunks[row]
+        text = self._vocabulary.text(generated.tokens).strip()
+        result: Result = {
+            "text": text,
+            "words": [[word.start_s, word.end_s, word.text, word.probability] for word in self._words(batch, row)],
+            "avg_logprob": round(generated.avg_logprob, 6),
+            "no_speech_prob": round(generated.no_speech_prob, 6),
+            "compression_ratio": round(_compression_ratio(text), 4),
+            "truncated": generated.truncated,
+        }
+        if chunk.params.timestamps:
+            result["segments"] = words.segments(generated.tokens, self._vocabulary, chunk.duration_s)
+        return result
+
+    def _words(self, batch: Batch, row: int) -> list[words.TimedWord]:
+        if row not in batch.aligned:
+            return []
+        aligned = batch.aligned[row]
+        pieces = self._vocabulary.pieces(self._text_tokens(batch.generated[row]))
+        split = words.split(pieces, batch.language(row))
+        return words.timed(split, aligned.path, aligned.probabilities, batch.chunks[row].duration_s)
+
+    def _text_tokens(self, generated: Generated) -> list[int]:
+        return [token for token in generated.tokens if self._vocabulary.is_text(token)]
+
+
+def _is_audio(chunk: Chunk) -> bool:
+    return chunk.params.op != "describe"
+
+
+def _is_speech(chunk: Chunk) -> bool:
+    return chunk.params.op == "transcribe"
+
+
+def _picked(values: dict[int, Any], rows: Sequence[int]) -> list[Any]:
+    return [values[row] for row in rows]
+
+
+def _decoding(chunk: Chunk, prompt: list[int]) -> Decoding:
+    params = chunk.params
+    room = TEXT_CONTEXT - len(prompt) + 1
+    beam = params.beam if params.temperature == 0 else 1
+    return Decoding(beam, params.suppress_blank, min(params.max_new_tokens or NEW_TOKENS_MAX, room))
+
+
+def _seed(chunk: Chunk) -> int:
+    """From the audio and the wishes alone, so a retry elsewhere draws the same words."""
+    content = hashlib.sha256(chunk.pcm.tobytes() + repr(chunk.params).encode())
+    return int.from_bytes(content.digest()[:8], "big")
+
+
+def _probability(batch: Batch, row: int) -> float | None:
+    """Null where the language was given, not heard."""
+    return batch.languages[row][batch.language(row)] if row in batch.languages else None
+
+
+def _compression_ratio(text: str) -> float:
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw))
