@@ -1,0 +1,175 @@
+"""The same transcript, for programs, readers and players."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_status.formats import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
+from voicepipe_wire.transcript import Gap, ModelUsed, Transcript, TranscriptSegment, TranscriptWord
+
+
+def segment(text, start_s, speaker=None, language="en", word_s=0.5):
+    words = text.split()
+    timed = tuple(
+        TranscriptWord(start_s + i * word_s, start_s + (i + 1) * word_s, word, 0.9, speaker)
+        for i, word in enumerate(words)
+    )
+    return TranscriptSegment(0, start_s, timed[-1].end_s, text, 0.9, language, speaker, timed)
+
+
+def transcript(*segments, gaps=()):
+    return Transcript(
+        id="tr_1",
+        version=1,
+        language="en",
+        language_probability=0.99,
+        duration_s=4000.0,
+        speech_s=100.0,
+        model=ModelUsed("small", "ctranslate2", "fast", "1", "int8"),
+        text=" ".join(each.text for each in segments),
+        segments=tuple(replace(each, id=index) for index, each in enumerate(segments)),
+        gaps=tuple(gaps),
+        warnings=(),
+        created_at=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+
+
+SPOKEN = transcript(
+    segment("Good day.", 0.0),
+    segment("How are you?", 1.2),
+    segment("Well.", 3600.0),
+    gaps=[Gap(80.4, 108.0, "chunk_failed")],
+)
+EMPTY = transcript()
+
+
+def test_json_is_the_document_itself():
+    assert Transcript.from_json(json.loads(as_json(SPOKEN))) == SPOKEN
+
+
+def test_text_has_a_paragraph_after_a_long_pause_and_shows_what_is_missing():
+    assert as_txt(SPOKEN) == "Good day. How are you?\n\n[inaudible 00:01:20-00:01:48]\n\nWell.\n"
+
+
+def test_text_names_who_speaks():
+    spoken = transcript(segment("Yes.", 0, "Ann"), segment("Sure.", 0.6, "Ann"), segment("No.", 1.2, "Ben"))
+    assert as_txt(spoken) == "Ann: Yes. Sure.\n\nBen: No.\n"
+
+
+def test_text_without_spaces_stays_without():
+    spoken = transcript(
+        segment("你好。", 0, language="zh"), segment("再见。", 0.6, language="zh"), segment("Bye.", 1.2)
+    )
+    assert as_txt(spoken) == "你好。再见。 Bye.\n"
+
+
+def test_srt_numbers_its_cues_and_writes_commas():
+    assert as_srt(SPOKEN) == (
+        "1\n00:00:00,000 --> 00:00:02,700\nGood day. How are you?\n\n"
+        "2\n00:01:20,400 --> 00:01:27,400\n[inaudible 00:01:20-00:01:48]\n\n"
+        "3\n01:00:00,000 --> 01:00:01,000\nWell.\n"
+    )
+
+
+def test_vtt_begins_with_its_name_and_writes_points():
+    assert as_vtt(SPOKEN) == (
+        "WEBVTT\n\n1\n00:00:00.000 --> 00:00:02.700\nGood day. How are you?\n\n"
+        "2\n00:01:20.400 --> 00:01:27.400\n[inaudible 00:01:20-00:01:48]\n\n"
+        "3\n01:00:00.000 --> 01:00:01.000\nWell.\n"
+    )
+
+
+def test_vtt_escapes_what_means_something_to_it():
+    written = as_vtt(transcript(segment("R&D --> <b>", 0, "<A> & B")))
+    assert "<v &lt;A&gt; &amp; B>R&amp;D --&gt; &lt;b&gt;\n" in written
+
+
+def test_speakers_are_a_voice_in_vtt_and_a_name_at_each_change_in_srt():
+    spoken = transcript(segment("Yes.", 0, "Ann"), segment("Sure.", 5, "Ann"), segment("No.", 10, "Ben"))
+    assert [line for line in as_vtt(spoken).split("\n") if line.startswith("<")] == [
+        "<v Ann>Yes.",
+        "<v Ann>Sure.",
+        "<v Ben>No.",
+    ]
+    assert as_srt(spoken).split("\n")[2::4] == ["Ann: Yes.", "Sure.", "Ben: No."]
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip()), st.none() | st.text(max_size=9))
+def test_no_word_and_no_name_can_break_out_of_its_cue(text, speaker):
+    spoken = transcript(
+        replace(segment("word", 0, speaker), words=(TranscriptWord(0, 1, text, 1.0, speaker),), text=text)
+    )
+    cues = as_vtt(spoken).split("\n\n")[1:]
+    assert [cue.split("\n", 1)[0] for cue in cues] == [str(number + 1) for number in range(len(cues))]
+    for cue in cues:
+        _, times, *shown = cue.rstrip("\n").split("\n")
+        assert " --> " in times
+        assert 1 <= len(shown) <= 2
+        assert "-->" not in "".join(shown)
+
+
+def test_an_empty_transcript_is_an_empty_file_of_its_kind():
+    assert as_txt(EMPTY) == ""
+    assert as_srt(EMPTY) == ""
+    assert as_vtt(EMPTY) == "WEBVTT\n"
+    assert json.loads(as_json(EMPTY))["segments"] == []
+
+
+def test_a_gap_at_the_start_and_at_the_end_is_shown_too():
+    gaps = [Gap(90.0, 91.0, "chunk_failed"), Gap(0.0, 5.0, "chunk_failed")]
+    assert as_txt(transcript(segment("Good day.", 6.0), gaps=gaps)).split("\n\n") == [
+        "[inaudible 00:00:00-00:00:05]",
+        "Good day.",
+        "[inaudible 00:01:30-00:01:31]\n",
+    ]
+
+
+def test_hours_are_written_as_many_as_there_are():
+    assert inaudible(Gap(359_999.6, 360_000.0, "chunk_failed")) == "[inaudible 99:59:59-100:00:00]"
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "answer"),
+    [
+        (None, None, Format.JSON),
+        ("", None, Format.JSON),
+        ("*/*", None, Format.JSON),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", None, Format.JSON),
+        ("text/plain", None, Format.TXT),
+        ("TEXT/VTT; charset=utf-8", None, Format.VTT),
+        ("application/x-subrip", None, Format.SRT),
+        ("text/*", None, Format.TXT),
+        ("text/*;q=0.5, text/vtt", None, Format.VTT),
+        ("text/vtt;q=0.5, application/json;q=0.4", None, Format.VTT),
+        ("text/vtt, application/json", None, Format.VTT),
+        ("application/json;q=0, */*", None, Format.TXT),
+        ("text/plain;q=0, text/*", None, Format.VTT),
+        ("*/*, text/vtt", None, Format.VTT),
+        ("text/vtt;q=high, text/plain;q=0.1", None, Format.TXT),
+        ("image/png", None, None),
+        ("*/*;q=0", None, None),
+        ("image/png", "srt", Format.SRT),
+        ("text/plain", "VTT", Format.VTT),
+        ("text/plain", "docx", None),
+        (None, "", None),
+    ],
+)
+def test_the_client_gets_the_format_that_it_likes_best(accept, query, answer):
+    assert negotiate(accept, query) is answer
+
+
+@given(st.text(max_size=40))
+def test_no_accept_header_is_too_strange(accept):
+    assert negotiate(accept, None) in {*Format, None}
+
+
+def test_every_format_names_its_media_type():
+    assert [each.media_type for each in Format] == [
+        "application/json",
+        "text/plain",
+        "application/x-subrip",
+        "text/vtt",
+    ]
