@@ -1,0 +1,52 @@
+"""What becomes of a job when one of its commands is a dead letter: it ends, or goes on without that part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from google.protobuf.message import Message
+from voicepipe_wire import jobs
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.stages import ACTIVE, Event, Stage, advance, fail
+from voicepipe_wire.v1.commands_pb2 import (
+    AssembleTranscript,
+    DiarizeRecording,
+    PrepareRecording,
+    StartTranscription,
+    TranscribeChunk,
+)
+
+from .transcribe import give_up_chunk
+
+STAGES: Mapping[type[Message], Stage] = {
+    PrepareRecording: Stage.PREPARE,
+    StartTranscription: Stage.TRANSCRIBE,
+    TranscribeChunk: Stage.TRANSCRIBE,
+    DiarizeRecording: Stage.DIARIZE,
+    AssembleTranscript: Stage.ASSEMBLE,
+}
+NO_SPEAKERS = "The speakers could not be told apart. The transcript is complete without them; run diarization again."
+
+
+class GiveUp:
+    def __init__(self, outbox: Outbox, window_chunks: int) -> None:
+        self._outbox = outbox
+        self._window = window_chunks
+
+    async def __call__(self, command: Message, code: str, message: str) -> None:
+        """Safe to repeat. A control command belongs to no stage: its job stays as it is."""
+        stage = STAGES.get(type(command))
+        if stage is None:
+            return
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
+            if job is None or job.stages.stages[stage] not in ACTIVE:
+                return
+            if isinstance(command, TranscribeChunk):
+                await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
+            elif stage is Stage.DIARIZE:
+                await jobs.warn(transaction, job, "speakers_failed", NO_SPEAKERS)
+                await jobs.save(transaction, job, advance(job.stages, stage, Event.SKIP))
+            else:
+                await jobs.fail(transaction, job, fail(job.stages, stage), code, message)

@@ -1,0 +1,50 @@
+"""What the steps need from the world besides PostgreSQL. Adapters live beside the clients that they wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .model import Recognition, Span
+from .quality import Attempt
+
+Pcm = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of a speech model. `language` None: it decides for itself. `prompt` is text that came before."""
+
+    model: str
+    attempt: Attempt
+    language: str | None
+    task: str
+    prompt: str | None
+
+
+class Recognizer(Protocol):
+    """A speech model.
+
+    Takes at most 30 s of 16 kHz mono audio. Raises RetryLater while the server is away or loads the model, and Reject
+    when this audio can never be recognized. It never blocks the event loop, and cancelling the call cancels the work.
+    """
+
+    async def recognize(self, audio: Pcm, ask: Ask) -> Recognition: ...
+
+    async def languages(self, audio: Pcm, model: str) -> Mapping[str, float]:
+        """Probabilities of the likeliest languages, code to probability."""
+        ...
+
+    async def describe(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every model that is served, by name, with what it says of itself. Asks the models, not their server."""
+        ...
+
+
+class Audio(Protocol):
+    """The PCM of a recording, by spans. Raises RetryLater while the store is away."""
+
+    async def read(self, key: str, spans: Sequence[Span]) -> Pcm: ...

@@ -1,0 +1,121 @@
+"""Speech models behind Triton, over asynchronous gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+import tritonclient.grpc.aio as triton
+from prometheus_client import Histogram
+from tritonclient.utils import InferenceServerException
+from voicepipe_wire import telemetry
+from voicepipe_wire.errors import Reject, RetryLater
+
+from .model import SAMPLE_RATE, Recognition, Word
+from .ports import Ask, Pcm
+
+BATCH = Histogram("voicepipe_model_batch", "Requests that the model answered together", ["model"], buckets=range(1, 33))
+SECONDS = Histogram("voicepipe_model_seconds", "Time to an answer of the model", ["model"])
+
+RETRY_DELAY_S = 2.0
+# A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
+TIMEOUT_S = 900.0
+# What a model answers about a request that no second try can help; the part before the colon is the code.
+HOPELESS = ("bad_params", "audio_too_long", "unsupported_language", "unsupported_task")
+KEEPALIVE = triton.KeepAliveOptions(keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0)
+
+
+class TritonRecognizer:
+    """The `Recognizer` port on Triton's models. At most `concurrency` requests are on their way."""
+
+    def __init__(self, client: triton.InferenceServerClient, concurrency: int, model_patience_s: float) -> None:
+        self._client = client
+        self._places = asyncio.Semaphore(concurrency)
+        self._patience_s = model_patience_s
+        self._missing_since: dict[str, float] = {}
+
+    async def recognize(self, audio: Pcm, ask: Ask) -> Recognition:
+        parameters = {
+            "op": "transcribe",
+            "language": ask.language,
+            "task": ask.task,
+            "prompt": ask.prompt,
+            "beam": ask.attempt.beam,
+            "temperature": ask.attempt.temperature,
+            "timestamps": ask.attempt.timestamps,
+            "suppress_blank": ask.attempt.suppress_blank,
+            "word_timestamps": True,
+        }
+        said = await self._infer(ask.model, audio, parameters)
+        return Recognition(
+            text=said["text"],
+            words=tuple(Word(start, end, text, probability) for start, end, text, probability in said["words"]),
+            language=said["language"],
+            avg_logprob=said["avg_logprob"],
+            no_speech_prob=said["no_speech_prob"],
+            compression_ratio=said["compression_ratio"],
+            truncated=said["truncated"],
+        )
+
+    async def languages(self, audio: Pcm, model: str) -> Mapping[str, float]:
+        said = await self._infer(model, audio, {"op": "detect"})
+        return {str(code): float(probability) for code, probability in said["probabilities"].items()}
+
+    async def describe(self) -> Mapping[str, Mapping[str, Any]]:
+        try:
+            index = await self._client.get_model_repository_index(as_json=True)
+        except (InferenceServerException, grpc.aio.AioRpcError) as error:
+            raise _away(error) from error
+        ready = [model["name"] for model in index.get("models", ()) if model.get("state") == "READY"]
+        second = np.zeros(SAMPLE_RATE, np.int16)
+        return {name: await self._infer(name, second, {"op": "describe"}) for name in sorted(ready)}
+
+    async def _infer(self, model: str, audio: Pcm, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        inputs = [
+            _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
+            _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
+            _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
+        ]
+        async with self._places:
+            with telemetry.span("triton infer", model=model, op=parameters["op"]), SECONDS.labels(model).time():
+                try:
+                    answer = await self._client.infer(model, inputs, client_timeout=TIMEOUT_S)
+                except InferenceServerException as error:
+                    raise self._meant(model, error) from error
+        self._missing_since.pop(model, None)
+        said: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
+        if batch := said.get("timings", {}).get("batch_size"):
+            BATCH.labels(model).observe(batch)
+        return said
+
+    def _meant(self, model: str, error: InferenceServerException) -> Exception:
+        """What an error of the server means for the chunk."""
+        status, message = error.status() or "", error.message() or ""
+        code = message.partition(":")[0].strip()
+        for hopeless in HOPELESS:
+            if hopeless in message:
+                return Reject(hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}.")
+        if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
+            since = self._missing_since.setdefault(model, time.monotonic())
+            if time.monotonic() - since > self._patience_s:
+                return Reject("model_gone", "The speech model that was chosen is no longer served. Choose another and start anew.")
+            return RetryLater(RETRY_DELAY_S, f"model {model} is not served now")
+        if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
+            return _away(error)
+        return RuntimeError(f"the model failed: {status} {code[:200]}")
+
+
+def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
+    tensor = triton.InferInput(name, list(data.shape), kind)
+    tensor.set_data_from_numpy(data)
+    return tensor
+
+
+def _away(error: Exception) -> RetryLater:
+    return RetryLater(RETRY_DELAY_S, f"Triton is away: {type(error).__name__}")

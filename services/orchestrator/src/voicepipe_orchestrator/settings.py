@@ -1,0 +1,31 @@
+"""What an operator may set on the workers."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+from voicepipe_wire.settings import Settings as WireSettings
+
+
+class Settings(WireSettings):
+    triton_url: str = "127.0.0.1:8001"
+    # Room for one original: prepare decodes from a file that it can seek in.
+    scratch_dir: Path = Path(tempfile.gettempdir())
+    max_audio_s: float = Field(12 * 3600.0, gt=0)
+    # Chunks of one job in the queue at a time: two full batches, so that the model never waits and others get in between.
+    window_chunks: int = Field(16, ge=1)
+    # Chunks in hand of one transcribe worker: one batch in the model, one on its way.
+    transcribe_concurrency: int = Field(16, ge=1)
+    prepare_concurrency: int = Field(1, ge=1)
+    assemble_concurrency: int = Field(4, ge=1)
+    # How long a job whose model is no longer served waits for it to come back.
+    model_patience_s: float = 600.0
+    ack_wait_s: float = Field(30.0, gt=0)
+    max_deliver: int = Field(5, ge=1)
+    sweep_every_s: float = Field(15.0, gt=0)
+    # Without a sign of life for that long, a job is looked at.
+    stuck_after_s: float = Field(60.0, gt=0)
+    # PCM of failed jobs, so that a retry needs not decode again.
+    keep_failed_pcm_s: float = 24 * 3600.0

@@ -1,0 +1,186 @@
+"""Chunks of speech become words: first the language and the order of work, then chunk by chunk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import asyncpg
+from voicepipe_wire import jobs
+from voicepipe_wire.jobs import StoredJob
+from voicepipe_wire.outbox import Outbox, Transaction
+from voicepipe_wire.stages import Event, Stage, advance, fail
+from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
+from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
+
+from . import chunks
+from .chunks import StoredChunk
+from .language import LanguageChoice, decide, probe_indices
+from .model import SAMPLE_RATE, ChunkPlan, Recognition
+from .plan import halves
+from .ports import Ask, Audio, Pcm, Recognizer
+from .quality import BEAM_OF_TIER, Attempt, best, complaint, joined, ladder, only_silence
+from .silence import tighten
+from .steps import Step, progress, still_running, take
+
+NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
+PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."
+POOR = "Parts of the transcript are doubtful: the model was unsure there in every way it was asked."
+
+
+class StartStep:
+    def __init__(
+        self, pool: asyncpg.Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._audio = audio
+        self._recognizer = recognizer
+        self._window = window_chunks
+
+    async def handle(self, command: StartTranscription) -> None:
+        """Safe to repeat: the language stays as it was chosen, and queued chunks get their commands again."""
+        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await take(self._outbox, step)
+        if job is None:
+            return
+        planned = await chunks.load_all(self._pool, job.id)
+        choice = await self._language(job, planned)
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None:
+                return
+            await transaction.connection.execute(
+                "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
+                job.id,
+                choice.language,
+                choice.probability,
+            )
+            await chunks.requeue(transaction, job)
+            await chunks.queue_next(transaction, job, self._window)
+            await _finish_if_complete(transaction, job)
+
+    async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
+        """What the owner said, what was found before, or what a few chunks sound like."""
+        if job.options["language"] != "auto":
+            return LanguageChoice(job.options["language"], 1.0)
+        if job.language_probability is not None:
+            return LanguageChoice(job.language, job.language_probability)
+        indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
+        return decide(await asyncio.gather(*(self._probe(job, planned[index].plan) for index in indices)))
+
+    async def _probe(self, job: StoredJob, plan: ChunkPlan) -> dict[str, float]:
+        audio = await self._audio.read(job.pcm_key or "", plan.spans)
+        return dict(await self._recognizer.languages(audio, job.options["model"]["name"]))
+
+
+class ChunkStep:
+    def __init__(
+        self, pool: asyncpg.Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._audio = audio
+        self._recognizer = recognizer
+        self._window = window_chunks
+
+    async def handle(self, command: TranscribeChunk) -> None:
+        """Safe to repeat: a chunk that has its words is left alone, and so is one whose job has ended."""
+        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await jobs.read(self._pool, step.job_id)
+        chunk = await chunks.load(self._pool, step.job_id, command.chunk_index)
+        if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
+            return
+        audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
+        recognition, trouble = await self._climb(job, chunk.plan, audio)
+        words = await asyncio.to_thread(tighten, recognition.words, audio)
+        recognition = replace(recognition, words=words)
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
+                return
+            if trouble is not None:
+                await jobs.warn(transaction, job, "doubtful_parts", POOR)
+            await self._tell(transaction, job, chunk.plan, recognition)
+            await chunks.queue_next(transaction, job, self._window)
+            await _finish_if_complete(transaction, job)
+
+    async def _climb(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
+        """The first try without a complaint, else the best one with its complaint."""
+        tries = []
+        for attempt in ladder(BEAM_OF_TIER.get(job.options["model"]["tier"], 1)):
+            recognition = await self._ask(job, plan, audio, attempt)
+            tries.append((recognition, complaint(recognition, plan.speech_s)))
+            if tries[-1][1] is None:
+                break
+        recognition, trouble = best(tries)
+        return (replace(recognition, words=(), text="") if only_silence(recognition) else recognition), trouble
+
+    async def _ask(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
+        options = job.options
+        prompt = ", ".join(options["keyterms"]) or None
+        ask = Ask(options["model"]["name"], replace(attempt, split=False), job.language, options["task"], prompt)
+        if not attempt.split:
+            return await self._recognizer.recognize(audio, ask)
+        first, second = halves(plan)
+        parts = (audio[: first.samples], audio[first.samples :])
+        said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for part in parts if len(part)))
+        return said[0] if len(said) == 1 else joined(said[0], said[1], first.samples / SAMPLE_RATE)
+
+    async def _tell(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
+        done_s, total_s = await _progress(transaction, job)
+        event = ChunkTranscribed(
+            job_id=str(job.id),
+            chunk_index=plan.index,
+            start_s=plan.spans[0].start / SAMPLE_RATE,
+            end_s=plan.spans[-1].end / SAMPLE_RATE,
+            text=recognition.text.strip(),
+            language=recognition.language,
+            done_s=done_s,
+            total_s=total_s,
+        )
+        transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+
+
+async def give_up_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
+    """The rest of the recording goes on without this chunk."""
+    if not await chunks.save_failure(transaction, job, index, code):
+        return
+    await jobs.warn(transaction, job, "part_missing", PART_MISSING)
+    await _progress(transaction, job)
+    await chunks.queue_next(transaction, job, window_chunks)
+    await _finish_if_complete(transaction, job)
+
+
+async def _progress(transaction: Transaction, job: StoredJob) -> tuple[float, float]:
+    row = await transaction.connection.fetchrow(
+        """
+        SELECT coalesce(sum(speech_s) FILTER (WHERE state IN ('done', 'failed')), 0) AS done_s,
+            coalesce(sum(speech_s), 0) AS total_s
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    await progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
+    return row["done_s"], row["total_s"]
+
+
+async def _finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
+    """End the stage with its last chunk. The job is locked, so exactly one chunk is the last."""
+    counts = await transaction.connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
+            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned,
+            max(error_code) AS error_code
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    if counts["unfinished"]:
+        return
+    if counts["planned"] and not counts["done"]:
+        await jobs.fail(transaction, job, fail(job.stages, Stage.TRANSCRIBE), "nothing_recognized", NOTHING_HEARD)
+        return
+    await jobs.save(transaction, job, advance(job.stages, Stage.TRANSCRIBE, Event.FINISH))
