@@ -100,7 +100,7 @@ def captions(segments: Iterable[CaptionSegment]) -> tuple[Caption, ...]:
 
 def columns(text: str) -> int:
     """How many columns the text takes on a screen."""
-    return sum(_width(char) for char in text)
+    return len(text) if text.isascii() else sum(_width(char) for char in text)
 
 
 def _width(char: str) -> int:
@@ -162,6 +162,8 @@ def _parts(
 
 
 def _hard_cut(text: str) -> list[str]:
+    if columns(text) <= MAX_COLUMNS:
+        return [text]
     parts, width = [""], 0
     for char in text:
         if width + _width(char) > MAX_COLUMNS:
@@ -221,7 +223,7 @@ def _reading_ms(total: int) -> int:
 
 def _end_ms(group: Sequence[_Piece], start_ms: int, limit_ms: float) -> int:
     """As long as it is spoken or takes to read, but not into the next caption; a short blank before that one is closed."""
-    wanted_ms = min(start_ms + MAX_MS, max(group[-1].end_ms, start_ms + _reading_ms(columns(_text(group)))))
+    wanted_ms = min(start_ms + MAX_MS, max(group[-1].end_ms, start_ms + _reading_ms(_columns(group))))
     if limit_ms - wanted_ms < CLOSED_GAP_MS and limit_ms - start_ms <= MAX_MS:
         return int(limit_ms)
     return int(min(wanted_ms, limit_ms))
@@ -229,12 +231,11 @@ def _end_ms(group: Sequence[_Piece], start_ms: int, limit_ms: float) -> int:
 
 def _lines(group: Sequence[_Piece]) -> tuple[str, ...]:
     """One line where it fits; else two, evenly long or broken after a mark, the longer one below."""
-    whole = _text(group)
-    if columns(whole) <= MAX_COLUMNS:
-        return (whole,)
+    if _columns(group) <= MAX_COLUMNS:
+        return (_text(group),)
 
     def unevenness(cut: int) -> tuple[int, int]:
-        above, below = columns(_text(group[:cut])), columns(_text(group[cut:]))
+        above, below = _columns(group[:cut]), _columns(group[cut:])
         if max(above, below) > MAX_COLUMNS:
             return MAX_COLUMNS * MAX_LINES, cut
         unmarked = 0 if group[cut - 1].cut_cost < COST_OF_CUT_IN_CLAUSE else COST_OF_LINE_WITHOUT_MARK
@@ -246,3 +247,7 @@ def _lines(group: Sequence[_Piece]) -> tuple[str, ...]:
 
 def _text(group: Sequence[_Piece]) -> str:
     return "".join(" " * piece.space * (index > 0) + piece.text for index, piece in enumerate(group))
+
+
+def _columns(group: Sequence[_Piece]) -> int:
+    return sum(piece.columns + piece.space for piece in group) - group[0].space
