@@ -36,8 +36,8 @@ def become_reaper() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def parents() -> dict[int, int]:
-    """The parent of every process that now lives on this machine; a zombie does not live."""
+def processes() -> dict[int, tuple[int, str]]:
+    """The parent and the state (`Z` is a zombie) of every process of this machine."""
     found = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib costs 10 ms at start
         if not name.isdigit():
@@ -47,19 +47,24 @@ def parents() -> dict[int, int]:
                 state, parent = file.read().rpartition(")")[2].split()[:2]
         except OSError:
             continue  # it ended while we looked
-        if state != "Z":
-            found[int(name)] = int(parent)
+        found[int(name)] = (int(parent), state)
     return found
+
+
+def children(root: int) -> set[int]:
+    """The direct children of `root`, zombies too."""
+    return {pid for pid, (parent, _) in processes().items() if parent == root}
 
 
 def descendants(root: int) -> list[int]:
     """Every living process below `root`, nearest first."""
-    children: dict[int, list[int]] = {}
-    for pid, parent in parents().items():
-        children.setdefault(parent, []).append(pid)
-    found = list(children.get(root, []))
+    below: dict[int, list[int]] = {}
+    for pid, (parent, state) in processes().items():
+        if state != "Z":
+            below.setdefault(parent, []).append(pid)
+    found = list(below.get(root, []))
     for pid in found:
-        found.extend(children.get(pid, []))
+        found.extend(below.get(pid, []))
     return found
 
 

@@ -29,6 +29,7 @@ class Part:
 
     `healthy` raises any exception while the part is not ready; it is asked again and again, and must use the part for
     real, not only look at it. `prepare` runs before every start and may be run twice. `user` is a user to run as.
+    `restart_when_sick`: a process that lives but fails its health check again and again is as good as dead.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Part:
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0
+    restart_when_sick: bool = False
     start_timeout_s: float = 60.0
 
 

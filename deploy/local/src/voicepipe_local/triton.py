@@ -74,6 +74,7 @@ def part(
         env=_environment(runtime) | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
         folder=home.folder("triton"),
+        restart_when_sick=True,
         start_timeout_s=180.0,  # a large model takes long to read from a cold disk
     )
 

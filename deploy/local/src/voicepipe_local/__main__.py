@@ -1,0 +1,148 @@
+"""Voicepipe on one machine: `python -m voicepipe_local up`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from . import control, lineup, show
+from .control import AlreadyRunning, NotRunning
+from .home import Home
+from .parts import CannotStart
+from .stack import Stack, StartFailed
+from .supervisor import Supervisor
+
+_COMMANDS = {
+    "up": "start in the background and return when everything is well",
+    "run": "start in the foreground; Ctrl-C stops",
+    "ps": "show every part",
+    "down": "stop, keeping the data",
+    "purge": "stop and delete the data",
+    "start": "start one part that was stopped",
+    "stop": "stop one part",
+    "restart": "restart one part",
+}
+_MORE = {"metavar": "NAME=COUNT", "help": "more processes of a service, as in transcribe=2; may be given again"}
+
+
+def main() -> int:
+    options = _arguments()
+    stack = Stack(options.data)
+    try:
+        return _do(options.command, stack, options)
+    except NotRunning as error:
+        print(f"{error}. `make up` starts one.", file=sys.stderr)
+        return 0 if options.command == "down" else 1
+    except (AlreadyRunning, CannotStart) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _do(command: str, stack: Stack, options: argparse.Namespace) -> int:
+    match command:
+        case "up":
+            return _up(stack, options.workers)
+        case "run":
+            _run(stack, options.workers)
+        case "supervise":
+            return _supervise(stack, options.workers)
+        case "ps":
+            _ps(stack, as_json=options.json)
+        case "down":
+            stack.stop()
+        case "purge":
+            stack.purge()
+        case verb:
+            return _steer(stack, verb, options.part)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m voicepipe_local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in (*_COMMANDS, "supervise"):
+        command = commands.add_parser(name, help=_COMMANDS.get(name))
+        command.add_argument("--data", type=Path, default=Path(".data"), help="the folder of everything (.data)")
+        if name in {"up", "run", "supervise"}:
+            help_ = "more processes of a service, as in transcribe=2; may be given again"
+            command.add_argument(
+                "--workers", type=_count, action="append", default=[], metavar="NAME=COUNT", help=help_
+            )
+        if name in {"start", "stop", "restart"}:
+            command.add_argument("part")
+        if name == "ps":
+            command.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args()
+    options.workers = dict(getattr(options, "workers", []))
+    return options
+
+
+def _count(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    if not count.isdigit() or int(count) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not like transcribe=2")
+    return name, int(count)
+
+
+def _up(stack: Stack, workers: dict[str, int]) -> int:
+    try:
+        stack.start(workers, progress=print)
+    except AlreadyRunning:
+        if not stack.is_ready():
+            print(f"Voicepipe is just starting or stopping on {stack.data}: try again in a moment.", file=sys.stderr)
+            return 1
+        print(f"Voicepipe already runs on {stack.data}.")
+    except StartFailed:
+        print(f"Voicepipe is not up, and nothing of it runs. This stands in {stack.log}, too.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    print(show.next_steps(stack.ask("ps")))
+    return 0
+
+
+def _run(stack: Stack, workers: dict[str, int]) -> None:
+    Home.at(stack.data)
+    os.set_inheritable(control.take(stack.data), True)
+    command = stack.command(workers)
+    os.execv(command[0], command)  # noqa: S606 - this process becomes the guard
+
+
+def _supervise(stack: Stack, workers: dict[str, int]) -> int:
+    home = Home.at(stack.data)
+    home.forget_ports_in_use()
+    (home.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+    line = lineup.full(home, workers)
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    say(f"speech model: {line.facts['speech']}")
+    return asyncio.run(Supervisor(home, line.steps, say, line.facts).run())
+
+
+def _ps(stack: Stack, *, as_json: bool) -> None:
+    answer = stack.ask("ps")
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    show.table(answer, console)
+    print(f"\n{answer['facts']['url']}   {answer['facts']['speech']}")
+
+
+def _steer(stack: Stack, verb: str, part: str) -> int:
+    answer = stack.ask(verb, part=part)
+    print(answer.get("error") or f"{answer['part']} is {answer['state']}")
+    return 1 if "error" in answer else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The project's own processes: HTTP services and workers, each with an HTTP port for health and metrics."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from .home import LOOPBACK, Home
+from .parts import CannotStart, Part, answers
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`module` and what follows it is run by `python -m`; `package` is where it is installed from."""
+
+    name: str
+    module: tuple[str, ...]
+    package: str
+
+
+UPLOAD = Service("upload", ("voicepipe_upload",), "voicepipe-upload")
+STATUS = Service("status", ("voicepipe_status",), "voicepipe-status")
+WORKERS = tuple(
+    Service(name, ("voicepipe_orchestrator", name), "voicepipe-orchestrator")
+    for name in ("prepare", "transcribe", "assemble", "keeper")
+)
+ALL = (UPLOAD, STATUS, *WORKERS)
+
+
+def replicas(home: Home, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Part]:
+    """`count` processes of `service`: NAME, NAME-2, NAME-3, ..."""
+    for number in range(1, count + 1):
+        yield _part(home, service, service.name if number == 1 else f"{service.name}-{number}", env)
+
+
+def _part(home: Home, service: Service, name: str, env: Mapping[str, str]) -> Part:
+    try:
+        installed = version(service.package)
+    except PackageNotFoundError:
+        raise CannotStart(f"{service.package} is not installed: run `make venv`") from None
+    port = home.port(name)
+
+    async def healthy() -> None:
+        await answers(f"http://{LOOPBACK}:{port}/readyz")
+
+    return Part(
+        name=name,
+        command=(sys.executable, "-m", *service.module),
+        address=f"{LOOPBACK}:{port}",
+        version=installed,
+        healthy=healthy,
+        env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_INSTANCE": name},
+        grace_s=20.0,  # a worker finishes what it has in hand
+    )

@@ -1,0 +1,53 @@
+"""What a person reads about a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_COLOURS = {"up": "green", "starting": "yellow", "restarting": "red", "stopped": "dim", "waiting": "dim"}
+
+
+def table(answer: Mapping[str, Any], console: Console) -> None:
+    """Every part with its state, health, version, address, process and memory."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("part", "state", "health", "version", "address", "pid"):
+        shown.add_column(title, overflow="fold" if title == "health" else "ellipsis", no_wrap=title != "health")
+    for title in ("restarts", "memory"):
+        shown.add_column(title, justify="right", no_wrap=True)
+    for part in answer["parts"]:
+        shown.add_row(
+            part["name"],
+            Text(part["state"], style=_COLOURS.get(part["state"], "")),
+            Text(part["health"] or part["trouble"] or "-", style="" if part["health"] == "well" else "yellow"),
+            part["version"],
+            part["address"],
+            str(part["pid"] or "-"),
+            str(part["restarts"]),
+            mebibytes(part["memory_bytes"]),
+        )
+    total = sum(part["memory_bytes"] for part in answer["parts"])
+    shown.add_row(Text("all", style="bold"), "", "", "", "", "", "", mebibytes(total))
+    console.print(shown)
+
+
+def next_steps(answer: Mapping[str, Any]) -> str:
+    facts = answer["facts"]
+    return f"""
+Voicepipe is at  {facts["url"]}        (how to call it: {facts["url"]}/docs)
+API key in       {facts["api_key_file"]}
+Speech model     {facts["speech"]}
+
+    export VOICEPIPE_URL={facts["url"]}
+    export VOICEPIPE_API_KEY=$(cat {facts["api_key_file"]})
+    .venv/bin/voicepipe transcribe RECORDING
+
+`make ps` shows every part, `make down` stops them and keeps the data, `make purge` deletes the data."""
+
+
+def mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.0f} MiB"

@@ -1,0 +1,190 @@
+"""Starts the parts in order, keeps them running, stops them in reverse order, and answers questions about them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import guard, logs
+from .control import serve
+from .home import Home
+from .life import Life, State, ended_by
+from .memory import memory_bytes
+from .parts import CannotStart, Part, reason
+from .process import Process, kill_orphans
+from .running import last_lines
+
+_TICK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that is done once between two groups of parts, such as the migrations."""
+
+    name: str
+    run: Callable[[Supervisor], Awaitable[None]]
+
+
+Step = tuple[Part, ...] | Task
+
+
+class StartFailed(Exception):
+    """A part or a task did not succeed; the message says which, why, and where its log is."""
+
+
+class Supervisor:
+    """Steps are taken one after another; the parts of one step start side by side."""
+
+    def __init__(
+        self, home: Home, steps: Iterable[Step], say: Callable[[str], None], facts: Mapping[str, str] | None = None
+    ) -> None:
+        self.home = home
+        self._say = say
+        self._facts = dict(facts or {})
+        self._steps = tuple(steps)
+        self._calm = asyncio.Lock()
+        self._lives = {
+            part.name: Life(part, home.log(part.name), calm=self._calm, sweep=self._sweep)
+            for step in self._steps
+            if isinstance(step, tuple)
+            for part in step
+        }
+        self._tasks: set[int] = set()
+        self._stop = asyncio.Event()
+        self._ready = False
+
+    async def run(self) -> int:
+        """Run until somebody says stop; 0 when everything had started."""
+        guard.become_reaper()
+        # The guard above us is to clean up after us, not we after it: its death is an order to stop.
+        guard.die_with_parent(signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._told_to_stop)
+        async with serve(self.home.path, self._answer):
+            starting = asyncio.create_task(self._start())
+            stopping = asyncio.create_task(self._stop.wait())
+            ticking = asyncio.create_task(self._tick())
+            try:
+                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done() and (error := starting.exception()):
+                    self._say(f"Voicepipe did not start: {error}")
+                    return 1
+                await stopping
+                return 0
+            finally:
+                for task in (starting, stopping, ticking):
+                    task.cancel()
+                await asyncio.gather(starting, stopping, ticking, return_exceptions=True)
+                await self._shut_down()
+
+    async def do(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
+        """Run a command to its end. What it says goes to the log `name`, its standard output to `output` where given.
+
+        Raises:
+            CannotStart: it did not succeed.
+        """
+        async with self._calm:
+            process = Process(command, log=self.home.log(name), env=env, output=output)
+            self._tasks.add(process.pid)
+        try:
+            if code := await process.wait():
+                raise CannotStart(ended_by(code))
+        except asyncio.CancelledError:
+            process.send(signal.SIGKILL)
+            await process.wait()
+            raise
+        finally:
+            self._tasks.discard(process.pid)
+
+    async def _start(self) -> None:
+        for step in self._steps:
+            if isinstance(step, Task):
+                await self._take(step.name, step.run(self))
+                continue
+            try:
+                async with asyncio.TaskGroup() as side_by_side:
+                    for part in step:
+                        side_by_side.create_task(self._take(part.name, self._lives[part.name].start()))
+            except* StartFailed as failures:
+                raise failures.exceptions[0] from None
+        self._ready = True
+        self._say("everything is up")
+
+    async def _take(self, name: str, work: Awaitable[None]) -> None:
+        began = time.monotonic()
+        try:
+            await work
+        except Exception as error:
+            log = self.home.log(name)
+            failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
+            raise failure from error
+        self._say(f"{name:<14} ready after {time.monotonic() - began:4.1f} s")
+
+    async def _shut_down(self) -> None:
+        for step in reversed(self._steps):
+            if isinstance(step, tuple):
+                await asyncio.gather(*(self._lives[part.name].stop() for part in step))
+        guard.kill_descendants(os.getpid())
+
+    def _told_to_stop(self) -> None:
+        if self._stop.is_set():  # told twice: at once
+            for life in self._lives.values():
+                life.kill()
+        self._stop.set()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self._sweep()
+            for log in self.home.logs.glob("*.log"):
+                logs.limit(log)
+
+    async def _sweep(self) -> None:
+        async with self._calm:
+            kill_orphans({life.pid for life in self._lives.values() if life.pid} | self._tasks)
+
+    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        match question:
+            case {"ask": "ps"}:
+                parts = await asyncio.gather(*map(self._describe, self._lives.values()))
+                return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "parts": parts}
+            case {"ask": "ready"}:
+                return {"ready": self._ready}
+            case {"ask": "down"}:
+                self._stop.set()
+                return {"stopping": True}
+            case {"ask": "start" | "stop" | "restart" as verb, "part": str(name)} if name in self._lives:
+                return await self._steer(self._lives[name], verb)
+        return {"error": f"there is no part or question like that; the parts are {', '.join(self._lives)}"}
+
+    async def _steer(self, life: Life, verb: str) -> dict[str, Any]:
+        if verb != "start":
+            await life.stop()
+        if verb != "stop" and life.state is State.STOPPED:
+            try:
+                await life.start()
+            except Exception as error:  # noqa: BLE001 - whatever it is, who asked wants to read it
+                await life.stop()
+                return {"error": f"{life.part.name}: {reason(error)}. Its log is {life.log}"}
+        return {"part": life.part.name, "state": life.state}
+
+    async def _describe(self, life: Life) -> dict[str, Any]:
+        return {
+            "name": life.part.name,
+            "state": life.state,
+            "health": await life.health() if life.pid else "",
+            "version": life.part.version,
+            "address": life.part.address,
+            "pid": life.pid,
+            "restarts": life.restarts,
+            "trouble": life.trouble,
+            "memory_bytes": await asyncio.to_thread(memory_bytes, life.pid) if life.pid else 0,
+            "log": str(life.log),
+        }
