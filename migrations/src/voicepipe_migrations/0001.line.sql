@@ -47,14 +47,17 @@ CREATE TABLE uploads (
     -- null: the length comes later (creation-defer-length)
     size_bytes   bigint CHECK (size_bytes >= 0),
     offset_bytes bigint NOT NULL DEFAULT 0,
-    -- stored parts: [{"number", "etag", "size_bytes"}]; what is too short for a part waits in the object <object_key>.tail
+    -- stored parts: [{"number", "etag", "size_bytes"}]
     parts        jsonb NOT NULL DEFAULT '[]',
+    -- the object with the last bytes, too few for a part: <object_key>.tail.<writer>, so that no writer touches another's
+    tail_key     text,
     tail_bytes   bigint NOT NULL DEFAULT 0,
     -- grows with each part and with each new writer, so that a writer that was overtaken never overwrites a part
     next_part    integer NOT NULL DEFAULT 1,
     -- the writer that may move the offset; the newest connection takes it over
     writer       uuid,
-    -- set when the upload became a job
+    -- Set when the upload became a job. The object belongs to the job if it is of this id; another id is that of the finished
+    -- job that had the same bytes, and the object is to be deleted with this row.
     job_id       uuid,
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,
