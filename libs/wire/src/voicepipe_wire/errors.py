@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class RetryLater(Exception):
     """Not now: something that the step needs is away or busy. The same work will do later; no attempt is spent."""
@@ -24,7 +27,10 @@ class Reject(Exception):
 
 
 class Problem(Exception):
-    """An answer that is an error, as RFC 9457 problem JSON. `code` is stable; `detail` says what happened and what to do."""
+    """An answer that is an error, as RFC 9457 problem JSON.
+
+    `code` is stable; `detail` says what happened and what to do; `members` are more for programs, such as a state.
+    """
 
     def __init__(
         self,
@@ -34,11 +40,13 @@ class Problem(Exception):
         *,
         retry_after_s: int | None = None,
         headers: dict[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(retry_after_s)

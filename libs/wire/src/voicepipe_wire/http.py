@@ -45,6 +45,7 @@ def problem_response(problem: Problem) -> JSONResponse:
             "status": problem.status,
             "code": problem.code,
             "detail": problem.detail,
+            **problem.members,
         },
         problem.status,
         problem.headers,
