@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import ChunkPlan, Recognition, Span, Word
+from voicepipe_orchestrator.model import ChunkPlan, Span, Word
 from voicepipe_orchestrator.stitch import (
     MAX_SEGMENT_S,
     MAX_SEGMENT_WORDS,
@@ -174,20 +174,6 @@ def test_nothing_heard_is_an_empty_transcript():
     assert stitch([]) == ()
     assert stitch([Heard(0, (Word(0, 1, " ", 0.5),), "en")]) == ()
     assert plain_text(()) == ""
-
-
-def test_word_times_lead_back_to_the_recording():
-    heard = Heard.of(3, recognized(), lambda at_s: at_s + 60, lambda at_s: at_s + 50)
-    assert heard == Heard(3, (Word(61.0, 52.0, "hello", 0.9),), "en")
-
-
-def test_words_over_silence_are_dropped():
-    silence = recognized(no_speech_prob=0.9, avg_logprob=-1.5)
-    assert Heard.of(0, silence, float, float).words == ()
-
-
-def recognized(no_speech_prob=0.0, avg_logprob=-0.1):
-    return Recognition("hello", (Word(1.0, 2.0, "hello", 0.9),), "en", avg_logprob, no_speech_prob, 1.0, False)
 
 
 def test_a_failed_chunk_is_one_gap_unless_its_speech_lies_far_apart():

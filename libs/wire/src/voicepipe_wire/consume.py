@@ -15,8 +15,9 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 from google.protobuf.message import Message
@@ -52,7 +53,8 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
 LOST: tuple[type[Exception], ...] = (NatsError, *AWAY)
 
-Handler = Callable[[Message], Awaitable[None]]
+# What to do with a command, by its type.
+Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 # Makes the job go on or end without this work: (command, code, message).
 GiveUp = Callable[[Message, str, str], Awaitable[None]]
 Tiers = tuple[Tier, ...]
@@ -65,7 +67,7 @@ class Worker:
         self,
         jetstream: JetStream,
         stage: str,
-        handler: Handler,
+        handlers: Handlers,
         give_up: GiveUp,
         *,
         concurrency: int = 1,
@@ -73,7 +75,7 @@ class Worker:
     ) -> None:
         self._jetstream = jetstream
         self._stage = stage
-        self._handler = handler
+        self._handlers = handlers
         self._give_up = give_up
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
@@ -164,6 +166,8 @@ class Worker:
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
         try:
             envelope, command = unpack(message.headers, message.data)
+            if type(command) not in self._handlers:
+                raise Reject("bad_message", f"{envelope.type} is no command of {self._stage}.")
         except Reject as reject:
             return await self._bury(message, None, reject.code, reject.message)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
@@ -189,7 +193,7 @@ class Worker:
     async def _try(self, command: Message) -> bool:
         """Run the handler; False if it is to be run again, after the delay that it asked for."""
         try:
-            await self._handler(command)
+            await self._handlers[type(command)](command)
         except RetryLater as later:
             delay_s, reason = later.delay_s, str(later)
         except AWAY as error:

@@ -36,7 +36,14 @@ async def replace_plan(transaction: Transaction, job: StoredJob, plans: Sequence
         VALUES ($1, $2, $3, 'waiting', $4, $5, $6)
         """,
         [
-            (job.id, job.owner_id, plan.index, [[span.start, span.end] for span in plan.spans], plan.speech_s, plan.split)
+            (
+                job.id,
+                job.owner_id,
+                plan.index,
+                [[span.start, span.end] for span in plan.spans],
+                plan.speech_s,
+                plan.split,
+            )
             for plan in plans
         ],
     )

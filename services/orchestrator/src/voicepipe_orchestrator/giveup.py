@@ -8,7 +8,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from voicepipe_wire import jobs
 from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.stages import ACTIVE, Event, Stage, advance, fail
+from voicepipe_wire.stages import ACTIVE, Event, Stage, State, advance, fail
 from voicepipe_wire.v1.commands_pb2 import (
     AssembleTranscript,
     DiarizeRecording,
@@ -44,7 +44,8 @@ class GiveUp:
             if job is None or job.stages.stages[stage] not in ACTIVE:
                 return
             if isinstance(command, TranscribeChunk):
-                await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
+                if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
+                    await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
             elif stage is Stage.DIARIZE:
                 await jobs.warn(transaction, job, "speakers_failed", NO_SPEAKERS)
                 await jobs.save(transaction, job, advance(job.stages, stage, Event.SKIP))

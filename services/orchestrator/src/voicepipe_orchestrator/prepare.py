@@ -142,7 +142,9 @@ class PrepareStep:
             for code in prepared.decoded.warnings:
                 await jobs.warn(transaction, job, code, WARNINGS[code])
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
-            if stages.stages[Stage.DIARIZE] is State.WAITING and not await is_alive(transaction.connection, Stage.DIARIZE):
+            if stages.stages[Stage.DIARIZE] is State.WAITING and not await is_alive(
+                transaction.connection, Stage.DIARIZE
+            ):
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
                 await jobs.warn(transaction, job, "speakers_unavailable", NO_SPEAKERS)
             await jobs.save(transaction, job, stages)

@@ -28,7 +28,9 @@ RETRY_DELAY_S = 2.0
 TIMEOUT_S = 900.0
 # What a model answers about a request that no second try can help; the part before the colon is the code.
 HOPELESS = ("bad_params", "audio_too_long", "unsupported_language", "unsupported_task")
-KEEPALIVE = triton.KeepAliveOptions(keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0)
+KEEPALIVE = triton.KeepAliveOptions(
+    keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
+)
 
 
 class TritonRecognizer:
@@ -100,11 +102,15 @@ class TritonRecognizer:
         code = message.partition(":")[0].strip()
         for hopeless in HOPELESS:
             if hopeless in message:
-                return Reject(hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}.")
+                return Reject(
+                    hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}."
+                )
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
             since = self._missing_since.setdefault(model, time.monotonic())
             if time.monotonic() - since > self._patience_s:
-                return Reject("model_gone", "The speech model that was chosen is no longer served. Choose another and start anew.")
+                return Reject(
+                    "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
+                )
             return RetryLater(RETRY_DELAY_S, f"model {model} is not served now")
         if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
             return _away(error)

@@ -18,8 +18,7 @@ from typing import Final
 from voicepipe_wire.languages import CLAUSE_ENDS, SENTENCE_ENDS, join_words, last_mark, separator
 from voicepipe_wire.transcript import Gap
 
-from .model import SAMPLE_RATE, ChunkPlan, Recognition, Segment, Word
-from .quality import only_silence
+from .model import SAMPLE_RATE, ChunkPlan, Segment, Word
 
 # Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error alone
 # cuts no sentence, and no longer, for a model without punctuation has nothing else to cut at.
@@ -44,23 +43,6 @@ class Heard:
     index: int
     words: tuple[Word, ...]
     language: str
-
-    @classmethod
-    def of(
-        cls,
-        index: int,
-        recognition: Recognition,
-        start_of: Callable[[float], float],
-        end_of: Callable[[float], float],
-    ) -> Heard:
-        """From what the model said about a chunk; nothing of it where it is only silence.
-
-        `start_of` and `end_of` lead from a second of the chunk to one of the recording. They differ where two spans of the
-        recording meet in the chunk: there a word starts in the later span and ends in the earlier one.
-        """
-        words = () if only_silence(recognition) else recognition.words
-        mapped = (replace(word, start_s=start_of(word.start_s), end_s=end_of(word.end_s)) for word in words)
-        return cls(index, tuple(mapped), recognition.language)
 
 
 @dataclass(frozen=True, slots=True)

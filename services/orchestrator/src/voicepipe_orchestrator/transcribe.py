@@ -124,7 +124,7 @@ class ChunkStep:
         ask = Ask(options["model"]["name"], replace(attempt, split=False), job.language, options["task"], prompt)
         if not attempt.split:
             return await self._recognizer.recognize(audio, ask)
-        first, second = halves(plan)
+        first, _ = halves(plan)
         parts = (audio[: first.samples], audio[first.samples :])
         said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for part in parts if len(part)))
         return said[0] if len(said) == 1 else joined(said[0], said[1], first.samples / SAMPLE_RATE)

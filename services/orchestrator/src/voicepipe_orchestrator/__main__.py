@@ -1,0 +1,148 @@
+"""Run one kind of worker: `python -m voicepipe_orchestrator prepare|transcribe|assemble|keeper`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import asyncpg
+import tritonclient.grpc.aio as triton
+from fastapi import FastAPI
+from voicepipe_wire import broker, database, http, objects, telemetry
+from voicepipe_wire.broker import Delivery, JetStream
+from voicepipe_wire.consume import Handlers, Worker
+from voicepipe_wire.objects import ObjectStore
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.stages import Stage
+from voicepipe_wire.subjects import CONTROL
+from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, PrepareRecording, StartTranscription, TranscribeChunk
+
+from .advisories import Advisories
+from .assemble import AssembleStep
+from .audio import StoredAudio
+from .control import Control
+from .decode import DecodeLimits
+from .expire import Expiry
+from .giveup import GiveUp
+from .keeper import Keeper
+from .prepare import PrepareStep
+from .presence import announce, announce_models
+from .recognizer import KEEPALIVE, TritonRecognizer
+from .settings import Settings
+from .speech import load_detector
+from .sweep import Sweeper
+from .transcribe import ChunkStep, StartStep
+
+Task = Callable[[asyncio.Event], Awaitable[object]]
+
+
+class Parts:
+    """The clients of one process and what is built on them."""
+
+    def __init__(self, settings: Settings, pool: asyncpg.Pool, jetstream: JetStream, store: ObjectStore) -> None:
+        self.settings = settings
+        self.pool = pool
+        self.jetstream = jetstream
+        self.store = store
+        self.outbox = Outbox(pool, jetstream, "orchestrator")
+        self.give_up = GiveUp(self.outbox, settings.window_chunks)
+
+    def worker(self, stage: str, handlers: Handlers, concurrency: int) -> Worker:
+        delivery = Delivery(self.settings.ack_wait_s, self.settings.max_deliver)
+        return Worker(self.jetstream, stage, handlers, self.give_up, concurrency=concurrency, delivery=delivery)
+
+
+def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
+    settings = parts.settings
+    step = PrepareStep(
+        parts.pool,
+        parts.outbox,
+        parts.store,
+        load_detector(),
+        settings.scratch_dir,
+        DecodeLimits(max_audio_s=settings.max_audio_s),
+    )
+    return parts.worker(Stage.PREPARE, {PrepareRecording: step.handle}, settings.prepare_concurrency), []
+
+
+def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
+    settings = parts.settings
+    client = triton.InferenceServerClient(settings.triton_url, keepalive_options=KEEPALIVE)
+    recognizer = TritonRecognizer(client, settings.transcribe_concurrency, settings.model_patience_s)
+    built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
+    start, chunk = StartStep(*built), ChunkStep(*built)
+
+    handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
+    worker = parts.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
+    return worker, [lambda stop: announce_models(parts.pool, recognizer, stop)]
+
+
+def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
+    step = AssembleStep(parts.pool, parts.outbox, parts.store)
+    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: step.handle}, parts.settings.assemble_concurrency), []
+
+
+def keeper(parts: Parts) -> tuple[Worker, list[Task]]:
+    settings = parts.settings
+    keeper = Keeper(
+        parts.outbox,
+        Sweeper(parts.pool, parts.outbox, parts.jetstream, settings.stuck_after_s),
+        Advisories(parts.jetstream, parts.give_up),
+        Expiry(parts.pool, parts.store, settings.keep_failed_pcm_s),
+        parts.jetstream,
+        settings.sweep_every_s,
+    )
+    control = Control(parts.pool, parts.outbox, parts.store, parts.jetstream)
+    return parts.worker(CONTROL, control.handlers, 4), [keeper.run]
+
+
+ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "keeper": keeper}
+
+
+async def run(role: str) -> None:
+    settings = Settings()
+    telemetry.configure(f"orchestrator-{role}", settings.log_level)
+    async with AsyncExitStack() as stack:
+        pool = await database.connect(settings)
+        stack.push_async_callback(pool.close)
+        client = await broker.connect(settings, f"orchestrator-{role}")
+        stack.push_async_callback(client.close)
+        jetstream = JetStream(client)
+        store = await stack.enter_async_context(objects.connect(settings))
+        parts = Parts(settings, pool, jetstream, store)
+        worker, tasks = ROLES[role](parts)
+
+        async def work(stop: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(announce(pool, role, stop))
+                for task in tasks:
+                    group.create_task(_run(task, stop))
+                group.create_task(worker.run(stop))
+
+        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None)
+        http.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+        await http.serve(app, settings.http_host, settings.http_port, work)
+    telemetry.shutdown()
+
+
+async def _run(task: Task, stop: asyncio.Event) -> None:
+    await task(stop)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m voicepipe_orchestrator")
+    parser.add_argument("role", choices=ROLES)
+    role = parser.parse_args().role
+    try:
+        asyncio.run(run(role))
+    except database.AWAY as error:
+        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

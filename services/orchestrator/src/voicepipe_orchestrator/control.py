@@ -1,0 +1,160 @@
+"""What users and operators ask for: cancel, retry, delete, redrive, discard. The keeper does it, one command at a time."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+import structlog
+from google.protobuf.message import Message
+from nats.js.errors import NotFoundError
+from voicepipe_wire import jobs
+from voicepipe_wire.broker import JetStream
+from voicepipe_wire.consume import Handlers
+from voicepipe_wire.envelope import unpack
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.jobs import StoredJob
+from voicepipe_wire.objects import ObjectStore
+from voicepipe_wire.outbox import Outbox, Transaction
+from voicepipe_wire.stages import Job, Stage, State, cancel, outcome, reopen
+from voicepipe_wire.subjects import DLQ, EVENTS, WORK, events_of
+from voicepipe_wire.v1.commands_pb2 import (
+    CancelJob,
+    DeleteJob,
+    DiscardDeadLetter,
+    RedriveDeadLetter,
+    RetryJob,
+    TranscribeChunk,
+)
+from voicepipe_wire.v1.events_pb2 import JobDeleted
+
+from . import chunks
+from .assemble import drop_pcm
+
+log = structlog.get_logger(__name__)
+
+
+class Control:
+    def __init__(self, pool: asyncpg.Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._store = store
+        self._jetstream = jetstream
+
+    @property
+    def handlers(self) -> Handlers:
+        """Every one is safe to repeat."""
+        return {
+            CancelJob: self.cancel,
+            RetryJob: self.retry,
+            DeleteJob: self.delete,
+            RedriveDeadLetter: self.redrive,
+            DiscardDeadLetter: self.discard,
+        }
+
+    async def cancel(self, command: CancelJob | DeleteJob) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None or outcome(job.stages):
+                return
+            await jobs.save(transaction, job, cancel(job.stages))
+        await drop_pcm(self._pool, self._store, job)
+
+    async def retry(self, command: RetryJob) -> None:
+        """Finished chunks are kept; failed ones are tried again."""
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None or outcome(job.stages) is None:
+                return
+            await _reopen(transaction, job)
+
+    async def delete(self, command: DeleteJob) -> None:
+        """First stop the work, then delete what is outside, then the rows that lead to it."""
+        await self.cancel(command)
+        job_id = UUID(command.job_id)
+        row = await self._pool.fetchrow(
+            "SELECT j.owner_id, j.pcm_key, r.object_key FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1",
+            job_id,
+        )
+        if row is None:
+            return
+        await self._store.delete(row["object_key"], f"pcm/{row['owner_id']}/{job_id}")
+        await self._forget_messages(row["owner_id"], job_id)
+        async with self._outbox.transaction() as transaction:
+            connection = transaction.connection
+            recording_id = await connection.fetchval("DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id)
+            await connection.execute("DELETE FROM recordings WHERE id = $1", recording_id)
+            await connection.execute("DELETE FROM uploads WHERE job_id = $1", job_id)
+            await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
+            transaction.event(JobDeleted(job_id=str(job_id)), job_id=job_id, owner_id=row["owner_id"])
+
+    async def redrive(self, command: RedriveDeadLetter) -> None:
+        """Let the work of a dead letter go on, with a new message and attempts from nothing; then drop the letter."""
+        dead = await self._letter(command.sequence)
+        if dead is None:
+            return
+        if handler := self.handlers.get(type(dead)):
+            await handler(dead)
+        else:
+            await self._redrive_work(UUID(dead.job_id), dead)  # type: ignore[attr-defined]
+        await self._drop_letter(command.sequence)
+
+    async def discard(self, command: DiscardDeadLetter) -> None:
+        await self._drop_letter(command.sequence)
+
+    async def _redrive_work(self, job_id: UUID, command: Message) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, job_id)
+            if job is None:
+                return
+            if outcome(job.stages):
+                await _reopen(transaction, job)
+            elif isinstance(command, TranscribeChunk):
+                if job.stages.stages[Stage.TRANSCRIBE] is not State.RUNNING:
+                    raise RetryLater(2.0, "the job is being assembled")
+                await chunks.reopen_failed(transaction, job)
+                await chunks.queue_next(transaction, job, window=1 << 30)
+
+    async def _letter(self, sequence: int) -> Message | None:
+        try:
+            message = await self._jetstream.context.get_msg(DLQ, sequence)
+        except NotFoundError:
+            return None
+        _, command = unpack(message.headers, message.data or b"")
+        return command
+
+    async def _drop_letter(self, sequence: int) -> None:
+        try:
+            await self._jetstream.context.delete_msg(DLQ, sequence)
+        except NotFoundError:
+            log.info("the dead letter is gone already", sequence=sequence)
+
+    async def _forget_messages(self, owner_id: UUID, job_id: UUID) -> None:
+        await self._jetstream.context.purge_stream(EVENTS, subject=events_of(owner_id, job_id))
+        rows = await self._pool.fetch(
+            "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
+        )
+        for row in rows:
+            try:
+                await self._jetstream.context.delete_msg(WORK, row["stream_seq"])
+            except NotFoundError:
+                continue
+
+
+async def _reopen(transaction: Transaction, job: StoredJob) -> None:
+    """Let an ended job go on where it can: from the failed chunks, or from decoding if the PCM is gone."""
+    connection = transaction.connection
+    redo: set[Stage] = set()
+    if await chunks.reopen_failed(transaction, job):
+        redo.add(Stage.TRANSCRIBE)
+    after = reopen(job.stages, redo=frozenset(stage for stage in redo if job.stages.stages[stage] is State.DONE))
+    if job.pcm_key is None and _needs_pcm(after) and after.stages[Stage.PREPARE] is State.DONE:
+        after = reopen(after, redo=frozenset({Stage.PREPARE}))
+    await connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
+    fresh = await jobs.lock(connection, job.id)
+    if fresh is not None:
+        await jobs.save(transaction, fresh, after)
+
+
+def _needs_pcm(job: Job) -> bool:
+    return any(job.stages[stage] is State.WAITING for stage in (Stage.TRANSCRIBE, Stage.DIARIZE))
