@@ -92,6 +92,8 @@ CREATE INDEX jobs_by_owner ON jobs (owner_id, created_at DESC, id DESC);
 CREATE INDEX jobs_by_recording ON jobs (recording_id);
 CREATE INDEX jobs_unfinished ON jobs (changed_at) WHERE finished_at IS NULL;
 CREATE INDEX jobs_with_pcm ON jobs (finished_at) WHERE pcm_key IS NOT NULL;
+-- how fast each model worked lately
+CREATE INDEX jobs_by_model ON jobs ((options -> 'model' ->> 'name'), finished_at DESC) WHERE state = 'completed';
 
 CREATE TABLE stages (
     job_id       uuid NOT NULL REFERENCES jobs ON DELETE CASCADE,
