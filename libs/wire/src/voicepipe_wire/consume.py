@@ -29,7 +29,7 @@ from . import telemetry
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .database import AWAY
 from .deadletters import DeadLetter
-from .envelope import unpack
+from .envelope import Envelope, unpack
 from .errors import Reject, RetryLater
 from .subjects import WORK, Tier, work
 
@@ -91,6 +91,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand."""
+        await self._repair()
         async with self._doorbell(stop), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
                 await self._slots.acquire()
@@ -165,9 +166,7 @@ class Worker:
 
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
         try:
-            envelope, command = unpack(message.headers, message.data)
-            if type(command) not in self._handlers:
-                raise Reject("bad_message", f"{envelope.type} is no command of {self._stage}.")
+            envelope, command = self._understand(message)
         except Reject as reject:
             return await self._bury(message, None, reject.code, reject.message)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
@@ -189,6 +188,12 @@ class Worker:
             return "failed"
         await message.ack()
         return "done"
+
+    def _understand(self, message: Msg) -> tuple[Envelope, Message]:
+        envelope, command = unpack(message.headers, message.data)
+        if type(command) not in self._handlers:
+            raise Reject("bad_message", f"{envelope.type} is no command of {self._stage}.")
+        return envelope, command
 
     async def _try(self, command: Message) -> bool:
         """Run the handler; False if it is to be run again, after the delay that it asked for."""
