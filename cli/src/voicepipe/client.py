@@ -1,0 +1,227 @@
+"""The Python client. Everything that the `voicepipe` command does, it does through this.
+
+async with Client("https://voicepipe.example.org", api_key) as client:
+    transcription = await client.transcribe(Path("meeting.wav"), Options(language="en"))
+    print(await client.transcript(transcription.id, "txt"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import platformdirs
+
+from . import __version__
+from .errors import (
+    ApiError,
+    ServerAway,
+    UnexpectedAnswer,
+    UnknownOutcome,
+    UnusableFile,
+    UnusableSettings,
+    VoicepipeError,
+)
+from .events import Event
+from .following import TRANSCRIPTIONS, Follower
+from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
+from .pace import Pace, Wait
+from .recording import Recording
+from .transport import Transport
+from .tus import OnBytes, Uploader
+from .upload_memory import UploadMemory
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "DeadLetter",
+    "Event",
+    "Notice",
+    "Options",
+    "Pace",
+    "ServerAway",
+    "StageStatus",
+    "TranscriptFormat",
+    "Transcription",
+    "UnexpectedAnswer",
+    "UnknownOutcome",
+    "UnusableFile",
+    "UnusableSettings",
+    "VoicepipeError",
+    "Wait",
+]
+
+DEAD_LETTERS = "/v1/admin/dead-letters"
+_Value = TypeVar("_Value")
+
+
+def no_bytes(_sent_bytes: int, _size_bytes: int) -> None:
+    """Show nothing."""
+
+
+def no_event(_: Event) -> None:
+    """Show nothing."""
+
+
+def default_memory() -> Path:
+    """Where unfinished uploads are remembered: under XDG_STATE_HOME, or what the system has instead."""
+    return platformdirs.user_state_path("voicepipe", appauthor=False) / "uploads"
+
+
+class Client:
+    """One server, seen with one API key.
+
+    Short requests are tried again for some seconds, uploads and event streams for `pace.patience_s`. All methods raise
+    ApiError when the server refuses (with its stable `code`), ServerAway when it does not answer, UnexpectedAnswer when
+    something else does. `memory` is the folder in which unfinished uploads are remembered; None remembers nothing.
+    """
+
+    def __init__(self, base_url: str, api_key: str, *, pace: Pace | None = None, memory: Path | None = None) -> None:
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"voicepipe/{__version__}"}, limits=httpx.Limits(max_connections=None)
+        )
+        self._transport = Transport(self._http, base_url, api_key, pace or Pace())
+        self._uploader = Uploader(self._transport, UploadMemory(memory))
+        self._follower = Follower(self._transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def transcribe(
+        self,
+        path: Path,
+        options: Options | None = None,
+        *,
+        on_bytes: OnBytes = no_bytes,
+        on_event: Callable[[Event], None] = no_event,
+    ) -> Transcription:
+        """Upload, and follow to the end, which is not always `completed`: look at `state` and `error`."""
+        transcription_id = await self.upload(path, options, on_bytes=on_bytes)
+        async with aclosing(self.events(transcription_id)) as events:
+            async for event in events:
+                on_event(event)
+        return await self.get(transcription_id)
+
+    async def upload(self, path: Path, options: Options | None = None, *, on_bytes: OnBytes = no_bytes) -> str:
+        """The id of the transcription that the file became.
+
+        A lost connection is taken up again, and what an earlier run began is gone on with. Raises UnusableFile.
+        """
+        return await self._uploader.upload(Recording.at(path), options or Options(), on_bytes)
+
+    async def events(self, transcription_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event, None]:
+        """What happened and what happens, from the beginning or after an event, until the transcription has ended."""
+        async with aclosing(self._follower.events(_part(transcription_id), last_event_id)) as events:
+            async for event in events:
+                yield event
+
+    async def get(self, transcription_id: str) -> Transcription:
+        return await self._ask(Transcription.from_json, "GET", _of(transcription_id))
+
+    async def list(
+        self, *, state: str | None = None, created_after: str | None = None, page_size: int = 100
+    ) -> AsyncGenerator[Transcription, None]:
+        """All transcriptions, newest first, fetched page by page as they are asked for."""
+        query = {"state": state, "created_after": created_after, "limit": str(page_size), "cursor": None}
+        while True:
+            chosen = {name: value for name, value in query.items() if value is not None}
+            page = await self._ask(_Page.from_json, "GET", TRANSCRIPTIONS, params=chosen)
+            for item in page.items:
+                yield item
+            query["cursor"] = page.next_cursor
+            if page.next_cursor is None:
+                return
+
+    async def transcript(
+        self, transcription_id: str, transcript_format: TranscriptFormat = "txt", version: int | None = None
+    ) -> str:
+        """The transcript as text in that format. Raises ApiError while there is none."""
+        query = {"format": transcript_format} | ({} if version is None else {"version": str(version)})
+        return (await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params=query)).text
+
+    async def cancel(self, transcription_id: str) -> Transcription:
+        """Stop it. Where the server needs a while, `state` is not `cancelled` yet. Repeating it changes nothing."""
+        return await self._command(transcription_id, "cancel", repeatable=True)
+
+    async def retry(self, transcription_id: str) -> Transcription:
+        """Do again what failed or was cancelled; what is finished is kept."""
+        return await self._command(transcription_id, "retry", repeatable=False)
+
+    async def delete(self, transcription_id: str) -> None:
+        """Delete recording, transcript and all. The server may take a while to do so."""
+        await self._transport.send("DELETE", _of(transcription_id))
+
+    async def capabilities(self) -> JsonObject:
+        """Models, tasks, languages, limits and formats of the server, as it says them."""
+        return await self._ask(_object, "GET", "/v1/capabilities")
+
+    async def server_version(self) -> JsonObject:
+        return await self._ask(_object, "GET", "/version")
+
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        """What nobody could carry out. For operators, as all that follows."""
+        return await self._ask(_dead_letters, "GET", DEAD_LETTERS)
+
+    async def dead_letter(self, sequence: int) -> DeadLetter:
+        return await self._ask(DeadLetter.from_json, "GET", f"{DEAD_LETTERS}/{sequence}")
+
+    async def redrive(self, sequence: int | None = None) -> None:
+        """Put a dead letter back to work with all its attempts; without a number, all of them."""
+        await self._transport.send("POST", f"{DEAD_LETTERS}/redrive" if sequence is None else _redrive(sequence))
+
+    async def discard(self, sequence: int) -> None:
+        await self._transport.send("DELETE", f"{DEAD_LETTERS}/{sequence}")
+
+    async def _command(self, transcription_id: str, name: str, *, repeatable: bool) -> Transcription:
+        path = f"{_of(transcription_id)}/{name}"
+        return await self._ask(Transcription.from_json, "POST", path, repeatable=repeatable)
+
+    async def _ask(self, reader: Callable[[Any], _Value], method: str, path: str, **more: Any) -> _Value:
+        return self._transport.read(reader, await self._transport.send(method, path, **more))
+
+
+def _of(transcription_id: str) -> str:
+    return f"{TRANSCRIPTIONS}/{_part(transcription_id)}"
+
+
+def _part(transcription_id: str) -> str:
+    """An id is typed by people: it must stay one part of the path."""
+    return quote(transcription_id, safe="")
+
+
+def _redrive(sequence: int) -> str:
+    return f"{DEAD_LETTERS}/{sequence}/redrive"
+
+
+def _dead_letters(page: Any) -> Sequence[DeadLetter]:
+    return [DeadLetter.from_json(item) for item in page["items"]]
+
+
+def _object(answer: Any) -> JsonObject:
+    if not isinstance(answer, Mapping):
+        raise TypeError
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    items: tuple[Transcription, ...]
+    next_cursor: str | None
+
+    @classmethod
+    def from_json(cls, data: Any) -> _Page:
+        return cls(tuple(map(Transcription.from_json, data["items"])), data.get("next_cursor"))

@@ -1,0 +1,51 @@
+"""What can go wrong for somebody who uses a Voicepipe server. Each message says what happened and what to do."""
+
+from __future__ import annotations
+
+
+class VoicepipeError(Exception):
+    """The root of all errors of this client."""
+
+
+class ApiError(VoicepipeError):
+    """The server refused. `code` is stable and for programs, `detail` is a sentence for people."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class ServerAway(VoicepipeError):
+    """The server did not answer, or answered that it cannot, for as long as the client was told to be patient."""
+
+    def __init__(self, base_url: str, reason: str, waited_s: float) -> None:
+        super().__init__(
+            f"The server {base_url} cannot be used: {reason}. Tried for {waited_s:.0f} s. "
+            "Check the address and whether it runs, then try again."
+        )
+        self.reason = reason
+        self.waited_s = waited_s
+
+
+class UnexpectedAnswer(VoicepipeError):
+    """Something answered, but not as a Voicepipe server does."""
+
+    def __init__(self, base_url: str, what: str) -> None:
+        super().__init__(f"{base_url} did not answer like a Voicepipe server: {what}. Check the address.")
+
+
+class UnknownOutcome(VoicepipeError):
+    """A request was sent and its answer was lost: it may have been carried out."""
+
+    def __init__(self, base_url: str, reason: str) -> None:
+        super().__init__(f"{base_url} may have done it, but its answer was lost: {reason}. Look before you try again.")
+
+
+class UnusableFile(VoicepipeError):
+    """The recording cannot be read, is empty, or changed while it was sent."""
+
+
+class UnusableSettings(VoicepipeError):
+    """The address or the key of the server is missing or makes no sense."""

@@ -1,0 +1,140 @@
+"""What happens to a transcription, one frozen value for each type of event that the server tells.
+
+The JSON is that of protobuf: a field that has its zero value may be missing, and a 64-bit number may be text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from .model import JsonObject
+
+FINAL_TYPES: Final = frozenset({"job-completed", "job-failed", "job-cancelled", "job-deleted"})
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """A stage went to another state, and with it perhaps the job."""
+
+    stage: str
+    state: str
+    attempt: int
+    job_state: str
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> StageChanged:
+        return cls(_text(data, "stage"), _text(data, "state"), int(data.get("attempt", 0)), _text(data, "job_state"))
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgressed:
+    """Seconds of audio that a stage has done; `total_s` is 0 while it is not known."""
+
+    stage: str
+    done_s: float
+    total_s: float
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> StageProgressed:
+        return cls(_text(data, "stage"), _seconds(data, "done_s"), _seconds(data, "total_s"))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTranscribed:
+    """Words of a stretch of the recording; chunks come in any order. `done_s` of `total_s` seconds of speech are done."""
+
+    chunk_index: int
+    start_s: float
+    end_s: float
+    text: str
+    language: str
+    done_s: float
+    total_s: float
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> ChunkTranscribed:
+        return cls(
+            chunk_index=int(data.get("chunk_index", 0)),
+            start_s=_seconds(data, "start_s"),
+            end_s=_seconds(data, "end_s"),
+            text=_text(data, "text"),
+            language=_text(data, "language"),
+            done_s=_seconds(data, "done_s"),
+            total_s=_seconds(data, "total_s"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobWarned:
+    """Something is missing or less good than asked for, and the job goes on."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> JobWarned:
+        return cls(_text(data, "code"), _text(data, "message"))
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The job ended without a transcript."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> JobFailed:
+        return cls(_text(data, "code"), _text(data, "message"))
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event whose type says it all, or one that this client does not know yet."""
+
+    @classmethod
+    def from_json(cls, _: JsonObject) -> Happened:
+        return cls()
+
+
+Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobFailed | Happened
+
+_DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = MappingProxyType(
+    {
+        "stage-changed": StageChanged.from_json,
+        "stage-progressed": StageProgressed.from_json,
+        "chunk-transcribed": ChunkTranscribed.from_json,
+        "job-warned": JobWarned.from_json,
+        "job-failed": JobFailed.from_json,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`id` is the server's place in its log: give it as `last_event_id` to go on after this event."""
+
+    id: str
+    type: str
+    detail: Detail
+    document: JsonObject = field(repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        return self.type in FINAL_TYPES
+
+    @classmethod
+    def from_json(cls, event_id: str, event_type: str, data: JsonObject) -> Event:
+        """Raises TypeError or ValueError where a field is of another kind than the contract says."""
+        return cls(event_id, event_type, _DETAILS.get(event_type, Happened.from_json)(data), data)
+
+
+def _text(data: JsonObject, name: str) -> str:
+    return str(data.get(name, ""))
+
+
+def _seconds(data: JsonObject, name: str) -> float:
+    return float(data.get(name, 0))

@@ -1,0 +1,89 @@
+"""Follow one transcription over server-sent events, across lost connections, until it has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
+
+from .errors import UnexpectedAnswer
+from .events import Event
+from .model import Transcription
+from .pace import Away
+from .transport import Transport, reason_of
+
+TRANSCRIPTIONS: Final = "/v1/transcriptions"
+
+
+class Follower:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def events(self, transcription_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
+        """Every event once and in order, the last one of which is final.
+
+        A connection that breaks, falls silent for a minute or is closed early is opened again after `last_event_id`.
+        It ends without a final event only where the server no longer has it (events are kept for some days).
+        Raises ApiError where there is no such transcription, ServerAway when patience is at its end.
+        """
+        outage = self._transport.outage()
+        while True:
+            pause_s, heard = 0.0, False
+            try:
+                request = self._request(transcription_id, last_event_id)
+                response = await self._transport.once(request, stream=True)
+                outage.over()
+                async with aclosing(response), aclosing(self._heard(response)) as stream:
+                    async for sse in stream:
+                        pause_s = (sse.retry or 0) / 1000
+                        last_event_id = sse.id or last_event_id
+                        if not sse.data:  # a heartbeat or only a new id
+                            continue
+                        heard = True
+                        event = self._event(sse)
+                        yield event
+                        if event.is_final and await self._has_ended(transcription_id, event):
+                            return
+                if not heard and await self._is_final(transcription_id):
+                    return
+                away = Away("the server closed the connection", pause_s)
+            except Away as lost:
+                away = lost
+            await outage.wait(away)
+
+    def _request(self, transcription_id: str, last_event_id: str | None) -> httpx.Request:
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        return self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}/events", headers=headers)
+
+    async def _heard(self, response: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            return
+        try:
+            async with aclosing(EventSource(response).aiter_sse()) as stream:
+                async for sse in stream:
+                    yield sse
+        except SSEError as error:
+            raise UnexpectedAnswer(self._transport.base_url, "there is no stream of events") from error
+        except httpx.TransportError as error:
+            raise Away(reason_of(error)) from error
+
+    def _event(self, sse: ServerSentEvent) -> Event:
+        try:
+            return Event.from_json(sse.id, sse.event, json.loads(sse.data))
+        except (ValueError, TypeError, AttributeError):
+            raise UnexpectedAnswer(self._transport.base_url, f"an event '{sse.event}' cannot be read") from None
+
+    async def _has_ended(self, transcription_id: str, event: Event) -> bool:
+        """A job that failed or was cancelled may have been retried since: then its events go on."""
+        return event.type in {"job-completed", "job-deleted"} or await self._is_final(transcription_id)
+
+    async def _is_final(self, transcription_id: str) -> bool:
+        request = self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}")
+        return self._transport.read(Transcription.from_json, await self._transport.once(request)).is_final

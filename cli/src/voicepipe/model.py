@@ -1,0 +1,173 @@
+"""What a Voicepipe server says, as frozen values. Fields that a server does not send are None; new ones are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+JsonObject = Mapping[str, Any]
+
+FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
+TranscriptFormat = Literal["txt", "srt", "vtt", "json"]
+FORMATS: Final[tuple[TranscriptFormat, ...]] = get_args(TranscriptFormat)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is wanted of a transcription; None leaves the choice to the server."""
+
+    model: str | None = None
+    language: str | None = None
+    task: str | None = None
+    keyterms: tuple[str, ...] = ()
+    diarize: bool | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    priority: str | None = None
+
+    def to_fields(self) -> dict[str, str]:
+        """As text fields, only those that were chosen. A comma in a key term makes two of it."""
+        chosen: dict[str, object] = {
+            "model": self.model,
+            "language": self.language,
+            "task": self.task,
+            "keyterms": ",".join(self.keyterms) or None,
+            "diarize": None if self.diarize is None else str(self.diarize).lower(),
+            "min_speakers": self.min_speakers,
+            "max_speakers": self.max_speakers,
+            "priority": self.priority,
+        }
+        return {name: str(value) for name, value in chosen.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning or an error: a stable code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> Notice:
+        return cls(str(data.get("code", "")), str(data.get("message", "")))
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage of a job. Progress is in seconds of audio; `total_s` is 0 while it is not known."""
+
+    stage: str
+    state: str
+    attempt: int
+    done_s: float
+    total_s: float
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> StageStatus:
+        return cls(
+            stage=str(data["stage"]),
+            state=str(data["state"]),
+            attempt=int(data.get("attempt") or 0),
+            done_s=float(data.get("done_s") or 0),
+            total_s=float(data.get("total_s") or 0),
+            started_at=_moment(data.get("started_at")),
+            finished_at=_moment(data.get("finished_at")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """A recording on its way to a transcript. `document` is the server's own JSON, whole."""
+
+    id: str
+    name: str
+    state: str
+    created_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    speech_s: float | None
+    size_bytes: int | None
+    media_type: str | None
+    options: JsonObject
+    language: str | None
+    language_probability: float | None
+    stages: tuple[StageStatus, ...]
+    queue_position: int | None
+    eta_s: float | None
+    transcript_version: int | None
+    warnings: tuple[Notice, ...]
+    error: Notice | None
+    document: JsonObject = field(repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> Transcription:
+        """Raises KeyError, TypeError or ValueError where this is no transcription."""
+        return cls(
+            id=str(data["id"]),
+            name=str(data.get("name") or ""),
+            state=str(data["state"]),
+            created_at=_moment(data.get("created_at")),
+            finished_at=_moment(data.get("finished_at")),
+            duration_s=_number(data.get("duration_s")),
+            speech_s=_number(data.get("speech_s")),
+            size_bytes=_whole(data.get("size_bytes")),
+            media_type=data.get("media_type"),
+            options=data.get("options") or {},
+            language=data.get("language"),
+            language_probability=_number(data.get("language_probability")),
+            stages=tuple(StageStatus.from_json(stage) for stage in data.get("stages") or ()),
+            queue_position=_whole(data.get("queue_position")),
+            eta_s=_number(data.get("eta_s")),
+            transcript_version=_whole(data.get("transcript_version")),
+            warnings=tuple(Notice.from_json(warning) for warning in data.get("warnings") or ()),
+            error=Notice.from_json(data["error"]) if data.get("error") else None,
+            document=data,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A command that nobody could carry out; operators look at it. `document` is the server's own JSON, whole."""
+
+    sequence: int
+    stage: str
+    code: str
+    error: str
+    attempts: int | None
+    died_at: datetime | None
+    job_id: str | None
+    document: JsonObject = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> DeadLetter:
+        """Raises KeyError, TypeError or ValueError where this is no dead letter."""
+        return cls(
+            sequence=int(data["sequence"]),
+            stage=str(data.get("stage") or ""),
+            code=str(data.get("code") or ""),
+            error=str(data.get("error") or ""),
+            attempts=_whole(data.get("attempts")),
+            died_at=_moment(data.get("died_at")),
+            job_id=data.get("job_id"),
+            document=data,
+        )
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,87 @@
+"""How long to wait between tries, and when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from .errors import ServerAway
+
+# A server may ask for a longer pause than we would take, but not for a day off.
+LONGEST_RETRY_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause before the next try, for whoever wants to show it."""
+
+    reason: str
+    delay_s: float
+
+
+def ignore(_: Wait) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Pauses grow from `first_s` by two up to `longest_s`, with jitter, until an outage has lasted `patience_s`."""
+
+    patience_s: float = 600.0
+    first_s: float = 0.5
+    longest_s: float = 15.0
+    on_wait: Callable[[Wait], None] = ignore
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    # Equal jitter: between half of the pause and all of it, so that a herd of clients spreads.
+    jitter: Callable[[], float] = field(default=lambda: random.uniform(0.5, 1.0))
+
+    def delay_s(self, tries: int) -> float:
+        """The pause after so many failures in a row, the first of which is 0."""
+        return self.jitter() * min(self.longest_s, self.first_s * 2.0 ** min(tries, 32))
+
+    def with_patience(self, patience_s: float) -> Pace:
+        return replace(self, patience_s=min(self.patience_s, patience_s))
+
+
+class Away(Exception):
+    """One try failed in a way that may pass.
+
+    `not_carried_out` is true where the server cannot have begun; `retry_after_s` is the pause that it asked for.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0, *, not_carried_out: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.not_carried_out = not_carried_out
+        self.retry_after_s = min(retry_after_s, LONGEST_RETRY_AFTER_S)
+
+
+class Outage:
+    """Counts failures in a row. Any sign of life (`over`) starts patience anew."""
+
+    def __init__(self, pace: Pace, base_url: str) -> None:
+        self._pace = pace
+        self._base_url = base_url
+        self._since: float | None = None
+        self._tries = 0
+
+    def over(self) -> None:
+        self._since = None
+        self._tries = 0
+
+    async def wait(self, away: Away) -> None:
+        """Pause before the next try. Raises ServerAway when patience is at its end."""
+        now = self._pace.clock()
+        if self._since is None:
+            self._since = now
+        waited_s = now - self._since
+        delay_s = max(self._pace.delay_s(self._tries), away.retry_after_s)
+        if waited_s + delay_s > self._pace.patience_s:
+            raise ServerAway(self._base_url, away.reason, waited_s)
+        self._tries += 1
+        self._pace.on_wait(Wait(away.reason, delay_s))
+        await self._pace.sleep(delay_s)

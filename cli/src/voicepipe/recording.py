@@ -1,0 +1,61 @@
+"""A recording on this computer, as it was when its upload began."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from .errors import UnusableFile
+
+BLOCK_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    path: Path
+    size_bytes: int
+    modified_ns: int
+
+    @classmethod
+    def at(cls, path: Path) -> Recording:
+        """Raises UnusableFile where there is no file with something in it that may be read."""
+        if not path.exists():
+            raise UnusableFile(f"There is no file {path}.")
+        if not path.is_file():
+            raise UnusableFile(f"{path} is not a file.")
+        if not os.access(path, os.R_OK):
+            raise UnusableFile(f"{path} may not be read. Check its permissions.")
+        status = path.stat()
+        if status.st_size == 0:
+            raise UnusableFile(f"{path} is empty.")
+        return cls(path.resolve(), status.st_size, status.st_mtime_ns)
+
+    @property
+    def media_type(self) -> str:
+        """By its name, only a hint: the server looks into the file."""
+        return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+
+    async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
+        """The bytes from there to the end, read in a thread.
+
+        Raises UnusableFile if the file changed, before its last block: half of one recording and half of another must
+        never become an upload that looks whole.
+        """
+        with await asyncio.to_thread(self.path.open, "rb") as file:
+            file.seek(offset_bytes)
+            left_bytes = self.size_bytes - offset_bytes
+            while left_bytes > 0:
+                block = await asyncio.to_thread(file.read, min(BLOCK_BYTES, left_bytes))
+                left_bytes -= len(block)
+                if not block or (left_bytes == 0 and not self._is_unchanged(file)):
+                    raise UnusableFile(f"{self.path} changed while it was sent. Try again when it is complete.")
+                yield block
+
+    def _is_unchanged(self, file: BinaryIO) -> bool:
+        status = os.fstat(file.fileno())
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)

@@ -1,0 +1,134 @@
+"""One HTTP request to the server, tried again where that is safe, and its errors with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from .errors import ApiError, UnexpectedAnswer, UnknownOutcome, UnusableSettings
+from .pace import Away, Outage, Pace
+
+# A request that somebody waits for is tried again this long; uploads and event streams have all the patience of the pace.
+REQUEST_PATIENCE_S: Final = 8.0
+# To the first byte of an answer. The last PATCH of a big upload is answered only when the object store has put it together.
+TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+_Value = TypeVar("_Value")
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Transport:
+    def __init__(self, http: httpx.AsyncClient, base_url: str, api_key: str, pace: Pace) -> None:
+        self._http = http
+        self.base_url = checked_url(base_url)
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self.pace = pace
+
+    def outage(self) -> Outage:
+        """Patience for something that takes long."""
+        return Outage(self.pace, self.base_url)
+
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Request:
+        return self._http.build_request(
+            method, self.base_url + path, headers={**self._headers, **(headers or {})}, timeout=TIMEOUT, **more
+        )
+
+    async def once(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """One try. Raises Away when another may help, ApiError when none will. The caller closes a streamed response."""
+        try:
+            response = await self._http.send(request, stream=stream)
+        except httpx.TransportError as error:
+            unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise Away(reason_of(error), not_carried_out=unsent) from error
+        if response.is_success:
+            return response
+        try:
+            await response.aread()
+        except httpx.TransportError as error:
+            raise Away(reason_of(error)) from error
+        finally:
+            await response.aclose()
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+            refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+            raise Away(_away_reason(response), _retry_after_s(response), not_carried_out=refused)
+        raise problem_of(response)
+
+    async def send(self, method: str, path: str, *, repeatable: bool | None = None, **more: Any) -> httpx.Response:
+        """A short request, tried again for some seconds.
+
+        What is not `repeatable` is sent again only where it cannot have been carried out: no connection, 429 or 503.
+        """
+        again = method in _REPEATABLE if repeatable is None else repeatable
+        outage = Outage(self.pace.with_patience(REQUEST_PATIENCE_S), self.base_url)
+        while True:
+            try:
+                return await self.once(self.request(method, path, **more))
+            except Away as away:
+                if not (again or away.not_carried_out):
+                    raise UnknownOutcome(self.base_url, away.reason) from away
+                await outage.wait(away)
+
+    def read(self, reader: Callable[[Any], _Value], response: httpx.Response) -> _Value:
+        """The JSON of an answer as a value. Raises UnexpectedAnswer where it is none."""
+        try:
+            return reader(response.json())
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UnexpectedAnswer(self.base_url, "the answer lacks what it should have") from None
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end. Raises UnusableSettings where it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise UnusableSettings(f"'{url}' is no address of a server. It looks like https://voicepipe.example.org.")
+    return url.rstrip("/")
+
+
+def problem_of(response: httpx.Response) -> ApiError:
+    """The error in an answer: problem JSON where there is one, else what the status says."""
+    try:
+        body = response.json()
+        code, detail = str(body["code"]), str(body["detail"])
+    except (ValueError, KeyError, TypeError):
+        phrase = response.reason_phrase or "an error without a name"
+        code = phrase.lower().replace(" ", "_")
+        detail = f"The server refused {response.request.method} {response.request.url.path}: {phrase.lower()}."
+    return ApiError(response.status_code, code, detail)
+
+
+def reason_of(error: httpx.TransportError) -> str:
+    """What happened to the connection, in words."""
+    text = str(error) or type(error).__name__
+    match error:
+        case httpx.ConnectTimeout():
+            return "no connection within 10 s"
+        case httpx.ConnectError():
+            return f"no connection ({text})"
+        case httpx.TimeoutException():
+            return "it fell silent"
+        case httpx.ReadError() | httpx.WriteError() | httpx.CloseError() | httpx.RemoteProtocolError():
+            return "the connection broke"
+        case _:
+            return text
+
+
+def _away_reason(response: httpx.Response) -> str:
+    return f"{response.status_code} {problem_of(response).detail}".rstrip(".")
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """Seconds or a date, RFC 9110 section 10.2.3; 0 where there is none."""
+    value = response.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,143 @@
+"""Resumable upload, tus 1.0.0 (core and creation).
+
+One PATCH streams all that is left. When the connection breaks, the server is asked how far it got, and the next PATCH
+goes on there: in this run for as long as patience lasts, and in a later run by what UploadMemory kept.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+
+from .errors import ApiError, UnexpectedAnswer
+from .model import Options
+from .pace import Away
+from .recording import Recording
+from .transport import Transport
+from .upload_memory import UploadKey, UploadMemory
+
+UPLOADS: Final = "/v1/uploads"
+_TUS: Final = {"Tus-Resumable": "1.0.0"}
+# An upload that the server forgets again and again will not get through by trying on.
+_STARTS: Final = 3
+_GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+# Another connection holds the upload or moved its offset; ask again where it stands.
+_ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
+
+# Called with the bytes that are sent and the bytes of the whole recording; the first may fall when a connection breaks.
+OnBytes = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How far the server got, and the transcription that came of it once it has everything."""
+
+    offset_bytes: int
+    transcription_id: str | None
+
+
+class Uploader:
+    def __init__(self, transport: Transport, memory: UploadMemory) -> None:
+        self._transport = transport
+        self._memory = memory
+
+    async def upload(self, recording: Recording, options: Options, on_bytes: OnBytes) -> str:
+        """The id of the transcription that the recording became.
+
+        Raises ApiError when the server refuses it, ServerAway when patience is at its end, UnusableFile when the file
+        changed. After ServerAway, and after being cancelled, the next call with the same file goes on.
+        """
+        key = UploadKey(self._transport.base_url, recording, options.to_fields())
+        upload_id = self._memory.recall(key)
+        for start in range(_STARTS):
+            if upload_id is None:
+                upload_id = await self._create(recording, key.fields)
+                self._memory.remember(key, upload_id)
+            try:
+                transcription_id = await self._send(upload_id, recording, on_bytes)
+            except ApiError as error:
+                self._memory.forget(key)
+                if error.status not in _GONE or start == _STARTS - 1:
+                    raise
+                upload_id = None
+            else:
+                self._memory.forget(key)
+                return transcription_id
+        raise AssertionError  # the last start returns or raises
+
+    async def _create(self, recording: Recording, fields: Mapping[str, str]) -> str:
+        """The id of a new upload. Sent twice it makes two, of which the server drops the idle one."""
+        metadata = {"filename": recording.path.name, "filetype": recording.media_type, **fields}
+        headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
+        response = await self._transport.send("POST", UPLOADS, headers=headers, repeatable=True)
+        # Only the last part counts: behind a gateway the server may not know its own address, and the key must not
+        # follow an address to another host.
+        upload_id = httpx.URL(response.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
+        if not upload_id:
+            raise UnexpectedAnswer(self._transport.base_url, "a new upload got no address")
+        return upload_id
+
+    async def _send(self, upload_id: str, recording: Recording, on_bytes: OnBytes) -> str:
+        """Bring over what the server does not have yet, however often the connection breaks."""
+        outage = self._transport.outage()
+        best_bytes = -1
+        while True:
+            try:
+                standing = await self._ask(upload_id)
+                if standing.offset_bytes > recording.size_bytes:
+                    raise UnexpectedAnswer(self._transport.base_url, "it has more of the recording than there is")
+                if standing.offset_bytes > best_bytes:
+                    best_bytes = standing.offset_bytes
+                    outage.over()
+                on_bytes(standing.offset_bytes, recording.size_bytes)
+                if standing.transcription_id is None:
+                    standing = await self._patch(upload_id, recording, standing.offset_bytes, on_bytes)
+                if standing.transcription_id is not None:
+                    on_bytes(recording.size_bytes, recording.size_bytes)
+                    return standing.transcription_id
+                await outage.wait(Away("the upload is not complete yet"))
+            except Away as away:
+                await outage.wait(away)
+
+    async def _ask(self, upload_id: str) -> _Standing:
+        request = self._transport.request("HEAD", f"{UPLOADS}/{upload_id}", headers=_TUS)
+        return self._standing(await self._transport.once(request))
+
+    async def _patch(self, upload_id: str, recording: Recording, offset_bytes: int, on_bytes: OnBytes) -> _Standing:
+        async def body() -> AsyncIterator[bytes]:
+            sent_bytes = offset_bytes
+            async for block in recording.blocks(offset_bytes):
+                yield block
+                sent_bytes += len(block)
+                on_bytes(sent_bytes, recording.size_bytes)
+
+        headers = {
+            **_TUS,
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(recording.size_bytes - offset_bytes),
+            "Upload-Offset": str(offset_bytes),
+        }
+        request = self._transport.request("PATCH", f"{UPLOADS}/{upload_id}", headers=headers, content=body())
+        try:
+            return self._standing(await self._transport.once(request))
+        except ApiError as error:
+            if error.status in _ASK_AGAIN:
+                raise Away(error.detail) from error
+            raise
+
+    def _standing(self, response: httpx.Response) -> _Standing:
+        try:
+            offset_bytes = int(response.headers["upload-offset"])
+        except (KeyError, ValueError):
+            raise UnexpectedAnswer(self._transport.base_url, "an upload has no offset") from None
+        return _Standing(offset_bytes, response.headers.get("transcription-id"))
+
+
+def encoded(metadata: Mapping[str, str]) -> str:
+    """As the header Upload-Metadata wants it: keys, each with its value in base64."""
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
