@@ -33,6 +33,8 @@ HEAD_BYTES = 16
 # zip, rar, 7z, gzip, pdf: ffmpeg looks for frames anywhere and would find the ones of an MP3 stored inside
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
 STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of that or more says: written to a pipe, length unknown
+# told while opening: the format was recognised, what it needs lies beyond the end
+CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
 NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
 
 ERRORS = {
@@ -180,7 +182,7 @@ class Decoding:
 
     def _reason_for_nothing(self, exit_code: int) -> str:
         words = self._words
-        if words.says("moov atom not found"):
+        if words.says(*CUT_OFF):
             return "damaged_media"
         if not words.container:
             return "not_audio"

@@ -1,0 +1,359 @@
+"""What becomes of what users send: real files, made here, read by the real decoder."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from fixtures.media import external_reference
+from voicepipe_orchestrator import confine
+from voicepipe_orchestrator.decode import BLOCK_BYTES, ERRORS, WARNINGS, DecodeError, DecodeLimits, decode
+
+RATE = 16_000
+LENGTH_S = 6.0
+TONE_S = (2.0, 2.5)  # the only sound in it
+
+
+def ffmpeg(*arguments):
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)], check=True)
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """A folder with `tone.wav`: 6 s of faint noise with a tone of half a second in it."""
+    folder = tmp_path_factory.mktemp("media")
+    gate = f"between(t,{TONE_S[0]},{TONE_S[1]})"
+    tone = f"aevalsrc='0.5*sin(2*PI*440*t)*{gate}+0.01*(random(0)-0.5)':s={RATE}:d={LENGTH_S}"
+    ffmpeg("-f", "lavfi", "-i", tone, "-c:a", "pcm_s16le", folder / "tone.wav")
+    return folder
+
+
+async def decoded(path, limits=None):
+    pcm = b""
+    async with decode(path, limits or DecodeLimits()) as decoding:
+        async for block in decoding:
+            assert len(block) <= BLOCK_BYTES
+            pcm += block
+    assert decoding.result.samples * 2 == len(pcm)
+    return np.frombuffer(pcm, "<i2"), decoding
+
+
+async def refused(path, limits=None):
+    with pytest.raises(DecodeError) as caught:
+        await decoded(path, limits)
+    assert caught.value.code in ERRORS
+    return caught.value.code
+
+
+def cut(path, fraction):
+    short = path.with_name(f"cut_{path.name}")
+    short.write_bytes(path.read_bytes()[: int(path.stat().st_size * fraction)])
+    return short
+
+
+FORMATS = {
+    "a.wav": [],
+    "a24.wav": ["-c:a", "pcm_s24le", "-ar", "48000", "-ac", "2"],
+    "float.wav": ["-c:a", "pcm_f32le", "-ar", "44100"],
+    "phone.wav": ["-c:a", "pcm_mulaw", "-ar", "8000"],
+    "a.mp3": ["-ar", "44100", "-b:a", "64k"],
+    "a.m4a": ["-c:a", "aac"],
+    "a.ogg": ["-c:a", "libopus"],
+    "vorbis.ogg": ["-c:a", "libvorbis"],
+    "a.webm": ["-c:a", "libopus"],
+    "a.flac": [],
+    "a.aac": [],
+    "a.amr": ["-ar", "8000", "-c:a", "libopencore_amrnb"],
+    "a.aiff": [],
+    "a.caf": [],
+    "a.wma": [],
+    "a.ts": ["-c:a", "aac"],
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_every_format_that_people_record_in_keeps_its_times(media, name):
+    ffmpeg("-i", media / "tone.wav", *FORMATS[name], media / name)
+    pcm, decoding = await decoded(media / name)
+    assert decoding.result.warnings == ()
+    if name != "a.aac":  # states nothing, and what ffmpeg guesses from the bit rate is only a guess
+        assert decoding.hint_s == pytest.approx(LENGTH_S, abs=0.3)
+    # bare AAC does not say how much of its beginning is the encoder's delay
+    assert len(pcm) / RATE == pytest.approx(LENGTH_S, abs=0.15)
+    loud = np.flatnonzero(np.abs(pcm) > 3000) / RATE
+    assert (loud[0], loud[-1]) == pytest.approx(TONE_S, abs=0.14 if name in {"a.aac", "a.ts"} else 0.04)
+
+
+async def test_the_sound_of_a_video_is_read_and_its_pictures_are_not(media):
+    video = media / "video.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=6", "-i", media / "tone.wav", "-c:v", "libx264", video)
+    pcm, decoding = await decoded(video)
+    assert (len(pcm), decoding.result.codec) == (int(LENGTH_S * RATE), "aac")
+
+
+async def test_sound_that_begins_later_than_the_video_stays_in_time_with_it(media):
+    late = media / "late.mp4"
+    pictures = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=8")
+    ffmpeg(*pictures, "-itsoffset", "1.5", "-i", media / "tone.wav", "-c:v", "libx264", "-c:a", "aac", late)
+    pcm, _ = await decoded(late)
+    assert np.flatnonzero(np.abs(pcm) > 3000)[0] / RATE == pytest.approx(TONE_S[0] + 1.5, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.flac", "a.webm"])
+async def test_of_a_truncated_file_what_is_there_is_kept_with_a_warning(media, name):
+    ffmpeg("-i", media / "tone.wav", *FORMATS[name], media / name)
+    pcm, decoding = await decoded(cut(media / name, 0.6))
+    assert "truncated_media" in decoding.result.warnings
+    assert set(decoding.result.warnings) <= set(WARNINGS)
+    assert 1 < len(pcm) / RATE < LENGTH_S - 1
+
+
+async def test_an_mp4_without_its_index_is_damaged(media):
+    ffmpeg("-i", media / "tone.wav", media / "whole.m4a")
+    assert await refused(cut(media / "whole.m4a", 0.6)) == "damaged_media"
+
+
+async def test_a_video_without_sound_is_refused(media):
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=2", "-c:v", "libx264", media / "mute.mp4")
+    assert await refused(media / "mute.mp4") == "no_audio_stream"
+
+
+async def test_a_codec_that_is_not_on_the_list_is_refused(media):
+    ffmpeg("-i", media / "tone.wav", "-c:a", "mlp", "-strict", "-2", media / "rare.mka")
+    assert await refused(media / "rare.mka") == "unsupported_media"
+
+
+NO_AUDIO = {
+    "empty.mp3": b"",
+    "text.mp3": b"Dear colleagues,\nthis is not a recording.\n" * 400,
+    "random.mp3": np.random.default_rng(1).bytes(100_000),
+    "page.html": b"<!DOCTYPE html><html><body><audio src='a.mp3'></audio></body></html>",
+    "paper.pdf": b"%PDF-1.7\n" + bytes(2000),
+}
+
+
+@pytest.mark.parametrize("name", NO_AUDIO)
+async def test_what_is_no_recording_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(NO_AUDIO[name])
+    assert await refused(tmp_path / name) == "not_audio"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+async def test_a_zip_is_refused_even_if_there_is_a_recording_in_it(media, tmp_path, method):
+    ffmpeg("-i", media / "tone.wav", tmp_path / "inside.mp3")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.write(tmp_path / "inside.mp3")
+    assert await refused(tmp_path / "a.zip") == "not_audio"
+
+
+async def test_a_picture_is_refused(media):
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", media / "picture.png")
+    shutil.copy(media / "picture.png", media / "picture.mp3")
+    assert await refused(media / "picture.mp3") == "not_audio"
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        yield server
+
+
+def playlists(secret, port):
+    for target in (
+        f"file://{secret}",
+        str(secret),
+        secret.name,
+        f"http://127.0.0.1:{port}/a.wav",
+        f"tcp://127.0.0.1:{port}",
+    ):
+        yield "m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{target}\n#EXT-X-ENDLIST\n"
+        yield "m3u", f"#EXTM3U\n{target}\n"
+        yield "pls", f"[playlist]\nFile1={target}\nNumberOfEntries=1\n"
+        yield "ffconcat", f"ffconcat version 1.0\nfile '{target}'\n"
+        yield "sdp", f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio {port} RTP/AVP 0\n"
+        yield (
+            "mpd",
+            (
+                '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT6S">'
+                '<Period><AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="1"><BaseURL>'
+                f"{target}</BaseURL></Representation></AdaptationSet></Period></MPD>"
+            ),
+        )
+
+
+async def test_a_playlist_opens_neither_files_nor_connections(media, listener):
+    secret, port = media / "tone.wav", listener.getsockname()[1]
+    for number, (kind, text) in enumerate(playlists(secret, port)):
+        path = media / f"list{number}.{kind}"
+        path.write_text(text)
+        assert await refused(path) == "not_audio", text
+    with pytest.raises(TimeoutError):
+        listener.accept()
+
+
+@pytest.mark.parametrize("named", ["absolute", "relative"])
+async def test_a_movie_that_keeps_its_sound_in_another_file_gives_nothing_of_it(media, tmp_path, named):
+    secret = tmp_path / "secret.mov"
+    ffmpeg("-f", "lavfi", "-i", "sine=440:r=16000:d=6", "-af", "volume=6", "-c:a", "pcm_s16le", secret)
+    movie = external_reference(tmp_path / "movie.mov", str(secret) if named == "absolute" else secret.name)
+    with contextlib.suppress(DecodeError):
+        pcm, _ = await decoded(movie)
+        assert np.abs(pcm).max(initial=0) < 100  # nothing of the tone: of its own it has silence
+
+
+async def test_a_header_that_states_more_than_there_is_changes_nothing(media):
+    lie = bytearray((media / "tone.wav").read_bytes())
+    at = lie.index(b"data") + 4
+    lie[at : at + 4] = (0x7FFF_0000).to_bytes(4, "little")
+    (media / "lie.wav").write_bytes(lie)
+    pcm, _ = await decoded(media / "lie.wav")
+    assert len(pcm) == LENGTH_S * RATE
+
+
+async def test_a_wav_that_was_written_to_a_pipe_is_whole(media):
+    wav = bytearray((media / "tone.wav").read_bytes())
+    for at in (4, wav.index(b"data") + 4):
+        wav[at : at + 4] = b"\xff\xff\xff\xff"
+    (media / "piped.wav").write_bytes(wav)
+    pcm, decoding = await decoded(media / "piped.wav")
+    assert (len(pcm), decoding.result.warnings) == (LENGTH_S * RATE, ())
+
+
+async def test_too_short_and_too_long_are_told_by_decoded_samples(media):
+    ffmpeg("-i", media / "tone.wav", "-t", "0.2", media / "short.wav")
+    assert await refused(media / "short.wav") == "too_short"
+    assert await refused(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S - 0.1)) == "too_long"
+    await decoded(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S))
+
+
+async def test_limits_of_time_and_memory_have_codes_of_their_own(media):
+    assert await refused(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
+    for mebibytes in (40, 100, 160):
+        assert await refused(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+
+
+async def test_the_time_that_the_consumer_takes_is_not_counted(media):
+    long = media / "long.wav"
+    ffmpeg("-f", "lavfi", "-i", f"anullsrc=r={RATE}:cl=mono:d=40", "-c:a", "pcm_s16le", long)
+    async with decode(long, DecodeLimits(timeout_s=2)) as decoding:
+        async for _ in decoding:
+            await asyncio.sleep(0.3)
+    assert decoding.result.samples == 40 * RATE
+
+
+async def test_the_child_has_given_up_what_it_does_not_need(media):
+    _, decoding = await decoded(media / "tone.wav")
+    assert {"limits", "no_new_privs"} <= set(decoding.result.confinement)
+    assert ("user" in decoding.result.confinement) == (os.geteuid() == 0)
+
+
+def confined(script):
+    """What bash says when it is confined as the decoder is, and which doors are closed."""
+    order = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", confine.__file__, json.dumps(order)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"SECRET": "x"},
+    )
+    done, _, said = ended.stderr.partition("\n")
+    return ended.stdout.split(), said, done.split()[1:]
+
+
+def test_even_foreign_code_in_the_child_reaches_nothing(listener):
+    port = listener.getsockname()[1]
+    attempts = {
+        "file": "echo < /etc/passwd",
+        "program": "/bin/true",
+        "socket": f"echo <> /dev/tcp/127.0.0.1/{port}",
+        "parent": "kill -0 $PPID",
+        "write": "echo x > /tmp/confined",
+        "secret": 'test -n "$SECRET"',
+    }
+    tried = "; ".join(f"({attempt}) > /dev/null && echo {name}" for name, attempt in attempts.items())
+    reached, said, done = confined(tried + "; echo ran")
+    if {"landlock", "seccomp"} - set(done):
+        pytest.skip(f"this kernel gives only {done}")
+    assert reached == ["ran"], said
+    with pytest.raises(TimeoutError):
+        listener.accept()
+
+
+def test_a_child_that_computes_for_ever_is_ended():
+    order = {
+        "argv": ["/bin/bash", "-c", "while :; do :; done"],
+        "parent": os.getpid(),
+        "cpu_s": 1,
+        "memory_bytes": 1 << 30,
+    }
+    ended = subprocess.run([sys.executable, "-I", "-S", confine.__file__, json.dumps(order)], check=False, timeout=60)
+    assert ended.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
+
+
+def children():
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def endless(media):
+    """Eighteen hours, so the decoder is still busy when it is left. A sparse file: it takes no room."""
+    path = media / "endless.wav"
+    size_bytes = 18 * 3600 * RATE * 2
+    with path.open("wb") as file:
+        file.write(b"RIFF" + (36 + size_bytes).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little"))
+        file.write(struct.pack("<HHIIHH", 1, 1, RATE, RATE * 2, 2, 16) + b"data" + size_bytes.to_bytes(4, "little"))
+        file.truncate(44 + size_bytes)
+    return path
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see children")
+@pytest.mark.parametrize("way", ["break", "error", "cancel", "too_long"])
+async def test_however_it_is_left_no_child_and_no_descriptor_stays(endless, way):
+    before, open_before = children(), descriptors()
+    started = asyncio.Event()
+
+    async def consume():
+        limits = DecodeLimits(max_audio_s=30) if way == "too_long" else DecodeLimits()
+        async with decode(endless, limits) as decoding:
+            async for _ in decoding:
+                started.set()
+                if way == "break":
+                    break
+                if way == "error":
+                    raise LookupError
+                if way == "cancel":
+                    await asyncio.sleep(60)
+
+    task = asyncio.create_task(consume())
+    await asyncio.wait({task, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if way == "cancel":
+        assert children() > before
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, LookupError, DecodeError):
+        await task
+    assert children() <= before
+    await asyncio.sleep(0.05)
+    assert descriptors() <= open_before
+
+
+async def test_a_result_before_the_end_is_a_bug_and_says_so(media):
+    async with decode(media / "tone.wav", DecodeLimits()) as decoding:
+        with pytest.raises(RuntimeError, match="not been read to its end"):
+            _ = decoding.result
