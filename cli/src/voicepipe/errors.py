@@ -4,11 +4,13 @@ from __future__ import annotations
 
 
 class VoicepipeError(Exception):
-    """The root of all errors of this client."""
+    """The root of all errors of this client. `code` is stable and for programs, the message is for people."""
+
+    code = "error"
 
 
 class ApiError(VoicepipeError):
-    """The server refused. `code` is stable and for programs, `detail` is a sentence for people."""
+    """The server refused; `code` and `detail` are its own. `status` is that of HTTP."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -19,6 +21,8 @@ class ApiError(VoicepipeError):
 
 class ServerAway(VoicepipeError):
     """The server did not answer, or answered that it cannot, for as long as the client was told to be patient."""
+
+    code = "server_away"
 
     def __init__(self, base_url: str, reason: str, waited_s: float) -> None:
         super().__init__(
@@ -32,12 +36,16 @@ class ServerAway(VoicepipeError):
 class UnexpectedAnswer(VoicepipeError):
     """Something answered, but not as a Voicepipe server does."""
 
+    code = "unexpected_answer"
+
     def __init__(self, base_url: str, what: str) -> None:
         super().__init__(f"{base_url} did not answer like a Voicepipe server: {what}. Check the address.")
 
 
 class UnknownOutcome(VoicepipeError):
     """A request was sent and its answer was lost: it may have been carried out."""
+
+    code = "unknown_outcome"
 
     def __init__(self, base_url: str, reason: str) -> None:
         super().__init__(f"{base_url} may have done it, but its answer was lost: {reason}. Look before you try again.")
@@ -46,6 +54,10 @@ class UnknownOutcome(VoicepipeError):
 class UnusableFile(VoicepipeError):
     """The recording cannot be read, is empty, or changed while it was sent."""
 
+    code = "unusable_file"
+
 
 class UnusableSettings(VoicepipeError):
     """The address or the key of the server is missing or makes no sense."""
+
+    code = "unusable_settings"

@@ -57,13 +57,21 @@ class Transport:
             raise Away(_away_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem_of(response)
 
-    async def send(self, method: str, path: str, *, repeatable: bool | None = None, **more: Any) -> httpx.Response:
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool | None = None,
+        patience_s: float = REQUEST_PATIENCE_S,
+        **more: Any,
+    ) -> httpx.Response:
         """A short request, tried again for some seconds.
 
         What is not `repeatable` is sent again only where it cannot have been carried out: no connection, 429 or 503.
         """
         again = method in _REPEATABLE if repeatable is None else repeatable
-        outage = Outage(self.pace.with_patience(REQUEST_PATIENCE_S), self.base_url)
+        outage = Outage(self.pace.with_patience(patience_s), self.base_url)
         while True:
             try:
                 return await self.once(self.request(method, path, **more))

@@ -23,6 +23,9 @@ from .upload_memory import UploadKey, UploadMemory
 
 UPLOADS: Final = "/v1/uploads"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
+# Longer than for other requests, as a server that just started may not have its models yet; not as long as for an upload
+# that was begun, as the address may be wrong.
+CREATE_PATIENCE_S: Final = 45.0
 # An upload that the server forgets again and again will not get through by trying on.
 _STARTS: Final = 3
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -74,7 +77,9 @@ class Uploader:
         """The id of a new upload. Sent twice it makes two, of which the server drops the idle one."""
         metadata = {"filename": recording.path.name, "filetype": recording.media_type, **fields}
         headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
-        response = await self._transport.send("POST", UPLOADS, headers=headers, repeatable=True)
+        response = await self._transport.send(
+            "POST", UPLOADS, headers=headers, repeatable=True, patience_s=CREATE_PATIENCE_S
+        )
         # Only the last part counts: behind a gateway the server may not know its own address, and the key must not
         # follow an address to another host.
         upload_id = httpx.URL(response.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]

@@ -1,0 +1,48 @@
+"""The `voicepipe` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .commands import jobs, operators, transcribe
+from .commands.session import Given
+from .exit_codes import MEANINGS
+
+# An empty line begins a new one on the screen.
+_EPILOG = "\n\n".join(["Exit codes", *(f"{code.value:>5}  {meaning}" for code, meaning in MEANINGS.items())])
+
+# Tracebacks with the values of variables would show the API key.
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+for group in (transcribe.app, jobs.app, operators.app):
+    app.add_typer(group)
+app.add_typer(operators.dead_letters, name="dead-letters")
+
+
+@app.callback(epilog=_EPILOG)
+def options(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="Address of the server. Or VOICEPIPE_URL.", metavar="URL")] = None,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="File that holds the API key. Or VOICEPIPE_API_KEY.", metavar="FILE")
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long uploads and watching outlast a server that is away."),
+    ] = 600.0,
+) -> None:
+    """Recordings in, transcripts out, by a Voicepipe server.
+
+    Begin with: voicepipe transcribe meeting.wav
+    """
+    context.obj = Given(url, api_key_file, patience)
+
+
+def main() -> None:
+    app(prog_name="voicepipe")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Several recordings at once: each is uploaded, followed and fetched; one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .client import Client
+from .errors import VoicepipeError
+from .exit_codes import ExitCode, code_of
+from .model import Notice, Options, TranscriptFormat, Transcription
+from .saving import save
+from .screen import Screen
+
+# Two uploads beside each other keep a line busy while one of them waits for an answer.
+UPLOADS_AT_ONCE: Final = 2
+# Each of them holds one connection for its events.
+IN_HAND_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A recording, under the name that the user gave, and where its transcript goes; None: to stdout."""
+
+    name: str
+    path: Path
+    target: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an item. `transcript` is None where it was saved, was not waited for, or there is none."""
+
+    item: Item
+    exit_code: ExitCode
+    transcription: Transcription | None = None
+    transcript: str | None = None
+    error: Notice | None = None
+
+
+class Batch:
+    def __init__(
+        self,
+        client: Client,
+        screen: Screen,
+        options: Options,
+        transcript_format: TranscriptFormat,
+        *,
+        wait: bool,
+        overwrite: bool,
+    ) -> None:
+        self._client = client
+        self._screen = screen
+        self._options = options
+        self._format = transcript_format
+        self._wait = wait
+        self._overwrite = overwrite
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._in_hand = asyncio.Semaphore(IN_HAND_AT_ONCE)
+        self._uploading: set[str] = set()
+        self._followed: dict[str, str] = {}
+
+    async def run(self, items: list[Item]) -> list[Outcome]:
+        """The outcomes in the order of the items."""
+        return await asyncio.gather(*map(self._one, items))
+
+    @property
+    def uploading(self) -> frozenset[str]:
+        """Names of files that are on their way to the server."""
+        return frozenset(self._uploading)
+
+    @property
+    def followed(self) -> dict[str, str]:
+        """Names of files that the server has, with the ids of their transcriptions that have not ended."""
+        return dict(self._followed)
+
+    async def _one(self, item: Item) -> Outcome:
+        async with self._in_hand:
+            try:
+                return await self._carry_out(item)
+            except VoicepipeError as error:
+                self._screen.say(f"{item.name}: {error}")
+                if item.name in self._followed:
+                    self._screen.say(f"{item.name}: it is on the server: voicepipe get {self._followed[item.name]}")
+                return Outcome(item, code_of(error), error=Notice(error.code, str(error)))
+            finally:
+                self._uploading.discard(item.name)
+                self._screen.ended(item.name)
+
+    async def _carry_out(self, item: Item) -> Outcome:
+        async with self._uploads:
+            self._uploading.add(item.name)
+            transcription_id = await self._client.upload(
+                item.path, self._options, on_bytes=lambda sent, size: self._screen.sent(item.name, sent, size)
+            )
+            self._uploading.discard(item.name)
+        self._followed[item.name] = transcription_id
+        if self._wait:
+            await self._follow(item, transcription_id)
+        transcription = await self._client.get(transcription_id)
+        for warning in transcription.warnings:
+            self._screen.say(f"{item.name}: warning: {warning.message}")
+        if not self._wait:
+            return Outcome(item, ExitCode.OK, transcription)
+        outcome = await self._end(item, transcription)
+        del self._followed[item.name]
+        return outcome
+
+    async def _follow(self, item: Item, transcription_id: str) -> None:
+        async with aclosing(self._client.events(transcription_id)) as events:
+            async for event in events:
+                self._screen.happened(item.name, event)
+
+    async def _end(self, item: Item, transcription: Transcription) -> Outcome:
+        if transcription.state != "completed":
+            error = transcription.error or Notice(transcription.state, f"The transcription is {transcription.state}.")
+            self._screen.say(f"{item.name}: {error.message}")
+            return Outcome(item, ExitCode.NO_TRANSCRIPT, transcription, error=error)
+        transcript = await self._client.transcript(transcription.id, self._format)
+        if item.target is None:
+            return Outcome(item, ExitCode.OK, transcription, transcript)
+        save(transcript, item.target, overwrite=self._overwrite)
+        self._screen.say(f"{item.name}: saved as {item.target}")
+        return Outcome(item, ExitCode.OK, transcription)

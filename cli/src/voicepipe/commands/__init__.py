@@ -1,0 +1,1 @@
+"""The commands of `voicepipe`, a module for each group."""

@@ -1,0 +1,234 @@
+"""Commands about transcriptions that the server has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from voicepipe.client import Client
+from voicepipe.events import ChunkTranscribed, Event, JobFailed, JobWarned
+from voicepipe.exit_codes import ExitCode
+from voicepipe.model import Transcription
+from voicepipe.running_text import RunningText
+from voicepipe.saving import check_folder, check_targets, save, target_in
+from voicepipe.screen import DOING, clock_time, printable
+
+from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, run
+
+app = typer.Typer()
+# Ids must not be cut when nobody looks: `voicepipe list | grep` gets whole lines.
+_WIDE = 400
+
+
+@app.command("list")
+def list_transcriptions(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only those: queued, transcribing, completed, failed, ...")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List your transcriptions, newest first."""
+
+    async def work(session: Session) -> None:
+        found = []
+        async with aclosing(session.client.list(state=state, page_size=min(limit, 100))) as transcriptions:
+            async for transcription in transcriptions:
+                found.append(transcription)
+                if len(found) == limit:
+                    break
+        if as_json:
+            put_json({"items": [dict(transcription.document) for transcription in found]})
+        elif found:
+            _put_table(found)
+        else:
+            session.screen.say("There are no transcriptions." if state is None else f"None is {state}.")
+
+    run(context, work)
+
+
+@app.command()
+def get(
+    context: typer.Context,
+    transcription_id: Id,
+    transcript_format: Format = None,
+    output: Folder = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Print or save the transcript; with --json alone, the state of the transcription."""
+
+    async def work(session: Session) -> ExitCode | None:
+        transcription = await session.client.get(transcription_id)
+        if as_json and transcript_format is None and output is None:
+            put_json(transcription.document)
+            return None
+        if transcription.state != "completed":
+            session.screen.say(standing(transcription))
+            return ExitCode.NO_TRANSCRIPT
+        chosen = transcript_format or "txt"
+        target = None if output is None else target_in(output, transcription.name, chosen)
+        if output is not None and target is not None:
+            check_folder(output)
+            check_targets([target], overwrite=force)
+        text = await session.client.transcript(transcription.id, chosen)
+        for warning in transcription.warnings:
+            session.screen.say(f"Warning: {warning.message}")
+        if target is None:
+            put(text)
+        else:
+            save(text, target, overwrite=force)
+            session.screen.say(f"Saved as {target}")
+            if as_json:
+                put_json({"saved_to": str(target)})
+        return None
+
+    run(context, work)
+
+
+@app.command()
+def watch(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
+    """Follow a transcription: its text as it is heard, from the beginning, until it has ended.
+
+    With --json, one line of JSON for each event.
+    """
+
+    async def work(session: Session) -> ExitCode:
+        try:
+            with session.screen:
+                await _follow(session, transcription_id, as_json=as_json)
+        except asyncio.CancelledError:
+            session.screen.say(f"It goes on at the server. Its transcript: voicepipe get {transcription_id}")
+            raise
+        transcription = await session.client.get(transcription_id)
+        session.screen.say(standing(transcription))
+        return ExitCode.OK if transcription.state == "completed" else ExitCode.NO_TRANSCRIPT
+
+    run(context, work)
+
+
+@app.command()
+def cancel(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
+    """Stop a transcription. It can be taken up again with retry."""
+    _change(context, transcription_id, Client.cancel, as_json=as_json)
+
+
+@app.command()
+def retry(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
+    """Do again what failed or was cancelled; what is finished is kept."""
+    _change(context, transcription_id, Client.retry, as_json=as_json)
+
+
+@app.command()
+def delete(context: typer.Context, transcription_id: Id, yes: Yes = False, as_json: Json = False) -> None:
+    """Delete a transcription with its recording, for good."""
+
+    async def work(session: Session) -> None:
+        transcription = await session.client.get(transcription_id)
+        if not yes:
+            name = printable(transcription.name)
+            typer.confirm(f"Delete {name} ({transcription.state}) with recording and transcript?", abort=True, err=True)
+        await session.client.delete(transcription.id)
+        if as_json:
+            put_json({"deleted": transcription.id})
+        else:
+            session.screen.say("Deleted.")
+
+    run(context, work)
+
+
+def standing(transcription: Transcription) -> str:
+    """Where a transcription stands, and what to do next, in a line."""
+    name, go_on = printable(transcription.name) or transcription.id, f"voicepipe watch {transcription.id}"
+    match transcription.state:
+        case "completed":
+            return f"{name} is completed. Its transcript: voicepipe get {transcription.id}"
+        case "failed" if transcription.error is not None:
+            return f"{name} failed: {transcription.error.message} To try again: voicepipe retry {transcription.id}"
+        case "failed" | "cancelled" as state:
+            return f"{name} {state}. To take it up again: voicepipe retry {transcription.id}"
+        case state:
+            return f"{name} is not finished yet: {state}{_progress(transcription)}. To follow it: {go_on}"
+
+
+def _progress(transcription: Transcription) -> str:
+    running = [stage for stage in transcription.stages if stage.state == "running" and stage.total_s]
+    parts = [
+        f", {DOING.get(stage.stage, stage.stage)} {clock_time(stage.done_s)} of {clock_time(stage.total_s)}"
+        for stage in running
+    ]
+    if transcription.queue_position is not None:
+        parts.append(f", {transcription.queue_position} before it")
+    if transcription.eta_s is not None:
+        parts.append(f", about {clock_time(transcription.eta_s)} left")
+    return "".join(parts)
+
+
+def _change(
+    context: typer.Context,
+    transcription_id: str,
+    command: Callable[[Client, str], Awaitable[Transcription]],
+    *,
+    as_json: bool,
+) -> None:
+    async def work(session: Session) -> None:
+        transcription = await command(session.client, transcription_id)
+        if as_json:
+            put_json(transcription.document)
+        else:
+            session.screen.say(standing(transcription))
+
+    run(context, work)
+
+
+async def _follow(session: Session, transcription_id: str, *, as_json: bool) -> None:
+    text = RunningText()
+    async with aclosing(session.client.events(transcription_id)) as events:
+        async for event in events:
+            session.screen.happened(transcription_id, event)
+            if as_json:
+                put_json({"id": event.id, "type": event.type, "data": dict(event.document)}, on_one_line=True)
+            else:
+                _put_event(event, text, session)
+    session.screen.ended(transcription_id)
+
+
+def _put_event(event: Event, text: RunningText, session: Session) -> None:
+    match event.detail:
+        case ChunkTranscribed() as chunk:
+            for line in text.add(chunk.chunk_index, chunk.text):
+                put(line)
+        case JobWarned(message=message):
+            session.screen.say(f"Warning: {message}")
+        case JobFailed():
+            pass  # said at the end, with what to do
+        case _ if event.is_final:
+            for line in text.rest():
+                put(line)
+        case _:
+            pass
+
+
+def _put_table(transcriptions: list[Transcription]) -> None:
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, emoji=False, width=_WIDE)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("ID", "STATE", "LENGTH", "CREATED"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("NAME", overflow="fold")
+    for transcription in transcriptions:
+        created = transcription.created_at
+        table.add_row(
+            transcription.id,
+            transcription.state,
+            "" if transcription.duration_s is None else clock_time(transcription.duration_s),
+            "" if created is None else f"{created.astimezone():%Y-%m-%d %H:%M}",
+            printable(transcription.name),
+        )
+    console.print(table)

@@ -1,0 +1,152 @@
+"""Commands for those who run the server: dead letters, and what the server can do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from voicepipe import __version__
+from voicepipe.errors import UnusableSettings, VoicepipeError
+from voicepipe.model import DeadLetter
+from voicepipe.screen import printable
+
+from .session import Json, Session, Yes, connection_of, put, put_json, run
+
+app = typer.Typer()
+dead_letters = typer.Typer(no_args_is_help=True, help="Work that nobody could carry out (operators only).")
+
+Sequence = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead-letters list` shows.")]
+
+
+@app.command()
+def capabilities(context: typer.Context, as_json: Json = False) -> None:
+    """Show models, tasks, languages and limits of the server."""
+
+    async def work(session: Session) -> None:
+        offered = await session.client.capabilities()
+        if as_json:
+            put_json(offered)
+        else:
+            for name, value in offered.items():
+                put(f"{name.replace('_', ' ')}: {_in_words(value)}")
+
+    run(context, work)
+
+
+@app.command()
+def version(context: typer.Context, as_json: Json = False) -> None:
+    """Show the version of this command, and of the server where one is set and answers."""
+    try:
+        connection_of(context)
+    except UnusableSettings:
+        _put_version(None, as_json=as_json)
+        return
+
+    async def work(session: Session) -> None:
+        server = None
+        try:
+            server = str((await session.client.server_version()).get("version"))
+        except VoicepipeError as error:
+            session.screen.say(str(error))
+        _put_version(server, as_json=as_json)
+
+    run(context, work)
+
+
+@dead_letters.command("list")
+def list_letters(context: typer.Context, as_json: Json = False) -> None:
+    """List all dead letters."""
+
+    async def work(session: Session) -> None:
+        letters = await session.client.dead_letters()
+        if as_json:
+            put_json({"items": [dict(letter.document) for letter in letters]})
+        elif not letters:
+            session.screen.say("There are no dead letters.")
+        else:
+            for letter in letters:
+                put(_line(letter))
+
+    run(context, work)
+
+
+@dead_letters.command()
+def show(context: typer.Context, number: Sequence, as_json: Json = False) -> None:
+    """Show one dead letter with all that is known of it."""
+
+    async def work(session: Session) -> None:
+        letter = await session.client.dead_letter(number)
+        if as_json:
+            put_json(letter.document)
+        else:
+            for name, value in letter.document.items():
+                put(f"{name}: {_in_words(value)}")
+
+    run(context, work)
+
+
+@dead_letters.command()
+def redrive(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="The dead letter; none with --all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a dead letter back to work, with all its attempts."""
+    if everything == (number is not None):
+        raise typer.BadParameter("Give the number of one dead letter, or --all.")
+
+    async def work(session: Session) -> None:
+        await session.client.redrive(number)
+        _done(session, "redriven", number, as_json=as_json)
+
+    run(context, work)
+
+
+@dead_letters.command()
+def discard(context: typer.Context, number: Sequence, yes: Yes = False, as_json: Json = False) -> None:
+    """Throw a dead letter away, for good."""
+    if not yes:
+        typer.confirm(f"Throw dead letter {number} away?", abort=True, err=True)
+
+    async def work(session: Session) -> None:
+        await session.client.discard(number)
+        _done(session, "discarded", number, as_json=as_json)
+
+    run(context, work)
+
+
+def _put_version(server: str | None, *, as_json: bool) -> None:
+    if as_json:
+        put_json({"client": __version__, "server": server})
+    else:
+        put(f"voicepipe {__version__}" + ("" if server is None else f"\nserver {printable(server)}"))
+
+
+def _done(session: Session, what: str, number: int | None, *, as_json: bool) -> None:
+    whom: int | str = "all" if number is None else number
+    if as_json:
+        put_json({what: whom})
+    else:
+        session.screen.say(f"{what.capitalize()}: {whom}.")
+
+
+def _line(letter: DeadLetter) -> str:
+    when = "" if letter.died_at is None else f"{letter.died_at.astimezone():%Y-%m-%d %H:%M}  "
+    return f"{letter.sequence}  {when}{letter.stage}  {letter.code}  {printable(letter.error)}"
+
+
+def _in_words(value: Any) -> str:
+    """JSON as a line that reads well; only what is nested deeper keeps its names."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return "none"
+        case dict():
+            return ", ".join(f"{name} {_in_words(inner)}" for name, inner in value.items())
+        case list():
+            return ("; " if any(isinstance(item, dict) for item in value) else ", ").join(map(_in_words, value))
+        case _:
+            return printable(str(value))

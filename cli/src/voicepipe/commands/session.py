@@ -1,0 +1,91 @@
+"""What every command does alike: options, settings, the client, errors as exit codes, output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from voicepipe import settings
+from voicepipe.client import Client, default_memory
+from voicepipe.errors import VoicepipeError
+from voicepipe.exit_codes import ExitCode, code_of
+from voicepipe.model import TranscriptFormat
+from voicepipe.pace import Pace
+from voicepipe.screen import Screen, screen_on, stderr_console
+from voicepipe.settings import Connection
+
+# Options that several commands have, so that they read the same everywhere.
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for programs.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the transcription.")]
+Format = Annotated[
+    TranscriptFormat | None, typer.Option("--format", "-f", metavar="FORMAT", help="txt (default), srt, vtt or json.")
+]
+Folder = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Save as DIR/NAME.FORMAT, not to stdout.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options that stand before the command."""
+
+    url: str | None
+    api_key_file: Path | None
+    patience_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`screen` is entered only around what takes long: bars and a transcript must not meet on a terminal."""
+
+    client: Client
+    screen: Screen
+    url: str
+
+
+def run(
+    context: typer.Context, work: Callable[[Session], Awaitable[ExitCode | None]], *, with_text: bool = False
+) -> None:
+    """Do the work with a client, and leave with the exit code that it or its error means."""
+    console = stderr_console()
+    try:
+        connection = connection_of(context)
+        code = asyncio.run(_with_client(context.obj, connection, work, screen_on(console, with_text=with_text)))
+    except VoicepipeError as error:
+        console.print(str(error), soft_wrap=True)
+        code = code_of(error)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    raise typer.Exit(code or ExitCode.OK)
+
+
+def connection_of(context: typer.Context) -> Connection:
+    """Raises UnusableSettings where no server or no key is given."""
+    given: Given = context.obj
+    return settings.load(given.url, given.api_key_file, os.environ, settings.config_path())
+
+
+async def _with_client(
+    given: Given, connection: Connection, work: Callable[[Session], Awaitable[ExitCode | None]], screen: Screen
+) -> ExitCode | None:
+    pace = Pace(given.patience_s, on_wait=screen.waiting)
+    async with Client(connection.url, connection.api_key, pace=pace, memory=default_memory()) as client:
+        return await work(Session(client, screen, connection.url))
+
+
+def put(text: str) -> None:
+    """To stdout, as it is; a transcript ends with a line break."""
+    typer.echo(text, nl=not text.endswith("\n"))
+
+
+def put_json(value: Mapping[str, Any], *, on_one_line: bool = False) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2))

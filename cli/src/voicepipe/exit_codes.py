@@ -1,0 +1,42 @@
+"""What the exit status of the `voicepipe` command means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Final
+
+from .errors import ApiError, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    NO_TRANSCRIPT = 1
+    BAD_INPUT = 2
+    NOT_AUTHORISED = 3
+    NOT_FOUND = 4
+    SERVER_AWAY = 5
+    INTERRUPTED = 130
+
+
+MEANINGS: Final = {
+    ExitCode.OK: "done",
+    ExitCode.NO_TRANSCRIPT: "no transcript: it failed, was cancelled or deleted, or (get) has not finished yet",
+    ExitCode.BAD_INPUT: "wrong usage, settings or recording; the server refuses it",
+    ExitCode.NOT_AUTHORISED: "the API key is missing, unknown or not allowed to do this",
+    ExitCode.NOT_FOUND: "no such transcription or dead letter",
+    ExitCode.SERVER_AWAY: "the server did not answer, or not as it should",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
+}
+
+
+def code_of(error: VoicepipeError) -> ExitCode:
+    match error:
+        case ServerAway() | UnexpectedAnswer() | UnknownOutcome():
+            return ExitCode.SERVER_AWAY
+        case ApiError(status=HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN):
+            return ExitCode.NOT_AUTHORISED
+        case ApiError(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):
+            return ExitCode.NOT_FOUND
+        case _:
+            return ExitCode.BAD_INPUT

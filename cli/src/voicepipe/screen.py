@@ -1,0 +1,218 @@
+"""What a person sees of work that goes on. All of it goes to stderr: stdout is for transcripts and JSON."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
+from rich.live import Live
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from .events import ChunkTranscribed, Event, StageChanged, StageProgressed
+from .pace import Wait
+from .running_text import RunningText
+
+DOING: Final = {
+    "prepare": "reading the audio",
+    "transcribe": "transcribing",
+    "diarize": "telling speakers apart",
+    "assemble": "putting together",
+}
+UPLOAD: Final = "uploading"
+_ROWS_OF_TEXT: Final = 6
+_CHARS_OF_TEXT: Final = 2000
+
+
+class Screen(Protocol):
+    """Shows how several files get on, each under its name."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+    def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None: ...
+
+    def happened(self, name: str, event: Event) -> None: ...
+
+    def ended(self, name: str) -> None:
+        """Nothing more comes of this file."""
+
+    def waiting(self, wait: Wait) -> None:
+        """The server is away for a moment."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: names come from elsewhere."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def stderr_console() -> Console:
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def screen_on(console: Console, *, with_text: bool = False) -> Screen:
+    """Bars on a terminal, a line for each step elsewhere. `with_text` also shows the words, for one file at a time."""
+    return Bars(console, with_text=with_text) if console.is_terminal else Lines(console)
+
+
+class Lines:
+    """One line when something else begins, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._doing: dict[str, str] = {}
+        self._outage = ""
+
+    def say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:  # noqa: ARG002 - a port's
+        self._now(name, f"{UPLOAD} {decimal(size_bytes)}")
+
+    def happened(self, name: str, event: Event) -> None:
+        self._outage = ""
+        if isinstance(event.detail, StageChanged) and event.detail.state == "running":
+            self._now(name, DOING.get(event.detail.stage, event.detail.stage))
+
+    def ended(self, name: str) -> None:
+        self._doing.pop(name, None)
+
+    def waiting(self, wait: Wait) -> None:
+        if wait.reason != self._outage:
+            self._outage = wait.reason
+            self.say(f"The server is away: {wait.reason}. Trying again.")
+
+    def _now(self, name: str, doing: str) -> None:
+        if self._doing.get(name) != doing:
+            self._doing[name] = doing
+            self.say(f"{printable(name)}: {doing}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Bars:
+    """A bar for all that is in hand, and the last words heard; nothing of it stays on the terminal."""
+
+    def __init__(self, console: Console, *, with_text: bool) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _Detail(), console=console
+        )
+        self._rows: dict[tuple[str, str], TaskID] = {}
+        self._text = RunningText() if with_text else None
+        self._heard = ""
+        self._notice = ""
+        # stdout is caught only where it is a terminal, too: then what is printed there must not run into the bars.
+        self._live = Live(
+            get_renderable=self._render,
+            console=console,
+            transient=True,
+            refresh_per_second=8,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+
+    def say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:
+        self._notice = ""
+        self._show(name, UPLOAD, sent_bytes, size_bytes, "bytes")
+        if sent_bytes == size_bytes:
+            self._drop(name, UPLOAD)
+
+    def happened(self, name: str, event: Event) -> None:
+        self._notice = ""
+        match event.detail:
+            case StageChanged(stage=stage, state="queued"):
+                self._show(name, stage, 0, 0, "turn")
+            case StageChanged(stage=stage, state="running"):
+                self._show(name, stage, 0, 0, "seconds")
+            case StageChanged(stage=stage):
+                self._drop(name, stage)
+            case StageProgressed(stage=stage, done_s=done_s, total_s=total_s):
+                self._show(name, stage, done_s, total_s, "seconds")
+            case ChunkTranscribed() as chunk:
+                self._show(name, "transcribe", chunk.done_s, chunk.total_s, "seconds")
+                if self._text is not None:
+                    self._heard = " ".join([self._heard, *self._text.add(chunk.chunk_index, chunk.text)])
+                    self._heard = self._heard[-_CHARS_OF_TEXT:]
+            case _:
+                pass
+
+    def ended(self, name: str) -> None:
+        for key in [key for key in self._rows if key[0] == name]:
+            self._drop(*key)
+
+    def waiting(self, wait: Wait) -> None:
+        self._notice = f"The server is away: {wait.reason}. Trying again in {wait.delay_s:.0f} s."
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def _show(self, name: str, doing: str, done: float, total: float, unit: str) -> None:
+        row = self._rows.get((name, doing))
+        if row is None:
+            description = f"{printable(name)}: {DOING.get(doing, doing)}"
+            row = self._rows[name, doing] = self._progress.add_task(description, unit=unit)
+        self._progress.update(row, completed=done, unit=unit)
+        self._progress.update(row, total=total or None)
+
+    def _drop(self, name: str, doing: str) -> None:
+        row = self._rows.pop((name, doing), None)
+        if row is not None:
+            self._progress.remove_task(row)
+
+    def _render(self) -> RenderableType:
+        parts: list[RenderableType] = []
+        if self._heard:
+            lines = Text(printable(self._heard.strip())).wrap(self._console, self._console.width)
+            parts.append(Text("\n").join(lines[-_ROWS_OF_TEXT:]))
+        parts.append(self._progress.get_renderable())
+        if self._notice:
+            parts.append(Text(self._notice, style="yellow"))
+        return Group(*parts)
+
+
+class _Detail(ProgressColumn):
+    """How far, how fast, how long still."""
+
+    def render(self, task: Task) -> Text:
+        left = "" if task.time_remaining is None else f", {clock_time(task.time_remaining)} left"
+        match task.fields["unit"], task.total:
+            case "bytes", float() | int() as total:
+                speed = f", {decimal(int(task.speed))}/s" if task.speed else ""
+                return Text(f"{decimal(int(task.completed))} of {decimal(int(total))}{speed}{left}")
+            case "seconds", float() | int() as total:
+                return Text(f"{clock_time(task.completed)} of {clock_time(total)} of audio{left}")
+            case "turn", _:
+                return Text("waiting for its turn")
+            case _:
+                return Text("")
+
+
+def clock_time(seconds: float) -> str:
+    """1:02:03, or 2:03 below an hour."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,86 @@
+"""Which server, and with which key: options before variables before the configuration file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from .errors import UnusableSettings
+
+URL = "VOICEPIPE_URL"
+API_KEY = "VOICEPIPE_API_KEY"
+API_KEY_FILE = "VOICEPIPE_API_KEY_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    url: str
+    api_key: str = field(repr=False)
+
+
+def config_path() -> Path:
+    """`~/.config/voicepipe/config.toml`, or where the system keeps such files."""
+    return platformdirs.user_config_path("voicepipe", appauthor=False) / "config.toml"
+
+
+def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str], config: Path) -> Connection:
+    """Raises UnusableSettings where the address or the key is missing, or a file cannot be read."""
+    saved = _read_config(config)
+    address = url or environ.get(URL) or saved.get("url")
+    if not address:
+        raise UnusableSettings(f'No server is given. Set {URL}, use --url, or write url = "https://..." to {config}.')
+    return Connection(str(address), _key(api_key_file, environ, saved, config))
+
+
+def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[str, Any], config: Path) -> str:
+    """The key of the first source that has one. It is never an option: options show in the list of processes."""
+    if api_key_file is not None:
+        key = _read_key(api_key_file)
+    elif API_KEY in environ:
+        key = environ[API_KEY]
+    elif API_KEY_FILE in environ:
+        key = _read_key(Path(environ[API_KEY_FILE]))
+    elif "api_key_file" in saved:
+        key = _read_key(config.parent / Path(str(saved["api_key_file"])).expanduser())
+    else:
+        key = str(saved.get("api_key", ""))
+    key = key.strip()
+    if not key:
+        raise UnusableSettings(
+            f'No API key is given. Set {API_KEY}, use --api-key-file FILE, or write api_key_file = "..." to {config}.'
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UnusableSettings("The API key has characters that no key has. Copy it again; it begins with vp_.")
+    return key
+
+
+def _read_key(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableSettings(f"The API key cannot be read from {path}: {_why(error)}.") from None
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            saved = tomllib.load(file)
+            everybody_reads = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnusableSettings(f"{path} cannot be read: {_why(error)}.") from None
+    if "api_key" in saved and everybody_reads and os.name == "posix":
+        raise UnusableSettings(f"{path} holds a key, and everybody on this computer may read it. Run: chmod 600 {path}")
+    return saved
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
