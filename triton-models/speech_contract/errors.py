@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RequestError(Exception):
-    """This request can not be answered; the others of its batch can."""
+    """A request that can not be answered, while the others of its batch can."""
 
     code = "model_failed"
 
@@ -31,13 +31,13 @@ class AudioTooLong(RequestError):
 
 
 class UnsupportedLanguage(RequestError):
-    """This model does not know the language."""
+    """The model does not know the language."""
 
     code = "unsupported_language"
 
 
 class UnsupportedTask(RequestError):
-    """This model does not do the task."""
+    """The model does not do the task."""
 
     code = "unsupported_task"
 

@@ -17,6 +17,7 @@ TEMPERATURE_MAX = 2.0
 NEW_TOKENS_MAX = 224  # half of Whisper's text context; the other half is for the prompt
 PROMPT_MAX_CHARS = 4_000  # about four times what fits into the prompt; the model keeps the end
 SEED_MAX = 2**63 - 1
+LANGUAGE_MAX_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def _check(key: str, value: Any) -> None:
         case "task":
             _expect(value in get_args(Task), key, "one of " + ", ".join(get_args(Task)))
         case "language":
-            _expect(value is None or (isinstance(value, str) and 0 < len(value) <= 8), key, "a language code or null")
+            is_code = isinstance(value, str) and 0 < len(value) <= LANGUAGE_MAX_CHARS
+            _expect(value is None or is_code, key, "a language code or null")
         case "prompt":
             is_text = isinstance(value, str) and len(value) <= PROMPT_MAX_CHARS
             _expect(value is None or is_text, key, f"text of at most {PROMPT_MAX_CHARS} characters or null")

@@ -7,25 +7,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the model repository, for speech_contract
 
-from speech_contract.serving import MAX_AUDIO_S, answer  # noqa: E402
+from speech_contract.environment import need_numpy_1
+from speech_contract.revision import revision
+from speech_contract.serving import MAX_AUDIO_S, answer
 
-from .engine import Engine  # noqa: E402
-from .recognizer import WhisperRecognizer  # noqa: E402
-from .source import NEEDED, model_folder, revision  # noqa: E402
-from .vocabulary import Vocabulary  # noqa: E402
+from .engine import Engine
+from .recognizer import WhisperRecognizer
+from .source import NEEDED, model_folder
+from .vocabulary import Vocabulary
 
 
 class TritonPythonModel:
     """Called by Triton's python backend, one batch at a time."""
 
-    def initialize(self, args: dict[str, str]) -> None:
-        if int(np.__version__.split(".")[0]) >= 2:  # noqa: PLR2004 - the python backend corrupts its tensors without a word
-            raise RuntimeError(f"numpy {np.__version__} is installed here; Triton's python backend needs numpy < 2")
+    def initialize(self, _args: dict[str, str]) -> None:
+        need_numpy_1()
         name = os.environ.get("VOICEPIPE_WHISPER_MODEL", "")
         folder = model_folder(name)
         engine = Engine(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from speech_contract.errors import Cancelled, ModelFailed, RequestError, UnsupportedLanguage, UnsupportedTask
+from speech_contract.measures import compression_ratio
 from speech_contract.params import NEW_TOKENS_MAX
 from speech_contract.serving import Chunk, Result
 
@@ -188,11 +188,10 @@ class WhisperRecognizer:
         batch.errors |= {row: ModelFailed(f"{type(error).__name__}: {error}") for row, error in failures.items()}
 
     def _result(self, batch: Batch, row: int) -> Result:
-        timings = batch.seconds | {"batch_size": len(batch.chunks)}
         params = batch.chunks[row].params
         if params.op == "describe":
-            known = {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
-            return self._about | known | {"timings": timings}
+            return self._about | {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
+        timings = batch.seconds | {"batch_size": len(batch.chunks)}
         language = {"language": batch.language(row), "language_probability": _probability(batch, row)}
         if params.op == "detect":
             top = dict(list(batch.languages[row].items())[:_TOP_LANGUAGES])
@@ -207,7 +206,7 @@ class WhisperRecognizer:
             "words": [[word.start_s, word.end_s, word.text, word.probability] for word in self._words(batch, row)],
             "avg_logprob": round(generated.avg_logprob, 6),
             "no_speech_prob": round(generated.no_speech_prob, 6),
-            "compression_ratio": round(_compression_ratio(text), 4),
+            "compression_ratio": compression_ratio(text),
             "truncated": generated.truncated,
         }
         if chunk.params.timestamps:
@@ -254,8 +253,3 @@ def _seed(chunk: Chunk) -> int:
 def _probability(batch: Batch, row: int) -> float | None:
     """Null where the language was given, not heard."""
     return batch.languages[row][batch.language(row)] if row in batch.languages else None
-
-
-def _compression_ratio(text: str) -> float:
-    raw = text.encode()
-    return len(raw) / len(zlib.compress(raw))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
@@ -71,12 +70,3 @@ def _from_hub(name: str) -> Path:
             f"Whisper model {name!r} could not be fetched from the hub ({type(error).__name__}): set "
             "VOICEPIPE_WHISPER_MODEL to a folder that holds the model, or let HF_HOME point to a cache that does."
         ) from error
-
-
-def revision(files: list[Path]) -> str:
-    """16 hex digits of SHA-256 over the names and contents of the files: results can be tied to them."""
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.name):
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
