@@ -1,0 +1,165 @@
+"""The body of a request, as blocks of bytes or, for a form, as its fields and the file. In constant memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+from voicepipe_wire.errors import Problem
+
+if TYPE_CHECKING:  # it exists for type checkers only
+    from python_multipart.multipart import MultipartCallbacks
+
+FORM = "multipart/form-data"
+FILE_FIELD = "file"
+# The options of a form, all together; keyterms are the largest.
+MOST_FIELD_BYTES = 64 * 1024
+MOST_FIELDS = 200
+
+
+class Interrupted(Problem):
+    """The bytes stopped before their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileBegins:
+    """What follows are its bytes."""
+
+    name: str | None
+    media_type: str | None
+
+
+Event = Field | FileBegins | bytes
+
+
+async def blocks(request: Request, silence_s: float) -> AsyncIterator[bytes]:
+    """Raises: Interrupted: the client is gone, or silent for longer than `silence_s`."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(silence_s):
+                block = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            detail = f"Nothing arrived for {silence_s:.0f} s. Check the connection and send it again."
+            raise Interrupted(408, "upload_stalled", detail) from None
+        except ClientDisconnect:
+            detail = "The connection ended before as many bytes arrived as were announced. Send it again."
+            raise Interrupted(400, "length_mismatch", detail) from None
+        if block:
+            yield block
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith(FORM)
+
+
+async def form_events(request: Request, silence_s: float) -> AsyncIterator[Event]:
+    """The fields and the file of a form, in the order in which they come.
+
+    Raises:
+        Problem: 400 `form_malformed`; it is no form, has no end, too many fields, or not exactly one file.
+    """
+    boundary = parse_options_header(request.headers.get("content-type"))[1].get(b"boundary")
+    form = _Form()
+    try:
+        parser = MultipartParser(boundary or b"", form.callbacks())
+        async for block in blocks(request, silence_s):
+            parser.write(block)
+            for event in form.take():
+                yield event
+    except FormParserError:
+        raise _malformed("The form cannot be read. Is its boundary right?") from None
+    if not form.has_ended:
+        raise _malformed("The form has no end. Was it cut off?")
+    if form.files == 0:
+        raise _malformed(f"The form has no file. Send the recording as field '{FILE_FIELD}'.")
+
+
+@dataclass(slots=True)
+class _Form:
+    """Turns what the parser finds into events."""
+
+    events: list[Event] = field(default_factory=list)
+    files: int = 0
+    has_ended: bool = False
+    _header: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+    _headers: dict[str, str] = field(default_factory=dict)
+    # Name of the field that is being read; None within a file.
+    _field: str | None = None
+    _fields: int = 0
+    _field_bytes: int = 0
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self._headers.clear,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._begin_part,
+            "on_part_data": self._data,
+            "on_part_end": self._end_part,
+            "on_end": self._end,
+        }
+
+    def take(self) -> list[Event]:
+        events, self.events = self.events, []
+        return events
+
+    def _end_header(self) -> None:
+        # Browsers write names in UTF-8 (RFC 7578, 5.1); latin-1 carries its bytes through the parsing of the header.
+        self._headers[self._header.decode("latin-1").lower()] = self._value.decode("latin-1")
+        self._header.clear()
+        self._value.clear()
+
+    def _begin_part(self) -> None:
+        about = parse_options_header(self._headers.get("content-disposition"))[1]
+        name = about.get(b"name", b"").decode(errors="replace")
+        self._field = None if name == FILE_FIELD else name
+        if self._field is None:
+            self.files += 1
+            filename = about.get(b"filename")
+            named = None if filename is None else filename.decode(errors="replace")
+            self.events.append(FileBegins(named, self._headers.get("content-type")))
+        elif b"filename" in about:
+            raise _malformed(f"The recording must be the field '{FILE_FIELD}', and the only file.")
+        self._fields += 1
+        if self.files > 1 or self._fields > MOST_FIELDS:
+            raise _malformed(
+                "The form has more than one recording, or too many fields. Send one recording per request."
+            )
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._field is None:
+            self.events.append(data[start:end])
+            return
+        self._field_bytes += end - start
+        if self._field_bytes > MOST_FIELD_BYTES:
+            raise _malformed(f"The fields of the form are larger than {MOST_FIELD_BYTES} bytes.")
+        self._value.extend(data[start:end])
+
+    def _end_part(self) -> None:
+        if self._field is not None:
+            self.events.append(Field(self._field, self._value.decode(errors="replace")))
+            self._value.clear()
+
+    def _end(self) -> None:
+        self.has_ended = True
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(400, "form_malformed", detail)

@@ -1,0 +1,82 @@
+"""Names and media types as clients declare them, made safe to keep and to show. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from python_multipart.multipart import parse_options_header
+from voicepipe_wire.errors import Problem
+
+NAMELESS: Final = "recording"
+LONGEST_NAME: Final = 255
+UNKNOWN_TYPE: Final = "application/octet-stream"
+
+# Containers of sound that are not called audio or video.
+_ALSO_AUDIO: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
+# The token of RFC 9110, and no longer than anybody needs.
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
+
+# Python's own table differs from machine to machine, and lacks half of these.
+_TYPE_OF: Final[Mapping[str, str]] = {
+    "aac": "audio/aac",
+    "aif": "audio/aiff",
+    "aiff": "audio/aiff",
+    "amr": "audio/amr",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "mka": "audio/x-matroska",
+    "mkv": "video/x-matroska",
+    "mov": "video/quicktime",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "webm": "video/webm",
+    "wma": "audio/x-ms-wma",
+}
+
+
+def safe_name(declared: str | None) -> str:
+    """The last part of a path of either kind, without characters that control, hide or turn text; never empty."""
+    last = re.split(r"[/\\]", declared or "")[-1]
+    visible = "".join(char for char in last if unicodedata.category(char)[0] != "C")
+    return visible.strip(" .")[:LONGEST_NAME].rstrip(" .") or NAMELESS
+
+
+def name_in_disposition(header: str | None) -> str | None:
+    """The file name in a Content-Disposition (RFC 6266): `filename*` goes before `filename`."""
+    for value in re.findall(r"filename\*\s*=\s*utf-8''([^;\s]+)", header or "", re.IGNORECASE):
+        return unquote(value)
+    plain = parse_options_header(header)[1].get(b"filename")
+    return None if plain is None else plain.decode(errors="replace")
+
+
+def media_type(declared: str | None, name: str) -> str:
+    """The type to keep: the declared one without its parameters, or what the name's ending says.
+
+    Raises:
+        Problem: 415 `unsupported_media_type`; what is declared is neither audio nor video.
+    """
+    declared = (declared or "").partition(";")[0].strip().lower()
+    if declared and not _is_media(declared):
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            f"A recording is audio or video, and this was sent as '{declared[:80]}'. "
+            "Set the content type of the recording, such as audio/wav, or application/octet-stream to have it found out.",
+        )
+    if declared in {"", UNKNOWN_TYPE}:
+        return _TYPE_OF.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
+    return declared
+
+
+def _is_media(declared: str) -> bool:
+    if not _MEDIA_TYPE.fullmatch(declared):
+        return False
+    return declared.startswith(("audio/", "video/")) or declared in _ALSO_AUDIO

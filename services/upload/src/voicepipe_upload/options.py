@@ -1,0 +1,206 @@
+"""What a client may ask for: read from form fields, query or metadata, checked, and resolved against the models. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.languages import LANGUAGES
+from voicepipe_wire.subjects import Tier
+
+AUTO: Final = "auto"
+TRANSCRIBE: Final = "transcribe"
+# Best first.
+TIERS: Final = ("accurate", "fast", "draft")
+TASKS: Final = (TRANSCRIBE, "translate")
+MOST_KEYTERMS: Final = 100
+KEYTERMS_CHARS: Final = 1000
+MOST_SPEAKERS: Final = 50
+NO_MODEL_RETRY_AFTER_S: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Options as a client gave them, each valid by itself."""
+
+    model: str = AUTO
+    language: str = AUTO
+    task: str = TRANSCRIBE
+    keyterms: tuple[str, ...] = ()
+    diarize: bool = False
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    priority: str = Tier.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A speech model that is served, as its worker describes it."""
+
+    name: str
+    tier: str
+    languages: frozenset[str]
+    tasks: frozenset[str]
+
+    def can(self, language: str, task: str) -> bool:
+        return task in self.tasks and (language == AUTO or language in self.languages)
+
+
+@dataclass(slots=True)
+class Given:
+    """Values collected by name, before they are read. An empty value is a form's way of giving none."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, value: str) -> None:
+        """Raises: Problem: 400 `unknown_option`."""
+        if name not in _READERS:
+            known = ", ".join(_READERS)
+            raise Problem(400, "unknown_option", f"There is no option '{_short(name)}'. The options are: {known}.")
+        if value.strip():
+            self.values.setdefault(name, []).append(value.strip())
+
+    def add_all(self, items: Iterable[tuple[str, str]]) -> None:
+        for name, value in items:
+            self.add(name, value)
+
+
+def read(given: Given) -> Wanted:
+    """The options, each checked.
+
+    Raises:
+        Problem: 422 `invalid_option`; it names the option, what was given, and what is allowed.
+    """
+    wanted = Wanted(**{name: _READERS[name](name, values) for name, values in given.values.items()})
+    least, most = wanted.min_speakers, wanted.max_speakers
+    if (least or most) and not wanted.diarize:
+        raise _invalid(
+            "min_speakers" if least else "max_speakers", str(least or most), "a number only beside diarize=true"
+        )
+    if least and most and least > most:
+        raise _invalid("min_speakers", str(least), f"at most max_speakers, which is {most}")
+    return wanted
+
+
+def resolve(wanted: Wanted, models: Sequence[Model]) -> dict[str, Any]:
+    """What is stored on the job: `auto` became one model, which can do what is asked.
+
+    Raises:
+        Problem: 503 `no_model`, 422 `model_not_served` or 422 `invalid_option`.
+    """
+    model = _choose(wanted, models)
+    return {
+        "model": {"name": model.name, "tier": model.tier},
+        "language": wanted.language,
+        "task": wanted.task,
+        "keyterms": list(wanted.keyterms),
+        "diarize": wanted.diarize,
+        "min_speakers": wanted.min_speakers,
+        "max_speakers": wanted.max_speakers,
+        "priority": wanted.priority,
+    }
+
+
+def _choose(wanted: Wanted, models: Sequence[Model]) -> Model:
+    if not models:
+        raise Problem(
+            503,
+            "no_model",
+            "No speech model is served yet. Try again in a moment; if it stays so, an operator should look at Triton.",
+            retry_after_s=NO_MODEL_RETRY_AFTER_S,
+        )
+    in_order = sorted(models, key=lambda model: (TIERS.index(model.tier), model.name))
+    allowed = [model for model in in_order if wanted.model in {AUTO, model.tier}]
+    if not allowed:
+        served = ", ".join(dict.fromkeys(model.tier for model in in_order))
+        raise Problem(
+            422, "model_not_served", f"Model '{wanted.model}' is not served here. What is served: {served}, or auto."
+        )
+    for model in allowed:
+        if model.can(wanted.language, wanted.task):
+            return model
+    raise _cannot(wanted, allowed)
+
+
+def _cannot(wanted: Wanted, models: Sequence[Model]) -> Problem:
+    if not any(wanted.task in model.tasks for model in models):
+        tasks = sorted({task for model in models for task in model.tasks})
+        return _invalid("task", wanted.task, f"what the model can do: {', '.join(tasks)}")
+    languages = sorted({code for model in models if wanted.task in model.tasks for code in model.languages})
+    return _invalid("language", wanted.language, f"a language of the model: {_some(languages)}, or auto")
+
+
+def _one(name: str, values: Sequence[str]) -> str:
+    if len(values) > 1:
+        raise _invalid(name, ", ".join(values), "given once")
+    return values[0].lower()
+
+
+def _one_of(*allowed: str) -> Callable[[str, Sequence[str]], str]:
+    def read_choice(name: str, values: Sequence[str]) -> str:
+        value = _one(name, values)
+        if value not in allowed:
+            raise _invalid(name, value, f"one of {', '.join(allowed)}")
+        return value
+
+    return read_choice
+
+
+def _language(name: str, values: Sequence[str]) -> str:
+    value = _one(name, values)
+    if value != AUTO and value not in LANGUAGES:
+        by_name = {spoken.lower(): code for code, spoken in LANGUAGES.items()}
+        hint = f"the code '{by_name[value]}'" if value in by_name else "a code such as en, de or ja"
+        raise _invalid(name, value, f"auto, or {hint}; GET /v1/capabilities lists them")
+    return value
+
+
+def _yes_or_no(name: str, values: Sequence[str]) -> bool:
+    return _one_of("true", "false")(name, values) == "true"
+
+
+def _speakers(name: str, values: Sequence[str]) -> int:
+    value = _one(name, values)
+    if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= MOST_SPEAKERS):  # noqa: PLR2004
+        raise _invalid(name, value, f"a whole number from 1 to {MOST_SPEAKERS}")
+    return int(value)
+
+
+def _keyterms(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Each once, in the order given; white space in a term is one space."""
+    terms = tuple(dict.fromkeys(" ".join(term.split()) for value in values for term in value.split(",")))
+    terms = tuple(term for term in terms if term)
+    if len(terms) > MOST_KEYTERMS or sum(map(len, terms)) > KEYTERMS_CHARS:
+        given = f"{len(terms)} terms of {sum(map(len, terms))} characters"
+        raise _invalid(name, given, f"at most {MOST_KEYTERMS} terms and {KEYTERMS_CHARS} characters together")
+    if not all(term.isprintable() for term in terms):
+        raise _invalid(name, "characters that cannot be printed", "terms of printable characters")
+    return terms
+
+
+_READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Any]]] = {
+    "model": _one_of(AUTO, *TIERS),
+    "language": _language,
+    "task": _one_of(*TASKS),
+    "keyterms": _keyterms,
+    "diarize": _yes_or_no,
+    "min_speakers": _speakers,
+    "max_speakers": _speakers,
+    "priority": _one_of(*Tier),
+}
+NAMES: Final = tuple(_READERS)
+
+
+def _invalid(option: str, given: str, allowed: str) -> Problem:
+    return Problem(422, "invalid_option", f"Option '{option}' is '{_short(given)}'. It must be {allowed}.")
+
+
+def _short(value: str, most: int = 60) -> str:
+    shown = "".join(char if char.isprintable() else "?" for char in value)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def _some(values: Sequence[str], most: int = 20) -> str:
+    return ", ".join(values[:most]) + (f" and {len(values) - most} more" if len(values) > most else "")

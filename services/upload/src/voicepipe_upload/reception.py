@@ -1,0 +1,47 @@
+"""What both ways in need: a bounded number of uploads at a time, and a limit on their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from voicepipe_wire.errors import Problem
+
+from .metrics import RECEIVING
+
+BUSY_RETRY_AFTER_S = 5
+
+
+class Reception:
+    """Counts the requests whose bytes are in memory, so that many of them cannot use up all of it."""
+
+    def __init__(self, max_concurrent: int, max_bytes: int) -> None:
+        self._max_concurrent = max_concurrent
+        self._max_bytes = max_bytes
+        self._now = 0
+
+    @property
+    def max_bytes(self) -> int:
+        return self._max_bytes
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises: Problem: 503 `busy`."""
+        if self._now >= self._max_concurrent:
+            detail = "Too many uploads arrive at the moment. Nothing was lost; try again in some seconds."
+            raise Problem(503, "busy", detail, retry_after_s=BUSY_RETRY_AFTER_S)
+        self._now += 1
+        RECEIVING.inc()
+        try:
+            yield
+        finally:
+            self._now -= 1
+            RECEIVING.dec()
+
+    def check_size(self, size_bytes: int | None) -> None:
+        """Raises: Problem: 413 `too_large`."""
+        if size_bytes is not None and size_bytes > self._max_bytes:
+            limit = f"{self._max_bytes / 1024**3:.3g} GiB" if self._max_bytes >= 1024**3 else f"{self._max_bytes} bytes"
+            raise Problem(
+                413, "too_large", f"The recording is larger than {limit}, the limit here. Split it, or compress it."
+            )

@@ -1,0 +1,23 @@
+"""What an operator may set on upload."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from voicepipe_wire.objects import PART_BYTES
+from voicepipe_wire.settings import Settings as WireSettings
+
+GIB = 1024**3
+HOUR_S = 3600.0
+# The most parts that S3 takes, less some that interrupted requests leave unused.
+_LARGEST_OBJECT_BYTES = 9_000 * PART_BYTES
+
+
+class Settings(WireSettings):
+    max_upload_bytes: int = Field(5 * GIB, gt=0, le=_LARGEST_OBJECT_BYTES)
+    # How long an upload is kept after its last byte: one that can go on, and one that cannot (a crash left it).
+    resumable_for_s: float = Field(24 * HOUR_S, gt=0)
+    plain_for_s: float = Field(HOUR_S, gt=0)
+    # A client that sends nothing for so long is gone.
+    silence_s: float = Field(60.0, gt=0)
+    # Each holds up to three parts of 8 MiB. More than that many are asked to come back.
+    max_concurrent_uploads: int = Field(32, ge=1)

@@ -1,0 +1,87 @@
+"""What is certainly no recording, told from its first bytes. Pure.
+
+This only spares a user the wait: whatever passes is judged by the decoder, in its confined process.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from voicepipe_wire.errors import Problem
+
+# Enough that no audio format looks like text over all of it.
+HEAD_BYTES: Final = 4096
+
+_ARCHIVE = "an archive. Unpack it and send the recordings one by one"
+_PLAYLIST = "a playlist: it only names recordings. Send the recording itself"
+_DOCUMENT = "a document. Send a recording"
+_PICTURE = "a picture. Send a recording"
+_PROGRAM = "a program. Send a recording"
+_TEXT = "text. Send a recording"
+
+# First bytes -> what that is, and what to do.
+_MAGIC: Final[Mapping[bytes, str]] = {
+    b"PK\x03\x04": _ARCHIVE,
+    b"PK\x05\x06": _ARCHIVE,
+    b"Rar!\x1a\x07": _ARCHIVE,
+    b"7z\xbc\xaf\x27\x1c": _ARCHIVE,
+    b"\x1f\x8b\x08": _ARCHIVE,
+    b"BZh": _ARCHIVE,
+    b"\xfd7zXZ\x00": _ARCHIVE,
+    b"\x28\xb5\x2f\xfd": _ARCHIVE,
+    b"%PDF-": _DOCUMENT,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _DOCUMENT,
+    b"{\\rtf": _DOCUMENT,
+    b"\x89PNG\r\n\x1a\n": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF87a": _PICTURE,
+    b"GIF89a": _PICTURE,
+    b"\x7fELF": _PROGRAM,
+    b"MZ\x90\x00": _PROGRAM,
+    b"SQLite format 3\x00": "a database. Send a recording",
+}
+_PLAYLISTS: Final = (b"#extm3u", b"ffconcat version", b"[playlist]", b"<asx", b"<mpd", b"<smil", b"[reference]")
+_BYTE_ORDER_MARKS: Final[Mapping[bytes, str]] = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def refuse_other_than_media(head: bytes) -> None:
+    """Look at the first bytes of a recording: HEAD_BYTES of them, or all where there are fewer.
+
+    Raises:
+        Problem: 415 `not_audio`; this is something else.
+    """
+    if found := what_else(head):
+        raise Problem(415, "not_audio", f"This is no recording but {found}.")
+
+
+def what_else(head: bytes) -> str | None:
+    """What the bytes are if they are certainly no media, with what to do about it."""
+    for magic, found in _MAGIC.items():
+        if head.startswith(magic):
+            return found
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _PICTURE
+    if head[257:262] == b"ustar":
+        return _ARCHIVE
+    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
+    if begin.startswith(_PLAYLISTS) or (begin.startswith(b"<?xml") and any(name in begin for name in _PLAYLISTS)):
+        return _PLAYLIST
+    return _TEXT if _is_text(head) else None
+
+
+def _is_text(head: bytes) -> bool:
+    encoding = _BYTE_ORDER_MARKS.get(head[:2], "utf-8")
+    try:
+        text = head.decode(encoding)
+    except UnicodeDecodeError as error:
+        # The head may end within a character, which is up to four bytes long.
+        if error.start < len(head) - 3:
+            return False
+        text = head[: error.start].decode(encoding)
+    return bool(text) and all(_is_readable(char) for char in text)
+
+
+def _is_readable(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cn", "Co", "Cs"} or char in "\t\n\r\f\v\x1b"

@@ -1,0 +1,96 @@
+"""Upload on real servers, and a look at what it left in them."""
+
+import sys
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from voicepipe_local.home import free_port
+from voicepipe_wire import keys
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from left_behind import Leftovers
+from upload_process import Process
+
+WHISPER = {
+    "name": "whisper",
+    "engine": "ctranslate2",
+    "tier": "accurate",
+    "languages": ["en", "de"],
+    "tasks": ["transcribe", "translate"],
+}
+# A wave header, then noise: as media it is good enough for what upload looks at.
+WAV = b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data"
+
+
+@pytest.fixture
+def servers(database_url, nats_url, object_store):
+    return {
+        "VOICEPIPE_DATABASE_URL": database_url,
+        "VOICEPIPE_NATS_URL": nats_url,
+        "VOICEPIPE_S3_ENDPOINT": object_store.endpoint,
+        "VOICEPIPE_S3_BUCKET": object_store.bucket,
+        "VOICEPIPE_S3_ACCESS_KEY": object_store.access_key,
+        "VOICEPIPE_S3_SECRET_KEY": object_store.secret_key,
+    }
+
+
+@pytest.fixture
+def processes(servers):
+    """Call it for one more replica, with settings of its own if need be."""
+    started = []
+
+    def start(**settings):
+        process = Process(servers, free_port(), extra={f"VOICEPIPE_{k.upper()}": str(v) for k, v in settings.items()})
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def process(processes):
+    return processes()
+
+
+@pytest.fixture
+async def database(database_url):
+    connection = await asyncpg.connect(database_url)
+    await connection.set_type_codec("jsonb", encoder=__import__("json").dumps, decoder=__import__("json").loads, schema="pg_catalog")
+    await connection.execute("INSERT INTO models (name, description) VALUES ($1, $2)", "whisper", WHISPER)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def key(database, database_url):
+    return await keys.create(database_url, "ada", "tests", operator=False)
+
+
+@pytest.fixture
+async def client(process, key):
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=process.url, headers=headers, timeout=60) as made:
+        yield made
+
+
+@pytest.fixture
+def leftovers(database, object_store):
+    return Leftovers(database, object_store)
+
+
+@pytest.fixture
+def recording():
+    """Call it for so many bytes of a recording; `salt` makes it another one."""
+
+    def make(size_bytes, salt=0):
+        import random
+
+        return (WAV + random.Random(salt).randbytes(size_bytes))[:size_bytes]
+
+    return make
