@@ -1,0 +1,68 @@
+"""Run the service: `python -m voicepipe_status`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from voicepipe_wire import broker, database, http, objects, telemetry
+from voicepipe_wire.auth import Authenticator
+from voicepipe_wire.broker import JetStream
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.subjects import DLQ, EVENTS
+
+from . import app
+from .hub import Hub
+from .parts import Parts
+from .queries import Queries
+from .settings import StatusSettings
+from .streamlog import StreamLog
+
+
+async def run(settings: StatusSettings) -> None:
+    async with open_parts(settings) as parts:
+        await http.serve(app.create(parts), settings.http_host, settings.http_port, parts.hub.run)
+
+
+@asynccontextmanager
+async def open_parts(settings: StatusSettings) -> AsyncIterator[Parts]:
+    """Every client of the process. Raises what is in `database.AWAY` where PostgreSQL or NATS do not answer."""
+    async with AsyncExitStack() as stack:
+        pool = await database.connect(settings)
+        stack.push_async_callback(pool.close)
+        client = await broker.connect(settings, "status")
+        stack.push_async_callback(client.close)
+        jetstream = JetStream(client)
+        yield Parts(
+            settings=settings,
+            authenticate=Authenticator(pool),
+            queries=Queries(pool),
+            outbox=Outbox(pool, jetstream, "status"),
+            objects=await stack.enter_async_context(objects.connect(settings)),
+            hub=Hub(
+                jetstream,
+                queue_length=settings.event_queue_length,
+                max_streams_per_owner=settings.max_event_streams,
+            ),
+            events=StreamLog(jetstream, EVENTS),
+            letters=StreamLog(jetstream, DLQ),
+        )
+
+
+def main() -> int:
+    settings = StatusSettings()
+    telemetry.configure("status", settings.log_level)
+    try:
+        asyncio.run(run(settings))
+    except database.AWAY as error:
+        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
+        return 1
+    finally:
+        telemetry.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

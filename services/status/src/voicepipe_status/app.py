@@ -1,0 +1,47 @@
+"""The HTTP surface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from voicepipe_wire import __version__, http
+
+from . import audio, capabilities, control, deadletters, docs, events, transcriptions, transcripts
+from .parts import Parts
+from .problems import ProblemDocument
+
+_ROUTERS = (transcriptions, control, events, transcripts, audio, capabilities, deadletters, docs)
+_DESCRIPTION = "Everything a client reads or manages. Errors are RFC 9457 problem JSON with a stable `code`."
+
+
+def create(parts: Parts) -> FastAPI:
+    app = FastAPI(
+        title="Voicepipe status",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi/status.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    http.install(app, {"postgres": parts.queries.ping, "events": parts.hub.ready})
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Every route's problems refer to one schema; FastAPI's own form of a 422 is never sent."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document["components"]["schemas"]
+        schemas["Problem"] = ProblemDocument.model_json_schema()
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,137 @@
+"""Cancel, retry, delete: commands that the keeper carries out. A request waits a moment to see the effect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from google.protobuf.message import Message
+from voicepipe_wire import telemetry
+from voicepipe_wire.stages import JobState
+from voicepipe_wire.subjects import CONTROL, Tier
+from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
+
+from . import metrics
+from .parts import CurrentUser, JobId, Parts, Served
+from .problems import answers, problem
+from .queries import Standing
+from .schema import Transcription
+from .transcriptions import look
+
+LOOK_EVERY_S = 0.05
+
+router = APIRouter(tags=["transcriptions"])
+
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {"model": Transcription, "description": "It will take effect; that takes longer than 3 s"}
+}
+
+
+@router.post(
+    "/v1/transcriptions/{job_id}/cancel",
+    response_model=Transcription,
+    responses={**_LATER, **answers("not_found", "not_cancellable")},
+    operation_id="cancel_transcription",
+)
+async def cancel(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+    """Stop it. What is queued of it is not begun any more."""
+    _raise_if(ended := await _standing(parts, user.id, job_id), ended.ended, "not_cancellable")
+    await _command(parts, request, CancelJob, user.id, job_id)
+    after = await _once(parts, user.id, job_id, lambda now: now.ended)
+    if after is not None and after.ended:
+        _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
+    return await _answer(parts, user.id, job_id, took_effect=after is not None and after.ended)
+
+
+@router.post(
+    "/v1/transcriptions/{job_id}/retry",
+    response_model=Transcription,
+    responses={**_LATER, **answers("not_found", "not_retryable")},
+    operation_id="retry_transcription",
+)
+async def retry(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+    """Run again what failed or was cancelled. What is done is kept."""
+    before = await _standing(parts, user.id, job_id)
+    again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
+    _raise_if(before, not again, "not_retryable")
+    await _command(parts, request, RetryJob, user.id, job_id)
+    after = await _once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
+    took_effect = after is not None and after.changed_at > before.changed_at
+    return await _answer(parts, user.id, job_id, took_effect=took_effect)
+
+
+@router.delete(
+    "/v1/transcriptions/{job_id}",
+    status_code=204,
+    responses={
+        204: {"description": "Nothing of it is left"},
+        202: {"description": "It will be deleted; that takes longer than 3 s"},
+        **answers("not_found"),
+    },
+    operation_id="delete_transcription",
+)
+async def delete(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+    """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
+    await _standing(parts, user.id, job_id)
+    await _command(parts, request, DeleteJob, user.id, job_id)
+    left = await _once(parts, user.id, job_id, lambda _: False)
+    return Response(status_code=204 if left is None else 202)
+
+
+async def until(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
+    """Whether it came true in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not await check():  # noqa: ASYNC110 - another process makes it true
+                await asyncio.sleep(LOOK_EVERY_S)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _standing(parts: Parts, owner_id: UUID, job_id: UUID) -> Standing:
+    standing = await parts.queries.standing(owner_id, job_id)
+    if standing is None:
+        raise problem("not_found")
+    return standing
+
+
+def _raise_if(standing: Standing, impossible: bool, code: str) -> None:
+    if impossible:
+        raise problem(code, members={"state": standing.state})
+
+
+async def _command(
+    parts: Parts, request: Request, command: Callable[..., Message], owner_id: UUID, job_id: UUID
+) -> None:
+    message = command(job_id=str(job_id), owner_id=str(owner_id))
+    with telemetry.span(f"write {message.DESCRIPTOR.name}", _headers(request)):
+        async with parts.outbox.transaction() as transaction:
+            transaction.command(CONTROL, Tier.PREMIUM, message, job_id=job_id, owner_id=owner_id)
+    metrics.COMMANDS.labels(message.DESCRIPTOR.name).inc()
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    return dict(request.headers)
+
+
+async def _once(parts: Parts, owner_id: UUID, job_id: UUID, is_so: Callable[[Standing], bool]) -> Standing | None:
+    """Where the job stands once that is so, or when the time is up. None: it is gone."""
+    now: Standing | None = None
+
+    async def check() -> bool:
+        nonlocal now
+        now = await parts.queries.standing(owner_id, job_id)
+        return now is None or is_so(now)
+
+    await until(check, parts.settings.effect_timeout_s)
+    return now
+
+
+async def _answer(parts: Parts, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
+    transcription = await look(parts, owner_id, job_id)
+    return JSONResponse(transcription.model_dump(mode="json"), 200 if took_effect else 202)

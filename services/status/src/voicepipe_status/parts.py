@@ -1,0 +1,70 @@
+"""What the routes work with. `__main__` builds it once; a route asks for it by type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import Depends, Path, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+from voicepipe_wire.auth import Authenticator, User
+from voicepipe_wire.objects import ObjectStore
+from voicepipe_wire.outbox import Outbox
+
+from .hub import Hub
+from .problems import problem
+from .queries import Queries
+from .settings import StatusSettings
+from .streamlog import StreamLog
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: StatusSettings
+    authenticate: Authenticator
+    queries: Queries
+    outbox: Outbox
+    objects: ObjectStore
+    hub: Hub
+    events: StreamLog
+    letters: StreamLog
+
+
+def _parts(request: Request) -> Parts:
+    return cast("Parts", request.app.state.parts)
+
+
+# Only for OpenAPI: `Authenticator` reads the headers itself.
+_bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key in a header of its own")
+
+
+async def _user(
+    request: Request, _: Annotated[object, Depends(_bearer)], __: Annotated[object, Depends(_header)]
+) -> User:
+    return await _parts(request).authenticate(request)
+
+
+async def _operator(user: Annotated[User, Depends(_user)]) -> User:
+    if not user.is_operator:
+        raise problem("operators_only")
+    return user
+
+
+def _job_id(
+    job_id: Annotated[
+        str, Path(description="The transcription's id", examples=["5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"])
+    ],
+) -> UUID:
+    """What is no id at all is answered like an id that nobody has."""
+    try:
+        return UUID(job_id)
+    except ValueError:
+        raise problem("not_found") from None
+
+
+Served = Annotated[Parts, Depends(_parts)]
+CurrentUser = Annotated[User, Depends(_user)]
+Operator = Annotated[User, Depends(_operator)]
+JobId = Annotated[UUID, Depends(_job_id)]

@@ -1,0 +1,193 @@
+"""All SQL of this service. It only reads; every query about a user's things is filtered by the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from .cursors import Place
+
+Row = Any  # asyncpg.Record, which has no types
+
+# A worker that said nothing for so long does not count.
+ALIVE_FOR_S = 30.0
+
+# The rows of `page` as transcriptions, in one round trip:
+# - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
+# - queue: for each queued stage, how many of its stage and tier were queued earlier; only looked at if the page has one
+_TRANSCRIPTIONS = """
+, pace AS (
+    SELECT m.model, (
+        SELECT jsonb_object_agg(speed.stage, speed.audio_s / speed.wall_s) FROM (
+            SELECT s.stage, sum(coalesce(nullif(s.total_s, 0), d.duration_s)) AS audio_s,
+                sum(extract(epoch FROM s.finished_at - s.started_at)) AS wall_s
+            FROM (
+                SELECT id, duration_s FROM jobs
+                WHERE options -> 'model' ->> 'name' = m.model AND state = 'completed'
+                ORDER BY finished_at DESC LIMIT 20
+            ) d JOIN stages s ON s.job_id = d.id
+            WHERE s.state = 'done' AND s.finished_at > s.started_at
+            GROUP BY s.stage
+        ) speed WHERE speed.audio_s > 0
+    ) AS speeds
+    FROM (SELECT DISTINCT options -> 'model' ->> 'name' AS model FROM page WHERE finished_at IS NULL) m
+), queue AS (
+    SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.tier ORDER BY s.queued_at, s.job_id) - 1 AS ahead
+    FROM stages s JOIN jobs q ON q.id = s.job_id
+    WHERE s.state = 'queued'
+        AND EXISTS (SELECT FROM page p JOIN stages ps ON ps.job_id = p.id WHERE ps.state = 'queued')
+)
+SELECT j.id, j.state, j.options, j.language, j.language_probability, j.duration_s, j.speech_s, j.warnings,
+    j.error_code, j.error_message, j.created_at, j.finished_at, r.name, r.size_bytes, r.media_type,
+    (SELECT max(t.version) FROM transcripts t WHERE t.job_id = j.id) AS transcript_version,
+    stages.list AS stages, now() AS now,
+    CASE WHEN NOT stages.running THEN (SELECT min(queue.ahead) FROM queue WHERE queue.job_id = j.id) END AS queue_position,
+    (SELECT pace.speeds FROM pace WHERE pace.model = j.options -> 'model' ->> 'name') AS speeds
+FROM page j
+JOIN recordings r ON r.id = j.recording_id
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object('stage', s.stage, 'state', s.state, 'attempt', s.attempts, 'done_s', s.done_s,
+            'total_s', s.total_s, 'started_at', s.started_at, 'finished_at', s.finished_at)
+        ORDER BY array_position(ARRAY['prepare', 'transcribe', 'diarize', 'assemble'], s.stage)) AS list,
+        bool_or(s.state = 'running') AS running
+    FROM stages s WHERE s.job_id = j.id
+) stages
+ORDER BY j.created_at DESC, j.id DESC
+"""
+
+# One transcription.
+_ONE = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = $2) {_TRANSCRIPTIONS}"  # noqa: S608 - both halves stand here
+
+# Those of a list of ids that are there.
+_BATCH = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = ANY($2::uuid[])) {_TRANSCRIPTIONS}"  # noqa: S608
+
+# A page, newest first. The bounds are plain comparisons, so that the index on (owner_id, created_at, id) finds the place.
+_PAGE = f"""
+WITH page AS (
+    SELECT j.* FROM jobs j
+    WHERE j.owner_id = $1
+        AND (j.created_at, j.id) < (coalesce($2, 'infinity'::timestamptz), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+        AND j.created_at > coalesce($4, '-infinity'::timestamptz) AND j.created_at < coalesce($5, 'infinity'::timestamptz)
+        AND ($6::text[] IS NULL OR j.state = ANY($6))
+        AND ($7::text IS NULL OR EXISTS (
+            SELECT FROM recordings r WHERE r.id = j.recording_id AND strpos(lower(r.name), lower($7)) > 0))
+    ORDER BY j.created_at DESC, j.id DESC LIMIT $8
+) {_TRANSCRIPTIONS}"""  # noqa: S608
+
+# Where a job stands, for deciding about a command and for seeing it carried out.
+_STANDING = """
+SELECT j.state, j.finished_at IS NOT NULL AS ended, j.changed_at,
+    EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed') AS has_gaps
+FROM jobs j WHERE j.owner_id = $1 AND j.id = $2
+"""
+
+# Whether a job has ended or is gone, and whether an event of it waits to be published.
+_ENDING = """
+SELECT NOT EXISTS (SELECT FROM jobs WHERE id = $1 AND finished_at IS NULL) AS ended,
+    EXISTS (SELECT FROM outbox WHERE job_id = $1 AND work IS NULL) AS unsaid
+"""
+
+# A transcript, the latest if no version is named, beside what is to be said where there is none.
+_TRANSCRIPT = """
+SELECT j.state, j.error_code, j.error_message, r.name, t.version, t.document,
+    (SELECT max(v.version) FROM transcripts v WHERE v.job_id = j.id) AS latest
+FROM jobs j
+JOIN recordings r ON r.id = j.recording_id
+LEFT JOIN LATERAL (
+    SELECT version, document FROM transcripts
+    WHERE job_id = j.id AND version = coalesce($3, version) ORDER BY version DESC LIMIT 1
+) t ON true
+WHERE j.owner_id = $1 AND j.id = $2
+"""
+
+_RECORDING = """
+SELECT r.name, r.media_type, r.size_bytes, r.sha256, r.object_key
+FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.owner_id = $1 AND j.id = $2
+"""
+
+# The models that are served and the workers that live.
+_SERVED = """
+SELECT (SELECT jsonb_agg(description || jsonb_build_object('name', name, 'seen_at', seen_at) ORDER BY name) FROM models) AS models,
+    (SELECT jsonb_object_agg(stage, alive) FROM (
+        SELECT stage, count(*) AS alive FROM workers WHERE seen_at > now() - make_interval(secs => $1) GROUP BY stage
+    ) counted) AS workers
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    states: Sequence[str] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    name_contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`has_gaps`: a chunk failed for good."""
+
+    state: str
+    ended: bool
+    changed_at: datetime
+    has_gaps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    ended: bool
+    unsaid: bool
+
+
+class Queries:
+    """Rows as PostgreSQL has them; None where the owner has no such thing."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def ping(self) -> None:
+        await self._pool.fetchval("SELECT 1")
+
+    async def one(self, owner_id: UUID, job_id: UUID) -> Row | None:
+        return await self._pool.fetchrow(_ONE, owner_id, job_id)
+
+    async def batch(self, owner_id: UUID, job_ids: Sequence[UUID]) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._pool.fetch(_BATCH, owner_id, job_ids)
+        return rows
+
+    async def page(self, owner_id: UUID, wanted: Filter, after: Place | None, limit: int) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._pool.fetch(
+            _PAGE,
+            owner_id,
+            after and after.created_at,
+            after and after.id,
+            wanted.created_after,
+            wanted.created_before,
+            wanted.states,
+            wanted.name_contains,
+            limit,
+        )
+        return rows
+
+    async def standing(self, owner_id: UUID, job_id: UUID) -> Standing | None:
+        row = await self._pool.fetchrow(_STANDING, owner_id, job_id)
+        return Standing(**row) if row else None
+
+    async def ending(self, job_id: UUID) -> Ending:
+        row = await self._pool.fetchrow(_ENDING, job_id)
+        return Ending(**row)
+
+    async def transcript(self, owner_id: UUID, job_id: UUID, version: int | None) -> Row | None:
+        return await self._pool.fetchrow(_TRANSCRIPT, owner_id, job_id, version)
+
+    async def recording(self, owner_id: UUID, job_id: UUID) -> Row | None:
+        return await self._pool.fetchrow(_RECORDING, owner_id, job_id)
+
+    async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """Models, and how many workers live by stage."""
+        row = await self._pool.fetchrow(_SERVED, ALIVE_FOR_S)
+        return row["models"] or [], row["workers"] or {}

@@ -1,0 +1,258 @@
+"""The service in this process, on the real servers, with two users and ways to make jobs happen."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+import uvicorn
+from voicepipe_local.objectstore import ObjectStore as TestStore
+from voicepipe_status import app
+from voicepipe_status.__main__ import open_parts
+from voicepipe_status.parts import Parts
+from voicepipe_status.settings import StatusSettings
+from voicepipe_wire import database, jobs
+from voicepipe_wire.auth import key_hash, new_key
+from voicepipe_wire.broker import JetStream
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
+
+OPTIONS = {"model": {"name": "whisper", "tier": "accurate"}, "language": "auto", "task": "transcribe", "diarize": False}
+AUDIO = bytes(range(256)) * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One user, seen from both sides."""
+
+    owner_id: UUID
+    key: str
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **request: Any) -> httpx.Response:
+        return await self.http.get(path, **request)
+
+
+@dataclass(slots=True)
+class Line:
+    """What the other services would do."""
+
+    pool: asyncpg.Pool
+    outbox: Outbox
+    jetstream: JetStream
+    parts: Parts
+    made: list[UUID] = field(default_factory=list)
+
+    async def job(self, owner_id: UUID, **columns: Any) -> UUID:
+        """An uploaded recording whose first stage is queued; `columns` of `jobs` are then set."""
+        job_id = uuid4()
+        key = f"audio/{owner_id}/2026-03-01/{job_id}/original"
+        recording = {"name": "meeting.wav", "media_type": "audio/wav"} | {
+            name: columns.pop(name) for name in ("name", "media_type") if name in columns
+        }
+        async with self.outbox.transaction() as transaction:
+            await transaction.connection.execute(
+                "INSERT INTO recordings (id, owner_id, name, media_type, size_bytes, sha256, object_key)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                job_id,
+                owner_id,
+                recording["name"],
+                recording["media_type"],
+                len(AUDIO),
+                hashlib.sha256(AUDIO).digest(),
+                key,
+            )
+            tier = columns.pop("tier", "standard")
+            await jobs.create(transaction, jobs.NewJob(job_id, owner_id, job_id, tier, columns.pop("options", OPTIONS)))
+        if columns:
+            names = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=2))
+            await self.pool.execute(f"UPDATE jobs SET {names} WHERE id = $1", job_id, *columns.values())
+        self.made.append(job_id)
+        return job_id
+
+    async def store_audio(self, job_id: UUID) -> None:
+        await self.parts.objects.put(await self._object_key(job_id), AUDIO)
+
+    async def stage(self, job_id: UUID, stage: str, **columns: Any) -> None:
+        names = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=3))
+        await self.pool.execute(
+            f"UPDATE stages SET {names} WHERE job_id = $1 AND stage = $2", job_id, stage, *columns.values()
+        )
+
+    async def hear(self, owner_id: UUID, job_id: UUID, *indices: int) -> None:
+        """Chunks are transcribed: one event each."""
+        async with self.outbox.transaction() as transaction:
+            for index in indices:
+                heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
+                transaction.event(heard, job_id=job_id, owner_id=owner_id)
+
+    async def end(self, owner_id: UUID, job_id: UUID) -> None:
+        """The job is completed, and says so."""
+        async with self.outbox.transaction() as transaction:
+            await transaction.connection.execute(
+                "UPDATE jobs SET state = 'completed', finished_at = now(), changed_at = now() WHERE id = $1", job_id
+            )
+            await transaction.connection.execute(
+                "UPDATE stages SET state = 'done', finished_at = now() WHERE job_id = $1", job_id
+            )
+            completed = JobCompleted(job_id=str(job_id), transcript_version=1)
+            transaction.event(completed, job_id=job_id, owner_id=owner_id)
+
+    async def commands(self) -> list[asyncpg.Record]:
+        """Control commands that were written, oldest first."""
+        return await self.pool.fetch("SELECT * FROM outbox WHERE work = 'control' ORDER BY position")
+
+    async def _object_key(self, job_id: UUID) -> str:
+        return await self.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
+
+
+@dataclass(slots=True)
+class Service:
+    """The running service; `user` makes clients of it."""
+
+    url: str
+    line: Line
+    parts: Parts
+    stack: AsyncExitStack
+
+    async def user(self, name: str = "", *, operator: bool = False) -> Client:
+        key = new_key()
+        owner_id = await self.line.pool.fetchval(
+            "INSERT INTO users (name, is_operator) VALUES ($1, $2) RETURNING id", name or uuid4().hex, operator
+        )
+        await self.line.pool.execute(
+            "INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, 'test', $2)", owner_id, key_hash(key)
+        )
+        client = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(10, pool=None),
+            limits=httpx.Limits(max_connections=None),
+        )
+        return Client(owner_id, key, await self.stack.enter_async_context(client))
+
+
+StartService = Callable[..., Any]
+
+
+def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any) -> StatusSettings:
+    return StatusSettings(
+        database_url=database_url,
+        nats_url=nats_url,
+        s3_endpoint=store.endpoint,
+        s3_bucket=store.bucket,
+        s3_access_key=store.access_key,
+        s3_secret_key=store.secret_key,
+        **{"effect_timeout_s": 0.3, "event_heartbeat_s": 0.5} | more,
+    )
+
+
+@asynccontextmanager
+async def running(settings: StatusSettings) -> AsyncIterator[Service]:
+    """The service on a free port, its hub following, and the line behind it."""
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings))
+        pool = await database.connect(settings)
+        stack.push_async_callback(pool.close)
+        jetstream = JetStream(parts.hub._jetstream.client)
+        await jetstream.ensure_streams()
+        hub = asyncio.create_task(parts.hub.run(stop))
+        server = uvicorn.Server(
+            uvicorn.Config(app.create(parts), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        )
+        serving = asyncio.create_task(server._serve())
+        while not (server.started and parts.hub._following):
+            assert not serving.done()
+            assert not hub.done()
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        line = Line(pool, Outbox(pool, jetstream, "test"), jetstream, parts)
+        try:
+            async with AsyncExitStack() as clients:
+                yield Service(f"http://127.0.0.1:{port}", line, parts, clients)
+        finally:
+            stop.set()
+            server.should_exit = True
+            await asyncio.gather(hub, serving)
+
+
+@pytest.fixture
+def start(database_url: str, nats_url: str, object_store: TestStore) -> StartService:
+    """Call it with other settings than usual, or with another broker."""
+
+    def start(**more: Any) -> Any:
+        return running(settings_for(database_url, more.pop("nats", nats_url), object_store, **more))
+
+    return start
+
+
+@pytest.fixture
+async def service(start: StartService) -> AsyncIterator[Service]:
+    async with start() as service:
+        yield service
+
+
+@pytest.fixture
+def line(service: Service) -> Line:
+    return service.line
+
+
+@pytest.fixture
+async def alice(service: Service) -> Client:
+    return await service.user("alice")
+
+
+@pytest.fixture
+async def bob(service: Service) -> Client:
+    return await service.user("bob")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One server-sent event."""
+
+    id: int
+    type: str
+    data: dict[str, Any]
+
+
+@asynccontextmanager
+async def following(client: Client, job_id: UUID, **headers: str) -> AsyncIterator[AsyncIterator[Sent]]:
+    """The events of a job as a client reads them, by the book (WHATWG HTML, 9.2.6)."""
+    path = f"/v1/transcriptions/{job_id}/events"
+    async with client.http.stream("GET", path, headers=headers) as response:
+        assert response.status_code == 200, await response.aread()
+        assert response.headers["content-type"].startswith("text/event-stream")
+
+        async def events() -> AsyncIterator[Sent]:
+            fields: dict[str, str] = {}
+            async for text in response.aiter_lines():
+                if text == "":
+                    if "data" in fields:
+                        yield Sent(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    fields = {}
+                elif not text.startswith(":"):
+                    name, _, value = text.partition(": ")
+                    fields[name] = value
+
+        yield events()
+
+
+async def take(events: AsyncIterator[Sent], count: int) -> list[Sent]:
+    async with asyncio.timeout(15):
+        return [await anext(events) for _ in range(count)]
+
+
+async def rest(events: AsyncIterator[Sent]) -> list[Sent]:
+    async with asyncio.timeout(15):
+        return [event async for event in events]

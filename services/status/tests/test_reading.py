@@ -1,0 +1,187 @@
+"""One transcription, pages of them, batches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from .conftest import OPTIONS, Client, Line, Service
+
+
+async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    answer = await alice.get(f"/v1/transcriptions/{job_id}")
+    assert answer.status_code == 200
+    document = answer.json()
+    assert document["id"] == str(job_id)
+    assert document["state"] == "queued"
+    assert document["name"] == "meeting.wav"
+    assert document["options"] == OPTIONS
+    assert [stage["stage"] for stage in document["stages"]] == ["prepare", "transcribe", "diarize", "assemble"]
+    assert [stage["state"] for stage in document["stages"]] == ["queued", "waiting", "skipped", "waiting"]
+    assert document["queue_position"] == 0
+    assert document["eta_s"] is None
+    assert document["error"] is None
+    assert document["transcript_version"] is None
+    assert document["links"]["events"] == f"/v1/transcriptions/{job_id}/events"
+    assert datetime.fromisoformat(document["created_at"]).tzinfo is not None
+
+
+async def test_links_are_absolute_where_the_gateway_is_known(start):
+    async with start(public_url="https://voicepipe.example.org/") as service:
+        user = await service.user()
+        job_id = await service.line.job(user.owner_id)
+        document = (await user.get(f"/v1/transcriptions/{job_id}")).json()
+        assert document["links"]["self"] == f"https://voicepipe.example.org/v1/transcriptions/{job_id}"
+        await user.http.aclose()
+
+
+async def test_the_queue_is_counted_by_stage_and_tier(alice: Client, bob: Client, line: Line):
+    for _ in range(3):
+        await line.job(bob.owner_id)
+    await line.job(bob.owner_id, tier="premium")
+    standard = await line.job(alice.owner_id)
+    premium = await line.job(alice.owner_id, tier="premium")
+    running = await line.job(alice.owner_id)
+    await line.stage(running, "prepare", state="running")
+    positions = {item["id"]: item["queue_position"] for item in (await alice.get("/v1/transcriptions")).json()["items"]}
+    assert positions == {str(standard): 3, str(premium): 1, str(running): None}
+
+
+async def test_the_time_left_comes_from_the_speed_of_finished_jobs(alice: Client, line: Line):
+    now = datetime.now(UTC)
+    done = await line.job(alice.owner_id, state="completed", duration_s=100.0, speech_s=80.0, finished_at=now)
+    for stage, seconds, total_s in (("prepare", 2, 100.0), ("transcribe", 8, 80.0), ("assemble", 1, 0.0)):
+        await line.stage(
+            done, stage, state="done", total_s=total_s, started_at=now - timedelta(seconds=seconds), finished_at=now
+        )
+    job_id = await line.job(alice.owner_id, duration_s=200.0, speech_s=160.0)
+    await line.stage(job_id, "prepare", state="done")
+    await line.stage(job_id, "transcribe", state="running", total_s=160.0, done_s=10.0, started_at=now)
+    document = (await alice.get(f"/v1/transcriptions/{job_id}")).json()
+    assert document["eta_s"] == pytest.approx(150 / 10 + 200 / 100, abs=0.1)
+
+
+async def test_a_failed_transcription_says_why(alice: Client, line: Line):
+    job_id = await line.job(
+        alice.owner_id,
+        state="failed",
+        error_code="no_audio",
+        error_message="There is no audio.",
+        finished_at=datetime.now(UTC),
+    )
+    document = (await alice.get(f"/v1/transcriptions/{job_id}")).json()
+    assert document["error"] == {"code": "no_audio", "message": "There is no audio."}
+
+
+async def test_pages_show_every_transcription_once_while_new_ones_arrive(alice: Client, line: Line):
+    jobs = [await line.job(alice.owner_id) for _ in range(7)]
+    # Several of the same moment: the id decides between them.
+    await line.pool.execute("UPDATE jobs SET created_at = now() WHERE id = ANY($1)", jobs[:4])
+    seen: list[str] = []
+    path = "/v1/transcriptions?limit=2"
+    while path:
+        page = (await alice.get(path)).json()
+        seen += [item["id"] for item in page["items"]]
+        path = f"/v1/transcriptions?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+        await line.job(alice.owner_id)
+        if len(seen) == 4:
+            await line.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(seen[3]))
+    assert sorted(seen) == sorted(map(str, jobs))
+
+
+async def test_a_page_that_is_just_full_is_the_last(alice: Client, line: Line):
+    for _ in range(2):
+        await line.job(alice.owner_id)
+    assert (await alice.get("/v1/transcriptions?limit=2")).json()["next_cursor"] is None
+
+
+async def test_a_page_is_filtered_by_state_time_and_name(alice: Client, line: Line):
+    old = await line.job(alice.owner_id, state="completed", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    failed = await line.job(alice.owner_id, state="failed", name="50%_Talk.MP3")
+    queued = await line.job(alice.owner_id)
+
+    async def found(query: str) -> list[str]:
+        answer = await alice.get(f"/v1/transcriptions?{query}")
+        assert answer.status_code == 200, answer.text
+        return [item["id"] for item in answer.json()["items"]]
+
+    assert await found("state=completed&state=failed") == [str(failed), str(old)]
+    assert await found("created_after=2026-01-01T00:00:00Z") == [str(queued), str(failed)]
+    assert await found("created_before=2026-01-01T00:00:01Z") == [str(old)]
+    assert await found("name=%25_talk") == [str(failed)]
+    assert await found("name=_eeting") == []
+
+
+async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, bob: Client, line: Line):
+    first, second = await line.job(alice.owner_id), await line.job(alice.owner_id)
+    other = await line.job(bob.owner_id)
+    ids = f"{second},{other},{uuid4()},nonsense,{first},{second}"
+    page = (await alice.get(f"/v1/transcriptions?ids={ids}")).json()
+    assert [item["id"] for item in page["items"]] == [str(second), str(first)]
+    assert page["next_cursor"] is None
+    too_many = await alice.get("/v1/transcriptions", params={"ids": ",".join(str(uuid4()) for _ in range(101))})
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "AAAA", "x" * 32, "é" * 8, "_" * 32, "f" * 4000])
+async def test_a_made_up_cursor_is_an_error_or_harmless(alice: Client, bob: Client, line: Line, cursor: str):
+    await line.job(bob.owner_id)
+    answer = await alice.get("/v1/transcriptions", params={"cursor": cursor})
+    if answer.status_code == 200:
+        assert answer.json()["items"] == []
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
+
+
+@pytest.mark.parametrize(
+    "query", ["state=nonsense", "limit=0", "limit=101", "created_after=yesterday", "created_after=2026-01-01T00:00:00"]
+)
+async def test_a_query_that_does_not_fit_is_an_error_that_names_it(alice: Client, query: str):
+    answer = await alice.get(f"/v1/transcriptions?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert query.partition("=")[0] in answer.json()["detail"]
+
+
+ROUTES = [
+    ("GET", ""),
+    ("GET", "/events"),
+    ("GET", "/transcript"),
+    ("GET", "/audio"),
+    ("HEAD", "/audio"),
+    ("POST", "/cancel"),
+    ("POST", "/retry"),
+    ("DELETE", ""),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_what_belongs_to_another_owner_is_not_there(
+    alice: Client, bob: Client, line: Line, method: str, path: str
+):
+    theirs = await line.job(alice.owner_id)
+    answers = [
+        await bob.http.request(method, f"/v1/transcriptions/{job_id}{path}") for job_id in (theirs, uuid4(), "nonsense")
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    if method != "HEAD":
+        assert {answer.json()["code"] for answer in answers} == {"not_found"}
+        assert len({answer.text for answer in answers}) == 1
+    assert await line.commands() == []
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_nothing_is_answered_without_a_key(service: Service, alice: Client, line: Line, method: str, path: str):
+    job_id = await line.job(alice.owner_id)
+    for key in ("", "vp_nonsense"):
+        answer = await alice.http.request(
+            method, f"/v1/transcriptions/{job_id}{path}", headers={"Authorization": f"Bearer {key}"}
+        )
+        assert answer.status_code == 401
+
+
+async def test_the_list_has_only_the_owners_own(alice: Client, bob: Client, line: Line):
+    await line.job(alice.owner_id)
+    assert (await bob.get("/v1/transcriptions")).json() == {"items": [], "next_cursor": None}
