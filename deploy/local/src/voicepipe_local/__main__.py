@@ -22,6 +22,7 @@ _COMMANDS = {
     "up": "start in the background and return when everything is well",
     "run": "start in the foreground; Ctrl-C stops",
     "ps": "show every part",
+    "url": "print the address that clients call",
     "down": "stop, keeping the data",
     "purge": "stop and delete the data",
     "start": "start one part that was stopped",
@@ -54,6 +55,8 @@ def _do(command: str, stack: Stack, options: argparse.Namespace) -> int:
             return _supervise(stack, options.workers)
         case "ps":
             _ps(stack, as_json=options.json)
+        case "url":
+            print(stack.ask("ps")["facts"]["url"])
         case "down":
             stack.stop()
         case "purge":
