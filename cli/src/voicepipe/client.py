@@ -7,7 +7,7 @@ async with Client("https://voicepipe.example.org", api_key) as client:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,15 +136,10 @@ class Client:
         self, *, state: str | None = None, created_after: str | None = None, page_size: int = 100
     ) -> AsyncGenerator[Transcription, None]:
         """All transcriptions, newest first, fetched page by page as they are asked for."""
-        query = {"state": state, "created_after": created_after, "limit": str(page_size), "cursor": None}
-        while True:
-            chosen = {name: value for name, value in query.items() if value is not None}
-            page = await self._ask(_Page.from_json, "GET", TRANSCRIPTIONS, params=chosen)
-            for item in page.items:
+        query = {"state": state, "created_after": created_after, "limit": str(page_size)}
+        async with aclosing(self._pages(Transcription.from_json, TRANSCRIPTIONS, query)) as items:
+            async for item in items:
                 yield item
-            query["cursor"] = page.next_cursor
-            if page.next_cursor is None:
-                return
 
     async def transcript(
         self, transcription_id: str, transcript_format: TranscriptFormat = "txt", version: int | None = None
@@ -154,12 +149,12 @@ class Client:
         return (await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params=query)).text
 
     async def cancel(self, transcription_id: str) -> Transcription:
-        """Stop it. Where the server needs a while, `state` is not `cancelled` yet. Repeating it changes nothing."""
-        return await self._command(transcription_id, "cancel", repeatable=True)
+        """Stop it. Where the server needs a while, `state` is not `cancelled` yet."""
+        return await self._command(transcription_id, "cancel")
 
     async def retry(self, transcription_id: str) -> Transcription:
         """Do again what failed or was cancelled; what is finished is kept."""
-        return await self._command(transcription_id, "retry", repeatable=False)
+        return await self._command(transcription_id, "retry")
 
     async def delete(self, transcription_id: str) -> None:
         """Delete recording, transcript and all. The server may take a while to do so."""
@@ -172,23 +167,45 @@ class Client:
     async def server_version(self) -> JsonObject:
         return await self._ask(_object, "GET", "/version")
 
-    async def dead_letters(self) -> Sequence[DeadLetter]:
+    async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
         """What nobody could carry out. For operators, as all that follows."""
-        return await self._ask(_dead_letters, "GET", DEAD_LETTERS)
+        async with aclosing(self._pages(DeadLetter.from_json, DEAD_LETTERS, {})) as items:
+            async for item in items:
+                yield item
 
     async def dead_letter(self, sequence: int) -> DeadLetter:
         return await self._ask(DeadLetter.from_json, "GET", f"{DEAD_LETTERS}/{sequence}")
 
-    async def redrive(self, sequence: int | None = None) -> None:
-        """Put a dead letter back to work with all its attempts; without a number, all of them."""
-        await self._transport.send("POST", f"{DEAD_LETTERS}/redrive" if sequence is None else _redrive(sequence))
+    async def redrive(self, sequence: int) -> None:
+        """Put a dead letter back to work with all its attempts."""
+        await self._transport.send("POST", f"{DEAD_LETTERS}/{sequence}/redrive")
+
+    async def redrive_all(self) -> int:
+        """The same with all dead letters; how many they were."""
+        redriven = 0
+        while True:
+            some = await self._ask(_Redriven.from_json, "POST", f"{DEAD_LETTERS}/redrive")
+            redriven += some.accepted
+            if some.remaining == 0 or some.accepted == 0:
+                return redriven
 
     async def discard(self, sequence: int) -> None:
         await self._transport.send("DELETE", f"{DEAD_LETTERS}/{sequence}")
 
-    async def _command(self, transcription_id: str, name: str, *, repeatable: bool) -> Transcription:
-        path = f"{_of(transcription_id)}/{name}"
-        return await self._ask(Transcription.from_json, "POST", path, repeatable=repeatable)
+    async def _command(self, transcription_id: str, name: str) -> Transcription:
+        return await self._ask(Transcription.from_json, "POST", f"{_of(transcription_id)}/{name}")
+
+    async def _pages(
+        self, reader: Callable[[Any], _Value], path: str, query: Mapping[str, str | None]
+    ) -> AsyncGenerator[_Value, None]:
+        chosen = {name: value for name, value in query.items() if value is not None}
+        while True:
+            page = await self._ask(_Page.from_json, "GET", path, params=chosen)
+            for item in page.items:
+                yield self._transport.converted(reader, item)
+            if page.next_cursor is None:
+                return
+            chosen["cursor"] = page.next_cursor
 
     async def _ask(self, reader: Callable[[Any], _Value], method: str, path: str, **more: Any) -> _Value:
         return self._transport.read(reader, await self._transport.send(method, path, **more))
@@ -203,14 +220,6 @@ def _part(transcription_id: str) -> str:
     return quote(transcription_id, safe="")
 
 
-def _redrive(sequence: int) -> str:
-    return f"{DEAD_LETTERS}/{sequence}/redrive"
-
-
-def _dead_letters(page: Any) -> Sequence[DeadLetter]:
-    return [DeadLetter.from_json(item) for item in page["items"]]
-
-
 def _object(answer: Any) -> JsonObject:
     if not isinstance(answer, Mapping):
         raise TypeError
@@ -219,9 +228,19 @@ def _object(answer: Any) -> JsonObject:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    items: tuple[Transcription, ...]
+    items: tuple[Any, ...]
     next_cursor: str | None
 
     @classmethod
     def from_json(cls, data: Any) -> _Page:
-        return cls(tuple(map(Transcription.from_json, data["items"])), data.get("next_cursor"))
+        return cls(tuple(data["items"]), data.get("next_cursor"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Redriven:
+    accepted: int
+    remaining: int
+
+    @classmethod
+    def from_json(cls, data: Any) -> _Redriven:
+        return cls(int(data["accepted"]), int(data["remaining"]))

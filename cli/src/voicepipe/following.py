@@ -18,6 +18,7 @@ from .pace import Away
 from .transport import Transport, reason_of
 
 TRANSCRIPTIONS: Final = "/v1/transcriptions"
+_LAST_SILENCES: Final = 2
 
 
 class Follower:
@@ -32,6 +33,7 @@ class Follower:
         Raises ApiError where there is no such transcription, ServerAway when patience is at its end.
         """
         outage = self._transport.outage()
+        silences = 0
         while True:
             pause_s, heard = 0.0, False
             try:
@@ -40,16 +42,19 @@ class Follower:
                 outage.over()
                 async with aclosing(response), aclosing(self._heard(response)) as stream:
                     async for sse in stream:
-                        pause_s = (sse.retry or 0) / 1000
+                        if sse.retry is not None:
+                            pause_s = sse.retry / 1000
                         last_event_id = sse.id or last_event_id
                         if not sse.data:  # a heartbeat or only a new id
                             continue
-                        heard = True
+                        heard, silences = True, 0
                         event = self._event(sse)
                         yield event
                         if event.is_final and await self._has_ended(transcription_id, event):
                             return
-                if not heard and await self._is_final(transcription_id):
+                silences += not heard
+                # Once may be a server that was just stopped; twice with nothing to say is the end.
+                if silences >= _LAST_SILENCES and await self._is_final(transcription_id):
                     return
                 away = Away("the server closed the connection", pause_s)
             except Away as lost:

@@ -82,8 +82,11 @@ class Transport:
 
     def read(self, reader: Callable[[Any], _Value], response: httpx.Response) -> _Value:
         """The JSON of an answer as a value. Raises UnexpectedAnswer where it is none."""
+        return self.converted(lambda answer: reader(answer.json()), response)
+
+    def converted(self, reader: Callable[[Any], _Value], answer: Any) -> _Value:
         try:
-            return reader(response.json())
+            return reader(answer)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise UnexpectedAnswer(self.base_url, "the answer lacks what it should have") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
@@ -59,7 +60,8 @@ def list_letters(context: typer.Context, as_json: Json = False) -> None:
     """List all dead letters."""
 
     async def work(session: Session) -> None:
-        letters = await session.client.dead_letters()
+        async with aclosing(session.client.dead_letters()) as found:
+            letters = [letter async for letter in found]
         if as_json:
             put_json({"items": [dict(letter.document) for letter in letters]})
         elif not letters:
@@ -98,8 +100,11 @@ def redrive(
         raise typer.BadParameter("Give the number of one dead letter, or --all.")
 
     async def work(session: Session) -> None:
-        await session.client.redrive(number)
-        _done(session, "redriven", number, as_json=as_json)
+        if number is None:
+            _done(session, "redriven", await session.client.redrive_all(), as_json=as_json)
+        else:
+            await session.client.redrive(number)
+            _done(session, "redriven", 1, as_json=as_json)
 
     run(context, work)
 
@@ -112,7 +117,7 @@ def discard(context: typer.Context, number: Sequence, yes: Yes = False, as_json:
 
     async def work(session: Session) -> None:
         await session.client.discard(number)
-        _done(session, "discarded", number, as_json=as_json)
+        _done(session, "discarded", 1, as_json=as_json)
 
     run(context, work)
 
@@ -124,12 +129,11 @@ def _put_version(server: str | None, *, as_json: bool) -> None:
         put(f"voicepipe {__version__}" + ("" if server is None else f"\nserver {printable(server)}"))
 
 
-def _done(session: Session, what: str, number: int | None, *, as_json: bool) -> None:
-    whom: int | str = "all" if number is None else number
+def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
     if as_json:
-        put_json({what: whom})
+        put_json({what: count})
     else:
-        session.screen.say(f"{what.capitalize()}: {whom}.")
+        session.screen.say(f"{count} {'dead letter' if count == 1 else 'dead letters'} {what}.")
 
 
 def _line(letter: DeadLetter) -> str:

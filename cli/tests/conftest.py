@@ -1,0 +1,55 @@
+"""A fake server that can be told to fail, and clients that are quick to try again."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_routes import KEY
+from fake_server import QUICK, FakeServer, make_app, serving
+from voicepipe.client import Client
+
+
+@pytest.fixture(scope="session")
+def _app():
+    return make_app(None)
+
+
+@pytest.fixture(scope="session")
+def _address(_app):
+    with serving(_app) as address:
+        yield address
+
+
+@pytest.fixture
+def fake():
+    return FakeServer()
+
+
+@pytest.fixture
+def url(fake, _app, _address):
+    """The address of the fake server: one server for all tests, behind which each has a state of its own."""
+    _app.state.fake = fake
+    yield _address
+    if fake.faults.hold is not None:
+        fake.faults.hold.set()
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+async def client(url, memory):
+    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+        yield client
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "meeting.wav"
+    path.write_bytes(bytes(range(256)) * 8192)  # 2 MiB, several blocks
+    return path

@@ -1,0 +1,143 @@
+"""What the client takes for granted of a server. The fake passes the same suite as the real services, so that tests
+against the fake say something about the real ones. The real ones run where fixture `stack` is there.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+import pytest
+from fake_routes import KEY
+from fixtures.meeting import compose
+from voicepipe.client import ApiError, Client, Options
+
+
+@dataclass(frozen=True)
+class Served:
+    url: str
+    key: str
+
+
+class Stopped(Exception):
+    """The command is stopped in the middle of an upload."""
+
+
+@pytest.fixture(params=["fake", "real"])
+def served(request):
+    if request.param == "fake":
+        return Served(request.getfixturevalue("url"), KEY)
+    try:
+        stack = request.getfixturevalue("stack")
+    except pytest.FixtureLookupError:
+        pytest.skip("fixture stack is not there")
+    return Served(stack.url, stack.api_key)
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory):
+    """A recording of some seconds, inside the world of the fixture model."""
+    return compose(8.0, ["linda"], seed=3).save(tmp_path_factory.mktemp("spoken") / "spoken words.wav")
+
+
+@pytest.fixture
+async def client(served, tmp_path):
+    async with Client(served.url, served.key, memory=tmp_path / "state") as client:
+        yield client
+
+
+async def test_a_recording_becomes_a_transcript_in_every_format(client, spoken):
+    events = []
+    transcription = await client.transcribe(spoken, on_event=events.append)
+    assert transcription.state == "completed"
+    assert transcription.name == "spoken words.wav"
+    assert transcription.size_bytes == spoken.stat().st_size
+
+    assert events[0].type == "job-created"
+    assert [event.type for event in events if event.is_final] == ["job-completed"]
+    numbers = [int(event.id) for event in events]
+    assert numbers == sorted(set(numbers))
+    chunks = sorted(event.detail.chunk_index for event in events if event.type == "chunk-transcribed")
+    assert chunks == list(range(len(chunks)))
+    assert chunks
+
+    document = json.loads(await client.transcript(transcription.id, "json"))
+    assert document["text"]
+    assert document["segments"]
+    assert (await client.transcript(transcription.id, "txt")).split() == document["text"].split()
+    assert (await client.transcript(transcription.id, "srt")).startswith("1\n00:00:0")
+    assert (await client.transcript(transcription.id, "vtt")).startswith("WEBVTT\n")
+
+
+async def test_events_can_be_heard_again_from_any_of_them(client, spoken):
+    transcription_id = await client.upload(spoken)
+    events = [event async for event in client.events(transcription_id)]
+    middle = len(events) // 2
+    assert [event async for event in client.events(transcription_id, events[middle].id)] == events[middle + 1 :]
+    assert [event async for event in client.events(transcription_id, events[-1].id)] == []
+
+
+async def test_an_upload_that_was_stopped_goes_on(client, spoken, tmp_path):
+    def stop(sent, size):
+        if sent > 0:
+            raise Stopped
+
+    options = Options(keyterms=("stopped",))
+    with pytest.raises(Stopped):
+        await client.upload(spoken, options, on_bytes=stop)
+    (entry,) = (tmp_path / "state").iterdir()
+    begun = json.loads(entry.read_text())["upload_id"]
+    transcription_id = await client.upload(spoken, options)
+    assert transcription_id == begun
+    assert (await client.get(transcription_id)).size_bytes == spoken.stat().st_size
+
+
+async def test_the_same_recording_with_the_same_options_is_not_done_twice(client, spoken):
+    options = Options(keyterms=("once",))
+    first = await client.transcribe(spoken, options)
+    assert await client.upload(spoken, options) == first.id
+
+
+async def test_pages_hold_every_transcription_once_and_the_newest_first(client, spoken):
+    ids = [await client.upload(spoken, Options(keyterms=(f"page{number}",))) for number in range(3)]
+    listed = [transcription.id async for transcription in client.list(page_size=1)]
+    assert [each for each in listed if each in ids] == ids[::-1]
+    assert len(listed) == len(set(listed))
+    for each in ids:
+        async for _ in client.events(each):
+            pass
+
+
+async def test_what_is_deleted_is_gone(client, spoken):
+    transcription = await client.transcribe(spoken, Options(keyterms=("delete",)))
+    await client.delete(transcription.id)
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.get(transcription.id)
+            except ApiError as error:
+                assert error.code == "not_found"
+                break
+
+
+async def test_refusals_have_stable_codes(client, served, spoken):
+    with pytest.raises(ApiError) as unknown:
+        await client.get("00000000-0000-0000-0000-000000000000")
+    assert (unknown.value.status, unknown.value.code) == (404, "not_found")
+    with pytest.raises(ApiError) as wrong:
+        await client.upload(spoken, Options(language="xx"))
+    assert (wrong.value.status, wrong.value.code) == (422, "invalid_option")
+    async with Client(served.url, "vp_wrong") as stranger:
+        with pytest.raises(ApiError) as refused:
+            await stranger.get("00000000-0000-0000-0000-000000000000")
+    assert (refused.value.status, refused.value.code) == (401, "key_unknown")
+
+
+async def test_capabilities_and_version_are_told(client):
+    offered = await client.capabilities()
+    assert offered["models"]
+    assert {"txt", "srt", "vtt", "json"} <= set(offered["formats"])
+    assert (await client.server_version())["version"]
+
+
+async def test_operators_see_dead_letters(client):
+    assert [letter async for letter in client.dead_letters()] == []

@@ -1,0 +1,220 @@
+"""What needs no server: waiting, the order of text, settings, names of files, exit codes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe import settings
+from voicepipe.client import ApiError, Options, ServerAway, UnexpectedAnswer, UnusableFile, UnusableSettings
+from voicepipe.commands.transcribe import common_code, plan
+from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
+from voicepipe.pace import Away, Outage, Pace
+from voicepipe.running_text import RunningText
+from voicepipe.saving import check_targets, save, target_in
+from voicepipe.screen import clock_time, printable
+from voicepipe.transport import checked_url
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self):
+        self.now_s = 0.0
+        self.slept_s = []
+
+    async def sleep(self, seconds):
+        self.slept_s.append(seconds)
+        self.now_s += seconds
+
+    def pace(self, **more):
+        return Pace(clock=lambda: self.now_s, sleep=self.sleep, **{"jitter": lambda: 1.0, **more})
+
+
+async def wait_for_ever(outage):
+    while True:
+        await outage.wait(Away("gone"))
+
+
+async def test_pauses_grow_and_stop_growing():
+    clock = Clock()
+    outage = Outage(clock.pace(first_s=1, longest_s=5), "http://server")
+    for _ in range(5):
+        await outage.wait(Away("gone"))
+    assert clock.slept_s == [1, 2, 4, 5, 5]
+
+
+async def test_patience_is_never_exceeded_and_is_whole_again_after_a_sign_of_life():
+    clock = Clock()
+    outage = Outage(clock.pace(first_s=1, longest_s=4, patience_s=10), "http://server")
+    for _ in range(3):
+        with pytest.raises(ServerAway, match="http://server cannot be used: gone"):
+            await wait_for_ever(outage)
+        assert sum(clock.slept_s) <= 10
+        clock.slept_s.clear()
+        outage.over()
+
+
+async def test_a_server_decides_how_long_its_clients_wait_at_least():
+    clock = Clock()
+    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=30))
+    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=90_000))
+    assert clock.slept_s == [30, 60]
+
+
+@given(st.integers(0, 5000))
+def test_every_pause_lies_between_half_of_it_and_all_of_it(tries):
+    pace = Pace(first_s=0.5, longest_s=15)
+    whole_s = min(15, 0.5 * 2 ** min(tries, 20))
+    assert whole_s / 2 <= pace.delay_s(tries) <= whole_s
+
+
+@given(st.permutations(range(8)), st.lists(st.integers(0, 7), max_size=5))
+def test_text_comes_in_order_and_once_whatever_order_it_was_heard_in(order, again):
+    text = RunningText()
+    shown = [line for index in [*order, *again] for line in text.add(index, f"w{index}")]
+    assert shown == [f"w{index}" for index in range(8)]
+
+
+@given(st.permutations(range(8)), st.integers(0, 7))
+def test_text_after_a_chunk_that_never_comes_is_shown_at_the_end(order, lost):
+    text = RunningText()
+    shown = [line for index in order if index != lost for line in text.add(index, f"w{index}")]
+    assert shown == [f"w{index}" for index in range(lost)]
+    assert shown + text.rest() == [f"w{index}" for index in range(8) if index != lost]
+
+
+def test_options_win_over_variables_and_variables_over_the_file(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('url = "http://file"\napi_key_file = "key"\n')
+    (tmp_path / "key").write_text("vp_file\n")
+    (tmp_path / "other").write_text("vp_option\n")
+    environ = {"VOICEPIPE_URL": "http://variable", "VOICEPIPE_API_KEY": "vp_variable"}
+    assert settings.load(None, None, {}, config) == settings.Connection("http://file", "vp_file")
+    assert settings.load(None, None, environ, config) == settings.Connection("http://variable", "vp_variable")
+    option = settings.load("http://option", tmp_path / "other", environ, config)
+    assert option == settings.Connection("http://option", "vp_option")
+
+
+def test_a_key_is_never_shown():
+    assert "vp_secret" not in repr(settings.Connection("http://server", "vp_secret"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "says"),
+    [
+        ({}, None, "No server is given"),
+        ({"VOICEPIPE_URL": "http://a"}, None, "No API key is given"),
+        ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": " "}, None, "No API key is given"),
+        ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a\nX-Evil: 1"}, None, "characters that no key has"),
+        ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY_FILE": "/nowhere"}, None, "cannot be read from /nowhere"),
+        ({}, "url = ", "cannot be read"),
+        ({}, 'api_key = "vp_a"', "chmod 600"),
+    ],
+)
+def test_settings_that_cannot_work_say_what_to_do(tmp_path, environ, config, says):
+    path = tmp_path / "config.toml"
+    if config is not None:
+        path.write_text(config)
+        path.chmod(0o644)
+    with pytest.raises(UnusableSettings, match=says):
+        settings.load(None, None, environ, path)
+
+
+def test_a_file_that_only_its_owner_reads_may_hold_the_key(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('url = "http://a"\napi_key = "vp_a"')
+    path.chmod(0o600)
+    assert settings.load(None, None, {}, path).api_key == "vp_a"
+
+
+@pytest.mark.parametrize("url", ["", "example.org", "ftp://example.org", "http://", "/v1"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(UnusableSettings, match="no address of a server"):
+        checked_url(url)
+
+
+def test_an_address_may_have_a_path_before_it():
+    assert checked_url("https://example.org/voicepipe/") == "https://example.org/voicepipe"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("meeting.wav", "meeting.srt"),
+        ("a.b.wav", "a.b.srt"),
+        ("../../etc/passwd", "passwd.srt"),
+        ("..\\..\\boot.ini", "boot.srt"),
+        ("..", "transcript.srt"),
+        ("", "transcript.srt"),
+        (".hidden", "hidden.srt"),
+    ],
+)
+def test_a_name_never_leads_out_of_the_folder(tmp_path, name, file):
+    assert target_in(tmp_path, name, "srt") == tmp_path / file
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    target = tmp_path / "new" / "a.txt"
+    save("first", target, overwrite=False)
+    with pytest.raises(UnusableFile, match="--force"):
+        save("second", target, overwrite=False)
+    with pytest.raises(UnusableFile, match="--force"):
+        check_targets([target], overwrite=False)
+    assert target.read_text() == "first"
+    save("third", target, overwrite=True)
+    assert target.read_text() == "third"
+
+
+def test_two_recordings_with_one_name_are_refused_before_anything_is_sent(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.wav").write_text("sound")
+    files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
+    with pytest.raises(UnusableFile, match="both be saved"):
+        plan(files, tmp_path / "out", "txt", overwrite=True)
+    assert len(plan([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
+
+
+def test_only_chosen_options_are_sent():
+    assert Options().to_fields() == {}
+    assert Options(diarize=False, min_speakers=2).to_fields() == {"diarize": "false", "min_speakers": "2"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ApiError(401, "key_unknown", ""), 3),
+        (ApiError(403, "operators_only", ""), 3),
+        (ApiError(404, "not_found", ""), 4),
+        (ApiError(410, "audio_gone", ""), 4),
+        (ApiError(422, "invalid_option", ""), 2),
+        (ServerAway("http://a", "gone", 1), 5),
+        (UnexpectedAnswer("http://a", "odd"), 5),
+        (UnusableFile(""), 2),
+        (UnusableSettings(""), 2),
+    ],
+)
+def test_each_error_has_its_exit_code(error, code):
+    assert code_of(error) == code
+
+
+def test_every_exit_code_is_explained():
+    assert set(MEANINGS) == set(ExitCode)
+
+
+def test_several_reasons_are_one_failure():
+    class Ended:
+        def __init__(self, code):
+            self.exit_code = code
+
+    ok, away, failed = Ended(ExitCode.OK), Ended(ExitCode.SERVER_AWAY), Ended(ExitCode.NO_TRANSCRIPT)
+    assert common_code([ok, ok]) == ExitCode.OK
+    assert common_code([ok, away, away]) == ExitCode.SERVER_AWAY
+    assert common_code([away, failed]) == ExitCode.NO_TRANSCRIPT
+
+
+def test_names_cannot_steer_the_terminal():
+    assert printable("a\x1b[2Jb\n") == "a�[2Jb�"
+
+
+def test_times_read_like_a_clock():
+    assert [clock_time(seconds) for seconds in (0, 59.6, 61, 3723)] == ["0:00", "1:00", "1:01", "1:02:03"]
