@@ -107,10 +107,10 @@ class Worker:
             try:
                 message = await self._pull_either()
                 self._connected = True
-            except ConnectionError:
+            except ConnectionError as error:
                 self._connected = False
                 message = None
-                log.warning("commands cannot be pulled", stage=self._stage)
+                log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
                 await self._repair()
             if message is not None:
                 return message
@@ -129,7 +129,8 @@ class Worker:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{tier}"
         request = json.dumps({"batch": 1, "no_wait": True}).encode()
         try:
-            message = await self._jetstream.client.request(subject, request, timeout=PULL_TIMEOUT_S)
+            # The answer keeps its own subject, by which the client's shared inbox would not know it: an inbox of its own.
+            message = await self._jetstream.client.request(subject, request, timeout=PULL_TIMEOUT_S, old_style=True)
         except (NatsError, TimeoutError) as error:
             # No responders: the consumer or its stream is gone, whatever the connection says.
             raise ConnectionError(type(error).__name__) from error

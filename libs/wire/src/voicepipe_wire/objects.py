@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 # S3 wants at least 5 MiB in every part but the last, and at most 10,000 parts: 8 MiB reaches 80 GB.
 PART_BYTES = 8 * 1024 * 1024
 RETRY_DELAY_S = 2.0
+_SLICE_BYTES = 256 * 1024
 _SIGNED_FOR = timedelta(hours=1)
 
 
@@ -76,7 +77,7 @@ class ObjectStore:
         try:
             async with self._http.stream("GET", self._url("GET", key), headers=headers) as response:
                 _check(response, key)
-                yield response.aiter_bytes(256 * 1024)
+                yield response.aiter_bytes(_SLICE_BYTES)
         except httpx.TransportError as error:
             raise _away(error) from error
 
@@ -99,9 +100,10 @@ class ObjectStore:
             raise RetryLater(RETRY_DELAY_S, "the object store began no upload")
         return upload_id
 
-    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes | memoryview) -> Part:
         query = {"partNumber": str(number), "uploadId": upload_id}
-        response = await self._send("PUT", key, query, content=data)
+        headers = {"Content-Length": str(len(data))}
+        response = await self._send("PUT", key, query, content=_slices(data), headers=headers)
         return Part(number, response.headers["etag"], len(data))
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
@@ -204,6 +206,12 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
     async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as http:
         yield ObjectStore(minio, http, settings.s3_bucket)
+
+
+async def _slices(data: bytes | memoryview) -> AsyncIterator[bytes]:
+    """As a whole it would be copied once more, into the connection's buffer."""
+    for start in range(0, len(data), _SLICE_BYTES):
+        yield bytes(data[start : start + _SLICE_BYTES])
 
 
 def _check(response: httpx.Response, key: str) -> None:

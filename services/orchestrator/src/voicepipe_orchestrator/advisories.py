@@ -9,7 +9,6 @@ from contextlib import suppress
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig, RawStreamMsg
 from nats.js.errors import NotFoundError
 from voicepipe_wire.broker import JetStream
@@ -47,7 +46,7 @@ class Advisories:
             while not stop.is_set():
                 try:
                     messages = await subscription.fetch(10, timeout=1.0)
-                except NatsTimeoutError:
+                except TimeoutError:
                     await self._jetstream.context.consumer_info(ADVISORIES, CONSUMER)  # raises when it was deleted
                     continue
                 for message in messages:

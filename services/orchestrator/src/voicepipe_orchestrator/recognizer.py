@@ -76,7 +76,8 @@ class TritonRecognizer:
             raise _away(error) from error
         ready = [model["name"] for model in index.get("models", ()) if model.get("state") == "READY"]
         second = np.zeros(SAMPLE_RATE, np.int16)
-        return {name: await self._infer(name, second, {"op": "describe"}) for name in sorted(ready)}
+        said = {name: await self._infer(name, second, {"op": "describe"}) for name in sorted(ready)}
+        return {name: {key: value for key, value in about.items() if key != "timings"} for name, about in said.items()}
 
     async def _infer(self, model: str, audio: Pcm, parameters: Mapping[str, Any]) -> dict[str, Any]:
         inputs = [

@@ -1,0 +1,144 @@
+"""The whole orchestrator in one process, on real servers, for one test."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+from voicepipe_orchestrator import __main__ as roles
+from voicepipe_orchestrator.settings import Settings
+from voicepipe_wire import broker, database, jobs, objects
+from voicepipe_wire.broker import JetStream
+from voicepipe_wire.jobs import NewJob, StoredJob
+from voicepipe_wire.objects import ObjectStore
+from voicepipe_wire.stages import FINAL
+
+OPTIONS = {
+    "model": {"name": "whisper", "tier": "fast"},
+    "language": "auto",
+    "task": "transcribe",
+    "keyterms": [],
+    "diarize": False,
+    "min_speakers": None,
+    "max_speakers": None,
+    "priority": "standard",
+}
+
+
+@dataclass
+class Line:
+    settings: Settings
+    pool: asyncpg.Pool
+    jetstream: JetStream
+    store: ObjectStore
+    owner_id: UUID
+    running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=dict)
+
+    @property
+    def outbox(self):
+        return roles.Parts(self.settings, self.pool, self.jetstream, self.store).outbox
+
+    def start(self, *names: str, **settings: object) -> None:
+        """Start workers; a name may end in a digit to have several of a kind."""
+        for name in names:
+            parts = roles.Parts(self.settings.model_copy(update=settings), self.pool, self.jetstream, self.store)
+            worker, tasks = roles.ROLES[name.rstrip("0123456789")](parts)
+            stop = asyncio.Event()
+            self.running[name] = (stop, asyncio.create_task(_run(worker, tasks, stop)))
+
+    async def stop(self, *names: str) -> None:
+        for name in names or list(self.running):
+            stop, task = self.running.pop(name)
+            stop.set()
+            await asyncio.wait_for(task, 20)
+
+    async def kill(self, name: str) -> None:
+        """As a process dies: in the middle, without a word to anybody."""
+        _, task = self.running.pop(name)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def submit(self, audio: bytes | Path, **options: object) -> UUID:
+        data = audio.read_bytes() if isinstance(audio, Path) else audio
+        job_id = uuid4()
+        key = f"audio/{self.owner_id}/2026-01-01/{job_id}/original"
+        await self.store.put(key, data)
+        async with self.outbox.transaction() as transaction:
+            await transaction.connection.execute(
+                "INSERT INTO recordings (id, owner_id, name, media_type, size_bytes, sha256, object_key) "
+                "VALUES ($1, $2, 'meeting.wav', 'audio/wav', $3, $4, $5)",
+                job_id,
+                self.owner_id,
+                len(data),
+                hashlib.sha256(data).digest(),
+                key,
+            )
+            tier = str(options.get("priority", "standard"))
+            await jobs.create(transaction, NewJob(job_id, self.owner_id, job_id, tier, {**OPTIONS, **options}))
+        return job_id
+
+    async def job(self, job_id: UUID) -> StoredJob:
+        job = await jobs.read(self.pool, job_id)
+        assert job is not None
+        return job
+
+    async def end_of(self, job_id: UUID, timeout_s: float = 60) -> StoredJob:
+        return await self.until(job_id, lambda job: job.state in FINAL, timeout_s)
+
+    async def until(self, job_id: UUID, holds, timeout_s: float = 60) -> StoredJob:
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            job = await self.job(job_id)
+            if holds(job):
+                return job
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"still {job.state} after {timeout_s} s: {dict(job.stages.stages)}")
+
+    async def transcript(self, job_id: UUID, version: int = 1) -> dict:
+        return await self.pool.fetchval(
+            "SELECT document FROM transcripts WHERE job_id = $1 AND version = $2", job_id, version
+        )
+
+    async def error_code(self, job_id: UUID) -> str | None:
+        return await self.pool.fetchval("SELECT error_code FROM jobs WHERE id = $1", job_id)
+
+
+async def _run(worker, tasks, stop) -> None:
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(task(stop))
+        group.create_task(worker.run(stop))
+
+
+@asynccontextmanager
+async def line(settings: Settings) -> AsyncIterator[Line]:
+    pool = await database.connect(settings)
+    client = await broker.connect(settings, "test")
+    try:
+        jetstream = JetStream(client)
+        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
+            with suppress(Exception):
+                await jetstream.context.delete_stream(name)
+        await jetstream.ensure_streams()
+        owner_id = await pool.fetchval("INSERT INTO users (name) VALUES ('owner') RETURNING id")
+        async with objects.connect(settings) as store:
+            made = Line(settings, pool, jetstream, store, owner_id)
+            try:
+                yield made
+            finally:
+                for name in list(made.running):
+                    await made.kill(name)
+    finally:
+        await client.close()
+        await pool.close()
+
+
+__all__ = ["OPTIONS", "Line", "line"]

@@ -1,0 +1,166 @@
+"""What users and operators ask for, and what the keeper puts right, on the real servers."""
+
+import asyncio
+
+import pytest
+from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
+from voicepipe_wire.objects import ObjectMissing
+from voicepipe_wire.v1.commands_pb2 import (
+    CancelJob,
+    DeleteJob,
+    DiscardDeadLetter,
+    RedriveDeadLetter,
+    RetryJob,
+    TranscribeChunk,
+)
+
+__all__ = ["long_meeting", "meeting"]
+
+
+async def ask(line, message) -> None:
+    async with line.outbox.transaction() as transaction:
+        transaction.command("control", "premium", message, job_id=None, owner_id=None)
+
+
+async def chunk_states(line, job_id) -> list[str]:
+    rows = await line.pool.fetch("SELECT state FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+    return [row["state"] for row in rows]
+
+
+async def test_a_cancelled_job_begins_no_other_chunk(line, long_meeting):
+    line.start("prepare", "assemble", "keeper")
+    job_id = await line.submit(wav(long_meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    await ask(line, CancelJob(job_id=str(job_id)))
+    assert (await line.end_of(job_id)).state == "cancelled"
+    line.start("transcribe")
+    await asyncio.sleep(2)
+    assert "done" not in await chunk_states(line, job_id)
+    assert (await events_of(line, job_id))[-1] == "job-cancelled"
+
+
+async def test_a_cancelled_job_can_be_retried_and_completes(line, long_meeting):
+    line.start("prepare", "keeper")
+    job_id = await line.submit(wav(long_meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    await ask(line, CancelJob(job_id=str(job_id)))
+    await line.end_of(job_id)
+    await line.until(job_id, lambda job: job.pcm_key is None)
+    line.start("transcribe", "assemble")
+    await ask(line, RetryJob(job_id=str(job_id)))
+    await line.until(job_id, lambda job: job.state == "completed", 90)
+    assert len(words_of(await line.transcript(job_id))) > 100
+
+
+async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(line, long_meeting):
+    line.start("prepare", "keeper")
+    job_id = await line.submit(wav(long_meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    # No worker has it yet: make the first chunk one that the model refuses.
+    split = await line.pool.fetchval(
+        "UPDATE chunks SET spans = '[[0, 800000]]' WHERE job_id = $1 AND chunk_index = 0 RETURNING spans", job_id
+    )
+    assert split
+    line.start("transcribe", "assemble")
+    job = await line.end_of(job_id, 90)
+    assert job.state == "completed"
+    first = await line.transcript(job_id)
+    assert [gap["code"] for gap in first["gaps"]] == ["audio_too_long"]
+    assert "part_missing" in [warning["code"] for warning in job.warnings]
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
+    done = await line.pool.fetch(
+        "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
+    )
+    await line.until(job_id, lambda job: job.pcm_key is None)
+    await ask(line, RedriveDeadLetter(sequence=letter.seq))
+    await line.until(job_id, lambda job: job.state != "completed", 30)
+    await line.until(job_id, lambda job: job.state == "completed", 90)
+    second = await line.transcript(job_id, 2)
+    assert second["version"] == 2
+    assert not second["gaps"]
+    assert len(words_of(second)) > len(words_of(first))
+    assert done
+
+
+async def test_a_deleted_job_leaves_nothing_behind(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting))
+    job = await line.end_of(job_id)
+    key = await line.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
+    await ask(line, DeleteJob(job_id=str(job_id)))
+    for _ in range(100):
+        if not await line.pool.fetchval("SELECT count(*) FROM jobs"):
+            break
+        await asyncio.sleep(0.1)
+    for table in ("jobs", "recordings", "stages", "chunks", "transcripts"):
+        assert await line.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    for gone in (key, f"pcm/{job.owner_id}/{job_id}"):
+        with pytest.raises(ObjectMissing):
+            await line.store.size_bytes(gone)
+    assert await events_of(line, job_id) == ["job-deleted"]
+
+
+async def test_work_that_vanished_from_the_queue_is_put_back(line, long_meeting):
+    line.start("prepare", "keeper")
+    job_id = await line.submit(wav(long_meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    await line.jetstream.context.purge_stream("WORK")
+    line.start("transcribe", "assemble")
+    assert (await line.end_of(job_id, 90)).state == "completed"
+
+
+async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(line, long_meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(long_meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    await line.jetstream.context.delete_stream("WORK")
+    assert (await line.end_of(job_id, 90)).state == "completed"
+
+
+async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(line, meeting):
+    line.start("keeper")
+    job_id = await line.submit(wav(meeting))
+    for _ in range(line.settings.max_deliver):  # pulled and never answered, as by a process that dies
+        client = line.jetstream.client
+        subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
+        await line.jetstream.ensure_consumer("prepare", "standard", line_delivery(line))
+        await client.request(subject, b'{"batch": 1, "expires": 20000000000}', timeout=20, old_style=True)
+    job = await line.end_of(job_id, 30)
+    assert job.state == "failed"
+    assert await line.error_code(job_id) == "worker_lost"
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert letter.headers["vp-attempts"] == str(line.settings.max_deliver)
+    assert (await line.jetstream.context.stream_info("WORK")).state.messages == 0
+
+
+def line_delivery(line):
+    from voicepipe_wire.broker import Delivery
+
+    return Delivery(0.5, line.settings.max_deliver)
+
+
+async def test_a_discarded_dead_letter_is_gone(line):
+    line.start(*ALL)
+    job_id = await line.submit(b"these are words, not sounds. " * 200)
+    await line.end_of(job_id)
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    await ask(line, DiscardDeadLetter(sequence=letter.seq))
+    for _ in range(100):
+        if not (await line.jetstream.context.stream_info("DLQ")).state.messages:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the dead letter is still there")
+
+
+async def test_a_finished_chunk_is_never_transcribed_again(line, long_meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(long_meeting))
+    job = await line.end_of(job_id, 90)
+    before = await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+    async with line.outbox.transaction() as transaction:
+        again = TranscribeChunk(job_id=str(job_id), owner_id=str(job.owner_id), chunk_index=0)
+        transaction.command("transcribe/0", "standard", again, job_id=job_id, owner_id=job.owner_id)
+    await asyncio.sleep(1)
+    after = await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+    assert before == after
+    assert (await line.jetstream.context.stream_info("WORK")).state.messages == 0

@@ -1,0 +1,137 @@
+"""Recordings through all workers, on the real servers."""
+
+import asyncio
+import io
+
+import pytest
+import soundfile
+from fixtures.meeting import compose, silence
+from fixtures.score import wer
+from nats.js.errors import NotFoundError
+from voicepipe_local.testing import WHISPER_FIXTURE
+from voicepipe_wire.objects import ObjectMissing
+
+ALL = ("prepare", "transcribe", "assemble", "keeper")
+
+
+def wav(recording) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, recording.samples, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def meeting():
+    return compose(60, ["linda", "robert"], seed=3)
+
+
+@pytest.fixture(scope="module")
+def long_meeting():
+    return compose(300, ["linda", "robert", "steph"], seed=4)
+
+
+def words_of(document) -> list[str]:
+    return [word["text"] for segment in document["segments"] for word in segment["words"]]
+
+
+async def events_of(line, job_id) -> list[str]:
+    """Types of the events of a job, in their order."""
+    types, sequence = [], 1
+    while True:
+        try:
+            message = await line.jetstream.context.get_msg(
+                "EVENTS", sequence, next=True, subject=f"events.*.{job_id}.*"
+            )
+        except NotFoundError:
+            return types
+        types.append(message.subject.rpartition(".")[2])
+        sequence = message.seq + 1
+
+
+async def test_a_recording_becomes_its_words(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting))
+    job = await line.end_of(job_id)
+    assert job.state == "completed", await line.error_code(job_id)
+    document = await line.transcript(job_id)
+    said = " ".join(word.text for word in meeting.words)
+    assert wer(said, document["text"]) <= 0.05
+    assert document["language"] == "en"
+    assert document["duration_s"] == pytest.approx(len(meeting.samples) / 16_000, abs=0.01)
+    types = await events_of(line, job_id)
+    assert types[-1] == "job-completed"
+    assert types.count("job-completed") == 1
+    assert "chunk-transcribed" in types
+
+
+async def test_silence_is_a_completed_empty_transcript(line):
+    line.start(*ALL)
+    job_id = await line.submit(wav(silence(5)))
+    assert (await line.end_of(job_id)).state == "completed"
+    assert (await line.transcript(job_id))["text"] == ""
+
+
+async def test_pcm_is_gone_when_the_job_has_ended(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting))
+    job = await line.end_of(job_id)
+    await line.until(job_id, lambda job: job.pcm_key is None)
+    with pytest.raises(ObjectMissing):
+        await line.store.size_bytes(f"pcm/{job.owner_id}/{job_id}")
+
+
+async def test_four_transcribers_give_the_words_of_one(line, long_meeting):
+    line.start(*ALL)
+    one = await line.submit(wav(long_meeting))
+    await line.end_of(one, 120)
+    line.start("transcribe2", "transcribe3", "transcribe4", "prepare2", "assemble2")
+    four = await line.submit(wav(long_meeting))
+    await line.end_of(four, 120)
+    documents = [await line.transcript(job_id) for job_id in (one, four)]
+    assert documents[0]["segments"] == documents[1]["segments"]
+    assert len(words_of(documents[0])) > 100
+
+
+@pytest.mark.parametrize("stage", ["prepare", "transcribe", "assemble"])
+async def test_a_worker_that_dies_in_the_middle_changes_no_word(line, long_meeting, stage):
+    line.start(*ALL)
+    undisturbed = await line.submit(wav(long_meeting))
+    await line.end_of(undisturbed, 120)
+    disturbed = await line.submit(wav(long_meeting))
+    await line.until(disturbed, lambda job: job.stages.stages[stage] == "running", 60)
+    await line.kill(stage)
+    line.start(stage)
+    assert (await line.end_of(disturbed, 120)).state == "completed"
+    assert words_of(await line.transcript(disturbed)) == words_of(await line.transcript(undisturbed))
+
+
+async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(line):
+    line.start(*ALL)
+    job_id = await line.submit(b"these are words, not sounds. " * 200)
+    assert (await line.end_of(job_id)).state == "failed"
+    assert await line.error_code(job_id) == "not_audio"
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert letter.headers["vp-code"] == "not_audio"
+    assert (await events_of(line, job_id))[-1] == "job-failed"
+
+
+async def test_a_job_that_asks_for_speakers_completes_with_a_warning(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting), diarize=True)
+    job = await line.end_of(job_id)
+    assert job.state == "completed"
+    assert [warning["code"] for warning in job.warnings] == ["speakers_unavailable"]
+    assert [warning["code"] for warning in (await line.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
+
+
+async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton):
+    address, server = private_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
+    server.kill()
+    line.start("prepare", "assemble", "keeper")
+    line.start("transcribe", triton_url=address)
+    job_id = await line.submit(wav(meeting))
+    await line.until(job_id, lambda job: job.state == "transcribing")
+    await asyncio.sleep(4)  # longer than ack_wait: the command must not come back or die meanwhile
+    assert (await line.job(job_id)).state == "transcribing"
+    server.start()
+    assert (await line.end_of(job_id)).state == "completed"
