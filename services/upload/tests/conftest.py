@@ -22,7 +22,9 @@ WHISPER = {
     "tasks": ["transcribe", "translate"],
 }
 # A wave header, then noise: as media it is good enough for what upload looks at.
-WAV = b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data"
+WAV = (
+    b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data"
+)
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ def process(processes):
 @pytest.fixture
 async def database(database_url):
     connection = await asyncpg.connect(database_url)
-    await connection.set_type_codec("jsonb", encoder=__import__("json").dumps, decoder=__import__("json").loads, schema="pg_catalog")
+    await connection.set_type_codec(
+        "jsonb", encoder=__import__("json").dumps, decoder=__import__("json").loads, schema="pg_catalog"
+    )
     await connection.execute("INSERT INTO models (name, description) VALUES ($1, $2)", "whisper", WHISPER)
     yield connection
     await connection.close()

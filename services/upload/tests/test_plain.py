@@ -28,7 +28,12 @@ async def test_a_raw_body_becomes_a_job_and_its_object(client, database, leftove
 @pytest.mark.parametrize("file_first", [True, False])
 async def test_a_form_may_have_its_file_first_or_last(client, database, leftovers, recording, file_first):
     data = recording(9 * MIB)
-    parts = [("file", ("päuse.wav", data, "audio/wav")), ("language", (None, "en")), ("keyterms", (None, "NATS")), ("keyterms", (None, "S3"))]
+    parts = [
+        ("file", ("päuse.wav", data, "audio/wav")),
+        ("language", (None, "en")),
+        ("keyterms", (None, "NATS")),
+        ("keyterms", (None, "S3")),
+    ]
     answer = await client.post("/v1/transcriptions", files=parts if file_first else parts[::-1])
     assert answer.status_code == 202, answer.text
     assert answer.json()["name"] == "päuse.wav"

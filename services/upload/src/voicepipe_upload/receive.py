@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mmap
 from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -54,7 +55,8 @@ class PartWriter:
         self._checked = checksum.hasher() if checksum else None
         # Of the whole object, if this writer sees all of it.
         self._sha256 = hashlib.sha256() if upload.offset_bytes == 0 else None
-        self._buffer = bytearray()
+        self._part = _PartBuffer()
+        self._spare = _PartBuffer()
         self._is_looked_at = bool(upload.parts)
         self._stored_bytes = upload.offset_bytes - upload.tail_bytes
         self._unrecorded: list[Part] = []
@@ -75,8 +77,8 @@ class PartWriter:
     async def resume(self) -> None:
         """Read back what waits for its part to fill."""
         if self._upload.tail_key is not None:
-            self._buffer += await self._store.read(self._upload.tail_key, 0, self._upload.tail_bytes)
-            if len(self._buffer) != self._upload.tail_bytes:
+            self._part.add(await self._store.read(self._upload.tail_key, 0, self._upload.tail_bytes))
+            if self._part.size_bytes != self._upload.tail_bytes:
                 raise RetryLater(STORE_AGAIN_AFTER_S[0], "the tail of an upload could not be read")
 
     async def write(self, data: bytes) -> None:
@@ -85,12 +87,10 @@ class PartWriter:
         self.offset_bytes += len(data)
         rest = memoryview(data)
         while rest:
-            room = PART_BYTES - len(self._buffer)
-            self._buffer += rest[:room]
-            rest = rest[room:]
-            if not self._is_looked_at and len(self._buffer) >= HEAD_BYTES:
+            rest = self._part.add(rest)
+            if not self._is_looked_at and self._part.size_bytes >= HEAD_BYTES:
                 self._look()
-            if len(self._buffer) == PART_BYTES:
+            if self._part.size_bytes == PART_BYTES:
                 await self._store_in_background()
 
     def verify(self) -> None:
@@ -105,9 +105,9 @@ class PartWriter:
         await self._stored()
         if self.offset_bytes == self._upload.offset_bytes:
             return self._upload
-        tail_key = f"{self._upload.object_key}.tail.{uuid4()}" if self._buffer else None
+        tail_key = f"{self._upload.object_key}.tail.{uuid4()}" if self._part.size_bytes else None
         if tail_key:
-            await self._store.put(tail_key, bytes(self._buffer))
+            await self._store.put(tail_key, bytes(self._part.filled))
         try:
             await self._record(tail_key)
         except Overtaken:
@@ -119,7 +119,7 @@ class PartWriter:
         """Make the last bytes a part. The SHA-256 of the whole object, if this writer saw all of it."""
         if not self._is_looked_at:
             self._look()
-        if self._buffer:
+        if self._part.size_bytes:
             await self._store_in_background()
         await self._stored()
         if self._unrecorded:
@@ -133,21 +133,22 @@ class PartWriter:
             await asyncio.gather(self._storing, return_exceptions=True)
 
     def _look(self) -> None:
-        refuse_other_than_media(bytes(self._buffer[:HEAD_BYTES]))
+        refuse_other_than_media(bytes(self._part.filled[:HEAD_BYTES]))
         self._is_looked_at = True
 
     async def _store_in_background(self) -> None:
         await self._stored()
-        block = bytes(self._buffer)
-        self._buffer.clear()
-        self._storing = asyncio.create_task(self._store_part(block))
+        full, self._part = self._part, self._spare
+        self._spare = full
+        self._part.size_bytes = 0
+        self._storing = asyncio.create_task(self._store_part(full.filled))
 
     async def _stored(self) -> None:
         if self._storing is not None:
             storing, self._storing = self._storing, None
             await storing
 
-    async def _store_part(self, block: bytes) -> None:
+    async def _store_part(self, block: memoryview) -> None:
         multipart_id = self._upload.multipart_id or await self._begin()
         if self._number is None:
             await self._record_nothing()
@@ -171,7 +172,7 @@ class PartWriter:
         self._upload = replace(self._upload, multipart_id=multipart_id)
         return multipart_id
 
-    async def _put(self, multipart_id: str, block: bytes) -> Part:
+    async def _put(self, multipart_id: str, block: memoryview) -> Part:
         number = self._number or 0
         if number > MOST_PARTS:
             detail = (
@@ -191,7 +192,7 @@ class PartWriter:
 
     async def _record(self, tail_key: str | None) -> None:
         """Keep all that is stored; the rest is in `tail_key`. Its old tail is of no use any more."""
-        tail_bytes = len(self._buffer) if tail_key else 0
+        tail_bytes = self._part.size_bytes if tail_key else 0
         old_key = self._upload.tail_key
         await self._advance(Advance(self._unrecorded, self._stored_bytes + tail_bytes, tail_key, tail_bytes))
         self._unrecorded = []
@@ -217,3 +218,22 @@ class PartWriter:
         if tail_key is not None:
             with suppress(RetryLater, ObjectMissing):
                 await self._store.delete(tail_key)
+
+
+class _PartBuffer:
+    """Room for one part, used again and again; pages that the system gives when they are filled, and takes back for sure."""
+
+    def __init__(self) -> None:
+        self._room = memoryview(mmap.mmap(-1, PART_BYTES))
+        self.size_bytes = 0
+
+    @property
+    def filled(self) -> memoryview:
+        return self._room[: self.size_bytes]
+
+    def add(self, data: bytes | memoryview) -> memoryview:
+        """Take as much as there is room for; what is left is returned."""
+        fits = memoryview(data)[: PART_BYTES - self.size_bytes]
+        self._room[self.size_bytes : self.size_bytes + len(fits)] = fits
+        self.size_bytes += len(fits)
+        return memoryview(data)[len(fits) :]
