@@ -46,7 +46,10 @@ class Batch:
         return [row for row, chunk in enumerate(self.chunks) if row not in self.errors and wanted(chunk)]
 
     def language(self, row: int) -> str:
-        return self.chunks[row].params.language or next(iter(self.languages[row]))
+        """The given language, or the likeliest one; where detection is what was asked for, always the likeliest."""
+        params = self.chunks[row].params
+        given = params.language if params.op == "transcribe" else None
+        return given or next(iter(self.languages[row]))
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -1,12 +1,12 @@
 """From tokens to words with times, and from timestamp tokens to segments. Pure.
 
-Where words begin is openai-whisper's rule (`tokenizer.py`, `timing.py`): at a space, or, in languages written without
-spaces, at every character; punctuation then joins its neighbour.
+Words begin at a space, or, in languages written without spaces, at every character; punctuation joins its neighbour.
+That is openai-whisper's rule (`tokenizer.py`, `timing.py`) but for marks inside a word, which do not end it here (3.5, U.S.),
+and for marks that stand after a space but belong to the word before (French).
 """
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,8 +17,9 @@ from .vocabulary import Piece, Vocabulary
 
 FRAME_S = 0.02  # one encoder output stands for 20 ms
 WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-_OPENING = frozenset("\"'“¿([{-")
-_CLOSING = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001 - full-width on purpose
+_QUOTES = frozenset("\"'")  # at either end of a word: the space before it tells which
+_OPENING = frozenset("“¿([{-") | _QUOTES
+_CLOSING = frozenset(".。,，!！?？:：”)]}、") | _QUOTES  # noqa: RUF001 - full-width on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +36,28 @@ def split(pieces: Sequence[Piece], language: str) -> list[Piece]:
     """Words with the spaces before them; the token counts are kept."""
     words: list[Piece] = []
     for piece in pieces:
-        alone = language in WITHOUT_SPACES or piece.text.startswith(" ") or piece.text.strip() in string.punctuation
-        words = [*words, piece] if alone or not words else [*words[:-1], _joined(words[-1], piece)]
-    return _with_punctuation(words)
-
-
-def _with_punctuation(words: Sequence[Piece]) -> list[Piece]:
-    """Opening marks join the word after them, closing marks the word before."""
+        _append(words, piece, joins=language not in WITHOUT_SPACES and not piece.text.startswith(" "))
     merged: list[Piece] = []
     for word in words:
-        mark = word.text.strip()
-        follows_opening = bool(merged) and merged[-1].text.startswith(" ") and merged[-1].text.strip() in _OPENING
-        closes = mark in _CLOSING and not word.text.startswith(" ")
-        if merged and (follows_opening or closes or not mark):
-            merged[-1] = _joined(merged[-1], word)
-        else:
-            merged.append(word)
+        _append(merged, word, joins=_closes(word) or bool(merged and _opens(merged[-1])))
     return merged
+
+
+def _append(words: list[Piece], piece: Piece, *, joins: bool) -> None:
+    if words and joins:
+        words[-1] = _joined(words[-1], piece)
+    else:
+        words.append(piece)
+
+
+def _opens(word: Piece) -> bool:
+    mark = word.text.strip()
+    return mark in _OPENING and (mark not in _QUOTES or word.text.startswith(" "))
+
+
+def _closes(word: Piece) -> bool:
+    mark = word.text.strip()
+    return mark in _CLOSING and (mark not in _QUOTES or not word.text.startswith(" "))
 
 
 def _joined(first: Piece, second: Piece) -> Piece:

@@ -1,0 +1,210 @@
+# ruff: noqa: ARG002, ARG005 - a fake takes what the real one takes
+
+import importlib
+import math
+
+import numpy as np
+from byte_tokens import ByteTokens, known, time_token
+from speech_contract.errors import Cancelled, ModelFailed, UnsupportedLanguage, UnsupportedTask
+from speech_contract.params import Params
+from speech_contract.serving import Chunk
+
+recognizer = importlib.import_module("whisper.1.recognizer")
+engine = importlib.import_module("whisper.1.engine")
+
+POISON = 6_666
+
+
+class SpellingEngine:
+    """An engine that hears in every chunk its length in samples, and chokes on one length. It notes its calls."""
+
+    n_mels = 80
+
+    def __init__(self, *, multilingual=True, poisons=()):
+        self.is_multilingual = multilingual
+        self.poisons = poisons
+        self.calls = []
+
+    def _note(self, call, rows, detail=None):
+        self.calls.append((call, len(rows), detail))
+        if call in self.poisons and any(self._heard(row) == str(POISON) for row in rows):
+            raise RuntimeError("the engine broke")
+
+    @staticmethod
+    def _heard(row):
+        return str(int(row[0]))
+
+    def encode(self, mels):
+        # the spectrogram of silence is flat, so how many samples there were is put into the first frame by the tests
+        rows = [np.array([mel[0, 0]]) for mel in mels]
+        self._note("encode", rows)
+        return rows
+
+    def detect(self, encoded):
+        self._note("detect", encoded)
+        return [{"zh": 0.6, "en": 0.3, "de": 0.1} for _ in encoded]
+
+    def generate(self, encoded, prompts, decoding):
+        assert len({len(prompt) for prompt in prompts}) == 1
+        self._note("generate", encoded, decoding)
+        return [
+            engine.Generated(list(f" {self._heard(row)} x".encode()), -0.1, 0.2, truncated=False) for row in encoded
+        ]
+
+    def steps(self, encoded, prompt, prefix, decoding):
+        self._note("steps", [encoded])
+        text = [*f" {self._heard(encoded)}".encode(), known().end]
+        return [np.where(np.arange(len(ByteTokens.names)) == token, 50.0, 0.0) for token in text], 0.2
+
+    def align(self, encoded, sot, texts, frames):
+        self._note("align", encoded, tuple(sot))
+        return [engine.Aligned([(i, i) for i in range(len(text) + 1)], [0.5] * len(text)) for text in texts]
+
+
+def heard(chunks, spelling=None, **kind):
+    spelling = spelling or SpellingEngine(**kind)
+    whisper = recognizer.WhisperRecognizer(
+        spelling, known(multilingual=spelling.is_multilingual), {"model": "spelling"}
+    )
+    whisper._mel = lambda pcm: np.full((80, 1), len(pcm), np.float32)
+    results = whisper.recognize(chunks)
+    assert len(results) == len(chunks)
+    return results, spelling.calls
+
+
+def chunk(samples, is_cancelled=lambda: False, **params):
+    return Chunk(np.zeros(samples, np.int16), Params(**({"language": "en"} | params)), is_cancelled)
+
+
+def test_every_chunk_gets_its_own_words():
+    results, calls = heard([chunk(samples) for samples in (3, 20, 100)])
+    assert [result["text"] for result in results] == ["3 x", "20 x", "100 x"]
+    assert [word[2] for word in results[1]["words"]] == ["20", "x"]
+    assert [(call, rows) for call, rows, _ in calls] == [("encode", 3), ("generate", 3), ("align", 3)]
+
+
+def test_languages_share_generation_but_not_alignment():
+    _, calls = heard([chunk(1), chunk(2, language="de"), chunk(3), chunk(4, language="de", task="translate")])
+    assert [rows for call, rows, _ in calls if call == "generate"] == [4]
+    assert sorted(rows for call, rows, _ in calls if call == "align") == [1, 1, 2]
+
+
+def test_what_cannot_share_a_call_is_asked_apart():
+    apart = [{}, {"beam": 5}, {"timestamps": True}, {"suppress_blank": True}, {"max_new_tokens": 9}, {"prompt": "abc"}]
+    results, calls = heard([chunk(1, **wish) for wish in apart for _ in range(2)])
+    assert [rows for call, rows, _ in calls if call == "generate"] == [2] * len(apart)
+    assert {result["text"] for result in results} == {"1 x"}
+
+
+def test_a_language_is_detected_where_none_is_given():
+    results, calls = heard([chunk(1), chunk(2, language=None), chunk(3, op="detect")])
+    assert [(result["language"], result["language_probability"]) for result in results] == [
+        ("en", None), ("zh", 0.6), ("zh", 0.6),
+    ]  # fmt: skip
+    assert results[2]["probabilities"] == {"zh": 0.6, "en": 0.3, "de": 0.1}
+    assert [rows for call, rows, _ in calls if call == "detect"] == [2]
+
+
+def test_a_chunk_that_breaks_the_engine_fails_alone_at_every_stage():
+    for stage in ("encode", "detect", "generate", "steps", "align"):
+        wish = {"language": None} if stage == "detect" else {"temperature": 0.5} if stage == "steps" else {}
+        chunks = [chunk(samples, **wish) for samples in (1, 2, POISON, 4, 5)]
+        results, _ = heard(chunks, poisons=(stage,))
+        assert isinstance(results[2], ModelFailed), stage
+        assert str(results[2]) == "model_failed: RuntimeError: the engine broke"
+        assert [result["text"].split()[0] for result in results if result is not results[2]] == ["1", "2", "4", "5"]
+
+
+def test_what_the_model_does_not_know_is_refused_before_it_works():
+    results, calls = heard([chunk(1, language="xx"), chunk(2)])
+    assert isinstance(results[0], UnsupportedLanguage)
+    assert results[1]["text"] == "2 x"
+    assert calls[0][:2] == ("encode", 1)
+
+
+def test_an_english_model_speaks_english_and_does_not_translate():
+    results, calls = heard(
+        [chunk(1, language=None), chunk(2, task="translate"), chunk(3, language="de"), chunk(4, op="detect")],
+        multilingual=False,
+    )
+    assert (results[0]["language"], results[0]["language_probability"]) == ("en", 1.0)
+    assert isinstance(results[1], UnsupportedTask)
+    assert isinstance(results[2], UnsupportedLanguage)
+    assert results[3]["probabilities"] == {"en": 1.0}
+    assert "detect" not in [call for call, _, _ in calls]
+
+
+def test_a_cancelled_chunk_is_not_worked_on():
+    results, calls = heard([chunk(1, lambda: True), chunk(2)])
+    assert isinstance(results[0], Cancelled)
+    assert results[1]["text"] == "2 x"
+    assert {rows for _, rows, _ in calls} == {1}
+
+
+def test_a_chunk_cancelled_on_the_way_is_dropped_there():
+    spelling = SpellingEngine()
+    leaves = chunk(1, lambda: any(call == "generate" for call, _, _ in spelling.calls))
+    results, calls = heard([leaves, chunk(2)], spelling)
+    assert isinstance(results[0], Cancelled)
+    assert [(call, rows) for call, rows, _ in calls] == [("encode", 2), ("generate", 2), ("align", 1)]
+
+
+def test_with_a_temperature_each_chunk_is_drawn_alone_and_again_the_same():
+    chunks = [chunk(samples, temperature=0.5) for samples in (7, 8)]
+    results, calls = heard(chunks)
+    assert [result["text"] for result in results] == ["7", "8"]
+    assert all(rows == 1 for call, rows, _ in calls if call == "steps")
+    assert "generate" not in [call for call, _, _ in calls]
+    alone, _ = heard(chunks[1:])
+    assert alone[0]["words"] == results[1]["words"]
+
+
+def test_the_draw_depends_on_audio_and_wishes_alone():
+    seeds = {recognizer._seed(chunk(1)), recognizer._seed(chunk(2)), recognizer._seed(chunk(1, seed=1))}
+    assert len(seeds) == 3
+    assert recognizer._seed(chunk(1)) == recognizer._seed(chunk(1, lambda: True))
+
+
+def test_segments_are_given_where_timestamps_are_wished():
+    class Timing(SpellingEngine):
+        def generate(self, encoded, prompts, decoding):
+            text = [time_token(0.1), *b" hey", time_token(0.5)]
+            return [engine.Generated(text, -0.1, 0.2, truncated=True) for _ in encoded]
+
+    (result,), _ = heard([chunk(16_000, timestamps=True)], Timing())
+    assert result["segments"] == [(0.1, 0.5, "hey")]
+    assert (result["text"], result["truncated"]) == ("hey", True)
+    assert "segments" not in heard([chunk(16_000)])[0][0]
+
+
+def test_no_words_are_an_answer():
+    class Deaf(SpellingEngine):
+        def generate(self, encoded, prompts, decoding):
+            return [engine.Generated([], 0.0, 0.99, truncated=False) for _ in encoded]
+
+    (result,), calls = heard([chunk(0)], Deaf())
+    assert (result["text"], result["words"], result["compression_ratio"]) == ("", [], 0.0)
+    assert "align" not in [call for call, _, _ in calls]
+
+
+def test_describing_runs_the_encoder_and_says_what_is_known():
+    (result,), calls = heard([chunk(16_000, op="describe")])
+    assert result == {"model": "spelling", "languages": ["en", "zh", "de"], "tasks": ["transcribe", "translate"]}
+    assert [(call, rows) for call, rows, _ in calls] == [("encode", 1)]
+
+
+def test_a_broken_encoder_cannot_describe_itself():
+    spelling = SpellingEngine()
+    spelling.encode = lambda mels: 1 / 0
+    assert isinstance(heard([chunk(1, op="describe")], spelling)[0][0], ModelFailed)
+
+
+def test_the_text_context_is_never_overrun():
+    for prompt in (4, 100, 228):
+        for wished in (None, 1, 224):
+            decoding = recognizer._decoding(chunk(1, max_new_tokens=wished), [0] * prompt)
+            length = engine._max_length(prompt, decoding.max_tokens)
+            assert length <= 448
+            # what CTranslate2 makes of it
+            assert min(length // 2, length - (prompt - 1)) == decoding.max_tokens
+            assert decoding.max_tokens == min(wished or math.inf, 224, 448 - prompt + 1)
