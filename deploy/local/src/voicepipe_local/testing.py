@@ -1,7 +1,7 @@
 """Pytest fixtures: every real server, started when a test first asks for it, gone when pytest is (even by SIGKILL).
 
 A plain name (`nats_url`, `database_url`, `object_store`, `triton`) is shared by all tests of a run; `private_nats`,
-`private_postgres`, `private_object_store` and `private_triton` start one that a test may kill and start again.
+`private_postgres`, `private_object_store`, `private_triton` and `private_stack` start one that a test may kill and start again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .home import Home
 from .objectstore import ObjectStore
 from .parts import Part
 from .running import Running
+from .trial import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
 _TEMPLATE = "voicepipe_template"
@@ -173,6 +174,20 @@ def triton_sphinx(start_triton: Callable[..., tuple[str, Running]]) -> str:
     return start_triton("sphinx")[0]
 
 
+@pytest.fixture(scope="session")
+def stack() -> Iterator[TrialStack]:
+    """The whole line, with the fixture model: for tests that leave it as they found it."""
+    with _stacks() as start:
+        yield start()
+
+
+@pytest.fixture
+def private_stack() -> Iterator[Callable[..., TrialStack]]:
+    """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole line of your own, to kill and restart."""
+    with _stacks() as start:
+        yield start
+
+
 @pytest.fixture
 def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m NAME ARGUMENTS` to its end, with these variables."""
@@ -219,5 +234,20 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
         def start(model: str, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
             home, running = started.enter_context(_running(lambda home: tritonserver.part(home, model, env), "triton"))
             return tritonserver.url(home), running
+
+        yield start
+
+
+@contextmanager
+def _stacks() -> Iterator[Callable[..., TrialStack]]:
+    with ExitStack() as started:
+
+        def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> TrialStack:
+            home = started.enter_context(_temporary_home("stack"))
+            chosen = {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)} | dict(env or {})
+            stack = TrialStack(home.path, workers or {}, chosen)
+            started.callback(stack.crash)
+            stack.up()
+            return stack
 
         yield start

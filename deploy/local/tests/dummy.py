@@ -1,0 +1,37 @@
+"""A service without a purpose: answers 200, notes in a file that it was asked to end, and can misbehave.
+
+    dummy.py NAME PORT NOTES [stubborn] [parent]
+
+`stubborn` ignores SIGTERM; `parent` has a child in a session of its own that would live for ever.
+"""
+
+import signal
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+name, port, notes, *flags = sys.argv[1:]
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def end(*_):
+    with Path(notes).open("a") as file:
+        file.write(f"{name}\n")
+    if "stubborn" not in flags:
+        sys.exit(0)
+
+
+signal.signal(signal.SIGTERM, end)
+if "parent" in flags:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1e6)"], start_new_session=True)
+    Path(f"{notes}.child").write_text(str(child.pid))
+HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()

@@ -1,0 +1,37 @@
+"""A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
+
+The name `postgres` stands for the real server; `broken` for a part that ends at once.
+"""
+
+import asyncio
+import sys
+from itertools import groupby
+from pathlib import Path
+
+from voicepipe_local import postgres
+from voicepipe_local.home import Home
+from voicepipe_local.parts import Part, answers
+from voicepipe_local.supervisor import Supervisor
+
+home = Home.at(Path(sys.argv[1]))
+
+
+def part(spec):
+    name, *flags = spec.split(":")
+    if name == "postgres":
+        return postgres.part(home, postgres.NOT_DURABLE)
+    port = str(home.port(name))
+    dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(home.path / "notes"), *flags)
+    command = (sys.executable, *(("-c", "print('I am broken')") if name == "broken" else dummy))
+    return Part(
+        name=name,
+        command=command,
+        address=f"127.0.0.1:{port}",
+        version="1",
+        healthy=lambda: answers(f"http://127.0.0.1:{port}/"),
+        grace_s=1.0,
+    )
+
+
+steps = [tuple(map(part, group)) for comma, group in groupby(sys.argv[2:], lambda spec: spec == ",") if not comma]
+sys.exit(asyncio.run(Supervisor(home, steps, lambda text: print(text, flush=True)).run()))

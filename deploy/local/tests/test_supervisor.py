@@ -1,0 +1,234 @@
+"""What must hold for every stack, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from voicepipe_local import control, guard
+
+SMALL_STACK = Path(__file__).with_name("small_stack.py")
+
+
+class Small:
+    """A small stack under a guard, as `small_stack.py` describes it."""
+
+    def __init__(self, data, *specs):
+        self.data = data
+        lock = control.take(data)
+        self.guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, "--lifeline", "--", sys.executable, SMALL_STACK, data, *specs],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[lock],
+        )
+        os.close(lock)
+
+    def ps(self):
+        return control.ask(self.data, {"ask": "ps"})
+
+    def part(self, name):
+        return next(part for part in self.ps()["parts"] if part["name"] == name)
+
+    def wait_until_ready(self):
+        return until(lambda: control.is_running(self.data) and ready(self.data))
+
+    def processes(self):
+        """The guard and everything below it, by pid and start time."""
+        return {(pid, started(pid)) for pid in (self.guard.pid, *guard.descendants(self.guard.pid))}
+
+    def close(self):
+        self.guard.stdin.close()
+        self.guard.stdout.close()
+        self.guard.wait()
+
+
+def ready(data):
+    try:
+        return control.ask(data, {"ask": "ready"})["ready"]
+    except control.NotRunning:
+        return False
+
+
+def started(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if stat[0] == "Z" else stat[19]
+
+
+def until(holds, timeout_s=30):
+    deadline_s = time.monotonic() + timeout_s
+    while not (value := holds()):
+        assert time.monotonic() < deadline_s, "it did not happen"
+        time.sleep(0.05)
+    return value
+
+
+def gone(processes):
+    return until(lambda: not any(started(pid) == start for pid, start in processes if start))
+
+
+@pytest.fixture
+def small(tmp_path):
+    stacks = []
+
+    def start(*specs, at=tmp_path):
+        stacks.append(Small(at, *specs))
+        return stacks[-1]
+
+    yield start
+    for stack in stacks:
+        stack.close()
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(small):
+    stack = small("postgres", "a", ",", "b:parent")
+    stack.wait_until_ready()
+    processes = stack.processes()
+    assert len(processes) >= 6
+    os.kill(stack.ps()["pid"], signal.SIGKILL)
+    assert gone(processes)
+
+
+def test_nothing_is_left_when_the_guard_is_killed(small):
+    stack = small("postgres", "a", ",", "b:parent")
+    stack.wait_until_ready()
+    processes = stack.processes()
+    stack.guard.kill()
+    assert gone(processes)
+
+
+def test_nothing_is_left_when_whoever_holds_the_lifeline_dies(small):
+    stack = small("postgres", "a", ",", "b:parent")
+    stack.wait_until_ready()
+    processes = stack.processes()
+    stack.guard.stdin.close()
+    assert gone(processes)
+
+
+def test_a_dead_part_comes_back_without_the_children_it_had(small):
+    stack = small("a:parent")
+    stack.wait_until_ready()
+    before, child = stack.part("a"), int((stack.data / "notes.child").read_text())
+    os.kill(before["pid"], signal.SIGKILL)
+    assert gone({(child, started(child))})
+    after = until(lambda: (part := stack.part("a"))["state"] == "up" and part)
+    assert after["pid"] != before["pid"]
+    assert after["restarts"] == 1
+    assert after["trouble"] == "it was ended by SIGKILL"
+    assert after["health"] == "well"
+
+
+def test_a_killed_database_server_comes_back(small):
+    stack = small("postgres")
+    stack.wait_until_ready()
+    os.kill(stack.part("postgres")["pid"], signal.SIGKILL)
+    until(lambda: (part := stack.part("postgres"))["restarts"] == 1 and part["health"] == "well")
+
+
+def test_a_part_that_cannot_start_stops_all_and_says_why(small):
+    stack = small("a:parent", "postgres", ",", "broken")
+    said = stack.guard.stdout.read()
+    assert stack.guard.wait() == 1
+    assert "broken: broken ended instead of starting" in said
+    assert "I am broken" in said
+    assert str(stack.data / "logs" / "broken.log") in said
+    assert not control.is_running(stack.data)
+
+
+def test_parts_stop_in_the_reverse_of_the_order_they_started_in(small):
+    stack = small("a", ",", "b", ",", "c")
+    stack.wait_until_ready()
+    control.ask(stack.data, {"ask": "down"})
+    assert stack.guard.wait() == 0
+    assert (stack.data / "notes").read_text().split() == ["c", "b", "a"]
+
+
+def test_ctrl_c_stops_everything(small):
+    stack = small("a", ",", "b")
+    stack.wait_until_ready()
+    stack.guard.send_signal(signal.SIGINT)
+    assert stack.guard.wait() == 0
+    assert (stack.data / "notes").read_text().split() == ["b", "a"]
+
+
+def test_ctrl_c_while_it_starts_stops_what_has_started(small):
+    stack = small("a", ",", "never:stubborn", ",", "b")
+    until((stack.data / "control.sock").exists)
+    processes = until(lambda: len(found := stack.processes()) > 2 and found)
+    stack.guard.send_signal(signal.SIGINT)
+    assert stack.guard.wait() == 0
+    assert gone(processes)
+
+
+def test_a_part_that_does_not_want_to_end_is_killed(small):
+    stack = small("a:stubborn")
+    stack.wait_until_ready()
+    processes = stack.processes()
+    control.ask(stack.data, {"ask": "down"})
+    assert stack.guard.wait() == 0
+    assert gone(processes)
+
+
+def test_one_part_can_be_stopped_and_started_again(small):
+    stack = small("a", "b")
+    stack.wait_until_ready()
+    pid = stack.part("a")["pid"]
+    control.ask(stack.data, {"ask": "stop", "part": "a"})
+    stopped = stack.part("a")
+    assert (stopped["state"], stopped["pid"], stopped["memory_bytes"]) == ("stopped", None, 0)
+    assert stack.part("b")["state"] == "up"
+    control.ask(stack.data, {"ask": "start", "part": "a"})
+    assert stack.part("a")["pid"] not in {None, pid}
+    assert stack.part("a")["health"] == "well"
+
+
+def test_an_unknown_part_is_named_an_error(small):
+    stack = small("a")
+    stack.wait_until_ready()
+    assert "the parts are a" in control.ask(stack.data, {"ask": "stop", "part": "b"})["error"]
+
+
+def test_a_data_folder_has_one_stack_at_a_time(small, tmp_path):
+    stack = small("a")
+    stack.wait_until_ready()
+    with pytest.raises(control.AlreadyRunning):
+        control.take(tmp_path)
+
+
+def test_what_a_killed_stack_left_does_not_pretend_to_run(small, tmp_path):
+    stack = small("a")
+    stack.wait_until_ready()
+    processes = stack.processes()
+    stack.guard.kill()
+    os.kill(next(pid for pid, _ in processes if pid != stack.guard.pid), signal.SIGKILL)
+    assert gone(processes)
+    assert not control.is_running(tmp_path)
+    with pytest.raises(control.NotRunning):
+        stack.ps()
+    small("a").wait_until_ready()
+
+
+def test_two_stacks_run_side_by_side_and_keep_their_addresses(small, tmp_path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    addresses = []
+    for _ in range(2):
+        stacks = []
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            stacks.append(small("a", "b", at=folder))
+        for stack in stacks:
+            stack.wait_until_ready()
+        addresses.append([part["address"] for stack in stacks for part in stack.ps()["parts"]])
+        for stack in stacks:
+            control.ask(stack.data, {"ask": "down"})
+            stack.guard.wait()
+    assert addresses[0] == addresses[1]
+    assert len(set(addresses[0])) == 4
