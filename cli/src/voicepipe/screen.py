@@ -23,6 +23,7 @@ DOING: Final = {
     "assemble": "putting together",
 }
 UPLOAD: Final = "uploading"
+WAITING: Final = "waiting for its turn"
 _ROWS_OF_TEXT: Final = 6
 _CHARS_OF_TEXT: Final = 2000
 
@@ -127,16 +128,15 @@ class Bars:
         )
 
     def say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True)
+        self._console.print(line)
 
     def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:
         self._notice = ""
         self._show(name, UPLOAD, sent_bytes, size_bytes, "bytes")
-        if sent_bytes == size_bytes:
-            self._drop(name, UPLOAD)
 
     def happened(self, name: str, event: Event) -> None:
         self._notice = ""
+        self._drop(name, UPLOAD)
         match event.detail:
             case StageChanged(stage=stage, state="queued"):
                 self._show(name, stage, 0, 0, "turn")
@@ -173,9 +173,9 @@ class Bars:
     def _show(self, name: str, doing: str, done: float, total: float, unit: str) -> None:
         row = self._rows.get((name, doing))
         if row is None:
-            description = f"{printable(name)}: {DOING.get(doing, doing)}"
-            row = self._rows[name, doing] = self._progress.add_task(description, unit=unit)
-        self._progress.update(row, completed=done, unit=unit)
+            row = self._rows[name, doing] = self._progress.add_task("", unit=unit)
+        words = WAITING if unit == "turn" else DOING.get(doing, doing)
+        self._progress.update(row, completed=done, unit=unit, description=f"{printable(name)}: {words}")
         self._progress.update(row, total=total or None)
 
     def _drop(self, name: str, doing: str) -> None:
@@ -200,13 +200,13 @@ class _Detail(ProgressColumn):
     def render(self, task: Task) -> Text:
         left = "" if task.time_remaining is None else f", {clock_time(task.time_remaining)} left"
         match task.fields["unit"], task.total:
+            case "bytes", float() | int() as total if task.completed == total:
+                return Text(f"{decimal(int(total))} sent, the server takes it in")
             case "bytes", float() | int() as total:
                 speed = f", {decimal(int(task.speed))}/s" if task.speed else ""
                 return Text(f"{decimal(int(task.completed))} of {decimal(int(total))}{speed}{left}")
             case "seconds", float() | int() as total:
                 return Text(f"{clock_time(task.completed)} of {clock_time(total)} of audio{left}")
-            case "turn", _:
-                return Text("waiting for its turn")
             case _:
                 return Text("")
 

@@ -121,7 +121,8 @@ def reason_of(error: httpx.TransportError) -> str:
         case httpx.ConnectTimeout():
             return "no connection within 10 s"
         case httpx.ConnectError():
-            return f"no connection ({text})"
+            # What anyio says when every address refused tells nobody anything; the words for TLS and names do.
+            return "no connection" if "attempts failed" in text else f"no connection ({text})"
         case httpx.TimeoutException():
             return "it fell silent"
         case httpx.ReadError() | httpx.WriteError() | httpx.CloseError() | httpx.RemoteProtocolError():

@@ -61,7 +61,7 @@ def run(
         connection = connection_of(context)
         code = asyncio.run(_with_client(context.obj, connection, work, screen_on(console, with_text=with_text)))
     except VoicepipeError as error:
-        console.print(str(error), soft_wrap=True)
+        console.print(str(error), soft_wrap=not console.is_terminal)
         code = code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
