@@ -177,9 +177,9 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         line = Line(pool, Outbox(pool, jetstream, "test"), jetstream, parts)
+        clients = await stack.enter_async_context(AsyncExitStack())
         try:
-            async with AsyncExitStack() as clients:
-                yield Service(f"http://127.0.0.1:{port}", line, parts, clients)
+            yield Service(f"http://127.0.0.1:{port}", line, parts, clients)
         finally:
             stop.set()
             server.should_exit = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from .conftest import OPTIONS, Client, Line, Service
@@ -175,11 +176,12 @@ async def test_what_belongs_to_another_owner_is_not_there(
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_nothing_is_answered_without_a_key(service: Service, alice: Client, line: Line, method: str, path: str):
     job_id = await line.job(alice.owner_id)
-    for key in ("", "vp_nonsense"):
-        answer = await alice.http.request(
-            method, f"/v1/transcriptions/{job_id}{path}", headers={"Authorization": f"Bearer {key}"}
-        )
-        assert answer.status_code == 401
+    async with httpx.AsyncClient(base_url=service.url) as stranger:
+        path = f"/v1/transcriptions/{job_id}{path}"
+        for headers in ({}, {"Authorization": "Bearer vp_nonsense"}, {"X-API-Key": "vp_nonsense"}):
+            answer = await stranger.request(method, path, headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_the_list_has_only_the_owners_own(alice: Client, bob: Client, line: Line):

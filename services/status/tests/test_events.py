@@ -1,0 +1,336 @@
+"""Server-sent events: no gap, no double, one consumer, and an end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import httpx
+from voicepipe_wire.subjects import EVENTS, events_of
+from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
+
+from .conftest import Client, Line, Sent, Service, following, rest, take
+
+
+# What a new job has told: diarize is skipped, prepare is queued.
+BEGUN = ["stage-changed", "stage-changed"]
+
+
+async def stored(line: Line, owner_id: UUID, job_id: UUID) -> list[int]:
+    """The places of a job's events, as the stream has them."""
+    return [event.sequence for event in await line.parts.events.page(events_of(owner_id, job_id), 1, 10_000)]
+
+
+async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    await line.hear(alice.owner_id, job_id, 0)
+    async with following(alice, job_id) as events:
+        first = await take(events, 3)
+        assert [event.type for event in first] == [*BEGUN, "chunk-transcribed"]
+        await line.hear(alice.owner_id, job_id, 1)
+        await line.end(alice.owner_id, job_id)
+        last = await rest(events)
+    assert [event.type for event in last] == ["chunk-transcribed", "job-completed"]
+    assert [event.id for event in first + last] == await stored(line, alice.owner_id, job_id)
+
+
+async def test_data_has_every_field_under_the_contracts_name(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    async with following(alice, job_id) as events:
+        queued, _ = await take(events, 2)
+    assert queued.data == {
+        "job_id": str(job_id),
+        "stage": "prepare",
+        "state": "queued",
+        "attempt": 0,
+        "job_state": "queued",
+    }
+
+
+async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice: Client, line: Line):
+    """While events are published, one client reconnects after each number of events, some clients again and again."""
+    job_id = await line.job(alice.owner_id)
+    count = 40
+
+    async def publish() -> None:
+        for index in range(count):
+            await line.hear(alice.owner_id, job_id, index)
+            await asyncio.sleep(random.uniform(0, 0.01))
+        await line.end(alice.owner_id, job_id)
+
+    async def cut_after(lengths: list[int]) -> list[Sent]:
+        seen: list[Sent] = []
+        for length in lengths:
+            headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+            async with following(alice, job_id, **headers) as events:
+                seen += await take(events, length)
+        headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+        async with following(alice, job_id, **headers) as events:
+            return seen + await rest(events)
+
+    cuts = [[], *([length] for length in range(1, count + 1)), [1] * 12, [7] * 5]
+    publishing = asyncio.create_task(publish())
+    results = await asyncio.gather(*map(cut_after, cuts))
+    await publishing
+    truth = await stored(line, alice.owner_id, job_id)
+    assert len(truth) == count + 3
+    for seen in results:
+        assert [event.id for event in seen] == truth
+
+
+async def test_hundreds_of_clients_share_one_consumer(start):
+    async with start(max_event_streams=400) as service:
+        user, line = await service.user(), service.line
+        job_id = await line.job(user.owner_id)
+        ours = await _consumers_of_status(line)
+        assert len(ours) == 1
+        clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
+        async with asyncio.timeout(60):
+            while line.parts.hub._streams[str(user.owner_id)] < 300:
+                await asyncio.sleep(0.05)
+            assert await _consumers_of_status(line) == ours
+            await line.hear(user.owner_id, job_id, *range(20))
+            await line.end(user.owner_id, job_id)
+            truth = await stored(line, user.owner_id, job_id)
+            for seen in await asyncio.gather(*clients):
+                assert seen == truth
+
+
+async def _consumers_of_status(line: Line) -> set[str]:
+    consumers = await line.jetstream.context.consumers_info(EVENTS)
+    return {each.name for each in consumers if (each.config.description or "").startswith("status")}
+
+
+async def _ids_seen(service: Service, user: Client, job_id: UUID) -> list[int]:
+    """By a bare socket: hundreds of them cost the test nothing."""
+    reader, writer = await _open(service, user, job_id)
+    received = await reader.readuntil(b"\r\n0\r\n\r\n")
+    writer.close()
+    return [int(text) for text in _ids(received)]
+
+
+async def _open(service: Service, user: Client, job_id: UUID) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    path = f"/v1/transcriptions/{job_id}/events"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {user.key}\r\n\r\n".encode())
+    return reader, writer
+
+
+async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    await line.end(alice.owner_id, job_id)
+    async with following(alice, job_id) as events:
+        seen = await rest(events)
+    assert [event.type for event in seen] == [*BEGUN, "job-completed"]
+    again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(seen[-1].id)})
+    # 204 tells an EventSource to stay away.
+    assert (again.status_code, again.content) == (204, b"")
+    by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={seen[0].id}")
+    assert f"id: {seen[-1].id}\n" in by_query.text
+    assert f"id: {seen[0].id}\n" not in by_query.text
+
+
+async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    await line.end(alice.owner_id, job_id)
+    *_, last = await stored(line, alice.owner_id, job_id)
+    path = f"/v1/transcriptions/{job_id}/events?last_event_id=1"
+    assert (await alice.get(path, headers={"Last-Event-ID": str(last)})).status_code == 204
+
+
+async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    about = {"job_id": job_id, "owner_id": alice.owner_id}
+    async with line.outbox.transaction() as transaction:
+        transaction.event(JobFailed(job_id=str(job_id), code="model_away", message="Try again."), **about)
+        transaction.event(StageChanged(job_id=str(job_id), stage="prepare", state="queued"), **about)
+    async with following(alice, job_id) as events:
+        seen = await take(events, 4)
+        await line.end(alice.owner_id, job_id)
+        seen += await rest(events)
+    assert [event.type for event in seen] == [*BEGUN, "job-failed", "stage-changed", "job-completed"]
+    async with following(alice, job_id, **{"Last-Event-ID": str(seen[2].id)}) as events:
+        assert await rest(events) == seen[3:]
+
+
+async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, line: Line):
+    for final in (JobCancelled, JobDeleted):
+        job_id = await line.job(alice.owner_id)
+        async with following(alice, job_id) as events:
+            await take(events, 2)
+            async with line.outbox.transaction() as transaction:
+                await transaction.connection.execute("DELETE FROM jobs WHERE id = $1", job_id)
+                transaction.event(final(job_id=str(job_id)), job_id=job_id, owner_id=alice.owner_id)
+            assert len(await rest(events)) == 1
+
+
+async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, line: Line):
+    """The broker was away when the job ended: the outbox still has the event."""
+    job_id = await line.job(alice.owner_id)
+    publisher, line.outbox._publisher = line.outbox._publisher, _Absent()
+    await line.end(alice.owner_id, job_id)
+    async with following(alice, job_id) as events:
+        assert [event.type for event in await take(events, 2)] == BEGUN
+        await asyncio.sleep(1.2)  # two heartbeats, each of which looks whether the job has ended
+        line.outbox._publisher = publisher
+        await line.outbox.relay(older_than_s=0)
+        assert [event.type for event in await rest(events)] == ["job-completed"]
+
+
+class _Absent:
+    async def publish(self, *_: object) -> int:
+        raise ConnectionError
+
+
+async def test_a_client_is_not_left_waiting_for_an_end_that_was_lost(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    async with following(alice, job_id) as events:
+        await take(events, 2)
+        await line.pool.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
+        assert await rest(events) == []
+
+
+async def test_comments_keep_a_silent_stream_alive(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    async with alice.http.stream("GET", f"/v1/transcriptions/{job_id}/events") as answer:
+        assert answer.headers["cache-control"] == "no-store"
+        lines = answer.aiter_lines()
+        async with asyncio.timeout(15):
+            assert await anext(lines) == "retry: 1000"
+            assert ": still here" in [await anext(lines) for _ in range(16)]
+
+
+async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    async with following(alice, job_id, **{"Last-Event-ID": "999999999"}) as events:
+        assert [event.type for event in await take(events, 2)] == BEGUN
+
+
+async def test_an_id_that_is_none_is_an_error(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    for bad in ("-1", "1.5", "nonsense", "9" * 30, "0x10"):
+        answer = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": bad})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_event_id")
+
+
+async def test_one_owner_cannot_take_all_streams(start):
+    async with start(max_event_streams=2) as service:
+        alice, bob = await service.user(), await service.user()
+        mine, theirs = await service.line.job(alice.owner_id), await service.line.job(bob.owner_id)
+        async with following(alice, mine) as one, following(alice, mine) as two:
+            await take(one, 1)
+            await take(two, 1)
+            refused = await alice.get(f"/v1/transcriptions/{mine}/events")
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+            assert int(refused.headers["retry-after"]) > 0
+            async with following(bob, theirs) as three:
+                await take(three, 1)
+        for _ in range(100):
+            if not service.parts.hub._streams[str(alice.owner_id)]:
+                break
+            await asyncio.sleep(0.05)
+        async with following(alice, mine) as again:
+            await take(again, 1)
+
+
+async def test_events_of_others_are_not_heard(alice: Client, bob: Client, line: Line):
+    mine, theirs = await line.job(alice.owner_id), await line.job(bob.owner_id)
+    async with following(alice, mine) as events:
+        await line.hear(bob.owner_id, theirs, 1, 2, 3)
+        # Another owner's event that claims to be about this job: the subject decides.
+        await line.hear(bob.owner_id, mine, 4)
+        await line.end(alice.owner_id, mine)
+        assert [event.type for event in await rest(events)] == [*BEGUN, "job-completed"]
+
+
+async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
+    async with start(event_queue_length=4) as service:
+        user, line = await service.user(), service.line
+        job_id = await line.job(user.owner_id)
+        reader, writer = await _open(service, user, job_id)
+        received = await reader.readuntil(b"event: stage-changed")
+        listeners = line.parts.hub._listeners
+        index = 0
+        async with asyncio.timeout(60):
+            while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more
+                await _say_much(line, user.owner_id, job_id, index)
+                index += 1
+        # What the sockets hold still comes, then the connection ends without a proper end of the answer.
+        received += await reader.read(-1)
+        writer.close()
+        assert not received.endswith(b"0\r\n\r\n")
+        last = max(int(text) for text in _ids(received))
+        await line.end(user.owner_id, job_id)
+        async with following(user, job_id, **{"Last-Event-ID": str(last)}) as events:
+            seen = [event.id for event in await rest(events)]
+        truth = await stored(line, user.owner_id, job_id)
+        assert seen == truth[truth.index(last) + 1 :]
+        assert len(seen) > 1
+
+
+async def _say_much(line: Line, owner_id: UUID, job_id: UUID, index: int) -> None:
+    async with line.outbox.transaction() as transaction:
+        for _ in range(4):
+            heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
+            transaction.event(heard, job_id=job_id, owner_id=owner_id)
+
+
+def _ids(received: bytes) -> list[bytes]:
+    """Of the events that came whole."""
+    whole = received[: received.rindex(b"\n\n")]
+    return [text.partition(b"\n")[0] for text in whole.split(b"id: ")[1:]]
+
+
+async def test_streams_end_when_the_service_stops(start):
+    async with start() as service:
+        user = await service.user()
+        job_id = await service.line.job(user.owner_id)
+
+        async def follow() -> list[Sent]:
+            async with following(user, job_id) as events:
+                seen = await take(events, 2)
+                begun.set()
+                return seen + await rest(events)
+
+        begun = asyncio.Event()
+        client = asyncio.create_task(follow())
+        async with asyncio.timeout(15):
+            await begun.wait()
+    assert [event.type for event in await client] == BEGUN
+
+
+async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    headers = {
+        "ce-id": str(uuid4()),
+        "ce-type": "voicepipe.v1.JobSung",
+        "ce-source": "/voicepipe/test",
+        "ce-time": datetime.now(UTC).isoformat(),
+    }
+    async with following(alice, job_id) as events:
+        await take(events, 2)
+        await line.jetstream.publish(f"events.{alice.owner_id}.{job_id}.job-sung", b"", headers)
+        await line.end(alice.owner_id, job_id)
+        assert [event.type for event in await rest(events)] == ["job-completed"]
+    async with following(alice, job_id) as events:
+        assert len(await rest(events)) == 3
+
+
+async def test_more_events_than_a_page_are_all_replayed(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    for start in range(0, 600, 200):
+        await line.hear(alice.owner_id, job_id, *range(start, start + 200))
+    await line.end(alice.owner_id, job_id)
+    async with following(alice, job_id) as events:
+        seen = await rest(events)
+    assert [event.id for event in seen] == await stored(line, alice.owner_id, job_id)
+    assert len(seen) == 603
+
+
+async def test_a_service_that_follows_is_ready(service: Service):
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]) == (200, {"postgres": "ok", "events": "ok"})
