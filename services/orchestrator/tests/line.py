@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -62,12 +61,11 @@ class Line:
     async def kill(self, name: str) -> None:
         """As a process dies: in the middle, without a word to anybody."""
         _, task = self.running.pop(name)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():  # a library may swallow the first one
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
-    async def submit(self, audio: bytes | Path, **options: object) -> UUID:
-        data = audio.read_bytes() if isinstance(audio, Path) else audio
+    async def submit(self, data: bytes, **options: object) -> UUID:
         job_id = uuid4()
         key = f"audio/{self.owner_id}/2026-01-01/{job_id}/original"
         await self.store.put(key, data)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
+from voicepipe_wire.broker import Delivery
 from voicepipe_wire.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
     CancelJob,
@@ -92,8 +93,11 @@ async def test_a_deleted_job_leaves_nothing_behind(line, meeting):
         if not await line.pool.fetchval("SELECT count(*) FROM jobs"):
             break
         await asyncio.sleep(0.1)
-    for table in ("jobs", "recordings", "stages", "chunks", "transcripts"):
-        assert await line.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    left = await line.pool.fetchval(
+        "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM recordings) + (SELECT count(*) FROM stages)"
+        " + (SELECT count(*) FROM chunks) + (SELECT count(*) FROM transcripts)"
+    )
+    assert left == 0
     for gone in (key, f"pcm/{job.owner_id}/{job_id}"):
         with pytest.raises(ObjectMissing):
             await line.store.size_bytes(gone)
@@ -120,12 +124,11 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(line
 async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(line, meeting):
     line.start("keeper")
     job_id = await line.submit(wav(meeting))
-    for _ in range(line.settings.max_deliver):  # pulled and never answered, as by a process that dies
-        client = line.jetstream.client
-        subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
-        await line.jetstream.ensure_consumer("prepare", "standard", line_delivery(line))
-        await client.request(subject, b'{"batch": 1, "expires": 20000000000}', timeout=20, old_style=True)
+    delivery = Delivery(ack_wait_s=0.5, max_deliver=line.settings.max_deliver)
+    await line.jetstream.ensure_consumer("prepare", "standard", delivery)
+    pulling = asyncio.create_task(pull_and_die(line))
     job = await line.end_of(job_id, 30)
+    pulling.cancel()
     assert job.state == "failed"
     assert await line.error_code(job_id) == "worker_lost"
     letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
@@ -133,10 +136,12 @@ async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(line
     assert (await line.jetstream.context.stream_info("WORK")).state.messages == 0
 
 
-def line_delivery(line):
-    from voicepipe_wire.broker import Delivery
-
-    return Delivery(0.5, line.settings.max_deliver)
+async def pull_and_die(line) -> None:
+    """Pulled and never answered, again and again, as by processes that die."""
+    while True:
+        subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
+        await line.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
+        await asyncio.sleep(0.1)
 
 
 async def test_a_discarded_dead_letter_is_gone(line):

@@ -1,0 +1,189 @@
+"""How commands are delivered, on a real server."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from nats.js.errors import NotFoundError
+from voicepipe_wire.broker import Delivery
+from voicepipe_wire.consume import Worker, retry_delay_s
+from voicepipe_wire.errors import Reject, RetryLater
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.subjects import DLQ, WORK, Tier
+from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
+
+DELIVERY = Delivery(ack_wait_s=1.0, max_deliver=3)
+
+
+class Handler:
+    """Does what it is told, in order; then nothing but remember."""
+
+    def __init__(self, *ways) -> None:
+        self.ways = list(ways)
+        self.seen: list[str] = []
+        self.given_up: list[tuple[str, str]] = []
+
+    async def __call__(self, command) -> None:
+        self.seen.append(command.job_id)
+        if self.ways:
+            way = self.ways.pop(0)
+            if isinstance(way, Exception):
+                raise way
+            await way()
+
+    async def give_up(self, command, code, _message) -> None:
+        self.given_up.append((command.job_id, code))
+
+
+@asynccontextmanager
+async def working(jetstream, handler, *, concurrency=1):
+    handlers = {PrepareRecording: handler}
+    worker = Worker(jetstream, "prepare", handlers, handler.give_up, concurrency=concurrency, delivery=DELIVERY)
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield worker
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
+
+
+async def send(pool, jetstream, name, tier=Tier.STANDARD) -> None:
+    async with Outbox(pool, jetstream, "test").transaction() as transaction:
+        transaction.command("prepare", tier, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
+
+
+async def until(holds, timeout_s=15):
+    async with asyncio.timeout(timeout_s):
+        while not (await holds() if asyncio.iscoroutinefunction(holds) else holds()):
+            await asyncio.sleep(0.02)
+
+
+async def left(jetstream) -> int:
+    return (await jetstream.context.stream_info(WORK)).state.messages
+
+
+async def test_what_is_handled_leaves_the_queue(pool, jetstream):
+    handler = Handler()
+    async with working(jetstream, handler):
+        await send(pool, jetstream, "a")
+        await until(lambda: handler.seen == ["a"])
+    assert await left(jetstream) == 0
+
+
+async def test_waiting_spends_no_delivery_and_keeps_the_message_in_hand(pool, jetstream):
+    """Longer than ack_wait, and more often than max_deliver."""
+    handler = Handler(*(RetryLater(0.5, "away") for _ in range(5)))
+    async with working(jetstream, handler):
+        await send(pool, jetstream, "a")
+        await until(lambda: len(handler.seen) == 6)
+        await asyncio.sleep(1.5)
+    assert handler.seen == ["a"] * 6
+    assert await left(jetstream) == 0
+    assert not handler.given_up
+
+
+async def test_long_work_is_not_delivered_again(pool, jetstream):
+    async def long() -> None:
+        await asyncio.sleep(2.5)
+
+    handler = Handler(long)
+    async with working(jetstream, handler, concurrency=4):
+        await send(pool, jetstream, "a")
+        await asyncio.sleep(3)
+    assert handler.seen == ["a"]
+
+
+async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream):
+    handler = Handler(Reject("not_audio", "No audio."))
+    async with working(jetstream, handler):
+        await send(pool, jetstream, "a")
+        await until(lambda: handler.given_up == [("a", "not_audio")])
+    letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
+    assert letter.headers["vp-code"] == "not_audio"
+    assert letter.headers["vp-subject"] == "work.prepare.standard"
+    assert PrepareRecording.FromString(letter.data).job_id == "a"
+    assert await left(jetstream) == 0
+
+
+async def test_a_bug_is_tried_a_bounded_number_of_times(pool, jetstream):
+    handler = Handler(*(RuntimeError("bug") for _ in range(10)))
+    async with working(jetstream, handler):
+        await send(pool, jetstream, "a")
+        await until(lambda: bool(handler.given_up))
+    assert len(handler.seen) == DELIVERY.max_deliver
+    assert handler.given_up == [("a", "internal_error")]
+    letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
+    assert letter.headers["vp-attempts"] == str(DELIVERY.max_deliver)
+    assert await left(jetstream) == 0
+
+
+async def test_a_command_of_another_stage_is_a_dead_letter(pool, jetstream):
+    handler = Handler()
+    async with working(jetstream, handler):
+        async with Outbox(pool, jetstream, "test").transaction() as transaction:
+            transaction.command("prepare", Tier.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
+        await until(_letters(jetstream))
+    assert not handler.seen
+
+
+def _letters(jetstream):
+    async def there() -> bool:
+        return bool((await jetstream.context.stream_info(DLQ)).state.messages)
+
+    return there
+
+
+async def test_premium_goes_first_and_standard_does_not_starve(pool, jetstream):
+    for number in range(20):
+        await send(pool, jetstream, f"standard {number}")
+        await send(pool, jetstream, f"premium {number}", Tier.PREMIUM)
+    handler = Handler()
+    async with working(jetstream, handler):
+        await until(lambda: len(handler.seen) == 40)
+    first = handler.seen[:20]
+    assert sum(name.startswith("premium") for name in first) == 16
+    assert sum(name.startswith("standard") for name in first) == 4
+
+
+@pytest.mark.parametrize("what", ["consumer", "stream"])
+async def test_what_was_deleted_on_the_server_is_put_back(pool, jetstream, what):
+    handler = Handler()
+    async with working(jetstream, handler) as worker:
+        await send(pool, jetstream, "before")
+        await until(lambda: handler.seen == ["before"])
+        if what == "consumer":
+            await jetstream.context.delete_consumer(WORK, "prepare-standard")
+        else:
+            await jetstream.context.delete_stream(WORK)
+
+        async def ready() -> bool:
+            try:
+                await worker.ready()
+                await jetstream.context.consumer_info(WORK, "prepare-standard")
+            except (ConnectionError, NotFoundError):
+                return False
+            return True
+
+        await until(ready)
+        await send(pool, jetstream, "after")
+        await until(lambda: handler.seen == ["before", "after"])
+
+
+async def test_work_in_hand_is_finished_before_the_worker_stops(pool, jetstream):
+    async def some() -> None:
+        await asyncio.sleep(1)
+        handler.seen.append("done")
+
+    handler = Handler(some)
+    async with working(jetstream, handler):
+        await send(pool, jetstream, "a")
+        await until(lambda: handler.seen == ["a"])
+    assert handler.seen == ["a", "done"]
+    assert await left(jetstream) == 0
+
+
+def test_the_delay_grows_and_is_bounded():
+    assert 0.7 < retry_delay_s(1) < 1.3
+    assert retry_delay_s(20) <= 75
