@@ -1,0 +1,143 @@
+"""Event streams live through what happens to the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import httpx
+import pytest
+from voicepipe_wire.subjects import EVENTS
+
+from .conftest import Client, Line, Sent, Service, following, take
+
+BEGUN = 2  # events of a new job
+
+
+@pytest.fixture
+async def broker(private_nats):
+    """A NATS server that a test may kill."""
+    return private_nats()
+
+
+@pytest.fixture
+async def apart(start, broker) -> AsyncIterator[Service]:
+    """The service on a broker of its own."""
+    async with start(nats=broker[0]) as service:
+        yield service
+
+
+async def readiness(service: Service) -> int:
+    async with httpx.AsyncClient(base_url=service.url, timeout=10) as client:
+        return (await client.get("/readyz")).status_code
+
+
+async def until_ready(service: Service, wanted: int) -> None:
+    async with asyncio.timeout(30):
+        while await readiness(service) != wanted:
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def collecting(client: Client, job_id: UUID) -> AsyncIterator[asyncio.Task[list[Sent]]]:
+    """A client that reads on and on; it has seen what a new job tells."""
+    async with following(client, job_id) as events:
+        seen = await take(events, BEGUN)
+
+        async def collect() -> list[Sent]:
+            async with asyncio.timeout(60):
+                return seen + [event async for event in events]
+
+        yield asyncio.create_task(collect())
+
+
+def chunks(seen: list[Sent]) -> list[int]:
+    return [event.data["chunk_index"] for event in seen if event.type == "chunk-transcribed"]
+
+
+async def delete_consumer(line: Line) -> None:
+    for consumer in await line.jetstream.context.consumers_info(EVENTS):
+        await line.jetstream.context.delete_consumer(EVENTS, consumer.name)
+
+
+async def test_a_deleted_consumer_costs_no_event(apart: Service):
+    line, user = apart.line, await apart.user()
+    job_id = await line.job(user.owner_id)
+    async with collecting(user, job_id) as client:
+        await line.hear(user.owner_id, job_id, 0)
+        await delete_consumer(line)
+        await line.hear(user.owner_id, job_id, 1, 2)
+        await until_ready(apart, 503)
+        await line.hear(user.owner_id, job_id, 3)
+        await until_ready(apart, 200)
+        await line.hear(user.owner_id, job_id, 4)
+        await line.end(user.owner_id, job_id)
+        seen = await client
+    assert chunks(seen) == [0, 1, 2, 3, 4]
+    assert seen[-1].type == "job-completed"
+
+
+async def test_a_deleted_stream_is_put_back_and_goes_on_from_its_beginning(apart: Service):
+    line, user = apart.line, await apart.user()
+    job_id = await line.job(user.owner_id)
+    await line.hear(user.owner_id, job_id, *range(5))
+    async with collecting(user, job_id) as client:
+        await line.jetstream.context.delete_stream(EVENTS)
+        # Somebody else may put it back and use it before this service has noticed.
+        await line.jetstream.ensure_streams()
+        await line.hear(user.owner_id, job_id, 5, 6)
+        await until_ready(apart, 503)
+        await until_ready(apart, 200)
+        await line.hear(user.owner_id, job_id, 7)
+        # A client that comes back with a place of the old stream gets all that the new one has.
+        async with following(user, job_id, **{"Last-Event-ID": "7"}) as events:
+            assert chunks(await take(events, 3)) == [5, 6, 7]
+        await line.end(user.owner_id, job_id)
+        seen = await client
+    assert chunks(seen) == list(range(8))
+    assert seen[-1].type == "job-completed"
+
+
+async def test_a_deleted_stream_that_nobody_puts_back_is_put_back_here(apart: Service):
+    line = apart.line
+    await line.jetstream.context.delete_stream(EVENTS)
+    await until_ready(apart, 503)
+    await until_ready(apart, 200)
+    assert (await line.jetstream.context.stream_info(EVENTS)).state.messages == 0
+
+
+async def test_a_broker_that_was_killed_costs_no_event(apart: Service, broker):
+    line, user = apart.line, await apart.user()
+    job_id = await line.job(user.owner_id)
+    async with collecting(user, job_id) as client:
+        await line.hear(user.owner_id, job_id, 0)
+        broker[1].kill()
+        await until_ready(apart, 503)
+        # The job goes on; its events wait in the outbox.
+        await line.hear(user.owner_id, job_id, 1, 2)
+        look = await user.get(f"/v1/transcriptions/{job_id}")
+        assert look.status_code == 200
+        refused = await user.get(f"/v1/transcriptions/{job_id}/events")
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        await asyncio.to_thread(broker[1].start)
+        await until_ready(apart, 200)
+        assert await line.outbox.relay(older_than_s=0) == 2
+        await line.end(user.owner_id, job_id)
+        seen = await client
+    assert chunks(seen) == [0, 1, 2]
+    assert [event.id for event in seen] == sorted({event.id for event in seen})
+    assert seen[-1].type == "job-completed"
+
+
+async def test_commands_wait_for_a_broker_that_is_away(apart: Service, broker):
+    line, user = apart.line, await apart.user()
+    job_id = await line.job(user.owner_id)
+    await asyncio.to_thread(broker[1].kill)
+    answer = await user.http.post(f"/v1/transcriptions/{job_id}/cancel")
+    assert answer.status_code == 202
+    (command,) = await line.commands()
+    assert command["published_at"] is None
+    # Reading needs no broker.
+    assert (await user.get("/v1/transcriptions")).status_code == 200
