@@ -1,13 +1,20 @@
 """Upload on real servers, and a look at what it left in them."""
 
+import json
+import random
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
 from voicepipe_local.home import free_port
-from voicepipe_wire import keys
+from voicepipe_upload import app
+from voicepipe_upload.late import LatePublisher
+from voicepipe_upload.settings import Settings
+from voicepipe_wire import keys, objects
+from voicepipe_wire.database import connect as connect_database
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -63,9 +70,7 @@ def process(processes):
 @pytest.fixture
 async def database(database_url):
     connection = await asyncpg.connect(database_url)
-    await connection.set_type_codec(
-        "jsonb", encoder=__import__("json").dumps, decoder=__import__("json").loads, schema="pg_catalog"
-    )
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
     await connection.execute("INSERT INTO models (name, description) VALUES ($1, $2)", "whisper", WHISPER)
     yield connection
     await connection.close()
@@ -84,6 +89,31 @@ async def client(process, key):
 
 
 @pytest.fixture
+def settings(servers):
+    """Call it for the settings of this test's servers, with changes."""
+    known = {name.removeprefix("VOICEPIPE_").lower(): value for name, value in servers.items()}
+    return lambda **changes: Settings(**(known | changes))
+
+
+@pytest.fixture
+async def within(settings, key):
+    """Call it for a client of an upload in this process: quicker, where a process of its own proves nothing more."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**changes):
+            made = settings(**changes)
+            pool = await stack.enter_async_context(await connect_database(made))
+            store = await stack.enter_async_context(objects.connect(made))
+            transport = httpx.ASGITransport(app.create(made, pool, store, LatePublisher(made)))
+            headers = {"Authorization": f"Bearer {key}"}
+            return await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://upload", headers=headers, timeout=60)
+            )
+
+        yield make
+
+
+@pytest.fixture
 def leftovers(database, object_store):
     return Leftovers(database, object_store)
 
@@ -93,8 +123,6 @@ def recording():
     """Call it for so many bytes of a recording; `salt` makes it another one."""
 
     def make(size_bytes, salt=0):
-        import random
-
         return (WAV + random.Random(salt).randbytes(size_bytes))[:size_bytes]
 
     return make

@@ -82,9 +82,9 @@ async def form_events(request: Request, silence_s: float) -> AsyncIterator[Event
             for event in form.take():
                 yield event
     except FormParserError:
-        raise _malformed("The form cannot be read. Is its boundary right?") from None
+        raise _malformed("The form cannot be read. Check the boundary in its content type.") from None
     if not form.has_ended:
-        raise _malformed("The form has no end. Was it cut off?")
+        raise _malformed("The form has no end: it was cut off. Send it again.")
     if form.files == 0:
         raise _malformed(f"The form has no file. Send the recording as field '{FILE_FIELD}'.")
 

@@ -62,6 +62,7 @@ class PartWriter:
         self._unrecorded: list[Part] = []
         self._number: int | None = None
         self._storing: asyncio.Task[None] | None = None
+        self._is_stopped = False
         # How far the upload will be when everything that was written is safe.
         self.offset_bytes = upload.offset_bytes
 
@@ -127,9 +128,9 @@ class PartWriter:
         return self._upload, self._sha256.digest() if self._sha256 else None
 
     async def stop(self) -> None:
-        """Let go of what is on its way."""
+        """Wait for what is on its way: cut off, it could leave something that no row leads to."""
+        self._is_stopped = True
         if self._storing is not None:
-            self._storing.cancel()
             await asyncio.gather(self._storing, return_exceptions=True)
 
     def _look(self) -> None:
@@ -184,7 +185,7 @@ class PartWriter:
                 with telemetry.span("store part", number=number, size_bytes=len(block)), PART_SECONDS.time():
                     return await self._store.put_part(self._upload.object_key, multipart_id, number, block)
             except RetryLater:
-                if again_after_s is None:
+                if again_after_s is None or self._is_stopped:
                     raise
                 log.warning("a part could not be stored, trying again", upload=str(self._upload.id), part=number)
                 await asyncio.sleep(again_after_s)

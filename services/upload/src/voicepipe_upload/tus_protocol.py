@@ -6,7 +6,6 @@ The protocol: https://tus.io/protocols/resumable-upload
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
 def _base64(encoded: str) -> bytes | None:
     try:
         return base64.b64decode(encoded.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
 
 

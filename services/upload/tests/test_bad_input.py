@@ -1,0 +1,195 @@
+"""What cannot become a transcription gets a stable code and a sentence, and leaves nothing behind."""
+
+import asyncio
+import io
+import socket
+import zipfile
+
+import pytest
+from voicepipe_wire import keys
+
+MIB = 1024 * 1024
+LIMIT = 10 * MIB
+
+
+def zipped():
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("talk.wav", bytes(100_000))
+    return made.getvalue()
+
+
+def form(*fields, end="--x--\r\n", kind="multipart/form-data; boundary=x"):
+    parts = "".join(f"--x\r\nContent-Disposition: form-data; {about}\r\n\r\n{value}\r\n" for about, value in fields)
+    return {"content": (parts + end).encode(), "headers": {"Content-Type": kind}}
+
+
+FILE = ('name="file"; filename="a.wav"', "\x00\x01\x02")
+BAD = {
+    "empty body": ("", {"content": b""}, 400, "empty_body"),
+    "empty file": ("", form(('name="file"; filename="a.wav"', "")), 400, "empty_body"),
+    "text named .mp3": ("?name=a.mp3", {"content": b"Dear all,\n" * 2000}, 415, "not_audio"),
+    "short text": ("?name=a.mp3", {"content": b"hi"}, 415, "not_audio"),
+    "playlist": ("?name=a.mp3", {"content": b"#EXTM3U\nhttp://127.0.0.1:9/x\n"}, 415, "not_audio"),
+    "concat script": ("", {"content": b"ffconcat version 1.0\nfile '/etc/passwd'\n"}, 415, "not_audio"),
+    "zip": ("", {"content": zipped()}, 415, "not_audio"),
+    "declared as picture": (
+        "",
+        {"content": b"\x00", "headers": {"Content-Type": "image/png"}},
+        415,
+        "unsupported_media_type",
+    ),
+    "unknown option": ("?lang=en", {"content": b"\x00"}, 400, "unknown_option"),
+    "no such language": ("?language=klingon", {"content": b"\x00"}, 422, "invalid_option"),
+    "a language that the model does not speak": ("?language=ja", {"content": b"\x00"}, 422, "invalid_option"),
+    "a model that is not served": ("?model=draft", {"content": b"\x00"}, 422, "model_not_served"),
+    "unknown option behind the file": ("", form(FILE, ('name="lang"', "en")), 400, "unknown_option"),
+    "bad option behind the file": ("", form(FILE, ('name="language"', "klingon")), 422, "invalid_option"),
+    "two files": ("", form(FILE, FILE), 400, "form_malformed"),
+    "a file under another name": ("", form(('name="audio"; filename="a.wav"', "x")), 400, "form_malformed"),
+    "no file": ("", form(('name="language"', "en")), 400, "form_malformed"),
+    "no end of the form": ("", form(FILE, end=""), 400, "form_malformed"),
+    "no boundary": ("", form(FILE, kind="multipart/form-data"), 400, "form_malformed"),
+    "another boundary": ("", form(FILE, kind="multipart/form-data; boundary=y"), 400, "form_malformed"),
+    "too large a field": ("", form(FILE, ('name="keyterms"', "x" * 70_000)), 400, "form_malformed"),
+    "too many fields": ("", form(*[('name="keyterms"', "x")] * 300, FILE), 400, "form_malformed"),
+    "too large, and says so": ("", {"content": bytes(LIMIT + 1)}, 413, "too_large"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_input_is_refused_and_leaves_nothing(within, leftovers, name):
+    query, request, status, code = BAD[name]
+    client = await within(max_upload_bytes=LIMIT)
+    answer = await client.post(f"/v1/transcriptions{query}", **request)
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code), body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["detail"].endswith(".")
+    assert await leftovers.nothing()
+
+
+@pytest.mark.parametrize("as_form", [False, True])
+async def test_a_body_that_grows_over_the_limit_is_refused_and_what_was_stored_goes(
+    within, leftovers, recording, as_form
+):
+    async def body():
+        if as_form:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        for salt in range(LIMIT // MIB + 2):
+            yield recording(MIB, salt)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"} if as_form else {}
+    client = await within(max_upload_bytes=LIMIT)
+    answer = await client.post("/v1/transcriptions", content=body(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert await leftovers.nothing()
+
+
+async def test_an_option_refused_late_leaves_nothing_of_a_long_file(within, leftovers, recording):
+    client = await within()
+    files = [("file", ("a.wav", recording(17 * MIB))), ("priority", (None, "urgent"))]
+    answer = await client.post("/v1/transcriptions", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
+    assert await leftovers.nothing()
+
+
+async def test_without_a_model_a_client_is_asked_to_come_back(within, database, leftovers):
+    await database.execute("DELETE FROM models")
+    answer = await (await within()).post("/v1/transcriptions", content=b"\x00")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
+    assert int(answer.headers["retry-after"]) > 0
+    assert await leftovers.nothing()
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Authorization": ""}, "key_missing"),
+        ({"Authorization": "Bearer vp_wrong"}, "key_unknown"),
+        ({"Authorization": "", "X-API-Key": "x"}, "key_unknown"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/transcriptions", "/v1/uploads"])
+async def test_a_bad_key_is_refused(within, leftovers, path, headers, code):
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    answer = await (await within()).post(path, content=b"", headers=headers | tus)
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert await leftovers.nothing()
+
+
+async def until(condition, timeout_s=10):
+    async with asyncio.timeout(timeout_s):
+        while not await condition():  # noqa: ASYNC110 - the change happens in another process
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("sent", [100, 9 * MIB])
+async def test_a_declared_length_that_lies_leaves_nothing(process, key, database, leftovers, recording, sent):
+    head = (
+        "POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {key}\r\nContent-Length: {20 * MIB}\r\nContent-Type: audio/wav\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", process.port)) as connection:
+        await asyncio.to_thread(connection.sendall, head.encode() + recording(sent))
+        await until(lambda: database.fetchval("SELECT count(*) = 1 FROM uploads"))
+    await until(leftovers.nothing)
+
+
+async def test_a_client_that_falls_silent_is_let_go_and_leaves_nothing(processes, key, leftovers, recording):
+    process = processes(silence_s=0.3)
+    head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", process.port)) as connection:
+        connection.sendall(head.encode() + recording(500))
+        answer = await asyncio.to_thread(connection.recv, 4096)
+    assert b" 408 " in answer
+    assert b"upload_stalled" in answer
+    assert await leftovers.nothing()
+
+
+async def test_a_refusal_reaches_a_client_that_is_still_sending(client, leftovers):
+    """The answer comes in the middle of the body; the client must see it, not only a broken connection."""
+
+    async def body():
+        yield b"PK\x03\x04"
+        for _ in range(64):
+            yield bytes(MIB)
+
+    answer = await client.post("/v1/transcriptions", content=body(), headers={"Content-Length": str(64 * MIB + 4)})
+    assert (answer.status_code, answer.json()["code"]) == (415, "not_audio")
+    assert await leftovers.nothing()
+
+
+async def test_more_uploads_than_there_is_room_for_are_asked_to_come_back(processes, key, client, leftovers, recording):
+    process = processes(max_concurrent_uploads=1)
+    head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", process.port)) as connection:
+        connection.sendall(head.encode() + recording(500))
+
+        async def is_busy():
+            answer = await client.post(f"{process.url}/v1/transcriptions?language=klingon", content=b"\x00")
+            return answer.status_code == 503 and answer.json()["code"] == "busy" and "retry-after" in answer.headers
+
+        await until(is_busy)
+
+
+async def test_another_owners_duplicate_is_not_seen(within, database, database_url, recording):
+    """Content of somebody else must not show, not even by being known."""
+    client = await within()
+    first = await client.post("/v1/transcriptions", content=recording(1000))
+    await complete(database, first.json()["id"])
+    other = await keys.create(database_url, "bob", "tests", operator=False)
+    answer = await client.post(
+        "/v1/transcriptions", content=recording(1000), headers={"Authorization": f"Bearer {other}"}
+    )
+    assert answer.status_code == 202
+    assert answer.json()["id"] != first.json()["id"]
+
+
+async def complete(database, job_id):
+    await database.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
+    await database.execute(
+        "INSERT INTO transcripts (job_id, owner_id, version, document) SELECT id, owner_id, 1, '{}' FROM jobs WHERE id = $1",
+        job_id,
+    )

@@ -1,0 +1,147 @@
+"""Options: read strictly, resolved against what is served."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_upload.options import NAMES, TIERS, Given, Model, Wanted, read, resolve
+from voicepipe_wire.errors import Problem
+
+ENGLISH = frozenset({"en"})
+BOTH = frozenset({"transcribe", "translate"})
+ACCURATE = Model("large", "accurate", frozenset({"en", "de"}), BOTH)
+FAST = Model("small", "fast", frozenset({"en", "de", "ja"}), frozenset({"transcribe"}))
+DRAFT = Model("sphinx", "draft", ENGLISH, frozenset({"transcribe"}))
+
+
+def collected(**values):
+    made = Given()
+    for name, value in values.items():
+        for one in value if isinstance(value, list) else [value]:
+            made.add(name, one)
+    return made
+
+
+def test_without_options_the_defaults_hold():
+    assert read(Given()) == Wanted()
+
+
+def test_an_empty_field_of_a_form_means_the_default():
+    assert read(collected(language="", min_speakers=" ")) == Wanted()
+
+
+def test_every_option_is_read():
+    wanted = read(
+        collected(
+            model="Fast",
+            language="DE",
+            task="translate",
+            keyterms=["NATS,  Jet  Stream", "NATS", ",S3,"],
+            diarize="true",
+            min_speakers="2",
+            max_speakers="3",
+            priority="premium",
+        )
+    )
+    assert wanted == Wanted("fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium")
+
+
+def test_an_unknown_option_is_named_with_those_that_exist():
+    with pytest.raises(Problem) as caught:
+        Given().add("lang", "en")
+    assert (caught.value.status, caught.value.code) == (400, "unknown_option")
+    assert "'lang'" in caught.value.detail
+    assert all(name in caught.value.detail for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({"model": "huge"}, ["model", "huge", "accurate"]),
+        ({"language": "klingon"}, ["language", "klingon", "auto"]),
+        ({"language": "German"}, ["language", "'de'"]),
+        ({"language": ["en", "de"]}, ["language", "once"]),
+        ({"task": "summarize"}, ["task", "summarize", "translate"]),
+        ({"keyterms": ",".join(f"t{i}" for i in range(101))}, ["keyterms", "101", "100"]),
+        ({"keyterms": "x" * 1001}, ["keyterms", "1001", "1000"]),
+        ({"keyterms": "a\u202eb"}, ["keyterms"]),
+        ({"diarize": "maybe"}, ["diarize", "maybe", "true"]),
+        ({"diarize": "true", "min_speakers": "0"}, ["min_speakers", "0", "50"]),
+        ({"diarize": "true", "max_speakers": "51"}, ["max_speakers", "51", "50"]),
+        ({"diarize": "true", "max_speakers": "²"}, ["max_speakers", "50"]),
+        ({"diarize": "true", "min_speakers": "3", "max_speakers": "2"}, ["min_speakers", "3", "2"]),
+        ({"max_speakers": "2"}, ["max_speakers", "diarize"]),
+        ({"priority": "urgent"}, ["priority", "urgent", "premium"]),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_option_and_what_is_allowed(values, names):
+    with pytest.raises(Problem) as caught:
+        read(collected(**values))
+    assert (caught.value.status, caught.value.code) == (422, "invalid_option")
+    assert all(name in caught.value.detail for name in names)
+
+
+@given(st.sampled_from(NAMES), st.lists(st.text(max_size=3000), max_size=3))
+def test_whatever_is_given_is_read_or_refused_shortly(name, values):
+    problem = None
+    try:
+        read(collected(**{name: values}))
+    except Problem as caught:
+        problem = caught
+    assert problem is None or problem.status == 422
+    assert problem is None or (len(problem.detail) < 300 and problem.detail.isprintable())
+
+
+def test_auto_is_the_best_that_can_do_it():
+    assert resolve(Wanted(), [DRAFT, FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
+    assert resolve(Wanted(language="ja"), [DRAFT, FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
+
+
+def test_a_named_tier_is_not_replaced_by_another():
+    with pytest.raises(Problem) as caught:
+        resolve(Wanted(model="accurate"), [DRAFT])
+    assert (caught.value.status, caught.value.code) == (422, "model_not_served")
+    assert "draft" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(language="de"), Wanted(task="translate"), Wanted(model="draft", language="de")]
+)
+def test_what_the_model_cannot_do_is_refused(wanted):
+    with pytest.raises(Problem) as caught:
+        resolve(wanted, [DRAFT])
+    assert (caught.value.status, caught.value.code) == (422, "invalid_option")
+
+
+def test_without_any_model_a_client_is_asked_to_come_back():
+    with pytest.raises(Problem) as caught:
+        resolve(Wanted(), [])
+    assert (caught.value.status, caught.value.code) == (503, "no_model")
+    assert int(caught.value.headers["Retry-After"]) > 0
+
+
+def models():
+    return st.builds(
+        Model,
+        st.text(min_size=1, max_size=5),
+        st.sampled_from(TIERS),
+        st.frozensets(st.sampled_from(["en", "de", "ja"]), min_size=1),
+        st.frozensets(st.sampled_from(["transcribe", "translate"]), min_size=1),
+    )
+
+
+@given(
+    st.lists(models(), max_size=4),
+    st.sampled_from(["auto", *TIERS]),
+    st.sampled_from(["auto", "en", "de", "ja"]),
+    st.sampled_from(["transcribe", "translate"]),
+)
+def test_a_resolved_model_can_do_what_is_wanted_and_none_better_could(served, tier, language, task):
+    able = [m for m in served if m.can(language, task) and tier in {"auto", m.tier}]
+    wanted = Wanted(model=tier, language=language, task=task)
+    try:
+        chosen = resolve(wanted, served)["model"]
+    except Problem:
+        assert not able
+    else:
+        assert chosen["tier"] == min((m.tier for m in able), key=TIERS.index)
+        assert chosen["name"] in {m.name for m in able}
