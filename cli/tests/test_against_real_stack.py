@@ -121,7 +121,7 @@ async def test_what_is_deleted_is_gone(client, spoken):
     transcription = await client.transcribe(spoken, Options(keyterms=("delete",)))
     await client.delete(transcription.id)
     async with asyncio.timeout(30):
-        while await exists(client, transcription.id):  # noqa: ASYNC110 - nothing but asking tells when it is gone
+        while await exists(client, transcription.id):
             await asyncio.sleep(0.1)
 
 

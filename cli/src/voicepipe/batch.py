@@ -93,6 +93,8 @@ class Batch:
     async def _carry_out(self, item: Item) -> Outcome:
         async with self._uploads:
             self._uploading.add(item.name)
+            # Before the first answer, so that nobody looks at an empty screen.
+            self._screen.sent(item.name, 0, item.path.stat().st_size)
             transcription_id = await self._client.upload(
                 item.path, self._options, on_bytes=lambda sent, size: self._screen.sent(item.name, sent, size)
             )

@@ -142,15 +142,18 @@ def _line(letter: DeadLetter) -> str:
 
 
 def _in_words(value: Any) -> str:
-    """JSON as a line that reads well; only what is nested deeper keeps its names."""
+    """JSON as words: short items in a line, longer ones in a line each."""
     match value:
         case bool():
             return "yes" if value else "no"
         case None:
             return "none"
+        case {"code": str(code), "name": str(), **rest} if not rest:
+            return code
         case dict():
-            return ", ".join(f"{name} {_in_words(inner)}" for name, inner in value.items())
+            return ", ".join(f"{name.replace('_', ' ')} {_in_words(inner)}" for name, inner in value.items())
         case list():
-            return ("; " if any(isinstance(item, dict) for item in value) else ", ").join(map(_in_words, value))
+            words = list(map(_in_words, value))
+            return "".join(f"\n  {each}" for each in words) if any(", " in each for each in words) else ", ".join(words)
         case _:
             return printable(str(value))

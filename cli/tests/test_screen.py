@@ -1,0 +1,85 @@
+"""What a person sees while work goes on: what is in hand now, and nothing that is over."""
+
+import io
+
+import pytest
+from fake_server import STORY
+from rich.console import Console
+from voicepipe.events import Event
+from voicepipe.pace import Wait
+from voicepipe.screen import Bars, Lines, screen_on
+
+
+def console(*, terminal):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120, markup=False, highlight=False, emoji=False)
+
+
+def shown(bars):
+    """The part of the terminal that changes, as it stands now."""
+    page = console(terminal=False)
+    page.print(bars._render())
+    return page.file.getvalue()
+
+
+def happen(screen, count, story=STORY):
+    for number, (kind, data) in enumerate(story[:count]):
+        screen.happened("a.wav", Event.from_json(str(number), kind, data))
+
+
+def test_bars_are_only_for_terminals():
+    assert isinstance(screen_on(console(terminal=True)), Bars)
+    assert isinstance(screen_on(console(terminal=False)), Lines)
+
+
+@pytest.mark.parametrize(
+    ("events", "row"),
+    [(2, "waiting for its turn"), (4, "reading the audio"), (7, "transcribing"), (11, "")],
+)
+def test_a_row_stands_for_each_stage_that_is_in_hand(events, row):
+    bars = Bars(console(terminal=True), with_text=False)
+    bars.sent("a.wav", 5, 10)
+    assert "5 bytes of 10 bytes" in shown(bars)
+    bars.sent("a.wav", 10, 10)
+    assert "10 bytes sent" in shown(bars)
+    happen(bars, events)
+    assert "uploading" not in shown(bars)
+    assert row in shown(bars)
+    assert bool(row) == ("a.wav" in shown(bars))
+
+
+def test_progress_is_in_seconds_of_audio():
+    bars = Bars(console(terminal=True), with_text=False)
+    happen(bars, 4)
+    assert "0:01 of 0:03 of audio" in shown(bars)
+
+
+def test_text_appears_in_the_order_of_the_recording():
+    bars = Bars(console(terminal=True), with_text=True)
+    happen(bars, 7)
+    assert "two" not in shown(bars)
+    happen(bars, 8)
+    assert "one two" in shown(bars)
+
+
+def test_an_outage_is_shown_until_the_next_sign_of_life():
+    bars = Bars(console(terminal=True), with_text=False)
+    bars.waiting(Wait("no connection", 3.0))
+    assert "The server is away: no connection. Trying again in 3 s." in shown(bars)
+    happen(bars, 1)
+    assert "away" not in shown(bars)
+
+
+def test_a_log_has_one_line_for_each_step_and_one_for_an_outage():
+    log = console(terminal=False)
+    with screen_on(log) as screen:
+        for sent in range(11):
+            screen.sent("a.wav", sent, 10)
+        happen(screen, 6)
+        screen.waiting(Wait("no connection", 1.0))
+        screen.waiting(Wait("no connection", 2.0))
+    assert log.file.getvalue().splitlines() == [
+        "a.wav: uploading 10 bytes",
+        "a.wav: reading the audio",
+        "a.wav: transcribing",
+        "The server is away: no connection. Trying again.",
+    ]
