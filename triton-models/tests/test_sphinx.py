@@ -7,6 +7,7 @@ from speech_contract.errors import Cancelled, ModelFailed, UnsupportedLanguage, 
 from speech_contract.params import Params
 from speech_contract.serving import Chunk
 
+decoder = importlib.import_module("sphinx.1.decoder")
 hypothesis_ = importlib.import_module("sphinx.1.hypothesis")
 recognizer = importlib.import_module("sphinx.1.recognizer")
 
@@ -98,3 +99,19 @@ def test_describing_decodes_for_real():
     (result,), decoded = heard(chunk(0, op="describe"))
     assert result == {"model": "m", "languages": ["en"], "tasks": ["transcribe"]}
     assert decoded == [16_000]
+
+
+@pytest.mark.parametrize(
+    ("pcm", "audible"),
+    [
+        (np.zeros(16_000, np.int16), False),
+        (np.full(16_000, -32_768, np.int16), False),
+        (np.zeros(0, np.int16), False),
+        (np.tile(np.array([-32_768, 32_767], np.int16), 8_000), True),
+        (np.tile(np.array([-4, 4], np.int16), 8_000), True),
+        (np.tile(np.array([-32_768, 32_767], np.int16), 799), False),
+    ],
+    ids=["silence", "offset", "nothing", "loudest", "faintest", "too short"],
+)
+def test_only_what_can_be_heard_is_decoded(pcm, audible):
+    assert decoder.audible(pcm) is audible

@@ -43,7 +43,7 @@ class Decoder:
 
     def decode(self, pcm: np.ndarray) -> list[Heard]:
         """Segments of int16 PCM at 16 kHz, fillers included; none where nothing can be heard."""
-        if len(pcm) < SAMPLES_MIN or np.ptp(pcm) < INAUDIBLE:
+        if not audible(pcm):
             return []
         self._decoder.reinit_feat()
         self._decoder.start_utt()
@@ -58,3 +58,9 @@ class Decoder:
             return []
         self._decoder.get_prob()  # computes the posteriors that the segments then carry
         return [Heard(part.word, part.start_frame, part.end_frame, part.prob) for part in self._decoder.seg()]
+
+
+def audible(pcm: np.ndarray) -> bool:
+    """Whether there can be a word in it."""
+    # as Python numbers: the difference of two int16 may overflow
+    return len(pcm) >= SAMPLES_MIN and int(pcm.max()) - int(pcm.min()) >= INAUDIBLE
