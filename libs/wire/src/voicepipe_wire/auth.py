@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from fastapi import Request
 
+from .database import Pool
 from .errors import Problem
 
 KEY_PREFIX = "vp_"
@@ -35,7 +35,7 @@ def key_hash(key: str) -> bytes:
 class Authenticator:
     """A FastAPI dependency: the user behind `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def __call__(self, request: Request) -> User:

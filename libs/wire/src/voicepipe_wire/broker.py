@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import ConsumerConfig, DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from . import subjects
 from .settings import Settings
+
+# What the client raises while the server is away or starts, besides ConnectionError and TimeoutError.
+BROKER_AWAY = NatsError
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +115,26 @@ class JetStream:
         except (TimeoutError, NatsError) as error:
             raise ConnectionError("NATS did not store the message") from error
         return ack.seq
+
+    async def find(self, stream: str, sequence: int) -> RawStreamMsg | None:
+        """A stored message, or None if it is there no more."""
+        try:
+            return await self.context.get_msg(stream, sequence)
+        except NotFoundError:
+            return None
+
+    async def drop(self, stream: str, sequence: int) -> None:
+        """Delete a stored message; one that is missing is deleted already."""
+        with suppress(NotFoundError):
+            await self.context.delete_msg(stream, sequence)
+
+    async def backlog(self, stage: str, tier: str) -> int | None:
+        """How many commands wait for a worker; None if no worker of that stage ever lived here."""
+        try:
+            info = await self.context.consumer_info(subjects.WORK, f"{stage}-{tier}")
+        except NotFoundError:
+            return None
+        return info.num_pending or 0
 
     async def ensure_streams(self) -> None:
         """Create what is missing, bring up to date what is there."""

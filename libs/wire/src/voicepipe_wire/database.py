@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import asyncpg
+from asyncpg import Pool
 
 from .settings import Settings
+
+__all__ = ["AWAY", "Pool", "connect"]
 
 # What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
 AWAY: tuple[type[Exception], ...] = (
@@ -22,7 +25,7 @@ AWAY: tuple[type[Exception], ...] = (
 )
 
 
-async def connect(settings: Settings) -> asyncpg.Pool:
+async def connect(settings: Settings) -> Pool:
     """A pool that speaks JSON. Raises what is in `AWAY` when the server does not answer."""
     return await asyncpg.create_pool(
         settings.database_url.get_secret_value(),

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from google.protobuf.message import Message
 
 from . import subjects
+from .database import Pool
 from .envelope import headers_for
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Transaction:
 
 
 class Outbox:
-    def __init__(self, pool: asyncpg.Pool, publisher: Publisher, source: str) -> None:
+    def __init__(self, pool: Pool, publisher: Publisher, source: str) -> None:
         self._pool = pool
         self._publisher = publisher
         self._source = source

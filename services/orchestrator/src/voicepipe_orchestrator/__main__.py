@@ -8,12 +8,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-import asyncpg
 import tritonclient.grpc.aio as triton
 from fastapi import FastAPI
 from voicepipe_wire import broker, database, http, objects, telemetry
 from voicepipe_wire.broker import Delivery, JetStream
 from voicepipe_wire.consume import Handlers, Worker
+from voicepipe_wire.database import Pool
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.stages import Stage
@@ -42,7 +42,7 @@ Task = Callable[[asyncio.Event], Awaitable[object]]
 class Parts:
     """The clients of one process and what is built on them."""
 
-    def __init__(self, settings: Settings, pool: asyncpg.Pool, jetstream: JetStream, store: ObjectStore) -> None:
+    def __init__(self, settings: Settings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> None:
         self.settings = settings
         self.pool = pool
         self.jetstream = jetstream

@@ -10,7 +10,6 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, RawStreamMsg
-from nats.js.errors import NotFoundError
 from voicepipe_wire.broker import JetStream
 from voicepipe_wire.consume import GiveUp
 from voicepipe_wire.deadletters import DeadLetter
@@ -62,16 +61,14 @@ class Advisories:
 
     async def bury(self, sequence: int, deliveries: int) -> None:
         """Make a dead letter of a command that nobody gets any more. Nothing to do if a handler did it."""
-        try:
-            stored = await self._jetstream.context.get_msg(WORK, sequence)
-        except NotFoundError:
+        stored = await self._jetstream.find(WORK, sequence)
+        if stored is None:
             return
         await _letter(stored, deliveries).publish(self._jetstream)
         with suppress(Reject):  # no message of ours: the letter is all there is to do
             _, command = unpack(stored.headers, stored.data or b"")
             await self._give_up(command, "worker_lost", DIED + " An operator can look at the dead letter.")
-        with suppress(NotFoundError):
-            await self._jetstream.context.delete_msg(WORK, sequence)
+        await self._jetstream.drop(WORK, sequence)
         log.error("a worker died over a command, buried it", sequence=sequence, deliveries=deliveries)
 
 

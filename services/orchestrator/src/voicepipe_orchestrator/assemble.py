@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
 from voicepipe_wire import jobs
+from voicepipe_wire.database import Pool
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
@@ -28,7 +28,7 @@ DRAFT = "This transcript was made by the built-in draft model, which often errs.
 
 
 class AssembleStep:
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox, store: ObjectStore) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
@@ -67,7 +67,7 @@ class AssembleStep:
         await drop_pcm(self._pool, self._store, job)
 
 
-async def drop_pcm(pool: asyncpg.Pool, store: ObjectStore, job: StoredJob) -> None:
+async def drop_pcm(pool: Pool, store: ObjectStore, job: StoredJob) -> None:
     """Delete the decoded audio of a job that has ended. What fails here the keeper does later."""
     if job.pcm_key:
         await store.delete(job.pcm_key)

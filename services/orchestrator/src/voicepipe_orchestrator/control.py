@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import asyncpg
-import structlog
 from google.protobuf.message import Message
-from nats.js.errors import NotFoundError
 from voicepipe_wire import jobs
 from voicepipe_wire.broker import JetStream
 from voicepipe_wire.consume import Handlers
+from voicepipe_wire.database import Pool
 from voicepipe_wire.envelope import unpack
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs import StoredJob
@@ -31,11 +29,9 @@ from voicepipe_wire.v1.events_pb2 import JobDeleted
 from . import chunks
 from .assemble import drop_pcm
 
-log = structlog.get_logger(__name__)
-
 
 class Control:
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
@@ -97,10 +93,10 @@ class Control:
             await handler(dead)
         else:
             await self._redrive_work(UUID(dead.job_id), dead)  # type: ignore[attr-defined]
-        await self._drop_letter(command.sequence)
+        await self._jetstream.drop(DLQ, command.sequence)
 
     async def discard(self, command: DiscardDeadLetter) -> None:
-        await self._drop_letter(command.sequence)
+        await self._jetstream.drop(DLQ, command.sequence)
 
     async def _redrive_work(self, job_id: UUID, command: Message) -> None:
         async with self._outbox.transaction() as transaction:
@@ -116,18 +112,11 @@ class Control:
                 await chunks.queue_next(transaction, job, window=1 << 30)
 
     async def _letter(self, sequence: int) -> Message | None:
-        try:
-            message = await self._jetstream.context.get_msg(DLQ, sequence)
-        except NotFoundError:
+        message = await self._jetstream.find(DLQ, sequence)
+        if message is None:
             return None
         _, command = unpack(message.headers, message.data or b"")
         return command
-
-    async def _drop_letter(self, sequence: int) -> None:
-        try:
-            await self._jetstream.context.delete_msg(DLQ, sequence)
-        except NotFoundError:
-            log.info("the dead letter is gone already", sequence=sequence)
 
     async def _forget_messages(self, owner_id: UUID, job_id: UUID) -> None:
         await self._jetstream.context.purge_stream(EVENTS, subject=events_of(owner_id, job_id))
@@ -135,10 +124,7 @@ class Control:
             "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
         )
         for row in rows:
-            try:
-                await self._jetstream.context.delete_msg(WORK, row["stream_seq"])
-            except NotFoundError:
-                continue
+            await self._jetstream.drop(WORK, row["stream_seq"])
 
 
 async def _reopen(transaction: Transaction, job: StoredJob) -> None:

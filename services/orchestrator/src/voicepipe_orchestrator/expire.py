@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncpg
 import structlog
+from voicepipe_wire.database import Pool
 from voicepipe_wire.objects import ObjectStore
 
 log = structlog.get_logger(__name__)
 
 
 class Expiry:
-    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, keep_failed_pcm_s: float) -> None:
+    def __init__(self, pool: Pool, store: ObjectStore, keep_failed_pcm_s: float) -> None:
         self._pool = pool
         self._store = store
         self._keep_failed_pcm_s = keep_failed_pcm_s

@@ -8,14 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
-from nats.errors import Error as NatsError
 from prometheus_client import Gauge
-from voicepipe_wire.broker import JetStream
+from voicepipe_wire.broker import BROKER_AWAY, JetStream
 from voicepipe_wire.database import AWAY
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.stages import Stage
-from voicepipe_wire.subjects import CONTROL, WORK, Tier
+from voicepipe_wire.subjects import CONTROL, Tier
 
 from .advisories import Advisories
 from .expire import Expiry
@@ -29,7 +28,7 @@ RELAY_EVERY_S = 1.0
 BACKLOG_EVERY_S = 5.0
 EXPIRE_EVERY_S = 30.0
 
-PASSING: tuple[type[Exception], ...] = (RetryLater, NatsError, *AWAY)
+PASSING: tuple[type[Exception], ...] = (RetryLater, BROKER_AWAY, *AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,9 @@ class Keeper:
     async def _measure_backlog(self) -> None:
         for stage in (*Stage, CONTROL):
             for tier in Tier:
-                with suppress(NatsError):  # no worker of that stage ever lived here
-                    info = await self.jetstream.context.consumer_info(WORK, f"{stage}-{tier}")
-                    BACKLOG.labels(stage, tier).set(info.num_pending or 0)
+                waiting = await self.jetstream.backlog(stage, tier)
+                if waiting is not None:
+                    BACKLOG.labels(stage, tier).set(waiting)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 from onnxruntime import InferenceSession
 from voicepipe_wire import jobs, telemetry
+from voicepipe_wire.database import Pool
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import MultipartWriter, ObjectMissing, ObjectStore
@@ -48,7 +48,7 @@ class Prepared:
 class PrepareStep:
     def __init__(
         self,
-        pool: asyncpg.Pool,
+        pool: Pool,
         outbox: Outbox,
         store: ObjectStore,
         detector: InferenceSession,

@@ -8,10 +8,9 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import structlog
 from voicepipe_wire import __version__
-from voicepipe_wire.database import AWAY
+from voicepipe_wire.database import AWAY, Pool
 from voicepipe_wire.errors import RetryLater
 
 from .ports import Recognizer
@@ -28,7 +27,7 @@ async def is_alive(connection: Any, stage: str) -> bool:
     return bool(await connection.fetchval(query, stage, ALIVE_FOR_S))
 
 
-async def announce(pool: asyncpg.Pool, stage: str, stop: asyncio.Event) -> None:
+async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Say every few seconds that this worker lives; take it back at the end."""
     worker_id = uuid4()
     while not stop.is_set():
@@ -48,7 +47,7 @@ async def announce(pool: asyncpg.Pool, stage: str, stop: asyncio.Event) -> None:
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)
 
 
-async def announce_models(pool: asyncpg.Pool, recognizer: Recognizer, stop: asyncio.Event) -> None:
+async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Event) -> None:
     """Write down the models that are served, whenever that changes and every few seconds."""
     known: Mapping[str, Mapping[str, Any]] = {}
     while not stop.is_set():
@@ -62,7 +61,7 @@ async def announce_models(pool: asyncpg.Pool, recognizer: Recognizer, stop: asyn
             await asyncio.wait_for(stop.wait(), SAY_EVERY_S)
 
 
-async def _write_models(pool: asyncpg.Pool, served: Mapping[str, Mapping[str, Any]]) -> None:
+async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]]) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(
             """

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
-from nats.js.errors import NotFoundError
 from prometheus_client import Counter
 from voicepipe_wire import jobs
 from voicepipe_wire.broker import JetStream
+from voicepipe_wire.database import Pool
 from voicepipe_wire.envelope import MSG_ID
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.outbox import Outbox, Transaction
@@ -28,7 +27,7 @@ GAVE_UP = "The work on this recording broke off again and again. It can be tried
 
 
 class Sweeper:
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox, jetstream: JetStream, stuck_after_s: float) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, jetstream: JetStream, stuck_after_s: float) -> None:
         self._pool = pool
         self._outbox = outbox
         self._jetstream = jetstream
@@ -108,9 +107,6 @@ class Sweeper:
         return {row["work"] for row in rows if row["stream_seq"] is None or await self._holds(row)}
 
     async def _holds(self, row: Any) -> bool:
-        try:
-            message = await self._jetstream.context.get_msg(WORK, row["stream_seq"])
-        except NotFoundError:
-            return False
+        message = await self._jetstream.find(WORK, row["stream_seq"])
         # A stream that was deleted and made anew counts from one again.
-        return (message.headers or {}).get(MSG_ID) == str(row["id"])
+        return message is not None and (message.headers or {}).get(MSG_ID) == str(row["id"])

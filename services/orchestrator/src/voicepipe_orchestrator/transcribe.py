@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-import asyncpg
 from voicepipe_wire import jobs
+from voicepipe_wire.database import Pool
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.outbox import Outbox, Transaction
 from voicepipe_wire.stages import Event, Stage, advance, fail
@@ -31,9 +31,7 @@ POOR = "Parts of the transcript are doubtful: the model was unsure there in ever
 
 
 class StartStep:
-    def __init__(
-        self, pool: asyncpg.Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int
-    ) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
         self._audio = audio
@@ -77,9 +75,7 @@ class StartStep:
 
 
 class ChunkStep:
-    def __init__(
-        self, pool: asyncpg.Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int
-    ) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
         self._audio = audio

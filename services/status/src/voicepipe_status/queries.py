@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+from voicepipe_wire.database import Pool
 
 from .cursors import Place
 
@@ -146,7 +146,7 @@ class Ending:
 class Queries:
     """Rows as PostgreSQL has them; None where the owner has no such thing."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def ping(self) -> None:

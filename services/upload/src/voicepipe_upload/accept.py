@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 from voicepipe_wire import jobs, telemetry
-from voicepipe_wire.database import AWAY
+from voicepipe_wire.database import AWAY, Pool
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.outbox import Outbox, Transaction
@@ -45,7 +44,7 @@ class Accepted:
 
 
 class Acceptance:
-    def __init__(self, pool: asyncpg.Pool, store: ObjectStore, uploads: Uploads, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, store: ObjectStore, uploads: Uploads, outbox: Outbox) -> None:
         self._pool = pool
         self._store = store
         self._uploads = uploads

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from voicepipe_wire import http
 from voicepipe_wire.auth import Authenticator
+from voicepipe_wire.database import Pool
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.outbox import Outbox, Publisher
@@ -21,7 +21,7 @@ from .uploads import Overtaken, Uploads
 log = structlog.get_logger(__name__)
 
 
-def create(settings: Settings, pool: asyncpg.Pool, store: ObjectStore, publisher: Publisher) -> FastAPI:
+def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publisher) -> FastAPI:
     app = FastAPI(
         title="Voicepipe upload",
         version=__version__,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
-import asyncpg
+from voicepipe_wire.database import Pool
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.objects import Part
 
@@ -89,7 +89,7 @@ class Advance:
 class Uploads:
     """Every method raises what is in `voicepipe_wire.database.AWAY` while PostgreSQL is away."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def insert(self, new: NewUpload, keep_for_s: float) -> Upload:
