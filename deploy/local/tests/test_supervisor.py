@@ -63,7 +63,7 @@ def started(pid):
     return None if stat[0] == "Z" else stat[19]
 
 
-def until(holds, timeout_s=30):
+def until(holds, timeout_s=90):
     deadline_s = time.monotonic() + timeout_s
     while not (value := holds()):
         assert time.monotonic() < deadline_s, "it did not happen"

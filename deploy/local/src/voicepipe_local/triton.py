@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import tritonclient.grpc.aio as tritonclient
+import httpx
 
 from .home import LOOPBACK, Home
 from .parts import CannotStart, Part, Unhealthy
@@ -70,7 +69,7 @@ def part(
         ),
         address=url(home),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(url(home), model),
+        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port('triton-http')}", model),
         env=_environment(runtime) | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
         folder=home.folder("triton"),
@@ -124,21 +123,18 @@ def _install_stub(runtime: Runtime) -> None:
 
 
 async def describes_itself(address: str, model: str) -> None:
-    """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready."""
-    tensors: dict[str, np.ndarray] = {
-        "AUDIO": np.zeros((1, 16_000), dtype=np.int16),
-        "NUM_SAMPLES": np.array([[16_000]], dtype=np.int32),
-        "PARAMS": np.array([[b'{"op": "describe"}']], dtype=np.object_),
-    }
-    types = {"AUDIO": "INT16", "NUM_SAMPLES": "INT32", "PARAMS": "BYTES"}
-    inputs = []
-    for name, values in tensors.items():
-        inputs.append(tritonclient.InferInput(name, list(values.shape), types[name]))
-        inputs[-1].set_data_from_numpy(values)
-    client = tritonclient.InferenceServerClient(address)
-    try:
-        answer = await client.infer(model, inputs, client_timeout=4.0)
-    finally:
-        await client.close()
-    if not json.loads(answer.as_numpy("RESULT").flat[0]):
+    """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready.
+
+    Over HTTP: the threads of a gRPC client do not survive the forks of a supervisor.
+    """
+    tensors = [
+        {"name": "AUDIO", "datatype": "INT16", "shape": [1, 16_000], "data": [0] * 16_000},
+        {"name": "NUM_SAMPLES", "datatype": "INT32", "shape": [1, 1], "data": [16_000]},
+        {"name": "PARAMS", "datatype": "BYTES", "shape": [1, 1], "data": ['{"op": "describe"}']},
+    ]
+    async with httpx.AsyncClient(timeout=4.0, trust_env=False) as client:
+        answer = await client.post(f"http://{address}/v2/models/{model}/infer", json={"inputs": tensors})
+    if answer.status_code != httpx.codes.OK:
+        raise Unhealthy(f"the model {model} answers {answer.status_code}: {answer.text[:200]}")
+    if not json.loads(answer.json()["outputs"][0]["data"][0]):
         raise Unhealthy(f"the model {model} does not say what it is")

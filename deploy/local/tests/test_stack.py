@@ -1,0 +1,62 @@
+"""The whole line on one machine: what `make up` promises."""
+
+import httpx
+import pytest
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def client(stack):
+    with httpx.Client(base_url=stack.url, headers=stack.headers, timeout=30) as client:
+        yield client
+
+
+def test_every_part_is_well_and_says_what_it_is(stack):
+    for part in stack.ask("ps")["parts"]:
+        assert (part["state"], part["health"]) == ("up", "well"), part
+        assert part["version"]
+        assert part["address"].startswith("127.0.0.1:")
+        assert part["memory_bytes"] > 0
+
+
+def test_only_this_user_can_read_the_first_key(stack):
+    assert (stack.data / "api-key").stat().st_mode & 0o077 == 0
+
+
+def test_the_first_key_opens_both_services(client):
+    assert client.get("/v1/transcriptions").status_code == 200
+    assert client.options("/v1/uploads").headers["tus-version"] == "1.0.0"
+    assert client.post("/v1/transcriptions", content=b"").status_code == 400
+    assert client.get("/version").status_code == 200
+
+
+def test_no_key_is_refused_by_both_services(stack):
+    assert httpx.get(f"{stack.url}/v1/transcriptions").status_code == 401
+    assert httpx.post(f"{stack.url}/v1/transcriptions", content=b"x").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/", "/nothing"])
+def test_what_is_not_for_clients_is_not_there(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == PROBLEM
+    assert answer.json()["code"] == "not_found"
+
+
+def test_a_stack_goes_on_where_it_was_cut_off(private_stack):
+    stack = private_stack(workers={"transcribe": 2})
+    assert stack.part("transcribe-2")["health"] == "well"
+    before = (stack.url, stack.api_key)
+    stack.kill("status")
+    stack.wait_until_well("status", restarts=1)
+    stack.stop_part("status")
+    away = httpx.get(f"{stack.url}/v1/transcriptions", headers=stack.headers, timeout=30)
+    assert (away.status_code, away.headers["content-type"], "retry-after" in away.headers) == (503, PROBLEM, True)
+    stack.crash()
+    assert not stack.is_running()
+    stack.up()
+    assert (stack.url, stack.api_key) == before
+    assert httpx.get(f"{stack.url}/v1/transcriptions", headers=stack.headers).status_code == 200
+    stack.down()
+    assert not stack.is_running()
