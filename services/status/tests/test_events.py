@@ -13,7 +13,6 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDele
 
 from .conftest import Client, Line, Sent, Service, following, rest, take
 
-
 # What a new job has told: diarize is skipped, prepare is queued.
 BEGUN = ["stage-changed", "stage-changed"]
 

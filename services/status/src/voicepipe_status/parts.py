@@ -37,7 +37,7 @@ def _parts(request: Request) -> Parts:
 
 # Only for OpenAPI: `Authenticator` reads the headers itself.
 _bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key in a header of its own")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-header")
 
 
 async def _user(

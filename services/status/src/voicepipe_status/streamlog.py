@@ -61,6 +61,8 @@ class StreamLog:
         return found
 
     async def get(self, sequence: int) -> Stored | None:
+        if sequence < 1:
+            return None
         try:
             message = await self._jetstream.client.request(
                 self._address, json.dumps({"seq": sequence}).encode(), timeout=TIMEOUT_S

@@ -1,0 +1,145 @@
+"""Cancel, retry, delete: what is written, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from google.protobuf.message import Message
+from voicepipe_wire.envelope import unpack
+from voicepipe_wire.subjects import WORK
+from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
+
+from .conftest import Client, Line
+
+
+async def written(line: Line) -> list[Message]:
+    return [unpack(row["headers"], row["payload"])[1] for row in await line.commands()]
+
+
+async def carried_out(line: Line, effect: Callable[[], Awaitable[object]]) -> None:
+    """What the keeper does once it sees a command."""
+    async with asyncio.timeout(10):
+        while not await line.commands():
+            await asyncio.sleep(0.01)
+    await effect()
+
+
+ENDED = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+async def test_cancel_writes_the_command_and_waits_for_its_effect(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+
+    async def cancelled() -> None:
+        await line.pool.execute(
+            "UPDATE jobs SET state = 'cancelled', finished_at = now(), changed_at = now() WHERE id = $1", job_id
+        )
+
+    keeper = asyncio.create_task(carried_out(line, cancelled))
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
+    await keeper
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert await written(line) == [CancelJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
+    (row,) = await line.commands()
+    assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
+    stored = await line.jetstream.context.get_msg(WORK, row["stream_seq"])
+    assert stored.subject == "work.control.premium"
+
+
+@pytest.mark.parametrize(("action", "state"), [("cancel", "queued"), ("retry", "failed")])
+async def test_what_takes_longer_is_answered_before_it_took_effect(alice: Client, line: Line, action: str, state: str):
+    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED if state == "failed" else None)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/{action}")
+    assert (answer.status_code, answer.json()["state"], answer.json()["id"]) == (202, state, str(job_id))
+    assert len(await line.commands()) == 1
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+async def test_an_ended_job_cannot_be_cancelled(alice: Client, line: Line, state: str):
+    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", state)
+    assert await line.commands() == []
+
+
+async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    keeper = asyncio.create_task(carried_out(line, lambda: line.end(alice.owner_id, job_id)))
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
+    await keeper
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", "completed")
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, line: Line, state: str):
+    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED)
+
+    async def failed_again() -> None:
+        await line.pool.execute(
+            "UPDATE jobs SET state = 'failed', changed_at = clock_timestamp() WHERE id = $1", job_id
+        )
+
+    keeper = asyncio.create_task(carried_out(line, failed_again))
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
+    await keeper
+    assert (answer.status_code, answer.json()["state"]) == (200, "failed")
+    assert await written(line) == [RetryJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
+
+
+@pytest.mark.parametrize("state", ["queued", "transcribing", "completed"])
+async def test_what_did_not_fail_cannot_be_retried(alice: Client, line: Line, state: str):
+    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED if state == "completed" else None)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_retryable", state)
+    assert await line.commands() == []
+
+
+async def test_a_transcript_with_a_gap_can_be_retried(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id, state="completed", finished_at=ENDED)
+    await failed_chunk(line, alice.owner_id, job_id)
+    assert (await alice.http.post(f"/v1/transcriptions/{job_id}/retry")).status_code == 202
+    assert len(await line.commands()) == 1
+
+
+async def test_a_gap_in_a_job_that_goes_on_is_no_reason_to_retry(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id, state="transcribing")
+    await failed_chunk(line, alice.owner_id, job_id)
+    assert (await alice.http.post(f"/v1/transcriptions/{job_id}/retry")).status_code == 409
+
+
+async def failed_chunk(line: Line, owner_id: UUID, job_id: UUID) -> None:
+    await line.pool.execute(
+        "INSERT INTO chunks (job_id, owner_id, chunk_index, state, spans, speech_s, split)"
+        " VALUES ($1, $2, 0, 'failed', '[]', 1.0, 0)",
+        job_id,
+        owner_id,
+    )
+
+
+async def test_delete_waits_until_nothing_is_left(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    slow = await alice.http.delete(f"/v1/transcriptions/{job_id}")
+    assert slow.status_code == 202
+    deleted = asyncio.create_task(
+        carried_out(line, lambda: line.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
+    )
+    done = await alice.http.delete(f"/v1/transcriptions/{job_id}")
+    await deleted
+    # The row may have gone before the second request looked.
+    assert done.status_code in {204, 404}
+    assert DeleteJob(job_id=str(job_id), owner_id=str(alice.owner_id)) in await written(line)
+    assert (await alice.http.delete(f"/v1/transcriptions/{job_id}")).status_code == 404
+
+
+async def test_an_ended_job_can_be_deleted(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id, state="completed", finished_at=ENDED)
+    deleted = asyncio.create_task(
+        carried_out(line, lambda: line.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
+    )
+    answer = await alice.http.delete(f"/v1/transcriptions/{job_id}")
+    await deleted
+    assert (answer.status_code, answer.content) == (204, b"")

@@ -1,0 +1,140 @@
+"""Dead letters, for operators."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from voicepipe_wire.deadletters import DeadLetter
+from voicepipe_wire.envelope import headers_for, unpack
+from voicepipe_wire.subjects import DLQ
+from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter, TranscribeChunk
+
+from .conftest import Client, Line, Service
+
+PATH = "/v1/admin/dead-letters"
+
+
+@pytest.fixture
+async def operator(service: Service) -> Client:
+    await service.line.jetstream.context.purge_stream(DLQ)
+    return await service.user("operator", operator=True)
+
+
+async def bury(line: Line, stage: str = "transcribe", job_id: object = None) -> int:
+    message_id = uuid4()
+    command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
+    headers = headers_for(command, message_id, "test")
+    letter = DeadLetter(
+        f"work.{stage}.standard",
+        headers,
+        command.SerializeToString(),
+        "internal_error",
+        "ValueError: no\nsuch thing",
+        5,
+    )
+    return await letter.publish(line.jetstream)
+
+
+async def test_a_letter_says_what_died_where_and_why(operator: Client, line: Line):
+    job_id = uuid4()
+    sequence = await bury(line, job_id=job_id)
+    answer = await operator.get(f"{PATH}/{sequence}")
+    assert answer.status_code == 200
+    letter = answer.json()
+    assert letter["sequence"] == sequence
+    assert letter["stage"] == "transcribe"
+    assert letter["subject"] == "work.transcribe.standard"
+    assert letter["code"] == "internal_error"
+    assert letter["error"] == "ValueError: no such thing"
+    assert letter["attempts"] == 5
+    assert letter["command"] == "TranscribeChunk"
+    assert letter["job_id"] == str(job_id)
+    assert letter["payload"]["chunk_index"] == 7
+    assert letter["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
+
+
+async def test_pages_of_letters_are_counted_and_filtered(operator: Client, line: Line):
+    sequences = [await bury(line, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
+    seen: list[int] = []
+    path = f"{PATH}?limit=2&stage=transcribe"
+    while path:
+        page = (await operator.get(path)).json()
+        assert page["total"] == 3
+        seen += [letter["sequence"] for letter in page["items"]]
+        path = f"{PATH}?limit=2&stage=transcribe&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert seen == [sequences[0], *sequences[2:]]
+    assert (await operator.get(PATH)).json()["total"] == 4
+    assert (await operator.get(f"{PATH}?stage=assemble")).json() == {"items": [], "next_cursor": None, "total": 0}
+    assert (await operator.get(f"{PATH}?cursor=x")).json()["code"] == "bad_cursor"
+
+
+async def test_a_letter_that_nobody_understands_is_shown_all_the_same(operator: Client, line: Line):
+    letter = DeadLetter(
+        "work.prepare.standard", {"Nats-Msg-Id": "x" + uuid4().hex}, b"\xff\xfe", "bad_message", "No.", 1
+    )
+    sequence = await letter.publish(line.jetstream)
+    answer = (await operator.get(f"{PATH}/{sequence}")).json()
+    assert (answer["command"], answer["payload"], answer["job_id"]) == (None, None, None)
+
+
+async def test_redrive_and_discard_write_a_command_each(operator: Client, line: Line):
+    for method, path, command in (
+        ("POST", "/redrive", RedriveDeadLetter),
+        ("DELETE", "", DiscardDeadLetter),
+    ):
+        await line.pool.execute("DELETE FROM outbox")
+        sequence = await bury(line)
+        slow = await operator.http.request(method, f"{PATH}/{sequence}{path}")
+        assert slow.status_code == 202
+        (row,) = await line.commands()
+        assert unpack(row["headers"], row["payload"])[1] == command(sequence=sequence)
+        assert row["subject"] == "work.control.premium"
+
+        async def carry_out(sequence: int = sequence) -> None:
+            async with asyncio.timeout(10):
+                while len(await line.commands()) < 2:
+                    await asyncio.sleep(0.01)
+            await line.jetstream.context.delete_msg(DLQ, sequence)
+
+        keeper = asyncio.create_task(carry_out())
+        done = await operator.http.request(method, f"{PATH}/{sequence}{path}")
+        await keeper
+        assert done.status_code == 204
+        assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
+
+
+async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, line: Line):
+    sequences = [await bury(line, stage) for stage in ("transcribe", "prepare", "transcribe")]
+    answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "remaining": 0})
+    commands = [unpack(row["headers"], row["payload"])[1] for row in await line.commands()]
+    assert commands == [RedriveDeadLetter(sequence=sequences[0]), RedriveDeadLetter(sequence=sequences[2])]
+    nothing = await operator.http.post(f"{PATH}/redrive?stage=assemble")
+    assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "remaining": 0})
+
+
+async def test_letters_are_for_operators_only(operator: Client, alice: Client, line: Line):
+    sequence = await bury(line)
+    for method, path in (
+        ("GET", ""),
+        ("POST", "/redrive"),
+        ("GET", f"/{sequence}"),
+        ("POST", f"/{sequence}/redrive"),
+        ("DELETE", f"/{sequence}"),
+    ):
+        answer = await alice.http.request(method, f"{PATH}{path}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "operators_only")
+    assert await line.commands() == []
+
+
+async def test_a_letter_that_is_not_there_is_not_found(operator: Client):
+    for sequence in ("999999999", "0", "-1", "x", "9" * 30):
+        answer = await operator.get(f"{PATH}/{sequence}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), sequence
+
+
+async def test_an_operator_sees_no_transcriptions_of_others(operator: Client, alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    assert (await operator.get(f"/v1/transcriptions/{job_id}")).status_code == 404

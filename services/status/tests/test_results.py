@@ -1,0 +1,197 @@
+"""Transcripts in every format, audio by range."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from voicepipe_wire.transcript import ModelUsed, Transcript, TranscriptSegment, TranscriptWord
+
+from .conftest import AUDIO, Client, Line
+
+
+def transcript(job_id: UUID, version: int, text: str) -> dict[str, Any]:
+    words = tuple(TranscriptWord(float(i), i + 0.5, word, 0.9) for i, word in enumerate(text.split()))
+    segment = TranscriptSegment(0, 0.0, float(len(words)), text, 0.9, "en", None, words)
+    model = ModelUsed("whisper", "ctranslate2", "accurate", "abc", "int8")
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    return Transcript(str(job_id), version, "en", 0.99, 10.0, 5.0, model, text, (segment,), (), (), moment).to_json()
+
+
+async def completed(line: Line, owner_id: UUID, *texts: str, **columns: Any) -> UUID:
+    job_id = await line.job(owner_id, state="completed", finished_at=datetime.now(UTC), **columns)
+    for version, text in enumerate(texts, start=1):
+        await line.pool.execute(
+            "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
+            job_id,
+            owner_id,
+            version,
+            transcript(job_id, version, text),
+        )
+    return job_id
+
+
+async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "Grüße and <tea>.")
+    path = f"/v1/transcriptions/{job_id}/transcript"
+    found = {
+        "json": ("application/json", '"Grüße and <tea>."'),
+        "txt": ("text/plain", "Grüße and <tea>.\n"),
+        "srt": ("application/x-subrip", "00:00:00,000 --> "),
+        "vtt": ("text/vtt", "Grüße and &lt;tea&gt;."),
+    }
+    for name, (media_type, part) in found.items():
+        for request in ({"params": {"format": name}}, {"headers": {"Accept": media_type}}):
+            answer = await alice.get(path, **request)
+            assert answer.status_code == 200
+            assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+            assert part in answer.content.decode()
+    assert (await alice.get(path)).json() == transcript(job_id, 1, "Grüße and <tea>.")
+    assert "Accept" in (await alice.get(path)).headers["vary"]
+
+
+async def test_a_format_that_does_not_exist_is_refused(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "Tea.")
+    for request in ({"params": {"format": "docx"}}, {"headers": {"Accept": "image/png"}}):
+        answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript", **request)
+        assert (answer.status_code, answer.json()["code"]) == (406, "format_unknown")
+
+
+async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "First.", "Second.")
+    path = f"/v1/transcriptions/{job_id}/transcript"
+    assert (await alice.get(f"{path}?format=txt")).text == "Second.\n"
+    assert (await alice.get(f"{path}?format=txt&version=1")).text == "First.\n"
+    missing = await alice.get(f"{path}?version=3")
+    assert (missing.status_code, missing.json()["code"], missing.json()["latest"]) == (404, "version_not_found", 2)
+    assert (await alice.get(f"{path}?version=99999999999")).status_code == 422
+    look = await alice.get(f"/v1/transcriptions/{job_id}")
+    assert look.json()["transcript_version"] == 2
+
+
+async def test_a_client_that_has_the_version_is_told_so(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "First.")
+    path = f"/v1/transcriptions/{job_id}/transcript"
+    etag = (await alice.get(path)).headers["etag"]
+    again = await alice.get(path, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await alice.get(f"{path}?format=srt", headers={"If-None-Match": etag})).status_code == 200
+
+
+async def test_a_download_has_the_recordings_name(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "Tea.", name='Bü"ro; 50%.wav')
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=srt&download=1")
+    assert (
+        answer.headers["content-disposition"]
+        == "attachment; filename=\"B__ro; 50_.srt\"; filename*=UTF-8''B%C3%BC%22ro%3B%2050%25.srt"
+    )
+
+
+async def test_what_is_not_ready_says_where_it_stands(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id, state="transcribing")
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_what_failed_or_was_cancelled_says_why_there_is_no_transcript(alice: Client, line: Line):
+    failed = await line.job(
+        alice.owner_id, state="failed", error_code="no_audio", error_message="It has no audio. Send another."
+    )
+    answer = (await alice.get(f"/v1/transcriptions/{failed}/transcript")).json()
+    assert (answer["status"], answer["code"], answer["detail"]) == (409, "no_audio", "It has no audio. Send another.")
+    cancelled = await line.job(alice.owner_id, state="cancelled")
+    answer = (await alice.get(f"/v1/transcriptions/{cancelled}/transcript")).json()
+    assert (answer["status"], answer["code"]) == (409, "cancelled")
+
+
+async def test_a_transcript_is_kept_while_a_job_is_tried_again(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, "First.")
+    await line.pool.execute("UPDATE jobs SET state = 'transcribing', finished_at = NULL WHERE id = $1", job_id)
+    assert (await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=txt")).text == "First.\n"
+
+
+SIZE = len(AUDIO)
+RANGES = [
+    ("bytes=0-0", 0, 1),
+    ("bytes=0-99", 0, 100),
+    ("bytes=100-", 100, SIZE),
+    ("bytes=-10", SIZE - 10, SIZE),
+    (f"bytes={SIZE - 1}-{SIZE + 1000}", SIZE - 1, SIZE),
+    (f"bytes=-{SIZE * 2}", 0, SIZE),
+    ("Bytes = 5 - 6", 5, 7),
+]
+
+
+async def test_audio_comes_whole_or_by_range(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    await line.store_audio(job_id)
+    path = f"/v1/transcriptions/{job_id}/audio"
+    whole = await alice.get(path)
+    assert (whole.status_code, whole.content) == (200, AUDIO)
+    assert whole.headers["accept-ranges"] == "bytes"
+    assert whole.headers["content-type"] == "audio/wav"
+    assert whole.headers["content-length"] == str(SIZE)
+    for asked, start, end in RANGES:
+        part = await alice.get(path, headers={"Range": asked})
+        assert (part.status_code, part.content) == (206, AUDIO[start:end]), asked
+        assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{SIZE}"
+        assert part.headers["content-length"] == str(end - start)
+    # Several ranges, or none that makes sense: everything.
+    for asked in ("bytes=0-1,5-6", "bytes=9-5", "lines=1-2", "bytes=-", "nonsense"):
+        assert (await alice.get(path, headers={"Range": asked})).status_code == 200, asked
+    for asked in (f"bytes={SIZE}-", "bytes=-0", f"bytes={SIZE + 5}-{SIZE + 9}"):
+        refused = await alice.get(path, headers={"Range": asked})
+        assert (refused.status_code, refused.json()["code"]) == (416, "range_unsatisfiable")
+        assert refused.headers["content-range"] == f"bytes */{SIZE}"
+
+
+async def test_a_range_of_another_version_is_answered_with_everything(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    await line.store_audio(job_id)
+    path = f"/v1/transcriptions/{job_id}/audio"
+    etag = (await alice.http.head(path)).headers["etag"]
+    same = await alice.get(path, headers={"Range": "bytes=0-0", "If-Range": etag})
+    other = await alice.get(path, headers={"Range": "bytes=0-0", "If-Range": '"other"'})
+    assert (same.status_code, other.status_code) == (206, 200)
+    assert (await alice.get(path, headers={"If-None-Match": etag})).status_code == 304
+
+
+async def test_head_tells_the_size_without_the_audio(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    answer = await alice.http.head(f"/v1/transcriptions/{job_id}/audio")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, str(SIZE), b"")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/html", "image/svg+xml", "audio/x\r\nX-Bad: 1", "video/mp4", "AUDIO/MPEG; x=1"]
+)
+async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, line: Line, media_type: str):
+    job_id = await line.job(alice.owner_id, media_type=media_type, name="<script>.html")
+    await line.store_audio(job_id)
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/audio")
+    served = {"video/mp4": "video/mp4", "AUDIO/MPEG; x=1": "audio/mpeg"}.get(media_type, "application/octet-stream")
+    assert answer.headers["content-type"] == served
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["content-disposition"].startswith("inline; filename=")
+    assert "x-bad" not in answer.headers
+
+
+async def test_audio_that_is_not_kept_any_more_is_gone(alice: Client, line: Line):
+    job_id = await line.job(alice.owner_id)
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/audio")
+    assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
+
+
+async def test_an_object_store_that_is_away_is_said_so(start):
+    async with start(s3_endpoint="http://127.0.0.1:9") as service:
+        user = await service.user()
+        job_id = await service.line.job(user.owner_id)
+        answer = await user.get(f"/v1/transcriptions/{job_id}/audio")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert json.loads((await user.get("/readyz")).text)["status"] == "ready"
