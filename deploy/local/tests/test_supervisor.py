@@ -206,9 +206,9 @@ def test_a_data_folder_has_one_stack_at_a_time(small, tmp_path):
 def test_what_a_killed_stack_left_does_not_pretend_to_run(small, tmp_path):
     stack = small("a")
     stack.wait_until_ready()
-    processes = stack.processes()
-    stack.guard.kill()
-    os.kill(next(pid for pid, _ in processes if pid != stack.guard.pid), signal.SIGKILL)
+    processes, supervisor = stack.processes(), stack.ps()["pid"]
+    for pid in (stack.guard.pid, supervisor):
+        os.kill(pid, signal.SIGKILL)
     assert gone(processes)
     assert not control.is_running(tmp_path)
     with pytest.raises(control.NotRunning):
