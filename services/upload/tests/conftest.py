@@ -82,6 +82,28 @@ async def key(database, database_url):
 
 
 @pytest.fixture
+async def other_key(database, database_url):
+    return await keys.create(database_url, "bob", "tests", operator=False)
+
+
+@pytest.fixture
+def finish_job(database):
+    """Call it with a job's id: the line did its work."""
+
+    async def finish(job_id):
+        await database.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
+        await database.execute(
+            """
+            INSERT INTO transcripts (job_id, owner_id, version, document)
+            SELECT id, owner_id, 1, '{}' FROM jobs WHERE id = $1
+            """,
+            job_id,
+        )
+
+    return finish
+
+
+@pytest.fixture
 async def client(process, key):
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=process.url, headers=headers, timeout=60) as made:

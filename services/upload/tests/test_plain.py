@@ -40,3 +40,44 @@ async def test_a_form_may_have_its_file_first_or_last(client, database, leftover
     assert answer.json()["options"]["language"] == "en"
     assert sorted(answer.json()["options"]["keyterms"]) == ["NATS", "S3"]
     assert leftovers.content(leftovers.objects()[0]) == data
+
+
+async def test_a_duplicate_is_answered_with_the_finished_transcription(
+    within, finish_job, database, leftovers, recording
+):
+    client, data = await within(), recording(9 * MIB)
+    first = await client.post("/v1/transcriptions?name=a.wav", content=data)
+    unfinished = await client.post("/v1/transcriptions?name=a.wav", content=data)
+    assert (first.status_code, unfinished.status_code) == (202, 202)
+    await finish_job(first.json()["id"])
+    again = await client.post("/v1/transcriptions?name=b.wav&priority=premium", content=data)
+    assert (again.status_code, again.json()["id"], again.json()["state"]) == (200, first.json()["id"], "completed")
+    other = await client.post("/v1/transcriptions?language=en", content=data)
+    assert other.status_code == 202
+    assert len(leftovers.objects()) == 3
+    assert await database.fetchval("SELECT count(*) FROM uploads") == 0
+
+
+async def test_another_owners_duplicate_is_not_seen(within, finish_job, other_key, recording):
+    """Content of somebody else must not show, not even by being known."""
+    client = await within()
+    first = await client.post("/v1/transcriptions", content=recording(1000))
+    await finish_job(first.json()["id"])
+    client.headers["Authorization"] = f"Bearer {other_key}"
+    answer = await client.post("/v1/transcriptions", content=recording(1000))
+    assert answer.status_code == 202
+    assert answer.json()["id"] != first.json()["id"]
+
+
+async def test_the_openapi_names_every_code_that_upload_can_answer(within):
+    document = (await (await within()).get("/v1/openapi/upload.json")).text
+    for code in (
+        "empty_body",
+        "too_large",
+        "not_audio",
+        "invalid_option",
+        "wrong_offset",
+        "checksum_mismatch",
+        "no_model",
+    ):
+        assert f'"{code}"' in document
