@@ -15,6 +15,7 @@ from voicepipe_orchestrator.quality import (
     UNSURE,
     best,
     complaint,
+    helps,
     joined,
     ladder,
     only_silence,
@@ -130,3 +131,9 @@ def test_halves_are_weighed_by_their_words():
 def test_the_language_of_a_whole_is_that_of_its_fuller_half():
     whole = joined(recognition("你", language="zh"), recognition("guten tag", language="de"), 14.0)
     assert whole.language == "de"
+
+
+@pytest.mark.parametrize("attempt", LADDER)
+def test_no_words_are_drawn_where_the_surest_are_none(attempt):
+    assert helps(attempt, NO_WORDS) == (attempt.temperature == 0)
+    assert helps(attempt, REPETITIVE)

@@ -66,6 +66,11 @@ def ladder(beam: int) -> tuple[Attempt, ...]:
     return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in LADDER)
 
 
+def helps(attempt: Attempt, trouble: str) -> bool:
+    """Whether an attempt may end this trouble. Where the surest words are none, drawn ones are made up."""
+    return attempt.temperature == 0 or trouble != NO_WORDS
+
+
 def complaint(recognition: Recognition, speech_s: float) -> str | None:
     """The stable code of what is wrong with a try, the worst first, or None.
 
