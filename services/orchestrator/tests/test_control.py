@@ -1,9 +1,11 @@
 """What users and operators ask for, and what the keeper puts right, on the real servers."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
+from voicepipe_orchestrator.expire import Expiry
 from voicepipe_wire.broker import Delivery
 from voicepipe_wire.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
@@ -169,3 +171,32 @@ async def test_a_finished_chunk_is_never_transcribed_again(line, long_meeting):
     after = await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
     assert before == after
     assert (await line.jetstream.context.stream_info("WORK")).state.messages == 0
+
+
+@pytest.mark.parametrize("became", ["nothing", "another job", "a job"])
+async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(line, became):
+    upload_id = uuid4()
+    key = f"audio/{line.owner_id}/2026-01-01/{upload_id}/original"
+    job_id = {"nothing": None, "another job": uuid4(), "a job": upload_id}[became]
+    multipart_id = await line.store.begin_multipart(key, "audio/wav")
+    await line.store.put(f"{key}.tail.1", b"tail")
+    await line.store.put(key, b"recording")
+    await line.pool.execute(
+        "INSERT INTO uploads (id, owner_id, name, media_type, options, object_key, multipart_id, job_id, expires_at)"
+        " VALUES ($1, $2, 'a.wav', 'audio/wav', '{}', $3, $4, $5, now() - interval '1 s')",
+        upload_id,
+        line.owner_id,
+        key,
+        multipart_id,
+        job_id,
+    )
+    await Expiry(line.pool, line.store, 60).run()
+    assert await line.pool.fetchval("SELECT count(*) FROM uploads") == 0
+    if became == "a job":
+        assert await line.store.size_bytes(key) == len(b"recording")
+    else:
+        for gone in (key, f"{key}.tail.1"):
+            with pytest.raises(ObjectMissing):
+                await line.store.size_bytes(gone)
+        with pytest.raises(ObjectMissing):
+            await line.store.put_part(key, multipart_id, 1, b"late")

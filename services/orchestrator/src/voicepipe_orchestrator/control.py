@@ -74,7 +74,8 @@ class Control:
         )
         if row is None:
             return
-        await self._store.delete(row["object_key"], f"pcm/{row['owner_id']}/{job_id}")
+        await self._store.delete_under(row["object_key"])
+        await self._store.delete(f"pcm/{row['owner_id']}/{job_id}")
         await self._forget_messages(row["owner_id"], job_id)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection

@@ -29,10 +29,10 @@ class Expiry:
             """
         )
         for row in rows:
-            if row["job_id"] is None:
+            if row["job_id"] != row["id"]:  # else the object is the recording of that job
                 if row["multipart_id"]:
                     await self._store.abort_multipart(row["object_key"], row["multipart_id"])
-                await self._store.delete(row["object_key"], f"{row['object_key']}.tail")
+                await self._store.delete_under(row["object_key"])
             await self._pool.execute(
                 "DELETE FROM uploads WHERE id = $1 AND expires_at = $2", row["id"], row["expires_at"]
             )
