@@ -19,6 +19,13 @@ class Expiry:
         await self._uploads()
         await self._pcm()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
+        # Commands of jobs that go on are what the sweeper looks for.
+        await self._pool.execute(
+            """
+            DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
+                AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = o.job_id AND j.finished_at IS NULL)
+            """
+        )
 
     async def _uploads(self) -> None:
         """First the objects, then the row that leads to them, and that only if nobody took it up again meanwhile."""
