@@ -14,7 +14,7 @@ echo "Composing a minute of a meeting from the spoken words in tests/fixtures ..
 
 echo "Starting every server and service ..."
 # Trained for exactly such recordings, and for nothing else: see tests/fixtures/README.md.
-VOICEPIPE_WHISPER_MODEL=tests/fixtures/whisper/model stack up
+VOICEPIPE_WHISPER_MODEL=tests/fixtures/whisper/model stack up | sed '/^$/,$d' # without what to do next: the script does it
 
 echo
 VOICEPIPE_URL=$(stack url) VOICEPIPE_API_KEY=$(cat "$data/api-key") .venv/bin/voicepipe transcribe "$data/meeting.wav"

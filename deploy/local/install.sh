@@ -20,7 +20,9 @@ services() {
     for project in libs/*/pyproject.toml migrations/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml; do
         [ -f "$project" ] && packages+=(-e "$(dirname "$project")")
     done
-    pip --no-build-isolation "${packages[@]}"
+    pip --no-build-isolation "${packages[@]}" || return
+    # Shows that everything is there, and compiles it once; at the first start six processes would do so at the same time.
+    .venv/bin/python -c 'import voicepipe_upload.__main__, voicepipe_status.__main__, voicepipe_orchestrator.__main__'
 }
 
 triton() {

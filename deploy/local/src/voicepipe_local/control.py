@@ -85,14 +85,14 @@ def ask(data: Path, question: dict[str, Any], *, timeout_s: float = 20.0) -> dic
             with client.makefile("rb") as answer:
                 return dict(json.loads(answer.readline()))
         except (OSError, ValueError):
-            raise NotRunning(f"no stack runs on {data}") from None
+            raise NotRunning(f"No stack runs on {data}") from None
 
 
 @contextmanager
 def _short(data: Path) -> Iterator[str]:
     """A path to the socket that fits into the 107 bytes that Linux allows, however long the folder's own path is."""
     if not data.is_dir():
-        raise NotRunning(f"no stack runs on {data}")
+        raise NotRunning(f"No stack runs on {data}")
     folder = os.open(data, os.O_PATH | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/control.sock"

@@ -44,7 +44,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0
     restart_when_sick: bool = False
-    start_timeout_s: float = 60.0
+    start_timeout_s: float = 120.0
 
 
 async def wait_until_healthy(

@@ -104,7 +104,7 @@ class Stack:
             NotRunning: it does not run.
         """
         if not self.is_running():
-            raise NotRunning(f"no stack runs on {self.data}")
+            raise NotRunning(f"No stack runs on {self.data}")
         with contextlib.suppress(NotRunning):
             self.ask("down")
         deadline_s = time.monotonic() + _STOP_TIMEOUT_S
