@@ -57,7 +57,6 @@ LOST: tuple[type[Exception], ...] = (NatsError, *AWAY)
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 # Makes the job go on or end without this work: (command, code, message).
 GiveUp = Callable[[Message, str, str], Awaitable[None]]
-Tiers = tuple[Tier, ...]
 
 
 class Worker:
@@ -79,7 +78,6 @@ class Worker:
         self._give_up = give_up
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
-        self._concurrency = concurrency
         self._bell = asyncio.Event()
         self._turns = itertools.cycle(TURNS)
         self._connected = False
@@ -159,6 +157,8 @@ class Worker:
         except LOST as error:
             # It comes again after ack_wait.
             log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
+        except Exception:
+            log.exception("bug while a command was put away", stage=self._stage)
         finally:
             heart.cancel()
             HANDLED.labels(self._stage, tier, outcome).inc()
@@ -203,7 +203,7 @@ class Worker:
         except RetryLater as later:
             delay_s, reason = later.delay_s, str(later)
         except AWAY as error:
-            delay_s, reason = 2.0, f"PostgreSQL: {type(error).__name__}"
+            delay_s, reason = 2.0, type(error).__name__
         else:
             return True
         log.warning("waiting", stage=self._stage, reason=reason, delay_s=delay_s)
@@ -246,5 +246,5 @@ class Worker:
 
 
 def retry_delay_s(deliveries: int) -> float:
-    """Exponential with full-range jitter of a quarter, so that what failed together does not come back together."""
+    """Exponential, with a quarter of jitter to either side, so that what failed together does not come back together."""
     return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import asyncpg
 import structlog
 from google.protobuf.message import Message
 
@@ -73,10 +74,18 @@ class Outbox:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            transaction = Transaction(connection, self._source)
-            yield transaction
-            await _write(connection, transaction.outgoing)
+        """Commits when the block ends. Raises what is in `database.AWAY` when PostgreSQL is lost on the way."""
+        async with self._pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    transaction = Transaction(connection, self._source)
+                    yield transaction
+                    await _write(connection, transaction.outgoing)
+            except asyncpg.InterfaceError as error:
+                # The driver's word for wrong use and for a connection that is gone.
+                if connection.is_closed():
+                    raise ConnectionError("PostgreSQL went away") from error
+                raise
         await self._publish(transaction.outgoing)
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
