@@ -46,8 +46,8 @@ fresh_stubs() {
 
 sources=(libs/wire/src migrations/src services/*/src cli/src deploy/local/src)
 
-check ruff "$bin/ruff" check --quiet .
-check format "$bin/ruff" format --quiet --check .
+check ruff "$bin/ruff" check --quiet --output-format concise .
+check format "$bin/ruff" format --quiet --check --output-format concise .
 check mypy "$bin/mypy" "${sources[@]}"
 check imports "$bin/lint-imports"
 check stubs fresh_stubs
