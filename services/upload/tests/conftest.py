@@ -10,10 +10,11 @@ import asyncpg
 import httpx
 import pytest
 from voicepipe_local.home import free_port
+from voicepipe_local.testing import migrate
 from voicepipe_upload import app
 from voicepipe_upload.late import LatePublisher
 from voicepipe_upload.settings import Settings
-from voicepipe_wire import keys, objects
+from voicepipe_wire import broker, keys, objects
 from voicepipe_wire.database import connect as connect_database
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,6 +45,19 @@ def servers(database_url, nats_url, object_store):
         "VOICEPIPE_S3_ACCESS_KEY": object_store.access_key,
         "VOICEPIPE_S3_SECRET_KEY": object_store.secret_key,
     }
+
+
+@pytest.fixture
+def migrated():
+    return migrate
+
+
+@pytest.fixture
+async def nats_streams(nats_url, settings):
+    client = await broker.connect(settings(), "tests")
+    await broker.JetStream(client).ensure_streams()
+    yield
+    await client.close()
 
 
 @pytest.fixture
