@@ -17,6 +17,7 @@ import structlog
 from google.protobuf.message import Message
 
 from . import subjects
+from .database import AWAY
 from .database import Pool
 from .envelope import headers_for
 
@@ -106,8 +107,12 @@ class Outbox:
             return len(published)
 
     async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
-        if published := await self._send(outgoing):
-            await _mark(self._pool, published)
+        """After the commit, so nothing here may tell the caller that the change did not happen."""
+        try:
+            if published := await self._send(outgoing):
+                await _mark(self._pool, published)
+        except AWAY as error:
+            log.warning("published and not marked: the relay sends a second copy", error=type(error).__name__)
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
         published: list[tuple[Outgoing, int]] = []
