@@ -21,8 +21,8 @@ def test_a_folder_is_taken_as_it_is(tmp_path):
     ("name", "says"),
     [
         ("", "VOICEPIPE_WHISPER_MODEL is not set"),
-        ("/no/such/folder", "neither a folder"),
-        ("smal", "known names are tiny"),
+        ("/no/such/folder", "There is no folder"),
+        ("smal", "neither a folder here nor a name"),
     ],
 )
 def test_a_model_that_cannot_be_had_is_explained_in_one_sentence(name, says):

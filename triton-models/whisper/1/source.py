@@ -52,7 +52,9 @@ def model_folder(name: str) -> Path:
 
 def _from_hub(name: str) -> Path:
     repository = REPOSITORIES.get(name, name)
-    if repository.count("/") != 1 or repository.startswith(("/", ".", "~")):
+    if name.startswith(("/", ".", "~")):
+        raise ModelUnavailable(f"There is no folder {name}: set VOICEPIPE_WHISPER_MODEL to one that holds the model.")
+    if repository.count("/") != 1:
         raise ModelUnavailable(
             f"Whisper model {name!r} is neither a folder here nor a name of the hub; known names are "
             f"{', '.join(REPOSITORIES)}, or owner/name."
