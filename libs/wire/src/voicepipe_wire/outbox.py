@@ -17,8 +17,7 @@ import structlog
 from google.protobuf.message import Message
 
 from . import subjects
-from .database import AWAY
-from .database import Pool
+from .database import AWAY, Pool
 from .envelope import headers_for
 
 log = structlog.get_logger(__name__)
