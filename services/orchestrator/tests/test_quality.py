@@ -55,10 +55,13 @@ def test_the_ladder_goes_from_timestamps_over_temperature_to_halves():
     assert not any(attempt.suppress_blank for attempt in LADDER)
 
 
-@pytest.mark.parametrize("beam", [1, 5, 8])
-def test_a_beam_is_used_only_where_the_model_does_not_draw(beam):
-    assert [attempt.beam for attempt in ladder(beam)] == [beam, beam, 1, 1, 1, beam]
-    assert ladder(5) == LADDER
+@pytest.mark.parametrize(("tier", "beam"), [("accurate", 5), ("fast", 1)])
+def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
+    assert [attempt.beam for attempt in ladder(tier)] == [beam, beam, 1, 1, 1, beam]
+
+
+def test_a_draft_model_is_asked_only_what_can_change_its_answer():
+    assert [attempt.split for attempt in ladder("draft")] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ RETRY_DELAY_S = 2.0
 # A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
 TIMEOUT_S = 900.0
 # What a model answers about a request that no second try can help; the part before the colon is the code.
-HOPELESS = ("bad_params", "audio_too_long", "unsupported_language", "unsupported_task")
+HOPELESS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
 KEEPALIVE = triton.KeepAliveOptions(
     keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
 )

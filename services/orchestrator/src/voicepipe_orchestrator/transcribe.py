@@ -21,7 +21,7 @@ from .language import LanguageChoice, decide, probe_indices
 from .model import SAMPLE_RATE, ChunkPlan, Recognition
 from .plan import halves
 from .ports import Ask, Audio, Pcm, Recognizer
-from .quality import BEAM_OF_TIER, Attempt, best, complaint, helps, joined, ladder, only_silence
+from .quality import Attempt, best, complaint, helps, joined, ladder, only_silence
 from .silence import tighten
 from .steps import Step, progress, still_running, take
 
@@ -106,7 +106,7 @@ class ChunkStep:
     async def _climb(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
         """The first try without a complaint, else the best one with its complaint."""
         tries: list[tuple[Recognition, str | None]] = []
-        for attempt in ladder(BEAM_OF_TIER.get(job.options["model"]["tier"], 1)):
+        for attempt in ladder(job.options["model"]["tier"]):
             if tries and not helps(attempt, str(tries[-1][1])):
                 continue
             recognition = await self._ask(job, plan, audio, attempt)
