@@ -9,8 +9,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from voicepipe_local import gateway as caddy
+from voicepipe_local import testing
 from voicepipe_local.home import free_port
-from voicepipe_local.testing import migrate
 from voicepipe_upload import app
 from voicepipe_upload.late import LatePublisher
 from voicepipe_upload.settings import Settings
@@ -49,7 +50,7 @@ def servers(database_url, nats_url, object_store):
 
 @pytest.fixture
 def migrated():
-    return migrate
+    return testing.migrate
 
 
 @pytest.fixture
@@ -93,6 +94,17 @@ async def database(database_url):
 @pytest.fixture
 async def key(database, database_url):
     return await keys.create(database_url, "ada", "tests", operator=False)
+
+
+@pytest.fixture
+def gateway(process):
+    """The URL of a real gateway in front of the process."""
+
+    def part(home):
+        return caddy.part(home, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
+
+    with testing._running(part, "gateway") as (home, _):
+        yield caddy.url(home)
 
 
 @pytest.fixture

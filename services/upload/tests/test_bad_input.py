@@ -147,16 +147,18 @@ async def test_a_client_that_falls_silent_is_let_go_and_leaves_nothing(processes
     assert await leftovers.nothing()
 
 
-async def test_a_refusal_reaches_a_client_that_is_still_sending(client, leftovers):
+async def test_a_refusal_reaches_a_client_that_is_still_sending(process, gateway, client, leftovers):
     """The answer comes in the middle of the body; the client must see it, not only a broken connection."""
 
     async def body():
-        yield b"PK\x03\x04"
+        yield b"PK\x03\x04" + bytes(MIB - 4)
         for _ in range(64):
             yield bytes(MIB)
 
-    answer = await client.post("/v1/transcriptions", content=body(), headers={"Content-Length": str(64 * MIB + 4)})
-    assert (answer.status_code, answer.json()["code"]) == (415, "not_audio")
+    for url in (process.url, gateway):
+        headers = {"Content-Length": str(65 * MIB)}
+        answer = await client.post(f"{url}/v1/transcriptions", content=body(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "not_audio")
     assert await leftovers.nothing()
 
 

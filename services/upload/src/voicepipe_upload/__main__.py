@@ -20,7 +20,11 @@ async def run(settings: Settings) -> None:
     publisher = LatePublisher(settings)
     async with await database.connect(settings) as pool, objects.connect(settings) as store:
         application = app.create(settings, pool, store, publisher)
-        await http.serve(application, settings.http_host, settings.http_port, publisher.connect)
+        try:
+            await http.serve(application, settings.http_host, settings.http_port, publisher.connect)
+        finally:
+            # Late enough that uploads which end meanwhile are announced.
+            await publisher.close()
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from voicepipe_wire.outbox import Outbox, Publisher
 
 from . import __version__, plain, tus, tus_routes
 from .accept import Acceptance
+from .linger import Lingering
 from .reception import Reception
 from .settings import Settings
 from .uploads import Overtaken, Uploads
@@ -35,6 +36,7 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     app.exception_handler(Overtaken)(_on_overtaken)
     app.exception_handler(ObjectMissing)(_on_object_missing)
     app.add_middleware(tus_routes.TusSurface)
+    app.add_middleware(Lingering)
 
     uploads = Uploads(pool)
     acceptance = Acceptance(pool, store, uploads, Outbox(pool, publisher, "upload"))

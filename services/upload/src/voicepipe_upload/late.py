@@ -28,7 +28,7 @@ class LatePublisher:
         return await self._jetstream.publish(subject, payload, headers)
 
     async def connect(self, stop: asyncio.Event) -> None:
-        """Connect, stay, and close the connection when `stop` is set."""
+        """Try until connected or told to stop."""
         while not stop.is_set():
             with suppress(ConnectionError):
                 self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
@@ -36,6 +36,7 @@ class LatePublisher:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TRY_AGAIN_AFTER_S)
         await stop.wait()
-        jetstream, self._jetstream = self._jetstream, None
-        if jetstream is not None:
-            await jetstream.client.close()
+
+    async def close(self) -> None:
+        if self._jetstream is not None:
+            await self._jetstream.client.close()
