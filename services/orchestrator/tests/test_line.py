@@ -124,7 +124,8 @@ async def test_a_job_that_asks_for_speakers_completes_with_a_warning(line, meeti
     assert [warning["code"] for warning in (await line.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
 
 
-async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton):
+async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton, monkeypatch):
+    monkeypatch.setattr("voicepipe_orchestrator.recognizer.RETRY_DELAY_S", 0.1)  # many tries, as in a long outage
     address, server = private_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
     server.kill()
     line.start("prepare", "assemble", "keeper")

@@ -135,8 +135,8 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
 
 
 async def restart(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
-    """Count another start of a running stage: the worker that had it is gone."""
-    await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage] + 1)
+    """Begin a running stage anew, within the same attempt: its time counts from now."""
+    await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage])
 
 
 async def fail(transaction: Transaction, job: StoredJob, after: Job, code: str, message: str) -> None:

@@ -26,7 +26,8 @@ class Step:
 async def take(outbox: Outbox, step: Step) -> StoredJob | None:
     """Start the stage; None if there is nothing to do: it is done, or the job has ended or is gone.
 
-    A stage that runs already is started again: its command came back, so the worker that had it died or lost the broker.
+    A stage that runs already goes on: its command came back because a worker died, or is tried again because something was
+    away. Neither counts as another start: the broker bounds the deliveries, and an outage may last as long as it likes.
 
     Raises:
         Reject: it was started too often.
@@ -35,10 +36,10 @@ async def take(outbox: Outbox, step: Step) -> StoredJob | None:
         job = await jobs.lock(transaction.connection, step.job_id)
         if job is None or outcome(job.stages) or job.stages.stages[step.stage] not in {State.QUEUED, State.RUNNING}:
             return None
-        if job.attempts[step.stage] >= MAX_ATTEMPTS:
-            raise Reject("worker_lost", "The work on this recording broke off again and again. It can be tried again.")
         if job.stages.stages[step.stage] is State.RUNNING:
             await jobs.restart(transaction, job, step.stage)
+        elif job.attempts[step.stage] >= MAX_ATTEMPTS:
+            raise Reject("worker_lost", "The work on this recording broke off again and again. It can be tried again.")
         else:
             await jobs.save(transaction, job, advance(job.stages, step.stage, Event.START))
     return job
