@@ -32,8 +32,16 @@ async def connect(settings: Settings) -> Pool:
         max_size=settings.database_pool_size,
         command_timeout=30,
         init=_speak_json,
+        reset=_keep,
     )
 
 
 async def _speak_json(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _keep(_: Any) -> None:
+    """Nothing to put back: no code here changes a session, and asyncpg itself rolls back what was left open.
+
+    Its usual reset is a round trip of its own after every single query.
+    """

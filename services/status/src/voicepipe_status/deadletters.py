@@ -34,7 +34,7 @@ _DONE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
+async def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
     """What is no place at all is answered like a place that is empty."""
     if (place := whole_number(sequence)) is None:
         raise problem("not_found")

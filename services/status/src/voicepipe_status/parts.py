@@ -31,7 +31,10 @@ class Parts:
     letters: StreamLog
 
 
-def _parts(request: Request) -> Parts:
+# Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions through a thread.
+
+
+async def _parts(request: Request) -> Parts:
     return cast("Parts", request.app.state.parts)
 
 
@@ -43,7 +46,7 @@ _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-head
 async def _user(
     request: Request, _: Annotated[object, Depends(_bearer)], __: Annotated[object, Depends(_header)]
 ) -> User:
-    return await _parts(request).authenticate(request)
+    return await cast("Parts", request.app.state.parts).authenticate(request)
 
 
 async def _operator(user: Annotated[User, Depends(_user)]) -> User:
@@ -52,7 +55,7 @@ async def _operator(user: Annotated[User, Depends(_user)]) -> User:
     return user
 
 
-def _job_id(
+async def _job_id(
     job_id: Annotated[
         str, Path(description="The transcription's id", examples=["5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"])
     ],

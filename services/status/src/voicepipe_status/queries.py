@@ -37,19 +37,23 @@ _TRANSCRIPTIONS = """
     ) AS speeds
     FROM (SELECT DISTINCT options -> 'model' ->> 'name' AS model FROM page WHERE finished_at IS NULL) m
 ), queue AS (
-    SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.tier ORDER BY s.queued_at, s.job_id) - 1 AS ahead
-    FROM stages s JOIN jobs q ON q.id = s.job_id
-    WHERE s.state = 'queued'
-        AND EXISTS (SELECT FROM page p JOIN stages ps ON ps.job_id = p.id WHERE ps.state = 'queued')
+    SELECT waiting.job_id, min(waiting.ahead) AS ahead FROM (
+        SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.tier ORDER BY s.queued_at, s.job_id) - 1 AS ahead
+        FROM stages s JOIN jobs q ON q.id = s.job_id
+        WHERE s.state = 'queued' AND q.finished_at IS NULL
+            AND EXISTS (SELECT FROM page p JOIN stages ps ON ps.job_id = p.id WHERE ps.state = 'queued')
+    ) waiting GROUP BY waiting.job_id
 )
 SELECT j.id, j.state, j.options, j.language, j.language_probability, j.duration_s, j.speech_s, j.warnings,
     j.error_code, j.error_message, j.created_at, j.finished_at, r.name, r.size_bytes, r.media_type,
     (SELECT max(t.version) FROM transcripts t WHERE t.job_id = j.id) AS transcript_version,
     stages.list AS stages, now() AS now,
-    CASE WHEN NOT stages.running THEN (SELECT min(queue.ahead) FROM queue WHERE queue.job_id = j.id) END AS queue_position,
-    (SELECT pace.speeds FROM pace WHERE pace.model = j.options -> 'model' ->> 'name') AS speeds
+    CASE WHEN NOT stages.running THEN queue.ahead END AS queue_position,
+    pace.speeds
 FROM page j
 JOIN recordings r ON r.id = j.recording_id
+LEFT JOIN pace ON j.finished_at IS NULL AND pace.model = j.options -> 'model' ->> 'name'
+LEFT JOIN queue ON queue.job_id = j.id
 CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('stage', s.stage, 'state', s.state, 'attempt', s.attempts, 'done_s', s.done_s,
             'total_s', s.total_s, 'started_at', s.started_at, 'finished_at', s.finished_at)
