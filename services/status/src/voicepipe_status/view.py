@@ -7,33 +7,23 @@ from typing import Any
 from uuid import UUID
 
 from . import eta
-from .schema import Links, Notice, StageProgress, Transcription
+from .schema import Links, Notice, Transcription
 
 JsonObject = dict[str, Any]
+
+_AS_STORED = tuple(Transcription.model_fields.keys() - {"stages", "eta_s", "error", "links"})
 
 
 def transcription(row: Any, public_url: str) -> Transcription:
     stages: list[JsonObject] = row["stages"] or []
-    return Transcription(
-        id=row["id"],
-        name=row["name"],
-        state=row["state"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-        duration_s=row["duration_s"],
-        speech_s=row["speech_s"],
-        size_bytes=row["size_bytes"],
-        media_type=row["media_type"],
-        options=row["options"],
-        language=row["language"],
-        language_probability=row["language_probability"],
-        stages=[StageProgress(**stage) for stage in stages],
-        queue_position=row["queue_position"],
-        eta_s=_eta_s(row, stages),
-        transcript_version=row["transcript_version"],
-        warnings=[Notice(**warning) for warning in row["warnings"]],
-        error=error_of(row),
-        links=links(row["id"], public_url),
+    return Transcription.model_validate(
+        {
+            **{name: row[name] for name in _AS_STORED},
+            "stages": stages,
+            "eta_s": _eta_s(row, stages),
+            "error": error_of(row),
+            "links": links(row["id"], public_url),
+        }
     )
 
 
