@@ -1,0 +1,131 @@
+"""A client of the whole line that knows only HTTP: what a stranger would write from the documentation."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fixtures.score import TimedWord, normal, timed
+
+ENDED = frozenset({"completed", "failed", "cancelled"})
+FINAL = frozenset({"job-completed", "job-failed", "job-cancelled", "job-deleted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: int
+    type: str
+    data: dict[str, Any]
+
+
+class FrontDoor:
+    """One user of one stack."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.key = key
+        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120)
+
+    def send(self, audio: Path | bytes, name: str | None = None, **options: str) -> httpx.Response:
+        """Post a recording as the raw body."""
+        content = audio if isinstance(audio, bytes) else audio.read_bytes()
+        chosen = name or (audio.name if isinstance(audio, Path) else "recording.wav")
+        return self.http.post("/v1/transcriptions", content=content, params={"name": chosen, **options})
+
+    def accepted(self, audio: Path | bytes, name: str | None = None, **options: str) -> str:
+        """The id of what the recording became."""
+        answer = self.send(audio, name, **options)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/transcriptions/{job_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def end_of(self, job_id: str, timeout_s: float = 150) -> dict[str, Any]:
+        """The transcription once it has ended. A service that is just away is asked again."""
+        found: dict[str, Any] = {}
+
+        def ended() -> bool:
+            answer = self.http.get(f"/v1/transcriptions/{job_id}")
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                assert answer.status_code == httpx.codes.OK, answer.text
+                found.update(answer.json())
+            return found.get("state") in ENDED
+
+        until(ended, timeout_s, lambda: found)
+        return found
+
+    def completed(self, job_id: str, timeout_s: float = 150) -> dict[str, Any]:
+        """The transcript document, once there is one."""
+        job = self.end_of(job_id, timeout_s)
+        assert job["state"] == "completed", job
+        return self.transcript(job_id)
+
+    def transcript(self, job_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/transcriptions/{job_id}/transcript")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def delete(self, job_id: str) -> None:
+        answer = self.http.delete(f"/v1/transcriptions/{job_id}")
+        assert answer.status_code in {202, 204}, answer.text
+        until(lambda: self.http.get(f"/v1/transcriptions/{job_id}").status_code == httpx.codes.NOT_FOUND)
+
+    def events(self, job_id: str, last_event_id: int | None = None) -> list[Event]:
+        """All events to the end of the stream."""
+        with self.following(job_id, last_event_id) as events:
+            return list(events)
+
+    @contextmanager
+    def following(self, job_id: str, last_event_id: int | None = None) -> Iterator[Iterator[Event]]:
+        """Events as they come; leaving the block cuts the connection."""
+        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+        with self.http.stream("GET", f"/v1/transcriptions/{job_id}/events", headers=headers) as answer:
+            assert answer.status_code in {200, 204}, answer.read()
+            yield _parsed(answer.iter_lines())
+
+
+def _parsed(lines: Iterator[str]) -> Iterator[Event]:
+    """Server-sent events, as the HTML standard (9.2.6) has them; comments and empty events are left out."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        else:
+            if "data" in fields:
+                yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+            fields = {}
+
+
+def until(condition: Callable[[], object], timeout_s: float = 60, about: Callable[[], object] = lambda: "") -> None:
+    """Return when the condition holds."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"not within {timeout_s:.0f} s: {about()}")
+        time.sleep(0.1)
+
+
+def timed_words(document: dict[str, Any]) -> tuple[TimedWord, ...]:
+    return timed([word for segment in document["segments"] for word in segment["words"]])
+
+
+def words(document: dict[str, Any]) -> list[str]:
+    return normal(document["text"])
+
+
+def told_apart(wav: bytes) -> bytes:
+    """The same samples in a file with another hash, so that the line does its work again."""
+    note = uuid.uuid4().hex.encode()
+    return struct.pack("<4sI", b"RIFF", len(wav) + len(note)) + wav[8:] + struct.pack("<4sI", b"note", len(note)) + note

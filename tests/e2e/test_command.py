@@ -1,0 +1,127 @@
+"""The `voicepipe` command as a person and a script use it, against the whole line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from fixtures import media
+from fixtures.meeting import Recording
+from fixtures.score import normal, wer
+
+from .conftest import User
+from .front_door import told_apart, until
+
+
+@pytest.fixture(scope="module")
+def user(new_user) -> User:
+    return new_user()
+
+
+@pytest.fixture
+def environ(user: User, tmp_path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICEPIPE_")}
+    homes = {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    return kept | homes | {"VOICEPIPE_URL": user.door.url, "VOICEPIPE_API_KEY": user.door.key, "COLUMNS": "200"}
+
+
+@pytest.fixture
+def voicepipe(environ: dict[str, str]):
+    def run(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "voicepipe", *map(str, words)]
+        return subprocess.run(command, check=False, capture_output=True, text=True, env=environ | more, timeout=150)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def audio(spoken_wav, tmp_path_factory):
+    """A recording that nobody else here has sent."""
+    path = tmp_path_factory.mktemp("command") / "spoken words.wav"
+    path.write_bytes(told_apart(spoken_wav.read_bytes()))
+    return path
+
+
+def test_transcribe_prints_the_words_and_nothing_else(voicepipe, audio, spoken: Recording):
+    done = voicepipe("transcribe", audio)
+    assert done.returncode == 0, done.stderr
+    assert wer(spoken.text, done.stdout) <= 0.05
+    assert "transcribing" in done.stderr
+
+
+def test_captions_are_saved_where_they_are_wanted(voicepipe, audio, tmp_path):
+    done = voicepipe("transcribe", audio, "-o", tmp_path / "out", "--format", "srt")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    saved = (tmp_path / "out" / "spoken words.srt").read_text()
+    assert re.match(r"1\n00:00:\d\d,\d{3} --> 00:00:\d\d,\d{3}\n", saved)
+    assert voicepipe("transcribe", audio, "-o", tmp_path / "out", "--format", "srt").returncode == 2
+
+
+def test_one_that_fails_says_why_and_the_others_are_done(voicepipe, audio, tmp_path):
+    done = voicepipe("transcribe", audio, media.text(tmp_path / "minutes.mp3"), "--json")
+    assert done.returncode == 2
+    first, second = json.loads(done.stdout)["items"]
+    assert first["transcript"]["segments"]
+    assert (second["transcript"], second["error"]["code"]) == (None, "not_audio")
+    assert "minutes.mp3" in done.stderr
+
+
+def test_jobs_are_listed_looked_at_and_deleted(voicepipe, audio):
+    job_id = voicepipe("transcribe", audio, "--no-wait").stdout.strip()
+    assert job_id in voicepipe("list").stdout
+    assert voicepipe("watch", job_id).returncode == 0
+    assert [item["id"] for item in json.loads(voicepipe("list", "--state", "completed", "--json").stdout)["items"]]
+    text = voicepipe("get", job_id)
+    assert normal(text.stdout)
+    assert json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "completed"
+    assert voicepipe("get", job_id, "--format", "vtt").stdout.startswith("WEBVTT")
+    deleted = voicepipe("delete", job_id, "--yes")
+    assert deleted.returncode == 0, deleted.stderr
+    until(lambda: voicepipe("get", job_id).returncode == 4)
+    assert job_id not in voicepipe("list").stdout
+
+
+def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
+    voicepipe, environ, nobody_transcribes, audio, tmp_path
+):
+    said = tmp_path / "stderr"
+    with said.open("w") as errors:
+        command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", "held"]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ)
+    until(lambda: "waiting for its turn" in said.read_text(), about=said.read_text)
+    running.send_signal(signal.SIGINT)
+    stdout, _ = running.communicate(timeout=60)
+    assert (running.returncode, stdout) == (130, "")
+    job_id = re.search(r"goes on at the server.*voicepipe get ([0-9a-f-]{36})", said.read_text()).group(1)
+    early = voicepipe("get", job_id)
+    assert (early.returncode, early.stdout) == (1, "")
+    assert "is not finished yet" in early.stderr
+
+    assert "cancelled" in voicepipe("cancel", job_id).stderr
+    until(lambda: json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "cancelled")
+    assert voicepipe("watch", job_id).returncode == 1
+    nobody_transcribes()
+    assert voicepipe("retry", job_id).returncode == 0
+    until(lambda: voicepipe("get", job_id).returncode == 0)
+
+
+def test_scripts_can_tell_what_went_wrong_by_the_exit_code(voicepipe, audio, tmp_path):
+    nobody = "00000000-0000-4000-8000-000000000000"
+    assert voicepipe("get", nobody).returncode == 4
+    assert voicepipe("transcribe", tmp_path / "nothing.wav").returncode == 2
+    assert voicepipe("transcribe", audio, "--language", "klingon").returncode == 2
+    assert voicepipe("list", VOICEPIPE_API_KEY="vp_wrong").returncode == 3
+    away = voicepipe("--patience", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
+    assert away.returncode == 5
+    assert "127.0.0.1:9" in away.stderr
+
+
+def test_the_key_is_never_shown(voicepipe, user: User, audio):
+    for words in (["list"], ["--help"], ["version"], ["get", "nothing"], ["transcribe", audio, "--json"]):
+        done = voicepipe(*words)
+        assert user.door.key not in done.stdout + done.stderr

@@ -1,0 +1,63 @@
+"""Following a transcription: connections are cut, and no event is missed or told twice."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import httpx
+import pytest
+from fixtures.meeting import compose
+
+from .front_door import FINAL, Event, FrontDoor, told_apart
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> bytes:
+    """Two minutes: enough chunks that there is something to cut."""
+    return compose(120, ["linda", "steph"], seed=11).save(tmp_path_factory.mktemp("live") / "live.wav").read_bytes()
+
+
+def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: FrontDoor, recording: bytes):
+    job_id = door.accepted(told_apart(recording))
+    seen: list[Event] = []
+    while not seen or seen[-1].type not in FINAL:
+        with door.following(job_id, seen[-1].id if seen else None) as coming:
+            seen += islice(coming, 2)
+    assert seen == door.events(job_id)
+    ids = [event.id for event in seen]
+    assert ids == sorted(set(ids))
+    assert len(ids) > 6
+
+
+def test_who_comes_after_the_end_is_told_all_of_it(door: FrontDoor, recording: bytes):
+    job_id = door.accepted(told_apart(recording))
+    live = door.events(job_id)
+    assert door.events(job_id) == live
+    assert door.events(job_id, live[2].id) == live[3:]
+    after = door.http.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(live[-1].id)})
+    assert (after.status_code, after.content) == (httpx.codes.NO_CONTENT, b"")
+
+
+def test_states_go_only_forward_and_through_every_stage(door: FrontDoor, recording: bytes):
+    events = door.events(door.accepted(told_apart(recording)))
+    states = [event.data["job_state"] for event in events if event.type == "stage-changed"]
+    order = ["queued", "preparing", "transcribing", "assembling", "completed"]
+    assert [order.index(state) for state in states] == sorted(order.index(state) for state in states)
+    assert set(states) >= set(order) - {"completed"}
+
+
+def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
+    door: FrontDoor, nobody_transcribes, recording: bytes
+):
+    job_id = door.accepted(told_apart(recording))
+    with door.following(job_id) as coming:
+        for event in coming:
+            if event.data.get("stage") == "transcribe" and event.data.get("state") == "queued":
+                assert door.http.post(f"/v1/transcriptions/{job_id}/cancel").status_code in {200, 202}
+    assert event.type == "job-cancelled"
+    assert door.end_of(job_id)["state"] == "cancelled"
+    refused = door.http.get(f"/v1/transcriptions/{job_id}/transcript")
+    assert (refused.status_code, refused.json()["code"]) == (409, "cancelled")
+    nobody_transcribes()
+    assert door.http.post(f"/v1/transcriptions/{job_id}/retry").status_code in {200, 202}
+    door.completed(job_id)

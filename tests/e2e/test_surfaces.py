@@ -1,0 +1,61 @@
+"""What is served beside transcriptions: documentation, descriptions, health, metrics."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from voicepipe_local import services
+
+from .front_door import FrontDoor
+
+
+@pytest.mark.parametrize("service", ["upload", "status"])
+def test_the_gateway_serves_the_description_of_both_services(stack, service):
+    document = httpx.get(f"{stack.url}/v1/openapi/{service}.json").raise_for_status().json()
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"]
+    assert all(path.startswith(("/v1/", "/version")) for path in document["paths"])
+
+
+def test_the_two_descriptions_share_no_operation(stack):
+    operations = [
+        (path, method)
+        for service in ("upload", "status")
+        for path, methods in httpx.get(f"{stack.url}/v1/openapi/{service}.json").json()["paths"].items()
+        for method in methods
+    ]
+    assert ("/v1/transcriptions", "post") in operations
+    assert ("/v1/transcriptions", "get") in operations
+    assert len(operations) == len(set(operations))
+
+
+def test_one_page_documents_both_services_without_a_key(stack):
+    page = httpx.get(f"{stack.url}/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for service in ("upload", "status"):
+        assert f"/v1/openapi/{service}.json" in page.text
+
+
+def test_capabilities_name_the_model_that_serves(door: FrontDoor):
+    offered = door.http.get("/v1/capabilities").json()
+    assert [(model["name"], model["tier"]) for model in offered["models"]] == [("whisper", "accurate")]
+    assert offered["workers"]["transcribe"] == 1
+    assert offered["speakers"] == {"available": False}
+
+
+@pytest.mark.parametrize("name", [service.name for service in services.ALL])
+def test_every_service_tells_its_health_and_its_metrics(stack, name):
+    address = f"http://{stack.part(name)['address']}"
+    assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
+    ready = httpx.get(f"{address}/readyz")
+    assert ready.status_code == httpx.codes.OK
+    assert set(ready.json()["checks"].values()) == {"ok"}
+    metrics = httpx.get(f"{address}/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert "voicepipe_http_request_seconds_count" in metrics.text
+
+
+def test_what_no_service_knows_is_a_problem_that_names_the_documentation(stack):
+    answer = httpx.get(f"{stack.url}/transcribe")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "/docs" in answer.json()["detail"]

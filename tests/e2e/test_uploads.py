@@ -1,0 +1,87 @@
+"""Resumable uploads by tuspy, a client that nobody here has written."""
+
+from __future__ import annotations
+
+import io
+
+import httpx
+import pytest
+from tusclient.client import TusClient
+from tusclient.exceptions import TusCommunicationError
+
+from .front_door import FrontDoor, told_apart, words
+
+MIB = 1024 * 1024
+TUS = {"Tus-Resumable": "1.0.0"}
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+class BreaksOff(io.BytesIO):
+    """A file on a disk that is pulled out."""
+
+    def __init__(self, content: bytes, breaks_at: int) -> None:
+        super().__init__(content)
+        self._breaks_at = breaks_at
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= self._breaks_at:
+            raise OSError("the disk is gone")
+        return super().read(size)
+
+
+def tus(door: FrontDoor) -> TusClient:
+    return TusClient(f"{door.url}/v1/uploads", headers={"Authorization": f"Bearer {door.key}"})
+
+
+def transcription_of(door: FrontDoor, url: str) -> str:
+    return door.http.head(url, headers=TUS).headers["transcription-id"]
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_stopped(door: FrontDoor, spoken_wav):
+    audio = told_apart(spoken_wav.read_bytes())
+    metadata = {"filename": "talk.wav", "language": "en"}
+    broken = tus(door).uploader(file_stream=BreaksOff(audio, 300_000), chunk_size=100_000, metadata=metadata)
+    with pytest.raises(OSError, match="the disk is gone"):
+        broken.upload()
+    resumed = tus(door).uploader(file_stream=io.BytesIO(audio), url=broken.url, chunk_size=100_000)
+    assert resumed.offset == 300_000
+    resumed.upload()
+    job_id = transcription_of(door, broken.url)
+    document = door.completed(job_id)
+    job = door.get(job_id)
+    assert (job["name"], job["size_bytes"], job["options"]["language"]) == ("talk.wav", len(audio), "en")
+    assert door.http.get(f"/v1/transcriptions/{job_id}/audio").content == audio
+    assert words(document)
+
+
+def test_the_same_bytes_by_tus_are_answered_with_what_is_finished(door: FrontDoor, spoken_wav):
+    audio = told_apart(spoken_wav.read_bytes())
+    first = tus(door).uploader(file_stream=io.BytesIO(audio), chunk_size=MIB)
+    first.upload()
+    job_id = transcription_of(door, first.url)
+    door.completed(job_id)
+    again = tus(door).uploader(file_stream=io.BytesIO(audio), chunk_size=MIB)
+    again.upload()
+    assert transcription_of(door, again.url) == job_id
+    answer = door.send(audio)
+    assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (httpx.codes.OK, job_id, "completed")
+
+
+def test_an_upload_that_is_given_up_leaves_nothing(new_user, spoken_wav):
+    user = new_user()
+    begun = tus(user.door).uploader(file_stream=io.BytesIO(spoken_wav.read_bytes()), chunk_size=100_000)
+    begun.upload_chunk()
+    assert user.left() != []
+    assert user.door.http.delete(begun.url, headers=TUS).status_code == httpx.codes.NO_CONTENT
+    assert user.left() == []
+    assert user.door.http.head(begun.url, headers=TUS).status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}
+
+
+def test_an_option_that_does_not_exist_is_refused_before_a_byte_is_sent(new_user):
+    user = new_user()
+    uploader = tus(user.door).uploader(file_stream=io.BytesIO(b"RIFF"), metadata={"language": "klingon"})
+    with pytest.raises(TusCommunicationError) as refused:
+        uploader.upload()
+    assert refused.value.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert b'"code":"invalid_option"' in refused.value.response_content
+    assert user.left() == []
