@@ -1,6 +1,6 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-The name `postgres` stands for the real server; `broken` for a part that ends at once.
+The names `postgres` and `triton` stand for the real servers; `broken` for a part that ends at once.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from voicepipe_local import postgres
+from voicepipe_local import postgres, triton
 from voicepipe_local.home import Home
 from voicepipe_local.parts import Part, answers
 from voicepipe_local.supervisor import Supervisor
@@ -20,6 +20,10 @@ def part(spec):
     name, *flags = spec.split(":")
     if name == "postgres":
         return postgres.part(home, postgres.NOT_DURABLE)
+    if name == "triton":
+        return triton.part(
+            home, "whisper", {"VOICEPIPE_WHISPER_MODEL": str(triton.ROOT / "tests/fixtures/whisper/model")}
+        )
     port = str(home.port(name))
     dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(home.path / "notes"), *flags)
     command = (sys.executable, *(("-c", "print('I am broken')") if name == "broken" else dummy))

@@ -133,6 +133,17 @@ def test_a_killed_database_server_comes_back(small):
     until(lambda: (part := stack.part("postgres"))["restarts"] == 1 and part["health"] == "well")
 
 
+def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
+    stack = small("triton")
+    stack.wait_until_ready()
+    before = stack.part("triton")
+    (python,) = guard.descendants(before["pid"])
+    os.kill(python, signal.SIGKILL)
+    after = until(lambda: (part := stack.part("triton"))["restarts"] == 1 and part["health"] == "well" and part)
+    assert after["pid"] != before["pid"]
+    assert "Stub process" in after["trouble"]
+
+
 def test_a_part_that_cannot_start_stops_all_and_says_why(small):
     stack = small("a:parent", "postgres", ",", "broken")
     said = stack.guard.stdout.read()

@@ -69,7 +69,10 @@ def descendants(root: int) -> list[int]:
 
 
 def kill_descendants(root: int) -> None:
-    """Kill until nothing is left: a process may have forked while we were looking."""
+    """Kill until nothing is left, no zombie either: a process may have forked while we were looking.
+
+    PostgreSQL does not start again while a process has the number of its predecessor, and a zombie has it.
+    """
     while pids := descendants(root):
         for pid in pids:
             try:
@@ -78,6 +81,9 @@ def kill_descendants(root: int) -> None:
                 continue
         reap()
         time.sleep(0.005)
+    while children(root):
+        reap()
+        time.sleep(0.001)
 
 
 def reap() -> dict[int, int]:

@@ -18,6 +18,7 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 SETTLED_AFTER_S = 30.0  # up for so long: the next death is a new one, not the same one again
 WELL_EVERY_S = 5.0
+SICK_EVERY_S = 1.0
 SICK_AFTER = 3
 WELL, SLOW = "well", "slow to answer"
 
@@ -119,7 +120,7 @@ class Life:
         sick = 0
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WELL_EVERY_S):
+                async with asyncio.timeout(SICK_EVERY_S if sick else WELL_EVERY_S):
                     return ended_by(await process.wait())
             if not self.part.restart_when_sick:
                 continue

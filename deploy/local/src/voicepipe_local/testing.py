@@ -39,7 +39,10 @@ Address = TypeVar("Address")
 @contextmanager
 def _temporary_home(name: str) -> Iterator[Home]:
     """Not pytest's own temporary folder: PostgreSQL runs as another user and may not look in there."""
-    path = Path(tempfile.mkdtemp(prefix=f"voicepipe-{name}-"))
+    for left in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():  # a test run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=f"voicepipe-test-{os.getpid()}-{name}-"))
     path.chmod(0o711)
     try:
         yield Home.at(path)
