@@ -1,0 +1,1 @@
+"""What the line costs: speed as ratios measured in one run, memory while large recordings pass."""

@@ -1,0 +1,103 @@
+"""Three hours of meeting, 2 GB, through the whole line; what that needs, and what others feel of it."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from statistics import median
+from urllib.parse import urlsplit
+
+from . import clips, recordings
+from .bed import Bed
+from .clips import Clip, Clips
+from .memory import Watch
+from .poller import Poller
+from .row import Goal, Row
+
+SEED = 5_000
+POLLS_PER_S = 20.0
+MOST_BYTES = Goal("<=", 200)
+WORKERS = ("prepare", "transcribe", "assemble")
+
+
+def measure(bed: Bed) -> list[Row]:
+    sender = Clips(bed)
+    idle = [sender.send() for _ in range(bed.sizes.clips)]
+    with Watch(bed.pid("upload")) as upload:
+        job = _upload(bed)
+    path = f"/v1/transcriptions/{job}"
+    with ExitStack() as running:
+        gateway = running.enter_context(
+            Poller(urlsplit(bed.stack.url).netloc, path, bed.stack.headers, POLLS_PER_S / 2)
+        )
+        direct = running.enter_context(Poller(bed.address("status"), path, bed.stack.headers, POLLS_PER_S / 2))
+        workers = {part: running.enter_context(Watch(bed.pid(part))) for part in WORKERS}
+        during_prepare = _clips_while(bed, job, "prepare", sender)
+        during_transcribe = _clips_while(bed, job, "transcribe", sender)
+        finished = bed.finished(job)
+    hours = f"{bed.sizes.long_s / 3600:g} h"
+    size = f"{recordings.studio_meeting_bytes(bed.sizes.long_s) / 1e9:.2g} GB"
+    took = ", ".join(f"{stage} {finished.took_s(stage):.1f} s" for stage in WORKERS)
+    return [
+        _memory(f"peak memory of upload while {size} pass", upload, "two parts of 8 MiB in memory, one being sent"),
+        *(
+            _memory(f"peak memory of {part} while {size} ({hours}) pass", watch, took)
+            for part, watch in workers.items()
+        ),
+        _clip(f"10 s clip while {hours} are transcribed, over idle", idle, during_transcribe, Goal("<=", 2)),
+        _clip(f"10 s clip while {hours} are prepared, over idle", idle, during_prepare, Goal("<=", 2)),
+        _status(f"status GET p99 while {hours} work, through the gateway", gateway),
+        _status(f"status GET p99 while {hours} work, straight", direct),
+    ]
+
+
+def _upload(bed: Bed) -> str:
+    size = recordings.studio_meeting_bytes(bed.sizes.long_s)
+    connection = http.client.HTTPConnection(urlsplit(bed.stack.url).netloc, timeout=600)
+    headers = {**bed.stack.headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
+    body = recordings.studio_meeting(bed.sizes.long_s, SEED)
+    connection.request("POST", "/v1/transcriptions?name=long.wav&language=en", body=body, headers=headers)
+    answer = connection.getresponse()
+    said = answer.read()
+    connection.close()
+    if answer.status != http.client.ACCEPTED:
+        raise RuntimeError(f"the long recording: {answer.status} {said[:300]!r}")
+    return str(answer.headers["location"]).rpartition("/")[2]
+
+
+def _clips_while(bed: Bed, job: str, stage: str, sender: Clips) -> list[Clip]:
+    """Clips sent one after the other as long as the stage of the long job runs; the last one may outlive it."""
+    bed.wait_for_stage(job, stage, "running", "done")
+    sent: list[Clip] = []
+    while _state(bed, job, stage)() == "running":
+        sent.append(sender.send())
+    return sent
+
+
+def _state(bed: Bed, job: str, stage: str) -> Callable[[], str]:
+    return lambda: str(bed.ask("SELECT state FROM stages WHERE job_id = %s AND stage = %s", job, stage)[0][0])
+
+
+def _memory(name: str, watch: Watch, limit: str) -> Row:
+    own = f"{watch.peak_own_bytes / 1e6:.0f} MB the process itself, the rest its children"
+    return Row(name, watch.peak_bytes / 1e6, "MB", MOST_BYTES, own, limit)
+
+
+def _clip(name: str, idle: Sequence[Clip], busy: Sequence[Clip], goal: Goal) -> Row:
+    idle_s = median(clip.seconds for clip in idle)
+    if not busy:
+        return Row(name, float("nan"), "", None, f"idle {idle_s:.2f} s", "the stage was over before a clip was sent")
+    typical = sorted(busy, key=lambda clip: clip.seconds)[len(busy) // 2]
+    worst_s = max(clip.seconds for clip in busy)
+    usual = sorted(idle, key=lambda clip: clip.seconds)[len(idle) // 2]
+    baseline = f"idle {idle_s:.2f} s: {clips.about(usual)}"
+    limit = (
+        f"{len(busy)} clips, median {typical.seconds:.2f} s, worst {worst_s:.2f} s; median one: {clips.about(typical)}"
+    )
+    return Row(name, typical.seconds / idle_s, "", goal, baseline, limit)
+
+
+def _status(name: str, poller: Poller) -> Row:
+    about = f"{len(poller.ms)} requests, {poller.late} late; median {median(poller.ms):.1f} ms, worst {max(poller.ms):.0f} ms"
+    return Row(name, poller.percentile(99), "ms", Goal("<=", 50), about, "")
