@@ -180,14 +180,14 @@ def triton_sphinx(start_triton: Callable[..., tuple[str, Running]]) -> str:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[TrialStack]:
     """The whole line, with the fixture model: for tests that leave it as they found it."""
-    with _stacks() as start:
+    with stacks() as start:
         yield start()
 
 
 @pytest.fixture
 def private_stack() -> Iterator[Callable[..., TrialStack]]:
     """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole line of your own, to kill and restart."""
-    with _stacks() as start:
+    with stacks() as start:
         yield start
 
 
@@ -242,7 +242,8 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
 
 
 @contextmanager
-def _stacks() -> Iterator[Callable[..., TrialStack]]:
+def stacks() -> Iterator[Callable[..., TrialStack]]:
+    """What `private_stack` gives, for a fixture of another scope."""
     with ExitStack() as started:
 
         def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> TrialStack:
