@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
@@ -14,12 +15,13 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
-from . import __version__
+from . import __version__, telemetry
 from .database import AWAY
 from .errors import Problem, RetryLater
 
@@ -28,6 +30,10 @@ log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
 AWAY_RETRY_AFTER_S = 5
 CHECKSUM_MISMATCH = 460
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+# For every FastAPI. Its own spans carry the query, and with it names of recordings and key terms; `install` makes spans without.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 REQUEST_SECONDS = Histogram(
     "voicepipe_http_request_seconds", "Time to answer a request, to the first byte", ["method", "route", "status"]
@@ -59,7 +65,7 @@ def _title(status: int) -> str:
 
 
 def install(app: FastAPI, checks: Checks) -> None:
-    """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric of every request."""
+    """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span of every request."""
     app.exception_handler(Problem)(_on_problem)
     app.exception_handler(RetryLater)(_on_away)
     for kind in AWAY:
@@ -132,8 +138,6 @@ class _Server(uvicorn.Server):
     """uvicorn that leaves signals to `serve`, which has more to stop."""
 
     def capture_signals(self) -> Any:
-        from contextlib import nullcontext
-
         return nullcontext()
 
 
@@ -182,12 +186,22 @@ class _Measure:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
+        # Probes and scrapes come every few seconds and tell nobody anything.
+        span = telemetry.span(scope["method"], _text_headers(scope)) if scope["path"] not in PROBES else nullcontext()
 
         async def measured(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unknown")
                 seconds = time.perf_counter() - begun
                 REQUEST_SECONDS.labels(scope["method"], route, message["status"]).observe(seconds)
+                if current is not None:
+                    current.update_name(f"{scope['method']} {route}")
+                    current.set_attribute("http.response.status_code", message["status"])
             await send(message)
 
-        await self._app(scope, receive, measured)
+        with span as current:
+            await self._app(scope, receive, measured)
+
+
+def _text_headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

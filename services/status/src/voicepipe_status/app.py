@@ -20,6 +20,7 @@ def create(parts: Parts) -> FastAPI:
         title="Voicepipe status",
         version=__version__,
         description=_DESCRIPTION,
+        telemetry=http.NO_TELEMETRY,
         openapi_url="/v1/openapi/status.json",
         docs_url=None,
         redoc_url=None,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.message import Message
-from voicepipe_wire import telemetry
 from voicepipe_wire.stages import JobState
 from voicepipe_wire.subjects import CONTROL, Tier
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
@@ -37,10 +36,10 @@ _LATER: dict[int | str, dict[str, Any]] = {
     responses={**_LATER, **answers("not_found", "not_cancellable")},
     operation_id="cancel_transcription",
 )
-async def cancel(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Stop it. What is queued of it is not begun any more."""
     _raise_if(ended := await _standing(parts, user.id, job_id), ended.ended, "not_cancellable")
-    await _command(parts, request, CancelJob, user.id, job_id)
+    await _command(parts, CancelJob, user.id, job_id)
     after = await _once(parts, user.id, job_id, lambda now: now.ended)
     if after is not None and after.ended:
         _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
@@ -53,12 +52,12 @@ async def cancel(job_id: JobId, user: CurrentUser, parts: Served, request: Reque
     responses={**_LATER, **answers("not_found", "not_retryable")},
     operation_id="retry_transcription",
 )
-async def retry(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Run again what failed or was cancelled. What is done is kept."""
     before = await _standing(parts, user.id, job_id)
     again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
     _raise_if(before, not again, "not_retryable")
-    await _command(parts, request, RetryJob, user.id, job_id)
+    await _command(parts, RetryJob, user.id, job_id)
     after = await _once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
     took_effect = after is not None and after.changed_at > before.changed_at
     return await _answer(parts, user.id, job_id, took_effect=took_effect)
@@ -74,10 +73,10 @@ async def retry(job_id: JobId, user: CurrentUser, parts: Served, request: Reques
     },
     operation_id="delete_transcription",
 )
-async def delete(job_id: JobId, user: CurrentUser, parts: Served, request: Request) -> Response:
+async def delete(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
     await _standing(parts, user.id, job_id)
-    await _command(parts, request, DeleteJob, user.id, job_id)
+    await _command(parts, DeleteJob, user.id, job_id)
     left = await _once(parts, user.id, job_id, lambda _: False)
     return Response(status_code=204 if left is None else 202)
 
@@ -105,18 +104,11 @@ def _raise_if(standing: Standing, impossible: bool, code: str) -> None:
         raise problem(code, members={"state": standing.state})
 
 
-async def _command(
-    parts: Parts, request: Request, command: Callable[..., Message], owner_id: UUID, job_id: UUID
-) -> None:
+async def _command(parts: Parts, command: Callable[..., Message], owner_id: UUID, job_id: UUID) -> None:
     message = command(job_id=str(job_id), owner_id=str(owner_id))
-    with telemetry.span(f"write {message.DESCRIPTOR.name}", _headers(request)):
-        async with parts.outbox.transaction() as transaction:
-            transaction.command(CONTROL, Tier.PREMIUM, message, job_id=job_id, owner_id=owner_id)
+    async with parts.outbox.transaction() as transaction:
+        transaction.command(CONTROL, Tier.PREMIUM, message, job_id=job_id, owner_id=owner_id)
     metrics.COMMANDS.labels(message.DESCRIPTOR.name).inc()
-
-
-def _headers(request: Request) -> Mapping[str, str]:
-    return dict(request.headers)
 
 
 async def _once(parts: Parts, owner_id: UUID, job_id: UUID, is_so: Callable[[Standing], bool]) -> Standing | None:

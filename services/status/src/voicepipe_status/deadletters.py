@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.message import Message
 from voicepipe_wire import deadletters as letters
-from voicepipe_wire import telemetry
 from voicepipe_wire.envelope import unpack
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.subjects import CONTROL, Tier, dead_letter
@@ -74,11 +73,11 @@ async def list_dead_letters(
     },
     operation_id="redrive_dead_letters",
 )
-async def redrive_all(_: Operator, parts: Served, request: Request, stage: Stage = None) -> JSONResponse:
+async def redrive_all(_: Operator, parts: Served, stage: Stage = None) -> JSONResponse:
     """Put all back to work, or all of one stage, 1000 at a time."""
     found = await parts.letters.page(_subject(stage), 1, REDRIVE_AT_ONCE)
     total = await parts.letters.count(_subject(stage))
-    await _command(parts, request, *(RedriveDeadLetter(sequence=stored.sequence) for stored in found))
+    await _command(parts, *(RedriveDeadLetter(sequence=stored.sequence) for stored in found))
     answer = Redriven(accepted=len(found), remaining=max(0, total - len(found)))
     return JSONResponse(answer.model_dump(), 202 if found else 200)
 
@@ -96,10 +95,10 @@ async def get_dead_letter(sequence: Sequence, _: Operator, parts: Served) -> Dea
     responses={**_DONE, **answers("operators_only", "not_found")},
     operation_id="redrive_dead_letter",
 )
-async def redrive(sequence: Sequence, _: Operator, parts: Served, request: Request) -> Response:
+async def redrive(sequence: Sequence, _: Operator, parts: Served) -> Response:
     """Put it back to work: its job goes on, its attempts count from nothing."""
     await _stored(parts, sequence)
-    await _command(parts, request, RedriveDeadLetter(sequence=sequence))
+    await _command(parts, RedriveDeadLetter(sequence=sequence))
     return await _gone(parts, sequence)
 
 
@@ -109,10 +108,10 @@ async def redrive(sequence: Sequence, _: Operator, parts: Served, request: Reque
     responses={**_DONE, **answers("operators_only", "not_found")},
     operation_id="discard_dead_letter",
 )
-async def discard(sequence: Sequence, _: Operator, parts: Served, request: Request) -> Response:
+async def discard(sequence: Sequence, _: Operator, parts: Served) -> Response:
     """Throw it away. Its job stays as it is."""
     await _stored(parts, sequence)
-    await _command(parts, request, DiscardDeadLetter(sequence=sequence))
+    await _command(parts, DiscardDeadLetter(sequence=sequence))
     return await _gone(parts, sequence)
 
 
@@ -127,11 +126,10 @@ async def _stored(parts: Parts, sequence: int) -> Stored:
     return stored
 
 
-async def _command(parts: Parts, request: Request, *commands: Message) -> None:
-    with telemetry.span("write commands", dict(request.headers)):
-        async with parts.outbox.transaction() as transaction:
-            for command in commands:
-                transaction.command(CONTROL, Tier.PREMIUM, command, job_id=None, owner_id=None)
+async def _command(parts: Parts, *commands: Message) -> None:
+    async with parts.outbox.transaction() as transaction:
+        for command in commands:
+            transaction.command(CONTROL, Tier.PREMIUM, command, job_id=None, owner_id=None)
     for command in commands:
         metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 

@@ -27,6 +27,7 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         title="Voicepipe upload",
         version=__version__,
         description="Recordings in: in one request, or resumable by tus 1.0.0.",
+        telemetry=http.NO_TELEMETRY,
         openapi_url="/v1/openapi/upload.json",
         docs_url=None,
         redoc_url=None,
