@@ -43,7 +43,7 @@ demo: venv ## see a recording go through every service, from nothing to its tran
 
 .PHONY: test
 test: check ## check, then run every test, starting all that they need
-	@.venv/bin/pytest
+	@.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: check
 check: venv ## ruff, mypy, import rules, contracts: all that can be known without running

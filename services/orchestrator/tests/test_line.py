@@ -27,7 +27,7 @@ def meeting():
 
 @pytest.fixture(scope="module")
 def long_meeting():
-    return compose(300, ["linda", "robert", "steph"], seed=4)
+    return compose(150, ["linda", "robert", "steph"], seed=4)
 
 
 def words_of(document) -> list[str]:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-import tritonclient.grpc.aio as triton
 from fastapi import FastAPI
 from voicepipe_wire import broker, database, http, objects, telemetry
 from voicepipe_wire.broker import Delivery, JetStream
@@ -28,11 +27,8 @@ from .decode import DecodeLimits
 from .expire import Expiry
 from .giveup import GiveUp
 from .keeper import Keeper
-from .prepare import PrepareStep
 from .presence import announce, announce_models
-from .recognizer import KEEPALIVE, TritonRecognizer
 from .settings import Settings
-from .speech import load_detector
 from .sweep import Sweeper
 from .transcribe import ChunkStep, StartStep
 
@@ -56,6 +52,10 @@ class Parts:
 
 
 def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
+    # onnxruntime: memory and time at start that only this worker needs to spend
+    from .prepare import PrepareStep
+    from .speech import load_detector
+
     settings = parts.settings
     step = PrepareStep(
         parts.pool,
@@ -69,9 +69,14 @@ def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
 
 
 def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
+    # gRPC: likewise
+    import tritonclient.grpc.aio as triton
+
+    from .recognizer import KEEPALIVE, TritonRecognizer
+
     settings = parts.settings
     client = triton.InferenceServerClient(settings.triton_url, keepalive_options=KEEPALIVE)
-    recognizer = TritonRecognizer(client, settings.transcribe_concurrency, settings.model_patience_s)
+    recognizer = TritonRecognizer(client, settings.model_requests, settings.model_patience_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartStep(*built), ChunkStep(*built)
 
@@ -122,7 +127,7 @@ async def run(role: str) -> None:
                     group.create_task(_run(task, stop))
                 group.create_task(worker.run(stop))
 
-        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None)
+        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=http.NO_TELEMETRY)
         http.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
         await http.serve(app, settings.http_host, settings.http_port, work)
     telemetry.shutdown()

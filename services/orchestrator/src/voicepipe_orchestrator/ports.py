@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,12 @@ Pcm = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of a speech model. `language` None: it decides for itself. `prompt` is text that came before."""
+    """What is asked of a speech model. `language` None: it decides for itself. `prompt` is text that came before.
 
+    `job_id` is for whom: while the model is busy, jobs take turns.
+    """
+
+    job_id: UUID
     model: str
     attempt: Attempt
     language: str | None
@@ -35,7 +40,7 @@ class Recognizer(Protocol):
 
     async def recognize(self, audio: Pcm, ask: Ask) -> Recognition: ...
 
-    async def languages(self, audio: Pcm, model: str) -> Mapping[str, float]:
+    async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
         """Probabilities of the likeliest languages, code to probability."""
         ...
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import grpc
 import numpy as np
@@ -18,6 +18,7 @@ from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject, RetryLater
 
 from .model import SAMPLE_RATE, Recognition, Word
+from .places import FairPlaces
 from .ports import Ask, Pcm
 
 BATCH = Histogram("voicepipe_model_batch", "Requests that the model answered together", ["model"], buckets=range(1, 33))
@@ -34,11 +35,11 @@ KEEPALIVE = triton.KeepAliveOptions(
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on Triton's models. At most `concurrency` requests are on their way."""
+    """The `Recognizer` port on Triton's models. At most `requests` are on their way."""
 
-    def __init__(self, client: triton.InferenceServerClient, concurrency: int, model_patience_s: float) -> None:
+    def __init__(self, client: triton.InferenceServerClient, requests: int, model_patience_s: float) -> None:
         self._client = client
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = FairPlaces(requests)
         self._patience_s = model_patience_s
         self._missing_since: dict[str, float] = {}
 
@@ -54,7 +55,7 @@ class TritonRecognizer:
             "suppress_blank": ask.attempt.suppress_blank,
             "word_timestamps": True,
         }
-        said = await self._infer(ask.model, audio, parameters)
+        said = await self._infer(ask.model, audio, parameters, ask.job_id)
         return Recognition(
             text=said["text"],
             words=tuple(Word(start, end, text, probability) for start, end, text, probability in said["words"]),
@@ -65,8 +66,8 @@ class TritonRecognizer:
             truncated=said["truncated"],
         )
 
-    async def languages(self, audio: Pcm, model: str) -> Mapping[str, float]:
-        said = await self._infer(model, audio, {"op": "detect"})
+    async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
+        said = await self._infer(model, audio, {"op": "detect"}, job_id)
         return {str(code): float(probability) for code, probability in said["probabilities"].items()}
 
     async def describe(self) -> Mapping[str, Mapping[str, Any]]:
@@ -76,16 +77,18 @@ class TritonRecognizer:
             raise _away(error) from error
         ready = [model["name"] for model in index.get("models", ()) if model.get("state") == "READY"]
         second = np.zeros(SAMPLE_RATE, np.int16)
-        said = {name: await self._infer(name, second, {"op": "describe"}) for name in sorted(ready)}
+        said = {name: await self._infer(name, second, {"op": "describe"}, None) for name in sorted(ready)}
         return {name: {key: value for key, value in about.items() if key != "timings"} for name, about in said.items()}
 
-    async def _infer(self, model: str, audio: Pcm, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _infer(
+        self, model: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None
+    ) -> dict[str, Any]:
         inputs = [
             _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
             _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
             _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
         ]
-        async with self._places:
+        async with self._places.place(job_id):
             with telemetry.span("triton infer", model=model, op=parameters["op"]), SECONDS.labels(model).time():
                 try:
                     answer = await self._client.infer(model, inputs, client_timeout=TIMEOUT_S)

@@ -16,9 +16,12 @@ class Settings(WireSettings):
     max_audio_s: float = Field(12 * 3600.0, gt=0)
     # Chunks of one job in the queue at a time: two full batches, so that the model never waits and others get in between.
     window_chunks: int = Field(16, ge=1)
-    # Chunks in hand of one transcribe worker: one batch in the model, one on its way.
-    transcribe_concurrency: int = Field(16, ge=1)
-    prepare_concurrency: int = Field(1, ge=1)
+    # Chunks in hand of one transcribe worker: more than one job has in the queue, so that the next one's is there, too.
+    transcribe_concurrency: int = Field(24, ge=1)
+    # Those of them that are at the model: one batch. What waits there cannot be overtaken, what waits here can.
+    model_requests: int = Field(8, ge=1)
+    # Recordings in hand of one prepare worker: a short one need not wait until a long one is decoded.
+    prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)
     # How long a job whose model is no longer served waits for it to come back.
     model_patience_s: float = 600.0

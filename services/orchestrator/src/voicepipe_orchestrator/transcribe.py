@@ -71,7 +71,7 @@ class StartStep:
 
     async def _probe(self, job: StoredJob, plan: ChunkPlan) -> dict[str, float]:
         audio = await self._audio.read(job.pcm_key or "", plan.spans)
-        return dict(await self._recognizer.languages(audio, job.options["model"]["name"]))
+        return dict(await self._recognizer.languages(audio, job.options["model"]["name"], job.id))
 
 
 class ChunkStep:
@@ -119,7 +119,8 @@ class ChunkStep:
     async def _ask(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
         options = job.options
         prompt = ", ".join(options["keyterms"]) or None
-        ask = Ask(options["model"]["name"], replace(attempt, split=False), job.language, options["task"], prompt)
+        model, whole = options["model"]["name"], replace(attempt, split=False)
+        ask = Ask(job.id, model, whole, job.language, options["task"], prompt)
         if not attempt.split:
             return await self._recognizer.recognize(audio, ask)
         first, _ = halves(plan)
