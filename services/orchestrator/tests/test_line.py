@@ -64,6 +64,14 @@ async def test_a_recording_becomes_its_words(line, meeting):
     assert "chunk-transcribed" in types
 
 
+async def test_a_clip_of_one_chunk_says_its_language(line):
+    line.start(*ALL)
+    job = await line.end_of(await line.submit(wav(compose(10, ["linda"], seed=8))))
+    assert (job.state, job.language) == ("completed", "en")
+    assert job.language_probability > 0.5
+    assert (await line.transcript(job.id))["language"] == "en"
+
+
 async def test_silence_is_a_completed_empty_transcript(line):
     line.start(*ALL)
     job_id = await line.submit(wav(silence(5)))

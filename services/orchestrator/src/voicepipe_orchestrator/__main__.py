@@ -69,7 +69,7 @@ def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
 
 
 def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
-    # gRPC: likewise
+    # gRPC and Triton's client: likewise
     import tritonclient.grpc.aio as triton
 
     from .recognizer import KEEPALIVE, TritonRecognizer

@@ -23,10 +23,13 @@ MIN_PROBABILITY: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LanguageChoice:
-    """`language` is None where every chunk decides for itself; `probability` is that of the likeliest language."""
+    """`language` is None where every chunk decides for itself.
+
+    `probability` is that of the likeliest language, None where nobody has listened yet.
+    """
 
     language: str | None
-    probability: float
+    probability: float | None
 
 
 def probe_indices(chunk_count: int, speech_s: Sequence[float]) -> tuple[int, ...]:

@@ -50,7 +50,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the model says about one chunk. Word times count from the start of the chunk."""
+    """What the model says about one chunk. Word times count from the start of the chunk.
+
+    `language_probability` is None where the language was given.
+    """
 
     text: str
     words: tuple[Word, ...]
@@ -59,6 +62,7 @@ class Recognition:
     no_speech_prob: float
     compression_ratio: float
     truncated: bool
+    language_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class TritonRecognizer:
             no_speech_prob=said["no_speech_prob"],
             compression_ratio=said["compression_ratio"],
             truncated=said["truncated"],
+            language_probability=said["language_probability"],
         )
 
     async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:

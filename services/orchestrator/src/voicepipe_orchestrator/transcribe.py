@@ -66,6 +66,8 @@ class StartStep:
             return LanguageChoice(job.options["language"], 1.0)
         if job.language_probability is not None:
             return LanguageChoice(job.language, job.language_probability)
+        if len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
+            return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
         return decide(await asyncio.gather(*(self._probe(job, planned[index].plan) for index in indices)))
 
@@ -97,6 +99,7 @@ class ChunkStep:
             job = await still_running(transaction, step)
             if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
                 return
+            await _keep_language(transaction, job, recognition)
             if trouble is not None:
                 await jobs.warn(transaction, job, "doubtful_parts", POOR)
             await self._tell(transaction, job, chunk.plan, recognition)
@@ -141,6 +144,19 @@ class ChunkStep:
             total_s=total_s,
         )
         transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+
+
+async def _keep_language(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
+    """Of the only chunk, where it was not known before."""
+    if job.language_probability is not None or recognition.language_probability is None:
+        return
+    choice = decide([{recognition.language: recognition.language_probability}])
+    await transaction.connection.execute(
+        "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
+        job.id,
+        choice.language,
+        choice.probability,
+    )
 
 
 async def give_up_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:

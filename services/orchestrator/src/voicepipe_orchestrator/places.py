@@ -1,0 +1,61 @@
+"""Places in front of the model, shared fairly: the next free one goes to whoever holds the fewest.
+
+What waits in a model's own queue is served in the order of arrival, so a three-hour recording with sixteen chunks there keeps
+everybody else waiting for all sixteen. What waits here can be overtaken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+
+class FairPlaces:
+    """`count` places. Of those who hold equally many, the one who has waited longest goes first."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._held: Counter[Hashable] = Counter()
+        # In the order in which each began to wait.
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def place(self, holder: Hashable) -> AsyncIterator[None]:
+        await self._take(holder)
+        try:
+            yield
+        finally:
+            self._give_back(holder)
+
+    async def _take(self, holder: Hashable) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(holder, deque()).append(turn)
+        self._hand_out()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came in the same moment
+                self._give_back(holder)
+            raise
+
+    def _give_back(self, holder: Hashable) -> None:
+        self._free += 1
+        self._held[holder] -= 1
+        if not self._held[holder]:
+            del self._held[holder]
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._free and self._waiting:
+            holder = min(self._waiting, key=self._held.__getitem__)
+            # To the end of the order, if more of the same holder wait.
+            turns = self._waiting.pop(holder)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[holder] = turns
+            if not turn.cancelled():
+                self._free -= 1
+                self._held[holder] += 1
+                turn.set_result(None)

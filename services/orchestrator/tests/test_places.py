@@ -1,0 +1,93 @@
+"""Places are shared fairly and never lost."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from voicepipe_orchestrator.places import FairPlaces
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_who_holds_nothing_overtakes_who_holds_much():
+    places, order, leave = FairPlaces(2), [], asyncio.Queue()
+
+    async def use(holder: str, number: int) -> None:
+        async with places.place(holder):
+            order.append((holder, number))
+            await leave.get()
+
+    tasks = [asyncio.create_task(use("long", number)) for number in range(6)]
+    await settle()
+    tasks.append(asyncio.create_task(use("clip", 0)))
+    await settle()
+    assert order == [("long", 0), ("long", 1)]
+    for _ in tasks:
+        leave.put_nowait(None)
+        await settle()
+    await asyncio.gather(*tasks)
+    assert order[2] == ("clip", 0)
+    assert [number for holder, number in order if holder == "long"] == list(range(6))
+
+
+async def test_who_stops_waiting_takes_no_place_with_it():
+    places = FairPlaces(1)
+    async with places.place("a"):
+        waiting = asyncio.create_task(_once(places, "b"))
+        await settle()
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+    await asyncio.wait_for(_once(places, "c"), 1)
+
+
+async def test_a_place_that_comes_with_the_cancellation_is_given_back():
+    places = FairPlaces(1)
+    async with places.place("a"):
+        waiting = asyncio.create_task(_once(places, "b"))
+        await settle()
+    waiting.cancel()  # its turn has come, but it has not run yet
+    with suppress(asyncio.CancelledError):
+        await waiting
+    await asyncio.wait_for(_once(places, "c"), 1)
+
+
+async def _once(places: FairPlaces, holder: str) -> None:
+    async with places.place(holder):
+        await asyncio.sleep(0)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), max_size=30), st.integers(1, 4))
+def test_never_more_than_there_are_and_all_come_back(users, count):
+    async def run() -> None:
+        places, held, most = FairPlaces(count), Counter(), 0
+
+        async def use(holder: str, stay: int) -> None:
+            nonlocal most
+            async with places.place(holder):
+                held[holder] += 1
+                most = max(most, held.total())
+                for _ in range(stay):
+                    await asyncio.sleep(0)
+                held[holder] -= 1
+
+        tasks = []
+        for holder, stay, leaves in users:
+            tasks.append(asyncio.create_task(use(holder, stay)))
+            if leaves:
+                await asyncio.sleep(0)
+                tasks[-1].cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
+            for _ in range(count):
+                await places._take("last")
+        assert most <= count + sum(leaves for _, _, leaves in users)
+
+    asyncio.run(run())
