@@ -1,0 +1,46 @@
+"""What the line writes into its logs about a job: enough to follow it, and nothing of what was said or of any secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .front_door import FrontDoor, told_apart, words
+
+SERVICES = ("upload", "prepare", "transcribe", "assemble", "keeper", "status")
+RUN = 4  # so many words in a row are no coincidence
+
+
+@pytest.fixture(scope="module")
+def said(door: FrontDoor, spoken_wav) -> tuple[str, list[str]]:
+    """A job that is completed, and its words."""
+    job_id = door.accepted(told_apart(spoken_wav.read_bytes()), name="a secret name.wav")
+    return job_id, words(door.completed(job_id))
+
+
+def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said):
+    _, spoken = said
+    assert len(spoken) > 20
+    runs = {" ".join(spoken[at : at + RUN]) for at in range(len(spoken) - RUN + 1)}
+    for log in stack.home.logs.iterdir():
+        text = " ".join(log.read_text(encoding="utf-8", errors="replace").lower().split())
+        assert [run for run in runs if run in text] == [], log.name
+        assert "a secret name" not in text, log.name
+
+
+def test_logs_hold_no_secret(stack, said):
+    secrets = json.loads((stack.data / "secrets.json").read_text())
+    hidden = {**secrets, "api key": stack.api_key, "part of the api key": stack.api_key.removeprefix("vp_")[:20]}
+    for log in stack.home.logs.iterdir():
+        text = log.read_text(encoding="utf-8", errors="replace")
+        assert [name for name, secret in hidden.items() if secret in text] == [], log.name
+
+
+def test_logs_of_the_services_are_json_that_names_the_service(stack, said):
+    job_id, _ = said
+    for name in SERVICES:
+        for line in stack.log_of(name).splitlines():
+            entry = json.loads(line)
+            assert entry["event"], line
+    assert any(json.loads(line).get("transcription") == job_id for line in stack.log_of("upload").splitlines())

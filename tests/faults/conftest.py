@@ -1,0 +1,59 @@
+"""One whole line of real processes, for tests that kill what they like and leave it well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.front_door import FrontDoor, words
+from fixtures.meeting import Recording, compose
+from fixtures.score import wer
+from voicepipe_local.testing import stacks
+from voicepipe_local.trial import TrialStack
+
+# What a dead worker had in hand comes back after seconds; and chunks go through one after another, so that there is a middle.
+ENVIRONMENT = {
+    "VOICEPIPE_ACK_WAIT_S": "5",
+    "VOICEPIPE_WINDOW_CHUNKS": "2",
+    "VOICEPIPE_SWEEP_EVERY_S": "2",
+    "VOICEPIPE_STUCK_AFTER_S": "10",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.fixture(scope="session")
+def line() -> Iterator[TrialStack]:
+    with stacks() as start:
+        yield start(env=ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def door(line: TrialStack) -> Iterator[FrontDoor]:
+    front = FrontDoor(line.url, line.api_key)
+    yield front
+    front.http.close()
+
+
+@pytest.fixture(scope="session")
+def meeting() -> Recording:
+    """Two minutes and a half: enough chunks that the work has a beginning, a middle and an end."""
+    return compose(150, ["linda", "robert", "steph"], seed=5)
+
+
+@pytest.fixture(scope="session")
+def audio(meeting: Recording, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return meeting.save(tmp_path_factory.mktemp("faults") / "meeting.wav").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(door: FrontDoor, audio: bytes, meeting: Recording) -> list[str]:
+    """The words of the meeting when nothing happens."""
+    document = door.completed(door.accepted(audio))
+    assert wer(meeting.text, document["text"]) <= 0.05
+    return words(document)

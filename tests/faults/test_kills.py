@@ -1,0 +1,115 @@
+"""Whatever process dies in the middle, by kill -9: the same words come out, and nothing is done twice."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from e2e.front_door import FINAL, FrontDoor, told_apart, until, words
+from fixtures import media
+from fixtures.score import normal
+from tusclient.client import TusClient
+from voicepipe_local.trial import TrialStack
+
+from .holding import SAVES_TO, held
+
+SERVERS = ("nats", "postgres", "s3", "triton")
+SERVICES = ("upload", "status", "transcribe", "assemble", "keeper", "prepare", "gateway")
+MIB = 1024 * 1024
+
+
+@contextmanager
+def client_of(line: TrialStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
+    """A person who runs `voicepipe transcribe` and waits for the words."""
+    path = folder / name
+    path.write_bytes(told_apart(audio))
+    given = {"VOICEPIPE_URL": line.url, "VOICEPIPE_API_KEY": line.api_key, "XDG_STATE_HOME": str(folder)}
+    command = [sys.executable, "-m", "voicepipe", "transcribe", str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | given
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def check_told_once(door: FrontDoor, job_id: str) -> None:
+    """Of every chunk and of the end there is one event: nothing that was finished was done again."""
+    events = door.events(job_id)
+    chunks = sorted(event.data["chunk_index"] for event in events if event.type == "chunk-transcribed")
+    assert chunks == list(range(len(chunks)))
+    assert len(chunks) > 3
+    assert [event.type for event in events if event.type in FINAL] == ["job-completed"]
+
+
+def killed(line: TrialStack, name: str) -> int:
+    """Kill a part; how many restarts it has then."""
+    restarts = line.part(name)["restarts"] + 1
+    line.kill(name)
+    return restarts
+
+
+@pytest.mark.parametrize("name", [*SERVICES, *SERVERS])
+def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+):
+    recording = f"{name} dies.wav"
+    with client_of(line, tmp_path, recording, audio) as client:
+        with held(line.database_url) as holding:
+            job_id = holding.lock_last_chunk(recording)
+            holding.until_in_the_way()
+            restarts = killed(line, name)
+        stdout, stderr = client.communicate(timeout=300)
+        assert client.returncode == 0, stderr
+    assert normal(stdout) == undisturbed
+    line.wait_until_well(name, restarts=restarts)
+    assert words(door.transcript(job_id)) == undisturbed
+    check_told_once(door, job_id)
+
+
+@pytest.mark.parametrize("stage", ["prepare", "assemble"])
+def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_same(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
+):
+    with held(line.database_url, SAVES_TO[stage]) as holding:
+        job_id = door.accepted(told_apart(audio))
+        holding.until_in_the_way()
+        restarts = killed(line, stage)
+    assert words(door.completed(job_id, 300)) == undisturbed
+    assert door.get(job_id)["transcript_version"] == 1
+    check_told_once(door, job_id)
+    line.wait_until_well(stage, restarts=restarts)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
+def test_an_upload_goes_on_after_what_carried_it_died(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+):
+    """tuspy, 29 MB in four requests; in the middle of the third something dies."""
+    small = tmp_path / "small.wav"
+    small.write_bytes(audio)
+    large = told_apart(media.encode(small, tmp_path / "large.wav").read_bytes())
+    restarts: list[int] = []
+
+    class Stream(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() >= 20 * MIB and not restarts:
+                restarts.append(killed(line, name))
+            return super().read(size)
+
+    tus = TusClient(f"{line.url}/v1/uploads", headers={"Authorization": f"Bearer {line.api_key}"})
+    uploader = tus.uploader(file_stream=Stream(large), chunk_size=8 * MIB, retries=30, retry_delay=1)
+    uploader.upload()
+    line.wait_until_well(name, restarts=restarts[0])
+    looked = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
+    job_id = looked.headers["transcription-id"]
+    until(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)
+    assert words(door.completed(job_id, 300)) == undisturbed

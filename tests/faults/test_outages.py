@@ -1,0 +1,112 @@
+"""Servers that are away for a while: clients are told, nothing is lost, and what was accepted is finished."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from e2e.front_door import FrontDoor, told_apart, until, words
+from voicepipe_local.trial import TrialStack
+
+from .holding import held
+
+PROBLEM = "application/problem+json"
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
+
+
+@pytest.fixture
+def away(line: TrialStack):
+    """Stop a part; it is started again by calling the result, or after the test."""
+    stopped: list[str] = []
+
+    def stop(name: str):
+        line.stop_part(name)
+        stopped.append(name)
+        return back
+
+    def back() -> None:
+        while stopped:
+            line.start_part(stopped.pop())
+
+    yield stop
+    back()
+
+
+def check_told_to_come_back(answer: httpx.Response) -> None:
+    assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    if answer.request.method != "HEAD":
+        assert answer.headers["content-type"] == PROBLEM
+        assert answer.json()["code"] == "unavailable"
+        assert answer.json()["detail"].endswith(".")
+
+
+def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back(
+    door: FrontDoor, audio: bytes, undisturbed: list[str], away
+):
+    back = away("nats")
+    job_id = door.accepted(told_apart(audio))
+    assert door.get(job_id)["state"] == "queued"
+    back()
+    assert words(door.completed(job_id, 300)) == undisturbed
+
+
+@pytest.mark.parametrize("name", ["postgres", "s3"])
+def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
+):
+    content = told_apart(audio)
+    location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(content))}).headers["location"]
+    first = door.http.patch(location, content=content[:1_000_000], headers=BYTES | {"Upload-Offset": "0"})
+    assert first.headers["upload-offset"] == "1000000"
+
+    back = away(name)
+    check_told_to_come_back(door.send(content))
+    check_told_to_come_back(
+        door.http.patch(location, content=content[1_000_000:], headers=BYTES | {"Upload-Offset": "1000000"})
+    )
+    if name == "postgres":
+        check_told_to_come_back(door.http.get("/v1/transcriptions"))
+        check_told_to_come_back(door.http.head(location, headers=TUS))
+    back()
+
+    line.wait_until_well("upload")
+    until(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
+    offset = int(door.http.head(location, headers=TUS).headers["upload-offset"])
+    assert offset >= 1_000_000
+    last = door.http.patch(location, content=content[offset:], headers=BYTES | {"Upload-Offset": str(offset)})
+    assert last.status_code == httpx.codes.NO_CONTENT, last.text
+    job_id = last.headers["transcription-id"]
+    assert words(door.completed(job_id, 300)) == undisturbed
+    assert door.http.get(f"/v1/transcriptions/{job_id}/audio").content == content
+
+
+def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
+    back = away("triton")
+    job_id = door.accepted(told_apart(audio))
+    until(lambda: door.get(job_id)["state"] == "transcribing")
+    back()
+    assert words(door.completed(job_id, 300)) == undisturbed
+
+
+def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
+):
+    away("transcribe")
+    job_id = door.accepted(told_apart(audio))
+    until(lambda: door.get(job_id)["state"] == "transcribing")
+    line.down()
+    line.up()
+    assert words(door.completed(job_id, 300)) == undisturbed
+
+
+def test_after_a_power_cut_in_the_middle_the_line_goes_on(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
+):
+    with held(line.database_url) as holding:
+        job_id = door.accepted(told_apart(audio), name="power cut.wav")
+        assert holding.lock_last_chunk("power cut.wav") == job_id
+        holding.until_in_the_way()
+        line.crash()
+    line.up()
+    assert words(door.completed(job_id, 300)) == undisturbed
