@@ -14,8 +14,8 @@ from voicepipe_local.trial import TrialStack
 
 # What a dead worker had in hand comes back after seconds; and chunks go through one after another, so that there is a middle.
 ENVIRONMENT = {
-    "VOICEPIPE_ACK_WAIT_S": "5",
-    "VOICEPIPE_WINDOW_CHUNKS": "2",
+    "VOICEPIPE_ACK_WAIT_S": "3",
+    "VOICEPIPE_WINDOW_CHUNKS": "1",
     "VOICEPIPE_SWEEP_EVERY_S": "2",
     "VOICEPIPE_STUCK_AFTER_S": "10",
 }
@@ -42,8 +42,8 @@ def door(line: TrialStack) -> Iterator[FrontDoor]:
 
 @pytest.fixture(scope="session")
 def meeting() -> Recording:
-    """Two minutes and a half: enough chunks that the work has a beginning, a middle and an end."""
-    return compose(150, ["linda", "robert", "steph"], seed=5)
+    """Long enough for a few chunks, so that the work has a beginning, a middle and an end."""
+    return compose(100, ["linda", "robert", "steph"], seed=5)
 
 
 @pytest.fixture(scope="session")

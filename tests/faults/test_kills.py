@@ -19,8 +19,8 @@ from voicepipe_local.trial import TrialStack
 
 from .holding import SAVES_TO, held
 
-SERVERS = ("nats", "postgres", "s3", "triton")
-SERVICES = ("upload", "status", "transcribe", "assemble", "keeper", "prepare", "gateway")
+# Those that have something in hand then; upload, prepare and assemble are killed at their own work, below.
+AT_WORK = ("transcribe", "keeper", "status", "gateway", "nats", "postgres", "s3", "triton")
 MIB = 1024 * 1024
 
 
@@ -45,7 +45,7 @@ def check_told_once(door: FrontDoor, job_id: str) -> None:
     events = door.events(job_id)
     chunks = sorted(event.data["chunk_index"] for event in events if event.type == "chunk-transcribed")
     assert chunks == list(range(len(chunks)))
-    assert len(chunks) > 3
+    assert len(chunks) > 2
     assert [event.type for event in events if event.type in FINAL] == ["job-completed"]
 
 
@@ -56,7 +56,7 @@ def killed(line: TrialStack, name: str) -> int:
     return restarts
 
 
-@pytest.mark.parametrize("name", [*SERVICES, *SERVERS])
+@pytest.mark.parametrize("name", AT_WORK)
 def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
     line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
@@ -93,7 +93,7 @@ def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_sa
 def test_an_upload_goes_on_after_what_carried_it_died(
     line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
-    """tuspy, 29 MB in four requests; in the middle of the third something dies."""
+    """tuspy, 19 MB in three requests; in the middle of the second something dies."""
     small = tmp_path / "small.wav"
     small.write_bytes(audio)
     large = told_apart(media.encode(small, tmp_path / "large.wav").read_bytes())
@@ -101,7 +101,7 @@ def test_an_upload_goes_on_after_what_carried_it_died(
 
     class Stream(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            if self.tell() >= 20 * MIB and not restarts:
+            if self.tell() >= 12 * MIB and not restarts:
                 restarts.append(killed(line, name))
             return super().read(size)
 
