@@ -20,10 +20,11 @@ from .row import Row, table
 
 FIXTURE: dict[str, Callable[[Bed], list[Row]]] = {
     "speed": lambda bed: end_to_end.measure(bed, "fixture model"),
-    "batch": batch.measure,
     "upload": upload_speed.measure,
     "long": long_recording.measure,
 }
+
+ALL = (*FIXTURE, "batch", "model")
 
 
 def main() -> int:
@@ -44,7 +45,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--only", choices=[*FIXTURE, "model"], action="append", help="only these; may be given again")
+    parser.add_argument("--only", choices=ALL, action="append", help="only these; may be given again")
     parser.add_argument(
         "--model-size", choices=("tiny", "base", "small"), default="base", help="of the real-size model"
     )
@@ -53,7 +54,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measured(options: argparse.Namespace, sizes: Sizes, console: Console) -> Iterator[Row]:
-    wanted = options.only or [*FIXTURE, "model"]
+    wanted = options.only or ALL
 
     def told(name: str) -> None:
         console.print(f"{name} ... (load {os.getloadavg()[0]:.1f})")
@@ -63,6 +64,10 @@ def _measured(options: argparse.Namespace, sizes: Sizes, console: Console) -> It
             for name in chosen:
                 told(name)
                 yield from FIXTURE[name](bed)
+    if "batch" in wanted:
+        told("batch")
+        with running(sizes, requests=2 * end_to_end.LARGEST_BATCH) as bed:
+            yield from batch.measure(bed)
     if "model" in wanted:
         told(f"a model of the size of Whisper {options.model_size}")
         with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:

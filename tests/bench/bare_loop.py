@@ -51,7 +51,8 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     folder, beam = Path(order["model"]), order["beam"]
     threads = os.cpu_count() or 1
-    model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=threads)
+    device, compute_type = ("cuda", "float16") if ctranslate2.get_cuda_device_count() else ("cpu", "int8")
+    model = ctranslate2.models.Whisper(str(folder), device=device, compute_type=compute_type, intra_threads=threads)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     prompt = [tokenizer.token_to_id(token) for token in PROMPT]
     end = tokenizer.token_to_id("<|endoftext|>")

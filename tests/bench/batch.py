@@ -9,7 +9,7 @@ import httpx
 
 from . import recordings
 from .bed import Bed
-from .end_to_end import BATCH
+from .end_to_end import LARGEST_BATCH as BATCH
 from .row import Goal, Row
 
 _BUCKET = re.compile(r'^voicepipe_model_batch_bucket\{le="([\d.]+)",model="whisper"\} ([\d.]+)$', re.MULTILINE)
@@ -39,7 +39,7 @@ def measure(bed: Bed) -> list[Row]:
     recorded = f"{bed.sizes.backlog} x {bed.sizes.backlog_s / 60:g} min"
     return [
         Row(
-            f"mean batch under backlog ({recorded}) over the maximum of {BATCH}",
+            f"mean batch under backlog ({recorded}, {bed.requests} requests at the model) over the maximum of {BATCH}",
             requests / batches / BATCH, "", Goal(">=", 0.8),
             f"{requests:.0f} requests in {batches:.0f} batches; Triton itself counts {rows} in {runs}, health included",
             f"batches: {seen}; the first and the last of the backlog are not full",

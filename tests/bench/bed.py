@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from voicepipe_local.lineup import choose_speech
 from voicepipe_local.trial import TrialStack
 
 FIXTURE_MODEL = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
@@ -51,12 +52,17 @@ class Finished:
 class Bed:
     """One running stack. `client` speaks to the gateway as the first user."""
 
-    def __init__(self, stack: TrialStack, model: Path, sizes: Sizes) -> None:
+    def __init__(self, stack: TrialStack, model: Path, sizes: Sizes, requests: int) -> None:
         self.stack = stack
         self.model = model
         self.sizes = sizes
+        self.requests = requests  # at the model at a time: one batch is worked on, one waits
         self.client = httpx.Client(base_url=stack.url, headers=stack.headers, timeout=120, trust_env=False)
         self._database = psycopg.connect(stack.database_url, autocommit=True)
+
+    @property
+    def batch(self) -> int:
+        return max(1, self.requests // 2)
 
     @property
     def scratch(self) -> Path:
@@ -128,15 +134,18 @@ class Bed:
 
 
 @contextmanager
-def running(sizes: Sizes, model: Path = FIXTURE_MODEL) -> Iterator[Bed]:
-    """A whole line of its own, gone at the end."""
+def running(sizes: Sizes, model: Path = FIXTURE_MODEL, requests: int | None = None) -> Iterator[Bed]:
+    """A whole line of its own, gone at the end. `requests` at the model at a time: as the stack chooses, if not given."""
+    env = {"VOICEPIPE_WHISPER_MODEL": str(model)}
+    requests = requests or choose_speech(env).requests
+    env["VOICEPIPE_MODEL_REQUESTS"] = str(requests)
     # Not a folder that only this user can enter: PostgreSQL runs as another.
     folder = Path(tempfile.mkdtemp(prefix="voicepipe-bench-"))
     folder.chmod(0o711)
-    stack = TrialStack(folder, {}, {"VOICEPIPE_WHISPER_MODEL": str(model)})
+    stack = TrialStack(folder, {}, env)
     try:
         stack.up()
-        bed = Bed(stack, model, sizes)
+        bed = Bed(stack, model, sizes, requests)
         # The first request of everything is slower: imports, connections, caches.
         bed.finished(bed.send(_first_recording(), "first.wav"))
         yield bed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from statistics import median
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from .poller import Poller
 from .row import Goal, Row
 
 SEED = 5_000
+MOST_CLIPS = 20
+PAUSES_S = (0.1, 0.37, 0.73)
 POLLS_PER_S = 20.0
 MOST_BYTES = Goal("<=", 200)
 WORKERS = ("prepare", "transcribe", "assemble")
@@ -33,8 +36,10 @@ def measure(bed: Bed) -> list[Row]:
         )
         direct = running.enter_context(Poller(bed.address("status"), path, bed.stack.headers, POLLS_PER_S / 2))
         workers = {part: running.enter_context(Watch(bed.pid(part))) for part in WORKERS}
-        during_prepare = _clips_while(bed, job, "prepare", sender)
-        during_transcribe = _clips_while(bed, job, "transcribe", sender)
+        with _middle_third(bed, job, workers["prepare"]):
+            during_prepare = _clips_while(sender, lambda: _done(bed, job, "prepare") < 2 / 3)
+        bed.wait_for_stage(job, "transcribe", "running", "done")
+        during_transcribe = _clips_while(sender, lambda: _done(bed, job, "transcribe") < 1)
         finished = bed.finished(job)
     hours = f"{bed.sizes.long_s / 3600:g} h"
     size = f"{recordings.studio_meeting_bytes(bed.sizes.long_s) / 1e9:.2g} GB"
@@ -66,17 +71,29 @@ def _upload(bed: Bed) -> str:
     return str(answer.headers["location"]).rpartition("/")[2]
 
 
-def _clips_while(bed: Bed, job: str, stage: str, sender: Clips) -> list[Clip]:
-    """Clips sent one after the other as long as the stage of the long job runs; the last one may outlive it."""
-    bed.wait_for_stage(job, stage, "running", "done")
+@contextmanager
+def _middle_third(bed: Bed, job: str, prepare: Watch) -> Iterator[None]:
+    """While clips are decoded beside the long recording, the memory of their decoders is not counted to it."""
+    bed.wait(lambda: _done(bed, job, "prepare") > 1 / 3, "a third of the long recording")
+    with prepare.paused():
+        yield
+        time.sleep(1.0)
+
+
+def _clips_while(sender: Clips, goes_on: Callable[[], bool]) -> list[Clip]:
+    """Clips sent one after the other, each at another moment of the model's work; the last one may outlive it."""
     sent: list[Clip] = []
-    while _state(bed, job, stage)() == "running":
+    while len(sent) < MOST_CLIPS and goes_on():
         sent.append(sender.send())
+        time.sleep(PAUSES_S[len(sent) % len(PAUSES_S)])
     return sent
 
 
-def _state(bed: Bed, job: str, stage: str) -> Callable[[], str]:
-    return lambda: str(bed.ask("SELECT state FROM stages WHERE job_id = %s AND stage = %s", job, stage)[0][0])
+def _done(bed: Bed, job: str, stage: str) -> float:
+    """How much of a stage is done."""
+    query = "SELECT state = 'done', done_s / nullif(total_s, 0) FROM stages WHERE job_id = %s AND stage = %s"
+    is_done, done = bed.ask(query, job, stage)[0]
+    return 1.0 if is_done else float(done or 0.0)
 
 
 def _memory(name: str, watch: Watch, limit: str) -> Row:

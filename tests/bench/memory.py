@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +23,7 @@ class Watch:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._stop = threading.Event()
+        self._paused = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._cpu_before_s = 0.0
         self.peak_bytes = 0
@@ -37,16 +40,24 @@ class Watch:
         self._thread.join()
         self.cpu_s = _cpu_s(self._pid) - self._cpu_before_s
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While something else goes on that is not to count."""
+        self._paused.set()
+        yield
+        self._paused.clear()
+
     def _run(self) -> None:
         below: list[int] = []
         looked_s = 0.0
-        while not self._stop.is_set():
+        while not self._stop.wait(LOOK_EVERY_S):
+            if self._paused.is_set():
+                continue
             if time.monotonic() - looked_s > 10 * LOOK_EVERY_S:  # to find descendants, all of /proc is read
                 below, looked_s = descendants(self._pid), time.monotonic()
             own = _resident_bytes(self._pid)
             self.peak_own_bytes = max(self.peak_own_bytes, own)
             self.peak_bytes = max(self.peak_bytes, own + sum(map(_resident_bytes, below)))
-            self._stop.wait(LOOK_EVERY_S)
 
 
 def _resident_bytes(pid: int) -> int:

@@ -11,12 +11,15 @@ from datetime import timedelta
 from statistics import mean
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from . import recordings
 from .bed import Bed
 from .memory import Watch
 from .row import Goal, Row
 
 GOAL = Goal(">=", 0.7)
+PART_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,42 @@ def measure(bed: Bed) -> list[Row]:
 
 
 def _bare(bed: Bed, size: int) -> Sent:
-    """One presigned PUT, streamed: nothing between the bytes and the store."""
-    store = bed.stack.object_store
-    client = store.client()
-    url = urlsplit(client.get_presigned_url("PUT", store.bucket, "bench/bare", expires=timedelta(hours=1)))
+    """Nothing between the bytes and the store: one streamed PUT, or one after another of 8 MiB; the faster of both."""
+    return min(_one_put(bed, size), _puts(bed, size), key=lambda sent: sent.seconds)
+
+
+def _one_put(bed: Bed, size: int) -> Sent:
+    address, target = _presigned(bed, "bench/whole")
     began = time.perf_counter()
-    _request(url.netloc, "PUT", f"{url.path}?{url.query}", {"Content-Length": str(size)}, _body(size, 0), expect=200)
+    _request(address, "PUT", target, {"Content-Length": str(size)}, _body(size, 0), expect=200)
     sent = Sent(time.perf_counter() - began, size)
-    client.remove_object(store.bucket, "bench/bare")
+    bed.stack.object_store.client().remove_object(bed.stack.object_store.bucket, "bench/whole")
     return sent
+
+
+def _puts(bed: Bed, size: int) -> Sent:
+    """As many objects as a multipart upload has parts, over one connection: what a part costs the store, without the rest."""
+    part = np.random.default_rng(0).bytes(PART_BYTES)
+    count = -(-size // PART_BYTES)
+    places = [_presigned(bed, f"bench/part-{number}") for number in range(count)]
+    connection = http.client.HTTPConnection(places[0][0], timeout=600)
+    began = time.perf_counter()
+    for _, target in places:
+        connection.request("PUT", target, body=part)
+        connection.getresponse().read()
+    sent = Sent(time.perf_counter() - began, count * PART_BYTES)
+    connection.close()
+    client = bed.stack.object_store.client()
+    for number in range(count):
+        client.remove_object(bed.stack.object_store.bucket, f"bench/part-{number}")
+    return sent
+
+
+def _presigned(bed: Bed, key: str) -> tuple[str, str]:
+    """The address and the target of a PUT."""
+    store = bed.stack.object_store
+    url = urlsplit(store.client().get_presigned_url("PUT", store.bucket, key, expires=timedelta(hours=1)))
+    return url.netloc, f"{url.path}?{url.query}"
 
 
 def _plain(bed: Bed, address: str, size: int, seed: int) -> Sent:

@@ -46,8 +46,10 @@ SECONDS = Histogram(
 
 # Of five turns four look at premium first: premium is quick, and standard gets a fifth of the line at least.
 TURNS = (Tier.PREMIUM,) * 4 + (Tier.STANDARD,)
-# Redeliveries ring no bell.
+# Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
+# for somebody else: after each ring it looks again quickly first.
 LOOK_EVERY_S = 1.0
+LOOK_AGAIN_S, SLOWER = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
@@ -100,6 +102,7 @@ class Worker:
 
     async def _next(self, stop: asyncio.Event) -> Msg | None:
         """The next message of either tier, however long it takes; None when it is time to stop."""
+        pause_s = LOOK_AGAIN_S
         while not stop.is_set():
             self._bell.clear()
             try:
@@ -107,13 +110,16 @@ class Worker:
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
-                message = None
+                message, pause_s = None, LOOK_EVERY_S
                 log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
                 await self._repair()
             if message is not None:
                 return message
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), LOOK_EVERY_S)
+            try:
+                await asyncio.wait_for(self._bell.wait(), pause_s)
+                pause_s = LOOK_AGAIN_S
+            except TimeoutError:
+                pause_s = min(pause_s * SLOWER, LOOK_EVERY_S)
         return None
 
     async def _pull_either(self) -> Msg | None:

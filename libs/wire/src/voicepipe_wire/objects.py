@@ -175,7 +175,8 @@ class MultipartWriter:
     async def write(self, data: bytes) -> None:
         self._buffer += data
         while len(self._buffer) >= PART_BYTES:
-            await self._put(bytes(self._buffer[:PART_BYTES]))
+            with memoryview(self._buffer) as buffer, buffer[:PART_BYTES] as part:  # two copies of a part less
+                await self._put(part)
             del self._buffer[:PART_BYTES]
 
     async def finish(self) -> None:
@@ -185,7 +186,7 @@ class MultipartWriter:
         await self._store.complete_multipart(self._key, self._upload_id, self._parts)
         self._upload_id = None
 
-    async def _put(self, data: bytes) -> None:
+    async def _put(self, data: bytes | memoryview) -> None:
         assert self._upload_id is not None  # noqa: S101 - narrows the type
         self._parts.append(await self._store.put_part(self._key, self._upload_id, len(self._parts) + 1, data))
 
