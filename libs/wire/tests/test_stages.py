@@ -26,9 +26,12 @@ from voicepipe_wire.stages import (
     reopen,
 )
 
+# A job is cancelled and reopened as a whole.
+OF_A_STAGE = [event for event in Event if event not in {Event.REOPEN, Event.CANCEL}]
+
 happenings = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(Stage), st.sampled_from([event for event in Event if event is not Event.REOPEN])),
+        st.tuples(st.sampled_from(Stage), st.sampled_from(OF_A_STAGE)),
         st.just("cancel"),
         st.just("reopen"),
         st.just("queue"),
