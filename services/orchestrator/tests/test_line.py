@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 
 import pytest
 import soundfile
@@ -9,6 +10,7 @@ from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
 from voicepipe_local.testing import WHISPER_FIXTURE
+from voicepipe_orchestrator import assemble
 from voicepipe_wire.objects import ObjectMissing
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")
@@ -101,10 +103,12 @@ async def test_four_transcribers_give_the_words_of_one(line, long_meeting):
 
 
 @pytest.mark.parametrize("stage", ["prepare", "transcribe", "assemble"])
-async def test_a_worker_that_dies_in_the_middle_changes_no_word(line, long_meeting, stage):
+async def test_a_worker_that_dies_in_the_middle_changes_no_word(line, long_meeting, stage, monkeypatch):
     line.start(*ALL)
     undisturbed = await line.submit(wav(long_meeting))
     await line.end_of(undisturbed, 120)
+    stitched = assemble.stitch  # takes milliseconds, too few to die in
+    monkeypatch.setattr(assemble, "stitch", lambda *heard: (time.sleep(1), stitched(*heard))[1])
     disturbed = await line.submit(wav(long_meeting))
     await line.until(disturbed, lambda job: job.stages.stages[stage] == "running", 60)
     await line.kill(stage)
