@@ -223,9 +223,9 @@ def test_ctrl_c_says_how_to_go_on(environ, fake, recording):
         command, env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         assert fake.listening.wait(30)
-        time.sleep(0.2)  # the command is now in the read of its stream
+        time.sleep(0.5)  # the command is now in the read of its stream
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=90)
     assert (running.returncode, out) == (130, "")
     assert f"voicepipe get {next(iter(fake.jobs))}" in err
     assert "Traceback" not in err

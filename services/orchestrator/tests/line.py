@@ -132,8 +132,12 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
             try:
                 yield made
             finally:
-                for name in list(made.running):
-                    await made.kill(name)
+                tasks = [task for _, task in made.running.values()]
+                for stop, task in made.running.values():
+                    stop.set()
+                    task.cancel()
+                if tasks:
+                    await asyncio.wait(tasks, timeout=10)
     finally:
         await client.close()
         await pool.close()

@@ -26,7 +26,7 @@ class Process:
     def start(self) -> None:
         env = os.environ | self.env | self.extra | {"VOICEPIPE_HTTP_PORT": str(self.port)}
         self.popen = subprocess.Popen([sys.executable, "-m", "voicepipe_upload"], env=env)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             if self.popen.poll() is not None:
                 raise RuntimeError(f"upload ended with {self.popen.returncode}")
