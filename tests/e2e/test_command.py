@@ -97,7 +97,14 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
     command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", "held"]
     with (
         said.open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ) as running,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environ,
+            preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - one system call that takes no lock
+        ) as running,
     ):
         try:
             until(lambda: "reading the audio" in said.read_text(), about=said.read_text)
@@ -117,6 +124,11 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
     nobody_transcribes()
     assert voicepipe("retry", job_id).returncode == 0
     until(lambda: voicepipe("get", job_id).returncode == 0)
+
+
+def hear_ctrl_c() -> None:
+    """Tests that run in the background of a shell have SIGINT ignored, and what they start inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_scripts_can_tell_what_went_wrong_by_the_exit_code(voicepipe, audio, tmp_path):

@@ -27,7 +27,7 @@ from .decode import DecodeLimits
 from .expire import Expiry
 from .giveup import GiveUp
 from .keeper import Keeper
-from .presence import announce, announce_models
+from .presence import a_model_is_known, announce, announce_models
 from .settings import Settings
 from .sweep import Sweeper
 from .transcribe import ChunkStep, StartStep
@@ -128,7 +128,8 @@ async def run(role: str) -> None:
                 group.create_task(worker.run(stop))
 
         app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=http.NO_TELEMETRY)
-        http.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+        checks: http.Checks = {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
+        http.install(app, {**checks, "models": lambda: a_model_is_known(pool)} if role == Stage.TRANSCRIBE else checks)
         await http.serve(app, settings.http_host, settings.http_port, work)
     telemetry.shutdown()
 

@@ -61,6 +61,12 @@ async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Even
             await asyncio.wait_for(stop.wait(), SAY_EVERY_S)
 
 
+async def a_model_is_known(pool: Pool) -> None:
+    """Raises LookupError until a worker has seen a model: so long no recording is accepted."""
+    if not await pool.fetchval("SELECT EXISTS (SELECT FROM models)"):
+        raise LookupError("no model was seen yet")
+
+
 async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]]) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(
