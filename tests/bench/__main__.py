@@ -31,7 +31,13 @@ def main() -> int:
     options = _arguments()
     sizes = QUICK if options.quick else Sizes()
     console = Console(width=None if sys.stdout.isatty() else 170)
-    rows = list(_measured(options, sizes, console))
+    rows = []
+    for row in _measured(options, sizes, console):
+        rows.append(row)
+        console.print(
+            f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
+            highlight=False,
+        )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     title = (
         f"{'QUICK: these are no measurements. ' if options.quick else ''}{os.cpu_count()} cores, load {load} at the end"
