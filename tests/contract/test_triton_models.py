@@ -197,7 +197,6 @@ async def test_requests_cancelled_in_the_queue_leave_the_others_alone(whisper, c
     assert any(task.cancelled() for task in leaving)
 
 
-
 async def test_the_model_says_what_it_is(whisper):
     said, again = [await whisper.ask(silence(1).samples, op="describe") for _ in range(2)]
     assert said == again

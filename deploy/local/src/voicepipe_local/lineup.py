@@ -19,7 +19,7 @@ DATABASE = "voicepipe"
 # Twice what is worked on together: what waits in the model's queue cannot be overtaken by a shorter recording.
 GPU = Path("/dev/nvidiactl")
 REQUESTS_GPU = 16  # batches of eight
-REQUESTS_CPU = 2  # one chunk has both cores; batches of eight would gain 15 %
+REQUESTS_CPU = 1  # one chunk has all cores; batches of eight would gain 9 % (tests/bench, Whisper base)
 REQUESTS_SPHINX = 4  # two instances
 
 
@@ -91,6 +91,8 @@ def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] 
 def _environment(home: Home) -> dict[str, str]:
     bucket = objectstore.store(home)
     return {
+        # glibc keeps an arena for every thread, and in each what large blocks it once held: tens of megabytes a process.
+        "MALLOC_ARENA_MAX": "2",
         "VOICEPIPE_DATABASE_URL": postgres.url(home, DATABASE),
         "VOICEPIPE_NATS_URL": nats.url(home),
         "VOICEPIPE_S3_ENDPOINT": bucket.endpoint,

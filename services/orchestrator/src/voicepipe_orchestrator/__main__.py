@@ -15,6 +15,7 @@ from voicepipe_wire.consume import Handlers, Worker
 from voicepipe_wire.database import Pool
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.presence import announce
 from voicepipe_wire.stages import Stage
 from voicepipe_wire.subjects import CONTROL
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, PrepareRecording, StartTranscription, TranscribeChunk
@@ -27,7 +28,7 @@ from .decode import DecodeLimits
 from .expire import Expiry
 from .giveup import GiveUp
 from .keeper import Keeper
-from .presence import a_model_is_known, announce, announce_models
+from .models import a_model_is_known, announce_models
 from .settings import Settings
 from .sweep import Sweeper
 from .transcribe import ChunkStep, StartStep

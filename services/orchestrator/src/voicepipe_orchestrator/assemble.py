@@ -13,6 +13,7 @@ from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.stages import Event, Stage, advance
+from voicepipe_wire.steps import Step, still_running, take
 from voicepipe_wire.transcript import ModelUsed, Notice, Transcript, TranscriptSegment, TranscriptWord
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript
 from voicepipe_wire.v1.events_pb2 import JobCompleted
@@ -20,7 +21,6 @@ from voicepipe_wire.v1.events_pb2 import JobCompleted
 from . import chunks
 from .chunks import StoredChunk
 from .model import Segment
-from .steps import Step, still_running, take
 from .stitch import Heard, gaps_of, plain_text, stitch
 from .timemap import TimeMap
 

@@ -17,7 +17,9 @@ from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import MultipartWriter, ObjectMissing, ObjectStore
 from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.presence import is_alive
 from voicepipe_wire.stages import Event, Stage, State, advance
+from voicepipe_wire.steps import Step, progress, still_running, take
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import StageProgressed
 
@@ -25,9 +27,7 @@ from . import chunks
 from .decode import WARNINGS, Decoded, DecodeError, DecodeLimits, decode
 from .model import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
 from .plan import plan
-from .presence import is_alive
 from .speech import Speech, SpeechDetector
-from .steps import Step, progress, still_running, take
 
 PROGRESS_EVERY_S = 1.0
 NO_SPEAKERS = "No diarizer is running, so the words are not told apart by speaker. Run it again once there is one."

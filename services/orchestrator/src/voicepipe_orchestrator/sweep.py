@@ -15,10 +15,10 @@ from voicepipe_wire.envelope import MSG_ID
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.outbox import Outbox, Transaction
 from voicepipe_wire.stages import Event, Stage, State, advance, fail
+from voicepipe_wire.steps import MAX_ATTEMPTS
 from voicepipe_wire.subjects import WORK
 
 from . import chunks
-from .steps import MAX_ATTEMPTS
 
 log = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from voicepipe_wire.database import Pool
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.outbox import Outbox, Transaction
 from voicepipe_wire.stages import Event, Stage, advance, fail
+from voicepipe_wire.steps import Step, progress, still_running, take
 from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 
@@ -23,7 +24,6 @@ from .plan import halves
 from .ports import Ask, Audio, Pcm, Recognizer
 from .quality import Attempt, best, complaint, helps, joined, ladder, only_silence
 from .silence import tighten
-from .steps import Step, progress, still_running, take
 
 NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
 PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."

@@ -1,7 +1,7 @@
 """What the workers say of themselves."""
 
 import pytest
-from voicepipe_orchestrator.presence import a_model_is_known
+from voicepipe_orchestrator.models import a_model_is_known
 from voicepipe_wire import database
 
 

@@ -1,4 +1,4 @@
-"""Which workers live, by their own word, and which models they see."""
+"""Which models the workers see."""
 
 from __future__ import annotations
 
@@ -6,45 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
 import structlog
-from voicepipe_wire import __version__
 from voicepipe_wire.database import AWAY, Pool
 from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.presence import SAY_EVERY_S
 
 from .ports import Recognizer
 
 log = structlog.get_logger(__name__)
-
-SAY_EVERY_S = 5.0
-ALIVE_FOR_S = 30.0
-
-
-async def is_alive(connection: Any, stage: str) -> bool:
-    """Whether a worker of the stage was seen lately."""
-    query = "SELECT EXISTS (SELECT FROM workers WHERE stage = $1 AND seen_at > now() - make_interval(secs => $2))"
-    return bool(await connection.fetchval(query, stage, ALIVE_FOR_S))
-
-
-async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
-    """Say every few seconds that this worker lives; take it back at the end."""
-    worker_id = uuid4()
-    while not stop.is_set():
-        with suppress(*AWAY):
-            await pool.execute(
-                """
-                INSERT INTO workers (id, stage, version) VALUES ($1, $2, $3)
-                ON CONFLICT (id) DO UPDATE SET seen_at = now()
-                """,
-                worker_id,
-                stage,
-                __version__,
-            )
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAY_EVERY_S)
-    with suppress(*AWAY):
-        await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)
 
 
 async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Event) -> None:

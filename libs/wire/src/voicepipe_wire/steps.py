@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from voicepipe_wire import jobs
-from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import StoredJob
-from voicepipe_wire.outbox import Outbox, Transaction
-from voicepipe_wire.stages import Event, Stage, State, advance, outcome
+from . import jobs
+from .errors import Reject
+from .jobs import StoredJob
+from .outbox import Outbox, Transaction
+from .stages import Event, Stage, State, advance, outcome
 
 # Deliveries of one command are bounded by the broker; this bounds what the sweeper adds to them.
 MAX_ATTEMPTS = 8
