@@ -23,6 +23,9 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
     Stage.ASSEMBLE: AssembleTranscript,
 }
 
+RUN_AGAIN = "The transcript is complete without them; the speakers can be asked for again."
+SPEAKERS_FAILED = f"The speakers could not be told apart. {RUN_AGAIN}"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
@@ -163,6 +166,12 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, message: str
     if added != "UPDATE 0":
         warned = JobWarned(job_id=str(job.id), code=code, message=message)
         transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
+
+
+async def do_without_speakers(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+    """Let a locked job go on to its transcript, which tells why it has no speakers."""
+    await warn(transaction, job, code, message)
+    await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
 
 
 def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:

@@ -70,7 +70,7 @@ NEXT: Mapping[State, Mapping[Event, State]] = {
         Event.CANCEL: State.CANCELLED,
     },
     State.DONE: {Event.REOPEN: State.WAITING},
-    State.SKIPPED: {},
+    State.SKIPPED: {Event.REOPEN: State.WAITING},
     State.FAILED: {Event.REOPEN: State.WAITING},
     State.CANCELLED: {Event.REOPEN: State.WAITING},
 }

@@ -8,9 +8,11 @@ added under one `schema`; what a reader does not know it ignores.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+
+from .turns import DiarizedBy, Turn
 
 SCHEMA: Final = 1
 
@@ -24,13 +26,14 @@ class TranscriptUnreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptWord:
-    """One word with its punctuation, without space around it."""
+    """One word with its punctuation, without space around it. `overlap`: somebody else talked at the same time."""
 
     start_s: float
     end_s: float
     text: str
     confidence: float
     speaker: str | None = None
+    overlap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,26 @@ class ModelUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    """Somebody who speaks in the recording. `id` is `speaker_1`, `speaker_2`, ... in the order of their first words.
+
+    `talk_s` is how long they talk, `share` that of all talk, `segments` how many are theirs, `colour` one that is readable
+    on white and on black, as `#rrggbb`.
+    """
+
+    id: str
+    name: str
+    talk_s: float
+    share: float
+    segments: int
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """`id` is the transcription's; `version` counts from 1. `language` is None where chunks differ or none is known.
 
-    `duration_s` is the length of the recording, `speech_s` how much of it was called speech. `created_at` is aware.
+    Without a diarization there are no `speakers` and no `turns`, and `diarized_by` is None. Turns may overlap. `duration_s` is the length of the recording, `speech_s` how much of it was called speech. `created_at` is aware.
     """
 
     id: str
@@ -94,6 +113,9 @@ class Transcript:
     gaps: tuple[Gap, ...]
     warnings: tuple[Notice, ...]
     created_at: datetime
+    speakers: tuple[Speaker, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    diarized_by: DiarizedBy | None = None
 
     def to_json(self) -> JsonObject:
         """What `json.dumps` takes."""
@@ -113,7 +135,10 @@ class Transcript:
                 "compute_type": self.model.compute_type,
             },
             "text": self.text,
+            "speakers": [_speaker_json(speaker) for speaker in self.speakers],
             "segments": [_segment_json(segment) for segment in self.segments],
+            "turns": [_turn_json(turn) for turn in self.turns],
+            "diarization": asdict(self.diarized_by) if self.diarized_by else None,
             "gaps": [{"start_s": _time(gap.start_s), "end_s": _time(gap.end_s), "code": gap.code} for gap in self.gaps],
             "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings],
             "created_at": self.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -143,6 +168,10 @@ class Transcript:
             gaps=fields.parts("gaps", _gap),
             warnings=fields.parts("warnings", _notice),
             created_at=fields.moment("created_at"),
+            # Documents that were written before there were speakers do not have these.
+            speakers=fields.parts("speakers", _speaker) if fields.has("speakers") else (),
+            turns=fields.parts("turns", _turn) if fields.has("turns") else (),
+            diarized_by=_diarized_by(fields.part("diarization")) if fields.has("diarization") else None,
         )
 
 
@@ -162,10 +191,19 @@ def _segment_json(segment: TranscriptSegment) -> JsonObject:
                 "text": word.text,
                 "confidence": _share(word.confidence),
                 "speaker": word.speaker,
+                "overlap": word.overlap,
             }
             for word in segment.words
         ],
     }
+
+
+def _speaker_json(speaker: Speaker) -> JsonObject:
+    return asdict(speaker) | {"talk_s": _time(speaker.talk_s), "share": _share(speaker.share)}
+
+
+def _turn_json(turn: Turn) -> JsonObject:
+    return {"start_s": _time(turn.start_s), "end_s": _time(turn.end_s), "speaker": turn.speaker}
 
 
 def _time(seconds: float) -> float:
@@ -184,6 +222,10 @@ class _Fields:
             raise TranscriptUnreadable(f"{where} is not an object")
         self._fields: Mapping[str, object] = value
         self._where = where
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._fields.get(name) is not None
 
     def get(self, name: str) -> object:
         try:
@@ -265,7 +307,27 @@ def _word(fields: _Fields) -> TranscriptWord:
         text=fields.string("text"),
         confidence=fields.number("confidence"),
         speaker=fields.string_or_none("speaker"),
+        overlap=fields.has("overlap") and fields.get("overlap") is True,
     )
+
+
+def _speaker(fields: _Fields) -> Speaker:
+    return Speaker(
+        id=fields.string("id"),
+        name=fields.string("name"),
+        talk_s=fields.number("talk_s"),
+        share=fields.number("share"),
+        segments=fields.integer("segments"),
+        colour=fields.string("colour"),
+    )
+
+
+def _turn(fields: _Fields) -> Turn:
+    return Turn(fields.number("start_s"), fields.number("end_s"), fields.string("speaker"))
+
+
+def _diarized_by(fields: _Fields) -> DiarizedBy:
+    return DiarizedBy(fields.string("name"), fields.string("revision"))
 
 
 def _gap(fields: _Fields) -> Gap:

@@ -81,3 +81,29 @@ class DiscardDeadLetter(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class DiarizeAgain(_message.Message):
+    __slots__ = ("job_id", "owner_id", "min_speakers", "max_speakers")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    owner_id: str
+    min_speakers: int
+    max_speakers: int
+    def __init__(self, job_id: _Optional[str] = ..., owner_id: _Optional[str] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ...) -> None: ...
+
+class RenameSpeaker(_message.Message):
+    __slots__ = ("job_id", "owner_id", "transcript_version", "speaker", "name")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    owner_id: str
+    transcript_version: int
+    speaker: str
+    name: str
+    def __init__(self, job_id: _Optional[str] = ..., owner_id: _Optional[str] = ..., transcript_version: _Optional[int] = ..., speaker: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...

@@ -99,3 +99,13 @@ class JobDeleted(_message.Message):
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class SpeakerRenamed(_message.Message):
+    __slots__ = ("job_id", "transcript_version", "speaker")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    transcript_version: int
+    speaker: str
+    def __init__(self, job_id: _Optional[str] = ..., transcript_version: _Optional[int] = ..., speaker: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Tells speakers apart: a worker around pyannote.audio. The only part of the project that imports torch."""

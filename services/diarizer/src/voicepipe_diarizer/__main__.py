@@ -1,0 +1,108 @@
+"""Run the worker: `python -m voicepipe_diarizer`. Without a model it serves its probes, says what is missing, and takes no work."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch and pyannote.audio are imported: threads that wait shall not spin, or two processes on one machine starve each
+# other; and pyannote.audio reports what it does to its makers unless it is told not to.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+from google.protobuf.message import Message
+from voicepipe_wire import broker, database, http, jobs, objects, telemetry
+from voicepipe_wire.broker import Delivery, JetStream
+from voicepipe_wire.consume import GiveUp, Worker
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.presence import announce
+from voicepipe_wire.stages import ACTIVE, Stage
+from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
+
+from .diarize import DiarizeStep
+from .model import Model, ModelUnusable, load
+from .settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    telemetry.configure("diarizer", settings.log_level)
+    async with AsyncExitStack() as stack:
+        app = FastAPI(title="Voicepipe diarizer", openapi_url=None, telemetry=http.NO_TELEMETRY)
+        try:
+            model = await asyncio.to_thread(load, settings)
+        except ModelUnusable as error:
+            await _serve_nothing(app, settings, error)
+            return
+        log.info("model loaded", model=model.name, revision=model.revision, threads=settings.threads)
+        pool = await database.connect(settings)
+        stack.push_async_callback(pool.close)
+        client = await broker.connect(settings, "diarizer")
+        stack.push_async_callback(client.close)
+        store = await stack.enter_async_context(objects.connect(settings))
+        worker = _worker(settings, pool, JetStream(client), store, model)
+
+        async def work(stop: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(announce(pool, Stage.DIARIZE, stop))
+                group.create_task(worker.run(stop))
+
+        http.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+        await http.serve(app, settings.http_host, settings.http_port, work)
+    telemetry.shutdown()
+
+
+def _worker(
+    settings: Settings, pool: database.Pool, jetstream: JetStream, store: objects.ObjectStore, model: Model
+) -> Worker:
+    outbox = Outbox(pool, jetstream, "diarizer")
+    step = DiarizeStep(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
+    delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
+    handlers = {DiarizeRecording: step.handle}
+    # One recording has all threads; a second one beside it would only need memory.
+    return Worker(jetstream, Stage.DIARIZE, handlers, _give_up(outbox), concurrency=1, delivery=delivery)
+
+
+def _give_up(outbox: Outbox) -> GiveUp:
+    async def give_up(command: Message, _code: str, _message: str) -> None:
+        """The transcript is delivered without speakers."""
+        async with outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
+            if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
+                await jobs.do_without_speakers(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+
+    return give_up
+
+
+async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusable) -> None:
+    """Answer the probes and stay: starting again and again would change nothing. Jobs are delivered without speakers."""
+    log.error("no speakers can be told apart", reason=str(missing))
+
+    async def no_model() -> None:
+        raise missing
+
+    async def wait(stop: asyncio.Event) -> None:
+        await stop.wait()
+
+    http.install(app, {"model": no_model})
+    await http.serve(app, settings.http_host, settings.http_port, wait)
+
+
+def main() -> int:
+    try:
+        asyncio.run(run(Settings()))
+    except database.AWAY as error:
+        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

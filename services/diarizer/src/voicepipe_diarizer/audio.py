@@ -1,0 +1,37 @@
+"""The PCM of one recording as samples that need not fit into memory."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from voicepipe_wire.objects import ObjectStore
+
+SAMPLE_RATE = 16_000
+SAMPLE_BYTES = 2
+BLOCK_BYTES = 4 << 20
+
+
+@asynccontextmanager
+async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[torch.Tensor]:
+    """[1, samples], in [-1, 1): a temporary file mapped into memory, so what is not looked at can be put out of it.
+
+    Raises ObjectMissing and RetryLater as the store does.
+    """
+    size_bytes = await store.size_bytes(key)
+    with tempfile.NamedTemporaryFile(dir=scratch_dir, prefix="voicepipe-waveform-") as file:
+        for start in range(0, size_bytes, BLOCK_BYTES):
+            block = await store.read(key, start, min(start + BLOCK_BYTES, size_bytes))
+            await asyncio.to_thread(file.write, _samples(block))
+        file.flush()
+        samples = torch.from_file(file.name, size=size_bytes // SAMPLE_BYTES, dtype=torch.float32)
+        yield samples[None]
+
+
+def _samples(block: bytes) -> bytes:
+    return (np.frombuffer(block, "<i2").astype(np.float32) / 32768).tobytes()

@@ -1,0 +1,110 @@
+"""A recording becomes turns: who spoke when."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from voicepipe_wire import diarizations, jobs, telemetry
+from voicepipe_wire.database import Pool
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.jobs import StoredJob
+from voicepipe_wire.objects import ObjectMissing, ObjectStore
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.stages import Event, Stage, advance
+from voicepipe_wire.steps import Step, progress, still_running, take
+from voicepipe_wire.turns import Diarization, DiarizedBy
+from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
+from voicepipe_wire.v1.events_pb2 import StageProgressed
+
+from .audio import waveform
+from .model import Model
+from .run import Limits, Run
+
+log = structlog.get_logger(__name__)
+
+PROGRESS_EVERY_S = 1.0
+
+
+class DiarizeStep:
+    def __init__(
+        self, pool: Pool, outbox: Outbox, store: ObjectStore, model: Model, scratch_dir: Path, max_audio_s: float
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._store = store
+        self._model = model
+        self._scratch_dir = scratch_dir
+        self._max_audio_s = max_audio_s
+
+    async def handle(self, command: DiarizeRecording) -> None:
+        """Safe to repeat: a recording whose turns are saved is left alone; one that is not begins anew."""
+        step = Step(UUID(command.job_id), Stage.DIARIZE)
+        job = await take(self._outbox, step)
+        if job is None:
+            return
+        if (job.duration_s or 0.0) > self._max_audio_s:
+            await self._do_without(step)
+            return
+        said = await self._diarize(job)
+        if said is not None:
+            await self._save(step, said)
+
+    async def _diarize(self, job: StoredJob) -> Diarization | None:
+        """The turns; None if nobody wants them any more."""
+        wishes = Limits(job.options.get("min_speakers"), job.options.get("max_speakers"))
+        try:
+            async with waveform(self._store, job.pcm_key or "", self._scratch_dir) as samples:
+                with telemetry.span("diarize", seconds=job.duration_s or 0.0):
+                    run = Run(self._model.pipeline, samples, wishes)
+                    try:
+                        return await self._follow(job, run)
+                    finally:
+                        await run.stop()
+        except ObjectMissing as error:
+            async with self._outbox.transaction() as transaction:
+                if await still_running(transaction, Step(job.id, Stage.DIARIZE)) is None:
+                    return None
+            raise Reject("audio_missing", "The decoded recording is gone. Try again.") from error
+
+    async def _follow(self, job: StoredJob, run: Run) -> Diarization | None:
+        told = -1.0
+        while True:
+            await asyncio.wait({run.result}, timeout=PROGRESS_EVERY_S)
+            if run.result.done():
+                return run.result.result()
+            if run.done > told:
+                told = run.done
+                if not await self._tell(job, told):
+                    return None
+
+    async def _tell(self, job: StoredJob, done: float) -> bool:
+        """Note how far it is; False if the job was cancelled or does without speakers by now."""
+        total_s = job.duration_s or 0.0
+        async with self._outbox.transaction() as transaction:
+            if not await still_running(transaction, Step(job.id, Stage.DIARIZE)):
+                return False
+            await progress(transaction, job, Stage.DIARIZE, done * total_s, total_s)
+            event = StageProgressed(job_id=str(job.id), stage=Stage.DIARIZE, done_s=done * total_s, total_s=total_s)
+            transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+        return True
+
+    async def _save(self, step: Step, said: Diarization) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None:
+                return
+            await diarizations.save(transaction, job, said, DiarizedBy(self._model.name, self._model.revision))
+            await progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
+            await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
+
+    async def _do_without(self, step: Step) -> None:
+        message = (
+            f"The recording is longer than the {self._max_audio_s / 3600:g} hours within which speakers are told apart. "
+            "The transcript is complete without them; for speakers, send it in parts."
+        )
+        async with self._outbox.transaction() as transaction:
+            if job := await still_running(transaction, step):
+                await jobs.do_without_speakers(transaction, job, "speakers_too_long", message)
