@@ -13,13 +13,16 @@ help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 .PHONY: venv
-venv: .venv/.installed .venv-triton/.installed ## install everything (done by the others when needed)
+venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## install everything (done by the others when needed)
 
 .venv/.installed: constraints.txt $(PACKAGES)
 	@PYTHON=$(PYTHON) deploy/local/install.sh services
 
 .venv-triton/.installed: constraints.txt | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh triton
+
+.venv-diarizer/.installed: constraints.txt libs/wire/pyproject.toml services/diarizer/pyproject.toml | .venv/.installed
+	@PYTHON=$(PYTHON) deploy/local/install.sh diarizer
 
 .PHONY: up
 up: venv ## start everything in the background; VOICEPIPE_WHISPER_MODEL names the speech model
@@ -44,6 +47,7 @@ demo: venv ## see a recording go through every service, from nothing to its tran
 .PHONY: test
 test: check ## check, then run every test, starting all that they need
 	@.venv/bin/pytest --numprocesses 2 --dist loadfile
+	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
 
 .PHONY: check
 check: venv ## ruff, mypy, import rules, contracts: all that can be known without running

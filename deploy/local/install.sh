@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh services|triton: makes one of the two environments as constraints.txt says, and marks it as done. Two at once
+# install.sh services|triton|diarizer: makes one of the three environments as constraints.txt says, and marks it as done. Two at once
 # wait for each other. Says one line; everything else is in a log.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -26,14 +26,37 @@ services() {
 }
 
 triton() {
-    [ -x .venv-triton/bin/python ] || .venv/bin/uv venv --quiet --no-project --python "${PYTHON:-python3.11}" .venv-triton || return
-    sed -n '/^# --- triton/,$p' constraints.txt >.make/triton.txt && pip -r .make/triton.txt
+    new_venv && pip -r .make/triton.txt
+}
+
+# Torch is downloaded by pip, which knows where this machine has its packages from. If that is a build for the processor alone, it
+# needs nothing else; any other one is installed with its CUDA.
+diarizer() {
+    new_venv || return
+    grep -v '^torch==' .make/diarizer.txt >.make/diarizer-rest.txt && pip -r .make/diarizer-rest.txt || return
+    local torch wheels=.make/wheels
+    torch=$(grep '^torch==' .make/diarizer.txt)
+    .venv/bin/python -m pip download --quiet --no-input --no-deps --dest "$wheels" "$torch" || return
+    case $(ls "$wheels") in
+        *torch-*cpu*) pip "$wheels"/torch-*cpu*.whl ;;
+        *) .venv/bin/uv pip install --python "$venv/bin/python" --no-progress "$torch" ;;
+    esac || return
+    # Linked against CUDA, they keep it from being imported beside a torch without; in their absence it runs in Python, which is
+    # all that pyannote.audio uses of it.
+    rm -f "$venv"/lib/python3*/site-packages/torchaudio/lib/*.so
+    pip --no-build-isolation -e libs/wire -e services/diarizer || return
+    PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__'
+}
+
+new_venv() {
+    [ -x "$venv/bin/python" ] || .venv/bin/uv venv --quiet --no-project --python "${PYTHON:-python3.11}" "$venv" || return
+    sed -n "/^# --- $what/,/^\$/p" constraints.txt >".make/$what.txt"
 }
 
 case $what in
     services) venv=.venv ;;
-    triton) venv=.venv-triton ;;
-    *) echo "install.sh services|triton" >&2 && exit 2 ;;
+    triton | diarizer) venv=.venv-$what ;;
+    *) echo "install.sh services|triton|diarizer" >&2 && exit 2 ;;
 esac
 rm -f "$venv/.installed"
 echo "Installing what constraints.txt says for $what ..."

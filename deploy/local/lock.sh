@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Writes constraints.txt from what is installed in the two environments: `make lock`, after a package was added or raised.
+# Writes constraints.txt from what is installed in the three environments: `make lock`, after a package was added or raised.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | grep -v -i -E '^(pip|wheel|uv)==' | LC_ALL=C sort -f; }
 
 {
-    echo '# Every package of the two environments that `make venv` makes, with its exact version. Written by `make lock`.'
-    echo '# Installed as they stand, without resolving: silero-vad would bring torch, nvidia-pytriton numpy 2 and more.'
+    echo '# Every package of the three environments that `make venv` makes, with its exact version. Written by `make lock`.'
+    echo '# Installed as they stand, without resolving: silero-vad would bring torch, nvidia-pytriton numpy 2, torch its CUDA.'
     echo
     grep '^uv==' constraints.txt # installs all the others
     echo
@@ -16,5 +16,8 @@ pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | g
     echo
     echo '# --- triton (.venv-triton): numpy < 2, because its python backend silently corrupts the tensors of numpy 2'
     pins .venv-triton | grep -v '^setuptools=='
+    echo
+    echo '# --- diarizer (.venv-diarizer): torch for the processor alone where it can be had; torchaudio without its libraries, see install.sh'
+    pins .venv-diarizer | grep -v '^setuptools==' | sed 's/^\(torch==[^+]*\)+.*/\1/'
 } > constraints.txt.new
 mv constraints.txt.new constraints.txt

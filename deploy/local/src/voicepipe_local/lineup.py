@@ -34,6 +34,14 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
+class Speakers:
+    """The diarizer's settings, none where there is none, and a sentence about the choice."""
+
+    env: Mapping[str, str]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lineup:
     steps: tuple[Step, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +65,23 @@ def choose_speech(environment: Mapping[str, str]) -> Speech:
     return Speech("whisper", {"VOICEPIPE_WHISPER_MODEL": named}, f"whisper: {named}", requests)
 
 
+def choose_speakers(environment: Mapping[str, str]) -> Speakers:
+    """pyannote.audio where a model is named; else no diarizer runs, and jobs that ask for speakers are warned.
+
+    Raises:
+        CannotStart: the name looks like a folder, and there is none.
+    """
+    named = environment.get("VOICEPIPE_DIARIZATION_MODEL", "")
+    if not named:
+        about = "not told apart. For speakers set VOICEPIPE_DIARIZATION_MODEL to a pyannote folder or a name"
+        return Speakers({}, about)
+    if Path(named).is_dir():
+        named = str(Path(named).resolve())
+    elif named.startswith((".", "/", "~")):
+        raise CannotStart(f"VOICEPIPE_DIARIZATION_MODEL names {named}, and there is no such folder")
+    return Speakers({"VOICEPIPE_DIARIZATION_MODEL": named}, f"pyannote: {named}")
+
+
 def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> Lineup:
     """The whole line. `workers`: how many processes of a service, one where it is not named.
 
@@ -73,6 +98,9 @@ def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] 
     upload = tuple(services.replicas(home, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(home, services.STATUS, count["status"], env))
     work = tuple(part for each in services.WORKERS for part in services.replicas(home, each, count[each.name], env))
+    speakers = choose_speakers(environment)
+    if speakers.env:
+        work += tuple(services.replicas(home, services.DIARIZER, count["diarizer"], env | dict(speakers.env)))
     front = gateway.part(home, upload=_addresses(upload), status=_addresses(status))
     speech_server = triton.part(home, speech.model, speech.env)
     servers = (nats.part(home), postgres.part(home), objectstore.part(home), speech_server)
@@ -84,7 +112,12 @@ def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] 
             (*upload, *status, *work),
             (front,),
         ),
-        facts={"url": gateway.url(home), "api_key_file": str(home.path / API_KEY), "speech": speech.about},
+        facts={
+            "url": gateway.url(home),
+            "api_key_file": str(home.path / API_KEY),
+            "speech": speech.about,
+            "speakers": speakers.about,
+        },
     )
 
 

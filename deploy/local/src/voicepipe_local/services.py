@@ -6,18 +6,29 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .home import LOOPBACK, Home
 from .parts import CannotStart, Part, answers
 
+ROOT = Path(__file__).resolve().parents[4]
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`module` and what follows it is run by `python -m`; `package` is where it is installed from."""
+    """`module` and what follows it is run by `python -m`; `package` is where it is installed from.
+
+    `venv` is the environment of a service that has one of its own, in the project's folder.
+    """
 
     name: str
     module: tuple[str, ...]
     package: str
+    venv: str | None = None
+
+    @property
+    def python(self) -> str:
+        return str(ROOT / self.venv / "bin" / "python") if self.venv else sys.executable
 
 
 UPLOAD = Service("upload", ("voicepipe_upload",), "voicepipe-upload")
@@ -26,7 +37,8 @@ WORKERS = tuple(
     Service(name, ("voicepipe_orchestrator", name), "voicepipe-orchestrator")
     for name in ("prepare", "transcribe", "assemble", "keeper")
 )
-ALL = (UPLOAD, STATUS, *WORKERS)
+DIARIZER = Service("diarizer", ("voicepipe_diarizer",), "voicepipe-diarizer", ".venv-diarizer")
+ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)
 
 
 def replicas(home: Home, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Part]:
@@ -40,6 +52,8 @@ def _part(home: Home, service: Service, name: str, env: Mapping[str, str]) -> Pa
         installed = version(service.package)
     except PackageNotFoundError:
         raise CannotStart(f"{service.package} is not installed: run `make venv`") from None
+    if not Path(service.python).exists():
+        raise CannotStart(f"{service.venv} is missing: run `make venv`")
     port = home.port(name)
 
     async def healthy() -> None:
@@ -47,7 +61,7 @@ def _part(home: Home, service: Service, name: str, env: Mapping[str, str]) -> Pa
 
     return Part(
         name=name,
-        command=(sys.executable, "-m", *service.module),
+        command=(service.python, "-m", *service.module),
         address=f"{LOOPBACK}:{port}",
         version=installed,
         healthy=healthy,

@@ -41,6 +41,7 @@ def next_steps(answer: Mapping[str, Any]) -> str:
 Voicepipe is at  {facts["url"]}        (how to call it: {facts["url"]}/docs)
 API key in       {facts["api_key_file"]}
 Speech model     {facts["speech"]}
+Speakers         {facts["speakers"]}
 
     export VOICEPIPE_URL={facts["url"]}
     export VOICEPIPE_API_KEY=$(cat {facts["api_key_file"]})

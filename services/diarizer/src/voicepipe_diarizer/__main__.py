@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 from voicepipe_wire import broker, database, http, jobs, objects, telemetry
 from voicepipe_wire.broker import Delivery, JetStream
-from voicepipe_wire.consume import GiveUp, Worker
+from voicepipe_wire.consume import GiveUp, Handlers, Worker
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.presence import announce
 from voicepipe_wire.stages import ACTIVE, Stage
@@ -65,7 +65,7 @@ def _worker(
     outbox = Outbox(pool, jetstream, "diarizer")
     step = DiarizeStep(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
     delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
-    handlers = {DiarizeRecording: step.handle}
+    handlers: Handlers = {DiarizeRecording: step.handle}
     # One recording has all threads; a second one beside it would only need memory.
     return Worker(jetstream, Stage.DIARIZE, handlers, _give_up(outbox), concurrency=1, delivery=delivery)
 

@@ -29,6 +29,7 @@ from .expire import Expiry
 from .giveup import GiveUp
 from .keeper import Keeper
 from .models import a_model_is_known, announce_models
+from .patience import Patience
 from .settings import Settings
 from .sweep import Sweeper
 from .transcribe import ChunkStep, StartStep
@@ -98,6 +99,7 @@ def keeper(parts: Parts) -> tuple[Worker, list[Task]]:
         Sweeper(parts.pool, parts.outbox, parts.jetstream, settings.stuck_after_s),
         Advisories(parts.jetstream, parts.give_up),
         Expiry(parts.pool, parts.store, settings.keep_failed_pcm_s),
+        Patience(parts.pool, parts.outbox, settings.speakers_wait_s),
         parts.jetstream,
         settings.sweep_every_s,
     )

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
-from voicepipe_wire import jobs
+from voicepipe_wire import diarizations, jobs
 from voicepipe_wire.database import Pool
 from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.stages import Event, Stage, advance
 from voicepipe_wire.steps import Step, still_running, take
-from voicepipe_wire.transcript import ModelUsed, Notice, Transcript, TranscriptSegment, TranscriptWord
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript
 from voicepipe_wire.v1.events_pb2 import JobCompleted
 
 from . import chunks
-from .chunks import StoredChunk
-from .model import Segment
-from .stitch import Heard, gaps_of, plain_text, stitch
-from .timemap import TimeMap
+from .document import joined, transcript
 
 DRAFT = "This transcript was made by the built-in draft model, which often errs. Add a Whisper model for a better one."
 
@@ -40,7 +34,8 @@ class AssembleStep:
         if job is None:
             return
         heard = await chunks.load_all(self._pool, job.id)
-        segments = await asyncio.to_thread(_segments, heard)
+        turns = await diarizations.load(self._pool, job.id)
+        words = await asyncio.to_thread(joined, heard, turns)
         async with self._outbox.transaction() as transaction:
             if not await still_running(transaction, step):
                 return
@@ -53,7 +48,7 @@ class AssembleStep:
             about = await transaction.connection.fetchval(
                 "SELECT description FROM models WHERE name = $1", job.options["model"]["name"]
             )
-            document = _document(job, version, heard, segments, _model_used(job, about or {})).to_json()
+            document = transcript(job, version, words, about or {}).to_json()
             await transaction.connection.execute(
                 "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
                 job.id,
@@ -72,57 +67,3 @@ async def drop_pcm(pool: Pool, store: ObjectStore, job: StoredJob) -> None:
     if job.pcm_key:
         await store.delete(job.pcm_key)
         await pool.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1 AND finished_at IS NOT NULL", job.id)
-
-
-def _segments(heard: Sequence[StoredChunk]) -> tuple[Segment, ...]:
-    said = []
-    for chunk in heard:
-        if chunk.recognition:
-            times = TimeMap(chunk.plan.spans)
-            words = tuple(times.word(word) for word in chunk.recognition.words)
-            said.append(Heard(chunk.plan.index, words, chunk.recognition.language))
-    gaps = [gap for chunk in heard if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code)]
-    return stitch(said, gaps)
-
-
-def _model_used(job: StoredJob, about: dict[str, str]) -> ModelUsed:
-    return ModelUsed(
-        name=about.get("model", job.options["model"]["name"]),
-        engine=about.get("engine", "unknown"),
-        tier=job.options["model"]["tier"],
-        revision=about.get("revision", "unknown"),
-        compute_type=about.get("compute_type", "unknown"),
-    )
-
-
-def _document(
-    job: StoredJob, version: int, heard: Sequence[StoredChunk], segments: Sequence[Segment], model: ModelUsed
-) -> Transcript:
-    return Transcript(
-        id=str(job.id),
-        version=version,
-        language=job.language,
-        language_probability=job.language_probability,
-        duration_s=job.duration_s or 0.0,
-        speech_s=job.speech_s or 0.0,
-        model=model,
-        text=plain_text(segments),
-        segments=tuple(_segment(number, segment) for number, segment in enumerate(segments)),
-        gaps=tuple(gap for chunk in heard if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code)),
-        warnings=tuple(Notice(warning["code"], warning["message"]) for warning in job.warnings),
-        created_at=datetime.now(UTC),
-    )
-
-
-def _segment(number: int, segment: Segment) -> TranscriptSegment:
-    words = tuple(TranscriptWord(w.start_s, w.end_s, w.text, w.probability) for w in segment.words)
-    return TranscriptSegment(
-        id=number,
-        start_s=segment.start_s,
-        end_s=segment.end_s,
-        text=segment.text,
-        confidence=segment.confidence,
-        language=segment.language,
-        speaker=None,
-        words=words,
-    )

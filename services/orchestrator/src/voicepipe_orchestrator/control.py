@@ -1,4 +1,4 @@
-"""What users and operators ask for: cancel, retry, delete, redrive, discard. The keeper does it, one command at a time."""
+"""What users and operators ask for: cancel, retry, delete, speakers, redrive, discard. The keeper does it, one command at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from voicepipe_wire.consume import Handlers
 from voicepipe_wire.database import Pool
 from voicepipe_wire.envelope import unpack
 from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import ObjectStore
-from voicepipe_wire.outbox import Outbox, Transaction
-from voicepipe_wire.stages import Job, Stage, State, cancel, outcome, reopen
+from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.stages import Stage, State, cancel, outcome
 from voicepipe_wire.subjects import DLQ, EVENTS, WORK, events_of
 from voicepipe_wire.v1.commands_pb2 import (
     CancelJob,
     DeleteJob,
+    DiarizeAgain,
     DiscardDeadLetter,
     RedriveDeadLetter,
+    RenameSpeaker,
     RetryJob,
     TranscribeChunk,
 )
@@ -28,6 +29,8 @@ from voicepipe_wire.v1.events_pb2 import JobDeleted
 
 from . import chunks
 from .assemble import drop_pcm
+from .reopening import reopen
+from .speaker_control import SpeakerControl
 
 
 class Control:
@@ -36,6 +39,7 @@ class Control:
         self._outbox = outbox
         self._store = store
         self._jetstream = jetstream
+        self.speakers = SpeakerControl(outbox)
 
     @property
     def handlers(self) -> Handlers:
@@ -44,6 +48,8 @@ class Control:
             CancelJob: self.cancel,
             RetryJob: self.retry,
             DeleteJob: self.delete,
+            DiarizeAgain: self.speakers.diarize_again,
+            RenameSpeaker: self.speakers.rename,
             RedriveDeadLetter: self.redrive,
             DiscardDeadLetter: self.discard,
         }
@@ -62,7 +68,7 @@ class Control:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))
             if job is None or outcome(job.stages) is None:
                 return
-            await _reopen(transaction, job)
+            await reopen(transaction, job)
 
     async def delete(self, command: DeleteJob) -> None:
         """First stop the work, then delete what is outside, then the rows that lead to it."""
@@ -105,7 +111,7 @@ class Control:
             if job is None:
                 return
             if outcome(job.stages):
-                await _reopen(transaction, job)
+                await reopen(transaction, job)
             elif isinstance(command, TranscribeChunk):
                 if job.stages.stages[Stage.TRANSCRIBE] is not State.RUNNING:
                     raise RetryLater(2.0, "the job is being assembled")
@@ -126,22 +132,3 @@ class Control:
         )
         for row in rows:
             await self._jetstream.drop(WORK, row["stream_seq"])
-
-
-async def _reopen(transaction: Transaction, job: StoredJob) -> None:
-    """Let an ended job go on where it can: from the failed chunks, or from decoding if the PCM is gone."""
-    connection = transaction.connection
-    redo: set[Stage] = set()
-    if await chunks.reopen_failed(transaction, job):
-        redo.add(Stage.TRANSCRIBE)
-    after = reopen(job.stages, redo=frozenset(stage for stage in redo if job.stages.stages[stage] is State.DONE))
-    if job.pcm_key is None and _needs_pcm(after) and after.stages[Stage.PREPARE] is State.DONE:
-        after = reopen(after, redo=frozenset({Stage.PREPARE}))
-    await connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
-    fresh = await jobs.lock(connection, job.id)
-    if fresh is not None:
-        await jobs.save(transaction, fresh, after)
-
-
-def _needs_pcm(job: Job) -> bool:
-    return any(job.stages[stage] is State.WAITING for stage in (Stage.TRANSCRIBE, Stage.DIARIZE))

@@ -8,7 +8,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from voicepipe_wire import jobs
 from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.stages import ACTIVE, Event, Stage, State, advance, fail
+from voicepipe_wire.stages import ACTIVE, Stage, State, fail
 from voicepipe_wire.v1.commands_pb2 import (
     AssembleTranscript,
     DiarizeRecording,
@@ -26,7 +26,6 @@ STAGES: Mapping[type[Message], Stage] = {
     DiarizeRecording: Stage.DIARIZE,
     AssembleTranscript: Stage.ASSEMBLE,
 }
-NO_SPEAKERS = "The speakers could not be told apart. The transcript is complete without them; run diarization again."
 
 
 class GiveUp:
@@ -47,7 +46,6 @@ class GiveUp:
                 if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
                     await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
             elif stage is Stage.DIARIZE:
-                await jobs.warn(transaction, job, "speakers_failed", NO_SPEAKERS)
-                await jobs.save(transaction, job, advance(job.stages, stage, Event.SKIP))
+                await jobs.do_without_speakers(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
             else:
                 await jobs.fail(transaction, job, fail(job.stages, stage), code, message)

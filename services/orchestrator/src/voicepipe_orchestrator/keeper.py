@@ -18,6 +18,7 @@ from voicepipe_wire.subjects import CONTROL, Tier
 
 from .advisories import Advisories
 from .expire import Expiry
+from .patience import Patience
 from .sweep import Sweeper
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ class Keeper:
     sweeper: Sweeper
     advisories: Advisories
     expiry: Expiry
+    patience: Patience
     jetstream: JetStream
     sweep_every_s: float
 
@@ -45,6 +47,7 @@ class Keeper:
             tasks.create_task(self.advisories.listen(stop))
             tasks.create_task(_every(RELAY_EVERY_S, self.outbox.relay, stop))
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.patience.end, stop))
             tasks.create_task(_every(EXPIRE_EVERY_S, self.expiry.run, stop))
             tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
 

@@ -67,7 +67,11 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Words of the recording that belong together: a sentence, or what stands between two long pauses."""
+    """Words of the recording that belong together: a sentence, or what stands between two long pauses.
+
+    `speaker` is a label of the diarization, None where nobody is known. `overlaps` has one entry for each word: whether
+    somebody else talked at the same time.
+    """
 
     start_s: float
     end_s: float
@@ -75,3 +79,5 @@ class Segment:
     words: tuple[Word, ...]
     confidence: float
     language: str
+    speaker: str | None = None
+    overlaps: tuple[bool, ...] = ()

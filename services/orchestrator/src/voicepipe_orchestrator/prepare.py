@@ -30,7 +30,7 @@ from .plan import plan
 from .speech import Speech, SpeechDetector
 
 PROGRESS_EVERY_S = 1.0
-NO_SPEAKERS = "No diarizer is running, so the words are not told apart by speaker. Run it again once there is one."
+NO_SPEAKERS = f"No diarizer is running, so nobody was told who speaks. {jobs.RUN_AGAIN}"
 
 
 class Stopped(Exception):

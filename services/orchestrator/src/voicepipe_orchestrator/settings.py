@@ -33,3 +33,5 @@ class Settings(WireSettings):
     stuck_after_s: float = Field(60.0, gt=0)
     # PCM of failed jobs, so that a retry needs not decode again.
     keep_failed_pcm_s: float = 24 * 3600.0
+    # How much longer than the recording lasts a transcript whose words are there waits for its speakers.
+    speakers_wait_s: float = Field(600.0, ge=0)

@@ -2,7 +2,8 @@
 
 Pure, and the same for the same chunks however they arrived: words are put in the order of the recording, times are made
 to never run backwards, and the row of words is cut where a reader expects it. A model without punctuation gets readable
-segments too: pauses cut, and what is still too long is cut at the best place in its middle.
+segments too: pauses cut, and what is still too long is cut at the best place in its middle. Where it is known who spoke, a
+segment has one speaker.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import Final
 
 from voicepipe_wire.languages import CLAUSE_ENDS, SENTENCE_ENDS, join_words, last_mark, separator
 from voicepipe_wire.transcript import Gap
+from voicepipe_wire.turns import Diarization
 
 from .model import SAMPLE_RATE, ChunkPlan, Segment, Word
+from .speakers import NOBODY, Voice, smoothed, voices
 
 # Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error alone
 # cuts no sentence, and no longer, for a model without punctuation has nothing else to cut at.
@@ -49,13 +52,14 @@ class Heard:
 class _Spoken:
     word: Word
     language: str
+    voice: Voice = NOBODY
 
 
-def stitch(chunks: Iterable[Heard], gaps: Iterable[Gap] = ()) -> tuple[Segment, ...]:
+def stitch(chunks: Iterable[Heard], gaps: Iterable[Gap] = (), said: Diarization | None = None) -> tuple[Segment, ...]:
     """The segments of the recording, in order; every word of every chunk is in exactly one.
 
-    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language and before a gap; it has at most
-    `MAX_SEGMENT_WORDS` words and lasts at most `MAX_SEGMENT_S`, unless one word alone does. The end of a chunk ends nothing.
+    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker and before a gap; it has at
+    most `MAX_SEGMENT_WORDS` words and lasts at most `MAX_SEGMENT_S`, unless one word alone does. The end of a chunk ends nothing.
 
     Raises:
         ValueError: a chunk is given twice.
@@ -72,7 +76,13 @@ def stitch(chunks: Iterable[Heard], gaps: Iterable[Gap] = ()) -> tuple[Segment, 
             or bisect_right(middles, before.word.start_s) < bisect_right(middles, after.word.start_s)
         )
 
-    return tuple(_segment(piece) for run in _runs(spoken, ends) for piece in _short_pieces(run))
+    if said is not None:
+        spoken = _voiced(spoken, said, ends)
+
+    def parts(before: _Spoken, after: _Spoken) -> bool:
+        return before.voice.speaker != after.voice.speaker or ends(before, after)
+
+    return tuple(_segment(piece) for run in _runs(spoken, parts) for piece in _short_pieces(run))
 
 
 def plain_text(segments: Sequence[Segment]) -> str:
@@ -108,6 +118,19 @@ def _in_order(chunks: Iterable[Heard]) -> list[_Spoken]:
     return [
         replace(each, word=replace(each.word, start_s=start_s, end_s=max(start_s, min(each.word.end_s, limit_s))))
         for each, start_s, limit_s in zip(heard, starts, limits, strict=True)
+    ]
+
+
+def _voiced(spoken: Sequence[_Spoken], said: Diarization, ends: Callable[[_Spoken, _Spoken], bool]) -> list[_Spoken]:
+    """The words with who said them; what flickers is smoothed within a sentence."""
+    heard = voices([each.word for each in spoken], said)
+    voiced = [replace(each, voice=voice) for each, voice in zip(spoken, heard, strict=True)]
+    return [
+        replace(each, voice=voice)
+        for sentence in _runs(voiced, ends)
+        for each, voice in zip(
+            sentence, smoothed([each.word for each in sentence], [each.voice for each in sentence]), strict=True
+        )
     ]
 
 
@@ -164,6 +187,8 @@ def _segment(piece: Sequence[_Spoken]) -> Segment:
         words=words,
         confidence=_confidence(words),
         language=language,
+        speaker=piece[0].voice.speaker,
+        overlaps=tuple(each.voice.overlap for each in piece),
     )
 
 
