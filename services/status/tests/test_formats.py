@@ -154,6 +154,9 @@ def test_hours_are_written_as_many_as_there_are():
         ("image/png", "srt", Format.SRT),
         ("text/plain", "VTT", Format.VTT),
         ("text/plain", "docx", None),
+        ("application/x-rttm", None, Format.RTTM),
+        ("application/*", None, Format.JSON),
+        (None, "rttm", Format.RTTM),
         (None, "", None),
     ],
 )
@@ -172,4 +175,5 @@ def test_every_format_names_its_media_type():
         "text/plain",
         "application/x-subrip",
         "text/vtt",
+        "application/x-rttm",
     ]

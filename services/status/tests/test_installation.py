@@ -30,7 +30,7 @@ async def test_capabilities_say_what_is_served_now(alice: Client, line: Line):
     assert (model["name"], model["tier"], model["engine"]) == ("whisper", "accurate", "ctranslate2")
     assert {"code": "en", "name": "English"} in answer["languages"]
     assert answer["tasks"] == ["transcribe", "translate"]
-    assert answer["formats"] == ["json", "txt", "srt", "vtt"]
+    assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]
     assert answer["workers"] == {"transcribe": 2}
     assert answer["speakers"] == {"available": False}
     await line.pool.execute("UPDATE workers SET seen_at = now()")
@@ -62,6 +62,8 @@ async def test_the_description_is_valid_and_every_route_says_how_it_fails(servic
     assert set(document["paths"]) >= {
         "/v1/transcriptions",
         "/v1/transcriptions/{job_id}/events",
+        "/v1/transcriptions/{job_id}/speakers/{speaker}",
+        "/v1/transcriptions/{job_id}/diarization",
         "/v1/admin/dead-letters/{sequence}/redrive",
     }
     assert "HTTPValidationError" not in document["components"]["schemas"]

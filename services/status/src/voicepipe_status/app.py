@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 from voicepipe_wire import __version__, http
 
-from . import audio, capabilities, control, deadletters, docs, events, transcriptions, transcripts
+from . import audio, capabilities, control, deadletters, docs, events, speakers, transcriptions, transcripts
+from .bodies import SmallBodies
 from .parts import Parts
 from .problems import ProblemDocument
 
-_ROUTERS = (transcriptions, control, events, transcripts, audio, capabilities, deadletters, docs)
+_ROUTERS = (transcriptions, control, events, transcripts, speakers, audio, capabilities, deadletters, docs)
 _DESCRIPTION = "Everything a client reads or manages. Errors are RFC 9457 problem JSON with a stable `code`."
 
 
@@ -26,6 +27,7 @@ def create(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     app.state.parts = parts
+    app.add_middleware(SmallBodies)
     for module in _ROUTERS:
         app.include_router(module.router)
     http.install(app, {"postgres": parts.queries.ping, "events": parts.hub.ready})

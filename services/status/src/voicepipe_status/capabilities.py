@@ -10,10 +10,10 @@ from voicepipe_wire.subjects import Tier
 from .formats import Format
 from .parts import CurrentUser, Served
 from .problems import answers
-from .schema import Capabilities, Language, Limits, Model, Speakers
+from .schema import MAX_SPEAKERS, Capabilities, Language, Limits, Model, Speakers
 
 # As docs/architecture.md has them; upload refuses what is beyond.
-MAX_KEYTERMS, MAX_KEYTERM_CHARACTERS, MAX_SPEAKERS = 100, 1000, 50
+MAX_KEYTERMS, MAX_KEYTERM_CHARACTERS = 100, 1000
 TASKS = ("transcribe", "translate")
 
 router = APIRouter(tags=["installation"])

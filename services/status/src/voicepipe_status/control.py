@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from google.protobuf.message import Message
 from voicepipe_wire.stages import JobState
-from voicepipe_wire.subjects import CONTROL, Tier
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
-from . import metrics
+from .effects import once, send, standing
 from .parts import CurrentUser, JobId, Parts, Served
 from .problems import answers, problem
 from .queries import Standing
 from .schema import Transcription
 from .transcriptions import look
-
-LOOK_EVERY_S = 0.05
 
 router = APIRouter(tags=["transcriptions"])
 
@@ -38,9 +32,9 @@ _LATER: dict[int | str, dict[str, Any]] = {
 )
 async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Stop it. What is queued of it is not begun any more."""
-    _raise_if(ended := await _standing(parts, user.id, job_id), ended.ended, "not_cancellable")
-    await _command(parts, CancelJob, user.id, job_id)
-    after = await _once(parts, user.id, job_id, lambda now: now.ended)
+    _raise_if(ended := await standing(parts, user.id, job_id), ended.ended, "not_cancellable")
+    await send(parts, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await once(parts, user.id, job_id, lambda now: now.ended)
     if after is not None and after.ended:
         _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
     return await _answer(parts, user.id, job_id, took_effect=after is not None and after.ended)
@@ -54,11 +48,11 @@ async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
 )
 async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Run again what failed or was cancelled. What is done is kept."""
-    before = await _standing(parts, user.id, job_id)
+    before = await standing(parts, user.id, job_id)
     again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
     _raise_if(before, not again, "not_retryable")
-    await _command(parts, RetryJob, user.id, job_id)
-    after = await _once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
+    await send(parts, RetryJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
     took_effect = after is not None and after.changed_at > before.changed_at
     return await _answer(parts, user.id, job_id, took_effect=took_effect)
 
@@ -75,53 +69,15 @@ async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
 )
 async def delete(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
-    await _standing(parts, user.id, job_id)
-    await _command(parts, DeleteJob, user.id, job_id)
-    left = await _once(parts, user.id, job_id, lambda _: False)
+    await standing(parts, user.id, job_id)
+    await send(parts, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    left = await once(parts, user.id, job_id, lambda _: False)
     return Response(status_code=204 if left is None else 202)
-
-
-async def until(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
-    """Whether it came true in time."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not await check():  # noqa: ASYNC110 - another process makes it true
-                await asyncio.sleep(LOOK_EVERY_S)
-    except TimeoutError:
-        return False
-    return True
-
-
-async def _standing(parts: Parts, owner_id: UUID, job_id: UUID) -> Standing:
-    standing = await parts.queries.standing(owner_id, job_id)
-    if standing is None:
-        raise problem("not_found")
-    return standing
 
 
 def _raise_if(standing: Standing, impossible: bool, code: str) -> None:
     if impossible:
         raise problem(code, members={"state": standing.state})
-
-
-async def _command(parts: Parts, command: Callable[..., Message], owner_id: UUID, job_id: UUID) -> None:
-    message = command(job_id=str(job_id), owner_id=str(owner_id))
-    async with parts.outbox.transaction() as transaction:
-        transaction.command(CONTROL, Tier.PREMIUM, message, job_id=job_id, owner_id=owner_id)
-    metrics.COMMANDS.labels(message.DESCRIPTOR.name).inc()
-
-
-async def _once(parts: Parts, owner_id: UUID, job_id: UUID, is_so: Callable[[Standing], bool]) -> Standing | None:
-    """Where the job stands once that is so, or when the time is up. None: it is gone."""
-    now: Standing | None = None
-
-    async def check() -> bool:
-        nonlocal now
-        now = await parts.queries.standing(owner_id, job_id)
-        return now is None or is_so(now)
-
-    await until(check, parts.settings.effect_timeout_s)
-    return now
 
 
 async def _answer(parts: Parts, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:

@@ -15,7 +15,7 @@ from voicepipe_wire.subjects import CONTROL, Tier, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from . import metrics
-from .control import until
+from .effects import until
 from .jobevents import as_json
 from .parts import Operator, Parts, Served
 from .problems import answers, problem

@@ -1,12 +1,12 @@
-"""A transcript as json, plain text, SubRip and WebVTT, and which of them a client wants.
+"""A transcript as json, plain text, SubRip, WebVTT and RTTM, and which of them a client wants.
 
-Pure. SubRip has no specification to escape by, so words stand there as they are; WebVTT is written as W3C's WebVTT 1 asks.
+Pure. Segments name speakers by id; readers are shown what `speakers` calls them. SubRip has no specification to escape by, so words stand there as they are; WebVTT is written as W3C's WebVTT 1 asks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from heapq import merge
 from typing import Final
@@ -27,6 +27,7 @@ class Format(StrEnum):
     TXT = "txt"
     SRT = "srt"
     VTT = "vtt"
+    RTTM = "rttm"
 
     @property
     def media_type(self) -> str:
@@ -38,6 +39,7 @@ MEDIA_TYPES: Final = {
     Format.TXT: "text/plain",
     Format.SRT: "application/x-subrip",
     Format.VTT: "text/vtt",
+    Format.RTTM: "application/x-rttm",
 }
 
 
@@ -71,7 +73,11 @@ def as_json(transcript: Transcript) -> str:
 
 
 def as_txt(transcript: Transcript) -> str:
-    """One line per paragraph, an empty line between two; a new one after a long pause and when another person speaks."""
+    """One line per paragraph, an empty line between two; a new one after a long pause and when another person speaks.
+
+    With speakers each paragraph tells when it begins and who speaks.
+    """
+    names = _names(transcript)
     paragraphs: list[str] = []
     before: TranscriptSegment | Gap | None = None
     for part in _in_order(transcript):
@@ -80,7 +86,7 @@ def as_txt(transcript: Transcript) -> str:
         elif isinstance(before, TranscriptSegment) and _goes_on(before, part):
             paragraphs[-1] += separator(before.language, part.language) + _one_line(part.text)
         else:
-            paragraphs.append((f"{_one_line(part.speaker)}: " if part.speaker else "") + _one_line(part.text))
+            paragraphs.append(_opening(part, names) + _one_line(part.text))
         before = part
     return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
 
@@ -94,9 +100,26 @@ def as_srt(transcript: Transcript) -> str:
 
 def as_vtt(transcript: Transcript) -> str:
     """WebVTT, with voice spans where speakers are known."""
+    names = _names(transcript)
     cues = captions(_caption_segments(transcript, label=False))
-    blocks = (f"\n{number}\n{_times(cue, '.')}\n{_vtt_text(cue)}\n" for number, cue in enumerate(cues, start=1))
+    blocks = (f"\n{number}\n{_times(cue, '.')}\n{_vtt_text(cue, names)}\n" for number, cue in enumerate(cues, start=1))
     return "WEBVTT\n" + "".join(blocks)
+
+
+def as_rttm(transcript: Transcript, recording: str) -> str:
+    """Who spoke when, a line for each turn (Rich Transcription Time Marked; NIST RT-09 evaluation plan, appendix A).
+
+    Two speakers who are called the same are one there.
+    """
+    names = _names(transcript)
+    file = _field(recording) or transcript.id
+    lines = []
+    for turn in transcript.turns:
+        start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
+        times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
+        label = _field(_called(turn.speaker, names)) or turn.speaker
+        lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {label} <NA> <NA>\n")
+    return "".join(lines)
 
 
 def inaudible(gap: Gap) -> str:
@@ -123,6 +146,25 @@ def _specificity(media_range: str, media_type: str) -> int:
     return 1 if media_range == "*/*" else 0
 
 
+def _names(transcript: Transcript) -> Mapping[str, str]:
+    return {speaker.id: _one_line(speaker.name) for speaker in transcript.speakers}
+
+
+def _called(speaker: str, names: Mapping[str, str]) -> str:
+    return names.get(speaker) or _one_line(speaker)
+
+
+def _opening(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
+    """What stands before the words of a paragraph."""
+    when = f"[{_clock(round(segment.start_s * 1000))}] " if names else ""
+    return when + (f"{_called(segment.speaker, names)}: " if segment.speaker else "")
+
+
+def _field(text: str) -> str:
+    """As one of the fields that RTTM has between spaces."""
+    return "_".join(text.split())
+
+
 def _in_order(transcript: Transcript) -> Iterator[TranscriptSegment | Gap]:
     return merge(transcript.segments, sorted(transcript.gaps, key=_start_s), key=_start_s)
 
@@ -137,6 +179,7 @@ def _goes_on(before: TranscriptSegment, after: TranscriptSegment) -> bool:
 
 def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[CaptionSegment]:
     """`label`: the name of a speaker is a word before their first one."""
+    names = _names(transcript)
     speaker: str | None = None
     for part in _in_order(transcript):
         if isinstance(part, Gap):
@@ -144,13 +187,13 @@ def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[Captio
             continue
         words = tuple(CaptionWord(word.start_s, word.end_s, word.text) for word in part.words)
         if label and part.speaker and part.speaker != speaker:
-            words = (CaptionWord(part.start_s, part.start_s, f"{part.speaker}:"), *words)
+            words = (CaptionWord(part.start_s, part.start_s, f"{_called(part.speaker, names)}:"), *words)
         speaker = part.speaker
         yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker)
 
 
-def _vtt_text(cue: Caption) -> str:
-    voice = f"<v {_escaped(_one_line(cue.speaker))}>" if cue.speaker else ""
+def _vtt_text(cue: Caption, names: Mapping[str, str]) -> str:
+    voice = f"<v {_escaped(_called(cue.speaker, names))}>" if cue.speaker else ""
     return voice + "\n".join(_escaped(line) for line in cue.lines)
 
 

@@ -16,13 +16,29 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "operators_only": (403, "Only operators may do this. Ask whoever runs this installation."),
     "not_found": (404, "There is nothing of yours under this id. It may have been deleted, or belong to another key."),
     "version_not_found": (404, "The transcript has no such version. Leave `version` out for the latest."),
-    "format_unknown": (406, "A transcript comes as json, txt, srt or vtt. Choose one by `format` or `Accept`."),
+    "speaker_not_found": (
+        404,
+        "The latest version of the transcript has no such speaker. `speakers` lists those it has.",
+    ),
+    "format_unknown": (406, "A transcript comes as json, txt, srt, vtt or rttm. Choose one by `format` or `Accept`."),
     "not_ready": (409, "The transcript is not ready yet. Ask again later, or follow the events."),
     "cancelled": (409, "The transcription was cancelled before it was done. Retry it to go on where it stopped."),
     "not_cancellable": (409, "This transcription has ended, so there is nothing to cancel."),
     "not_retryable": (409, "Nothing of this transcription failed or was cancelled, so there is nothing to retry."),
+    "no_speakers": (
+        409,
+        "No speakers were told apart in this transcript. POST /v1/transcriptions/{id}/diarization does it now.",
+    ),
+    "not_completed": (
+        409,
+        "Speakers are told apart again once the transcription is completed. Wait for it, or retry it.",
+    ),
     "audio_gone": (410, "The audio of this transcription is not kept any more; its transcript is."),
     "range_unsatisfiable": (416, "The audio ends before this range begins. Its size is in Content-Range."),
+    "body_too_large": (
+        413,
+        "The request is longer than 16 KiB, and none here needs to be. Send only what /docs lists.",
+    ),
     "bad_cursor": (
         400,
         "This cursor is none of ours. Take `next_cursor` of the page before, or leave it out to begin.",
@@ -30,6 +46,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "bad_event_id": (400, "Last-Event-ID is the `id` of an event, a whole number. Leave it out to begin."),
     "invalid_request": (422, "The request does not fit: limit: Input should be less than or equal to 100."),
     "too_many_streams": (429, "You follow too many transcriptions at once. Close an event stream and try again."),
+    "no_diarizer": (
+        503,
+        "No diarizer is running, so speakers cannot be told apart now. Try again later, or ask an operator to start one.",
+    ),
     "unavailable": (503, "A part of the service is away for a moment. Nothing was lost; try again."),
 }
 

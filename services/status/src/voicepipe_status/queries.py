@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from voicepipe_wire import presence
 from voicepipe_wire.database import Pool
 
 from .cursors import Place
 
 Row = Any  # asyncpg.Record, which has no types
-
-# A worker that said nothing for so long does not count.
-ALIVE_FOR_S = 30.0
 
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
@@ -99,7 +97,8 @@ SELECT NOT EXISTS (SELECT FROM jobs WHERE id = $1 AND finished_at IS NULL) AS en
 # A transcript, the latest if no version is named, beside what is to be said where there is none.
 _TRANSCRIPT = """
 SELECT j.state, j.error_code, j.error_message, r.name, t.version, t.document,
-    (SELECT max(v.version) FROM transcripts v WHERE v.job_id = j.id) AS latest
+    (SELECT max(v.version) FROM transcripts v WHERE v.job_id = j.id) AS latest,
+    (SELECT jsonb_object_agg(n.speaker, n.name) FROM speaker_names n WHERE n.job_id = j.id AND n.version = t.version) AS names
 FROM jobs j
 JOIN recordings r ON r.id = j.recording_id
 LEFT JOIN LATERAL (
@@ -107,6 +106,21 @@ LEFT JOIN LATERAL (
     WHERE job_id = j.id AND version = coalesce($3, version) ORDER BY version DESC LIMIT 1
 ) t ON true
 WHERE j.owner_id = $1 AND j.id = $2
+"""
+
+# Who speaks in the latest version and what people call them, beside what is to be said where there is none.
+_SPEAKERS = """
+SELECT j.state, j.error_code, j.error_message, t.version, t.version AS latest, t.speakers,
+    (SELECT jsonb_object_agg(n.speaker, n.name) FROM speaker_names n WHERE n.job_id = j.id AND n.version = t.version) AS names
+FROM jobs j
+LEFT JOIN LATERAL (
+    SELECT version, document -> 'speakers' AS speakers FROM transcripts WHERE job_id = j.id ORDER BY version DESC LIMIT 1
+) t ON true
+WHERE j.owner_id = $1 AND j.id = $2
+"""
+
+_SPEAKER_NAME = """
+SELECT name FROM speaker_names WHERE owner_id = $1 AND job_id = $2 AND version = $3 AND speaker = $4
 """
 
 _RECORDING = """
@@ -188,10 +202,22 @@ class Queries:
     async def transcript(self, owner_id: UUID, job_id: UUID, version: int | None) -> Row | None:
         return await self._pool.fetchrow(_TRANSCRIPT, owner_id, job_id, version)
 
+    async def speakers(self, owner_id: UUID, job_id: UUID) -> Row | None:
+        return await self._pool.fetchrow(_SPEAKERS, owner_id, job_id)
+
+    async def speaker_name(self, owner_id: UUID, job_id: UUID, version: int, speaker: str) -> str | None:
+        """The name that somebody gave them."""
+        name: str | None = await self._pool.fetchval(_SPEAKER_NAME, owner_id, job_id, version, speaker)
+        return name
+
     async def recording(self, owner_id: UUID, job_id: UUID) -> Row | None:
         return await self._pool.fetchrow(_RECORDING, owner_id, job_id)
 
     async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """Models, and how many workers live by stage."""
-        row = await self._pool.fetchrow(_SERVED, ALIVE_FOR_S)
+        row = await self._pool.fetchrow(_SERVED, presence.ALIVE_FOR_S)
         return row["models"] or [], row["workers"] or {}
+
+    async def is_alive(self, stage: str) -> bool:
+        """Whether a worker of the stage lives."""
+        return await presence.is_alive(self._pool, stage)

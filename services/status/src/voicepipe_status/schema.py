@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from voicepipe_wire.stages import JobState, Stage, State
+
+from . import naming
 
 _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
+
+# As docs/architecture.md has it; upload refuses what is beyond.
+MAX_SPEAKERS = 50
 
 
 class Notice(BaseModel):
@@ -113,6 +118,48 @@ class TranscriptionPage(BaseModel):
     next_cursor: str | None = Field(description="For `?cursor=`; null on the last page")
 
 
+class Speaker(BaseModel):
+    """Somebody who speaks in a transcript."""
+
+    id: str = Field(examples=["speaker_1"], description="In the order of their first words; of one version alone")
+    name: str = Field(examples=["Chair"])
+    talk_s: float = Field(examples=[71.4], description="How long they talk")
+    share: float = Field(examples=[0.62], description="of all talk, in [0, 1]")
+    segments: int = Field(examples=[9], description="How many segments are theirs")
+    colour: str = Field(examples=["#2f7ed8"], description="One that is readable on white and on black")
+
+
+class SpeakerName(BaseModel):
+    """What a speaker is called from now on; null is as before anybody named them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: (
+        Annotated[
+            str,
+            BeforeValidator(naming.one_line),
+            Field(min_length=1, max_length=naming.MAX_CHARACTERS),
+            AfterValidator(naming.checked),
+        ]
+        | None
+    ) = Field(description="White space in it is one space")
+
+
+class SpeakerLimits(BaseModel):
+    """How many people may be found; null is as many as there are."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    min_speakers: int | None = Field(None, ge=1, le=MAX_SPEAKERS)
+    max_speakers: int | None = Field(None, ge=1, le=MAX_SPEAKERS)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
+            raise ValueError("min_speakers must be at most max_speakers")
+        return self
+
+
 class Model(BaseModel):
     """A speech model; what else it says of itself stands beside."""
 
@@ -146,7 +193,7 @@ class Capabilities(BaseModel):
     languages: list[Language]
     tasks: list[str] = Field(examples=[["transcribe", "translate"]])
     priorities: list[str] = Field(examples=[["standard", "premium"]])
-    formats: list[str] = Field(examples=[["json", "txt", "srt", "vtt"]])
+    formats: list[str] = Field(examples=[["json", "txt", "srt", "vtt", "rttm"]])
     limits: Limits
     speakers: Speakers
     workers: dict[str, int] = Field(

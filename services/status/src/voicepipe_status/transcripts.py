@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -12,7 +13,8 @@ from voicepipe_wire.transcript import Transcript
 
 from .disposition import content_disposition, with_suffix
 from .etags import matches
-from .formats import Format, as_json, as_srt, as_txt, as_vtt, negotiate
+from .formats import Format, as_json, as_rttm, as_srt, as_txt, as_vtt, negotiate
+from .naming import fingerprint, named
 from .parts import CurrentUser, JobId, Served
 from .problems import answers, problem
 from .view import error_of
@@ -31,13 +33,20 @@ _EXAMPLES = {
     },
     "text/vtt": {
         "schema": {"type": "string"},
-        "example": "WEBVTT\n\n1\n00:00:00.400 --> 00:00:01.300\nGood morning.\n",
+        "example": "WEBVTT\n\n1\n00:00:00.400 --> 00:00:01.300\n<v Chair>Good morning.\n",
+    },
+    "application/x-rttm": {
+        "schema": {"type": "string"},
+        "example": "SPEAKER meeting 1 0.400 0.900 <NA> <NA> Chair <NA> <NA>\n",
     },
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The transcript; ETag names its version", "content": _EXAMPLES},
+    200: {
+        "description": "The transcript; ETag names its version and what its speakers are called",
+        "content": _EXAMPLES,
+    },
     304: {"description": "The client has this version"},
-    **answers("not_found", "version_not_found", "format_unknown", "not_ready", "cancelled"),
+    **answers("not_found", "version_not_found", "format_unknown", "not_ready", "cancelled", "no_speakers"),
 }
 
 
@@ -50,7 +59,7 @@ async def get_transcript(
     parts: Served,
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
-    format: Annotated[str | None, Query(description="json, txt, srt or vtt; wins over Accept")] = None,  # noqa: A002
+    format: Annotated[str | None, Query(description="json, txt, srt, vtt or rttm; wins over Accept")] = None,  # noqa: A002
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The latest if left out")] = None,
     download: Annotated[bool, Query(description="As a file to save")] = False,
 ) -> Response:
@@ -62,9 +71,11 @@ async def get_transcript(
     if row is None:
         raise problem("not_found")
     if row["version"] is None:
-        raise _missing(row)
+        raise missing(row)
+    if chosen is Format.RTTM and not row["document"].get("diarization"):
+        raise problem("no_speakers")
     headers = {
-        "ETag": f'"{job_id}-{row["version"]}-{chosen}"',
+        "ETag": f'"{job_id}-{row["version"]}-{chosen}{fingerprint(row["names"] or {})}"',
         "Cache-Control": "private, no-cache",
         "Vary": "Accept, Authorization, X-API-Key",
     }
@@ -73,15 +84,19 @@ async def get_transcript(
     if download:
         headers["Content-Disposition"] = content_disposition("attachment", with_suffix(row["name"], chosen))
     # Hours of words take longer to write than other clients should wait.
-    text = await asyncio.to_thread(_write, row["document"], chosen)
+    text = await asyncio.to_thread(_write, row, chosen)
     return Response(text, media_type=f"{chosen.media_type}; charset=utf-8", headers=headers)
 
 
-def _write(document: Any, chosen: Format) -> bytes:
-    return WRITERS[chosen](Transcript.from_json(document)).encode()
+def _write(row: Any, chosen: Format) -> bytes:
+    transcript = named(Transcript.from_json(row["document"]), row["names"] or {})
+    if chosen is Format.RTTM:
+        return as_rttm(transcript, PurePosixPath(row["name"]).stem).encode()
+    return WRITERS[chosen](transcript).encode()
 
 
-def _missing(row: Any) -> Problem:
+def missing(row: Any) -> Problem:
+    """Why there is no such transcript."""
     if row["latest"] is not None:
         return problem("version_not_found", members={"latest": row["latest"]})
     state = {"state": row["state"]}
