@@ -1,4 +1,4 @@
-"""Requests carry a few names and numbers. A longer body is refused before anything of it is read into memory.
+"""Requests carry a few names and numbers. A longer body is refused and never held in memory.
 
 FastAPI reads a body before it asks who sends it, so without this anybody could fill the memory.
 """
@@ -13,6 +13,8 @@ from voicepipe_wire.http import problem_response
 from .problems import problem
 
 MAX_BODY_BYTES: Final = 16 * 1024
+# Who sends a little too much is heard out, because a connection that is closed on a client takes the answer with it.
+HEARD_BYTES: Final = 1024 * 1024
 
 
 class SmallBodies:
@@ -28,11 +30,16 @@ class SmallBodies:
         messages: list[Message] = []
         size_bytes = 0
         while not messages or messages[-1].get("more_body"):
-            messages.append(await receive())
-            size_bytes += len(messages[-1].get("body", b""))
+            message = await receive()
+            size_bytes += len(message.get("body", b""))
             if size_bytes > MAX_BODY_BYTES:
-                await problem_response(problem("body_too_large", headers={"Connection": "close"}))(scope, receive, send)
-                return
+                messages.clear()
+            messages.append(message)
+            if size_bytes > HEARD_BYTES:
+                break
+        if size_bytes > MAX_BODY_BYTES:
+            await problem_response(problem("body_too_large"))(scope, receive, send)
+            return
         waiting = iter(messages)
 
         async def replay() -> Message:

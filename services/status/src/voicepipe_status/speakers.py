@@ -31,9 +31,9 @@ _RENAMED: dict[int | str, dict[str, Any]] = {
     },
     **answers("not_found", "speaker_not_found", "not_ready", "cancelled", "no_speakers", "body_too_large"),
 }
+# `{"name": null}` is told in words: FastAPI drops nulls from examples, and the rest would be refused.
 _NAMES = {
     "name": {"summary": "Call them so", "value": {"name": "Chair"}},
-    "no name": {"summary": "Take the name back", "value": {"name": None}},
 }
 _LIMITS = {
     "limits": {"summary": "Two to four people talk", "value": {"min_speakers": 2, "max_speakers": 4}},
@@ -55,7 +55,10 @@ async def rename_speaker(
     user: CurrentUser,
     parts: Served,
 ) -> Response:
-    """Name a speaker of the latest version; every format shows the name. Another version has speakers of its own."""
+    """Name a speaker of the latest version; every format shows the name. Null takes it back.
+
+    Another version of the transcript has speakers of its own.
+    """
     version, speakers, names = await _speakers(parts, user.id, job_id)
     found = next((each for each in speakers if each.id == speaker), None)
     if found is None:

@@ -1,0 +1,373 @@
+"""Naming speakers and telling them apart again: what is written, what is answered, what is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from voicepipe_wire.transcript import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_wire.turns import DiarizedBy, Turn
+from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
+from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
+
+from .conftest import Client, Line, following, rest
+from .test_control import carried_out, written
+
+FORMATS = ("json", "txt", "srt", "vtt", "rttm")
+
+
+def spoken(job_id: UUID, version: int) -> Transcript:
+    """Two people say a word each."""
+    words = tuple(
+        TranscriptWord(3.0 * i, 3.0 * i + 1, text, 0.9, f"speaker_{i + 1}") for i, text in enumerate(("Tea?", "Yes."))
+    )
+    segments = tuple(
+        TranscriptSegment(i, word.start_s, word.end_s, word.text, 0.9, "en", word.speaker, (word,))
+        for i, word in enumerate(words)
+    )
+    return Transcript(
+        id=str(job_id),
+        version=version,
+        language="en",
+        language_probability=0.99,
+        duration_s=10.0,
+        speech_s=5.0,
+        model=ModelUsed("whisper", "ctranslate2", "accurate", "abc", "int8"),
+        text="Tea? Yes.",
+        segments=segments,
+        gaps=(),
+        warnings=(),
+        created_at=datetime(2026, 3, 1, tzinfo=UTC),
+        speakers=tuple(Speaker(f"speaker_{n}", f"Speaker {n}", 1.0, 0.5, 1, "#1f77b4") for n in (1, 2)),
+        turns=(Turn(0.0, 1.0, "speaker_1"), Turn(3.0, 4.0, "speaker_2")),
+        diarized_by=DiarizedBy("community-1", "abc"),
+    )
+
+
+async def completed(line: Line, owner_id: UUID, *versions: int, **changes: Any) -> UUID:
+    """A completed job with these versions of its transcript; `changes` are to the document."""
+    job_id = await line.job(owner_id, state="completed", finished_at=datetime.now(UTC))
+    for version in versions or (1,):
+        document = replace(spoken(job_id, version), **changes).to_json()
+        await line.pool.execute(
+            "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
+            job_id,
+            owner_id,
+            version,
+            document,
+        )
+    return job_id
+
+
+async def call(line: Line, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
+    """What the keeper does to a name."""
+    if name is None:
+        await line.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
+        return
+    await line.pool.execute(
+        """
+        INSERT INTO speaker_names (job_id, owner_id, version, speaker, name)
+        SELECT id, owner_id, $2, $3, $4 FROM jobs WHERE id = $1
+        ON CONFLICT (job_id, version, speaker) DO UPDATE SET name = excluded.name
+        """,
+        job_id,
+        version,
+        speaker,
+        name,
+    )
+
+
+async def rename(client: Client, job_id: UUID, speaker: str, name: Any) -> httpx.Response:
+    return await client.http.patch(f"/v1/transcriptions/{job_id}/speakers/{speaker}", json={"name": name})
+
+
+async def shown(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
+    path = f"/v1/transcriptions/{job_id}/transcript"
+    return {name: await client.get(path, params={"format": name}) for name in FORMATS}
+
+
+async def diarizer_lives(line: Line, seconds_ago: float = 0) -> None:
+    await line.pool.execute(
+        "INSERT INTO workers (id, stage, version, seen_at)"
+        " VALUES (gen_random_uuid(), 'diarize', '1', now() - make_interval(secs => $1))",
+        seconds_ago,
+    )
+
+
+async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, 1, 2)
+    keeper = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_1", "The Chair", version=2)))
+    answer = await rename(alice, job_id, "speaker_1", "  The  Chair ")
+    await keeper
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": "speaker_1",
+        "name": "The Chair",
+        "talk_s": 1.0,
+        "share": 0.5,
+        "segments": 1,
+        "colour": "#1f77b4",
+    }
+    assert await written(line) == [
+        RenameSpeaker(
+            job_id=str(job_id),
+            owner_id=str(alice.owner_id),
+            transcript_version=2,
+            speaker="speaker_1",
+            name="The Chair",
+        )
+    ]
+    (row,) = await line.commands()
+    assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
+
+
+async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    before = await shown(alice, job_id)
+    await call(line, job_id, "speaker_2", "Ann & Bob")
+    during = await shown(alice, job_id)
+    assert during["json"].json()["speakers"][1]["name"] == "Ann & Bob"
+    assert during["json"].json()["segments"] == before["json"].json()["segments"]
+    assert during["txt"].text == "[00:00:00] Speaker 1: Tea?\n\n[00:00:03] Ann & Bob: Yes.\n"
+    assert "\nAnn & Bob: Yes.\n" in during["srt"].text
+    assert "\n<v Ann &amp; Bob>Yes.\n" in during["vtt"].text
+    assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
+    assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
+    keeper = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_2", None)))
+    taken_back = await rename(alice, job_id, "speaker_2", None)
+    await keeper
+    assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
+    assert [command.name for command in await written(line)] == [""]
+    after = await shown(alice, job_id)
+    for name in FORMATS:
+        assert during[name].status_code == 200
+        assert "Speaker" in before[name].text
+        assert after[name].text == before[name].text
+        assert during[name].text != before[name].text
+        assert before[name].headers["etag"] == after[name].headers["etag"] != during[name].headers["etag"]
+
+
+async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    path = f"/v1/transcriptions/{job_id}/transcript?format=vtt"
+    etags = [(await alice.get(path)).headers["etag"]]
+    for name in ("Ann", "Ben"):
+        await call(line, job_id, "speaker_1", name)
+        answer = await alice.get(path, headers={"If-None-Match": ", ".join(etags)})
+        assert (answer.status_code, f"<v {name}>" in answer.text) == (200, True)
+        etags.append(answer.headers["etag"])
+        assert (await alice.get(path, headers={"If-None-Match": etags[-1]})).status_code == 304
+    assert len(set(etags)) == 3
+
+
+async def test_a_name_belongs_to_one_version(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, 1, 2)
+    await call(line, job_id, "speaker_1", "Chair", version=1)
+    path = f"/v1/transcriptions/{job_id}/transcript?format=txt"
+    assert "Chair: Tea?" in (await alice.get(f"{path}&version=1")).text
+    assert "Speaker 1: Tea?" in (await alice.get(path)).text
+
+
+async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    answer = await rename(alice, job_id, "speaker_1", "Chair")
+    assert (answer.status_code, answer.json()["name"]) == (202, "Speaker 1")
+    await call(line, job_id, "speaker_1", "Ann")
+    answer = await rename(alice, job_id, "speaker_1", "Chair")
+    assert (answer.status_code, answer.json()["name"]) == (202, "Ann")
+    assert (await rename(alice, job_id, "speaker_1", "Ann")).status_code == 200
+    assert [command.name for command in await written(line)] == ["Chair", "Chair", "Ann"]
+
+
+async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    answer = await rename(alice, job_id, "speaker_3", "Chair")
+    assert (answer.status_code, answer.json()["code"]) == (404, "speaker_not_found")
+    assert answer.json()["speakers"] == ["speaker_1", "speaker_2"]
+    assert await line.commands() == []
+
+
+async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, line: Line):
+    await diarizer_lives(line)
+    job_id = await completed(line, bob.owner_id)
+    await call(line, job_id, "speaker_1", "Secret")
+    for answer in (
+        await rename(alice, job_id, "speaker_1", "Chair"),
+        await alice.http.post(f"/v1/transcriptions/{job_id}/diarization"),
+        *(await shown(alice, job_id)).values(),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await line.commands() == []
+
+
+async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(alice: Client, line: Line):
+    waiting = await line.job(alice.owner_id, state="transcribing")
+    answer = await rename(alice, waiting, "speaker_1", "Chair")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
+    failed = await line.job(alice.owner_id, state="failed", error_code="not_audio", error_message="Send another.")
+    answer = await rename(alice, failed, "speaker_1", "Chair")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_audio")
+    silent = await completed(line, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    answer = await rename(alice, silent, "speaker_1", "Chair")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_speakers")
+    assert await line.commands() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"name": ""}', '{"name": "a\\u0000"}', '{"name": "\\ud800"}', "{}", '{"name": "x", "id": 1}', "", "[", "null"],
+)
+async def test_what_is_no_name_is_refused(alice: Client, line: Line, body: str):
+    job_id = await completed(line, alice.owner_id)
+    path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
+    answer = await alice.http.patch(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert await line.commands() == []
+
+
+async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    await line.pool.execute(
+        "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
+    )
+    answers = await shown(alice, job_id)
+    assert [answers[name].status_code for name in FORMATS] == [200, 200, 200, 200, 409]
+    assert answers["rttm"].json()["code"] == "no_speakers"
+    assert "/v1/transcriptions/{id}/diarization" in answers["rttm"].json()["detail"]
+    assert (await rename(alice, job_id, "speaker_1", "Chair")).json()["code"] == "no_speakers"
+
+
+async def test_a_recording_in_which_nobody_speaks_has_an_empty_rttm(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id, speakers=(), turns=(), segments=())
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=rttm&download=1")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert 'filename="meeting.rttm"' in answer.headers["content-disposition"]
+
+
+async def test_a_new_name_is_told_to_who_comes_back(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    await line.end(alice.owner_id, job_id)
+    async with line.outbox.transaction() as transaction:
+        renamed = SpeakerRenamed(job_id=str(job_id), transcript_version=1, speaker="speaker_1")
+        transaction.event(renamed, job_id=job_id, owner_id=alice.owner_id)
+    async with following(alice, job_id) as events:
+        *_, done, last = await rest(events)
+    assert (done.type, last.type) == ("job-completed", "speaker-renamed")
+    assert last.data == {"job_id": str(job_id), "transcript_version": 1, "speaker": "speaker_1"}
+    async with following(alice, job_id, **{"Last-Event-ID": str(done.id)}) as events:
+        assert await rest(events) == [last]
+
+
+@pytest.mark.parametrize(
+    ("body", "limits"),
+    [
+        ({"min_speakers": 2, "max_speakers": 4}, (2, 4)),
+        ({"max_speakers": 50}, (0, 50)),
+        ({"min_speakers": 3, "max_speakers": None}, (3, 0)),
+        ({"min_speakers": 2, "max_speakers": 2}, (2, 2)),
+        ({}, (0, 0)),
+        (None, (0, 0)),
+    ],
+)
+async def test_speakers_are_told_apart_again_within_limits(
+    alice: Client, line: Line, body: dict[str, Any] | None, limits: tuple[int, int]
+):
+    await diarizer_lives(line)
+    job_id = await completed(line, alice.owner_id)
+    await line.store_audio(job_id)
+
+    async def reopened() -> None:
+        await line.pool.execute(
+            "UPDATE jobs SET state = 'queued', finished_at = NULL, changed_at = clock_timestamp() WHERE id = $1", job_id
+        )
+
+    keeper = asyncio.create_task(carried_out(line, reopened))
+    sent = {} if body is None else {"json": body}
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", **sent)
+    await keeper
+    assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job_id), "queued")
+    least, most = limits
+    assert await written(line) == [
+        DiarizeAgain(job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=least, max_speakers=most)
+    ]
+
+
+async def test_without_a_keeper_telling_apart_is_promised(alice: Client, line: Line):
+    await diarizer_lives(line, seconds_ago=20)
+    job_id = await completed(line, alice.owner_id)
+    await line.store_audio(job_id)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
+    assert (answer.status_code, answer.json()["state"]) == (202, "completed")
+    assert len(await line.commands()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"min_speakers": 0},
+        {"max_speakers": 51},
+        {"min_speakers": 3, "max_speakers": 2},
+        {"min_speakers": "2"},
+        {"min_speakers": True},
+        {"min_speakers": 1.5},
+        {"speakers": 2},
+        [],
+    ],
+)
+async def test_limits_that_make_no_sense_are_refused(alice: Client, line: Line, body: Any):
+    await diarizer_lives(line)
+    job_id = await completed(line, alice.owner_id)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert await line.commands() == []
+
+
+async def test_only_what_is_completed_is_told_apart_again(alice: Client, line: Line):
+    await diarizer_lives(line)
+    for state in ("queued", "transcribing", "failed", "cancelled"):
+        job_id = await line.job(alice.owner_id, state=state)
+        answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
+        assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_completed", state)
+    assert await line.commands() == []
+
+
+async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, line: Line):
+    await diarizer_lives(line, seconds_ago=31)
+    job_id = await completed(line, alice.owner_id)
+    await line.store_audio(job_id)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_diarizer")
+    assert int(answer.headers["retry-after"]) > 0
+    assert await line.commands() == []
+
+
+async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, line: Line):
+    await diarizer_lives(line)
+    job_id = await completed(line, alice.owner_id)
+    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
+    assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
+    assert await line.commands() == []
+
+
+async def test_a_body_that_is_too_long_is_refused(alice: Client, line: Line):
+    job_id = await completed(line, alice.owner_id)
+    path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" " * 1000
+
+    for body in (b'{"name": "' + b"x" * 20_000 + b'"}', in_pieces()):
+        answer = await alice.http.patch(path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert answer.headers["content-type"] == "application/problem+json"
+    fits = await alice.http.patch(
+        path, content=b" " * 16_000 + b'{"name": "Chair"}', headers={"Content-Type": "application/json"}
+    )
+    assert fits.status_code == 202
