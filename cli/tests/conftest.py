@@ -1,14 +1,17 @@
 """A fake server that can be told to fail, and clients that are quick to try again."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_routes import KEY
 from fake_server import QUICK, FakeServer, make_app, serving
+from voicepipe.__main__ import app
 from voicepipe.client import Client
 
 
@@ -53,3 +56,22 @@ def recording(tmp_path):
     path = tmp_path / "meeting.wav"
     path.write_bytes(bytes(range(256)) * 8192)  # 2 MiB, several blocks
     return path
+
+
+@pytest.fixture
+def environ(url, tmp_path):
+    homes = {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    return {"VOICEPIPE_URL": url, "VOICEPIPE_API_KEY": KEY, "COLUMNS": "200", **homes}
+
+
+@pytest.fixture
+def voicepipe(environ, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("VOICEPIPE_")]:
+        monkeypatch.delenv(name)
+
+    def run(*words, url=None, **more):
+        return CliRunner().invoke(
+            app, [str(word) for word in words], env=environ | ({"VOICEPIPE_URL": url} if url else {}), **more
+        )
+
+    return run

@@ -16,6 +16,7 @@ FORMATS = {
     "srt": "1\n00:00:00,000 --> 00:00:03,000\none two three\n",
     "vtt": "WEBVTT\n\n00:00:00.000 --> 00:00:03.000\none two three\n",
     "json": json.dumps({"schema": 1, "text": "one two three", "segments": [{"id": 0, "text": "one two three"}]}),
+    "rttm": "SPEAKER meeting 1 0.000 3.000 <NA> <NA> speaker_1 <NA> <NA>\n",
 }
 
 router = APIRouter()
@@ -129,7 +130,7 @@ async def listing(fake: Fake, limit: int = 100, cursor: int = 0, state: str | No
 
 @router.get("/v1/transcriptions/{job_id}")
 async def get(fake: Fake, job_id: str):
-    return fake.jobs[job_id].document if job_id in fake.jobs else missing()
+    return fake.jobs[job_id].look() if job_id in fake.jobs else missing()
 
 
 @router.get("/v1/transcriptions/{job_id}/events")
@@ -166,6 +167,9 @@ async def transcript(fake: Fake, job_id: str, format: str = "json"):  # noqa: A0
         return missing()
     if fake.jobs[job_id].document["state"] != "completed":
         return problem(409, "not_ready", "The transcript is not ready yet.")
+    speakers = fake.jobs[job_id].speakers
+    if format == "json" and speakers:
+        return json.loads(FORMATS["json"]) | {"speakers": list(speakers.values())}
     return PlainTextResponse(FORMATS[format])
 
 
@@ -186,7 +190,7 @@ async def capabilities(fake: Fake):
     return {
         "models": [{"name": "whisper", "tier": "fast"}],
         "formats": list(FORMATS),
-        "speakers": {"available": False},
+        "speakers": {"available": fake.has_diarizer},
     }
 
 

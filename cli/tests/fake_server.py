@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import fake_speakers
 import uvicorn
 from fake_routes import Gate, router
 from fastapi import FastAPI
@@ -63,6 +64,15 @@ class Upload:
 class Job:
     document: dict
     story: list = field(default_factory=list)
+    # By id, as a transcript has them; none where they were not told apart.
+    speakers: dict = field(default_factory=dict)
+    # What becomes of the document, one step each time somebody looks.
+    to_come: deque = field(default_factory=deque)
+
+    def look(self):
+        if self.to_come:
+            self.document |= self.to_come.popleft()
+        return self.document
 
 
 @dataclass
@@ -89,6 +99,13 @@ class FakeServer:
         self.faults = Faults()
         self.story = STORY
         self.warnings = []
+        self.has_diarizer = False
+        # Names are taken at once, or after the answer.
+        self.renames_late = False
+        # What happens when speakers are told apart again.
+        self.again = fake_speakers.AGAIN
+        # What diarizing again was asked with, in the order of the questions.
+        self.limits = []
         self.retry_after = "0"
         self.sequence = 0
         self.listening = threading.Event()
@@ -111,6 +128,7 @@ class FakeServer:
             "stages": [],
             "warnings": self.warnings,
             "error": error,
+            "transcript_version": 1 if state == "completed" else None,
         }
         self.jobs[job_id] = Job(document)
         for kind, data in story or []:
@@ -149,6 +167,8 @@ class _Server(uvicorn.Server):
 def make_app(fake):
     app = FastAPI()
     app.state.fake = fake
+    # Before the routes that take any word for a command.
+    app.include_router(fake_speakers.router)
     app.include_router(router)
     app.add_middleware(Gate, state=app.state)
     return app

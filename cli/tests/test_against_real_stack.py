@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pytest
 from fake_routes import KEY
 from fixtures.meeting import compose
-from voicepipe.client import ApiError, Client, Options
+from voicepipe.client import ApiError, Client, Options, SpeakerLimits
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,43 @@ async def test_what_is_deleted_is_gone(client, spoken):
 
 async def test_refusals_have_stable_codes(client, served, spoken):
     with pytest.raises(ApiError) as unknown:
-        await client.get("00000000-0000-0000-0000-000000000000")
+        await client.get(NOBODY)
     assert (unknown.value.status, unknown.value.code) == (404, "not_found")
     with pytest.raises(ApiError) as wrong:
         await client.upload(spoken, Options(language="xx"))
     assert (wrong.value.status, wrong.value.code) == (422, "invalid_option")
     async with Client(served.url, "vp_wrong") as stranger:
         with pytest.raises(ApiError) as refused:
-            await stranger.get("00000000-0000-0000-0000-000000000000")
+            await stranger.get(NOBODY)
     assert (refused.value.status, refused.value.code) == (401, "key_unknown")
+
+
+async def test_what_speakers_cannot_be_asked_has_stable_codes(client, spoken):
+    for question in (client.rename_speaker(NOBODY, "speaker_1", "Ada"), client.diarize_again(NOBODY)):
+        with pytest.raises(ApiError) as unknown:
+            await question
+        assert (unknown.value.status, unknown.value.code) == (404, "not_found")
+    transcription = await client.transcribe(spoken, Options(keyterms=("nobody",)))
+    assert await client.speakers(transcription.id) == ()
+    with pytest.raises(ApiError) as refused:
+        await client.rename_speaker(transcription.id, "speaker_1", "Ada")
+    assert (refused.value.status, refused.value.code) == (409, "no_speakers")
+
+
+async def test_speakers_are_told_apart_afterwards_or_it_is_said_that_nobody_can(client, spoken):
+    transcription = await client.transcribe(spoken, Options(keyterms=("afterwards",)))
+    if not (await client.capabilities())["speakers"]["available"]:
+        with pytest.raises(ApiError) as refused:
+            await client.diarize_again(transcription.id)
+        assert (refused.value.status, refused.value.code) == (503, "no_diarizer")
+        return
+    heard = await client.last_event_id(transcription.id)
+    await client.diarize_again(transcription.id, SpeakerLimits(1, 1))
+    after = await client.wait_for_version(transcription.id, 2, heard)
+    assert (after.state, after.transcript_version) == ("completed", 2)
+    (speaker,) = await client.speakers(transcription.id)
+    renamed = await client.rename_speaker(transcription.id, speaker.id, "Linda")
+    assert renamed is None or (renamed.id, renamed.name) == (speaker.id, "Linda")
 
 
 async def test_capabilities_and_version_are_told(client):

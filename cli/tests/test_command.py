@@ -9,34 +9,15 @@ import threading
 import time
 
 import pytest
-from fake_routes import FORMATS, KEY
+from fake_routes import FORMATS
 from fake_server import FAILURE, STORY, chunk
 from typer.testing import CliRunner
 from voicepipe.__main__ import app
 
 
-@pytest.fixture
-def environ(url, tmp_path):
-    homes = {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-    return {"VOICEPIPE_URL": url, "VOICEPIPE_API_KEY": KEY, "COLUMNS": "200", **homes}
-
-
-@pytest.fixture
-def voicepipe(environ, monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VOICEPIPE_")]:
-        monkeypatch.delenv(name)
-
-    def run(*words, url=None, **more):
-        return CliRunner().invoke(
-            app, [str(word) for word in words], env=environ | ({"VOICEPIPE_URL": url} if url else {}), **more
-        )
-
-    return run
-
-
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_stdout_is_the_transcript_and_nothing_else(voicepipe, recording, name):
-    done = voicepipe("transcribe", recording, "--format", name)
+    done = voicepipe("transcribe", recording, "--format", name, "--speakers", "auto")
     assert done.exit_code == 0
     assert done.stdout.strip() == FORMATS[name].strip()
     assert "transcribing" in done.stderr
@@ -45,7 +26,7 @@ def test_stdout_is_the_transcript_and_nothing_else(voicepipe, recording, name):
 def test_options_reach_the_server(voicepipe, fake, recording):
     done = voicepipe(
         "transcribe", recording, "--language", "en", "--model", "fast", "--task", "translate", "--keyterm", "Ada",
-        "--keyterm", "Grace", "--diarize", "--min-speakers", 2, "--max-speakers", 3, "--priority", "premium",
+        "--keyterm", "Grace", "--speakers", "2..3", "--priority", "premium",
     )  # fmt: skip
     assert done.exit_code == 0
     (upload,) = fake.uploads.values()

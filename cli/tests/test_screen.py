@@ -4,6 +4,7 @@ import io
 
 import pytest
 from fake_server import STORY
+from fake_speakers import AGAIN
 from rich.console import Console
 from voicepipe.events import Event
 from voicepipe.pace import Wait
@@ -45,6 +46,18 @@ def test_a_row_stands_for_each_stage_that_is_in_hand(events, row):
     assert "uploading" not in shown(bars)
     assert row in shown(bars)
     assert bool(row) == ("a.wav" in shown(bars))
+
+
+def test_telling_speakers_apart_stands_beside_transcribing():
+    bars = Bars(console(terminal=True), with_text=False)
+    happen(bars, 7, [*STORY[:6], AGAIN[0]])
+    assert "transcribing" in shown(bars)
+    assert "waiting to tell speakers apart" in shown(bars)
+    happen(bars, 2, AGAIN[1:3])
+    rows = {line.split("  ")[0]: line for line in shown(bars).splitlines()}
+    assert [row for row in rows if "transcribing" in row]
+    (diarize,) = [line for line in rows.values() if "telling speakers apart" in line]
+    assert "0:02 of 0:03 of audio" in diarize
 
 
 def test_progress_is_in_seconds_of_audio():

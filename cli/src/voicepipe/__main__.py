@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import jobs, operators, transcribe
+from .commands import jobs, operators, speakers, transcribe
 from .commands.session import Given
 from .exit_codes import MEANINGS
 
@@ -16,7 +16,7 @@ _EPILOG = "\n\n".join(["Exit codes", *(f"{code.value:>5}  {meaning}" for code, m
 
 # Tracebacks with the values of variables would show the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for group in (transcribe.app, jobs.app, operators.app):
+for group in (transcribe.app, jobs.app, speakers.app, operators.app):
     app.add_typer(group)
 app.add_typer(operators.dead_letters, name="dead-letters")
 

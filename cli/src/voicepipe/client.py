@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +22,8 @@ import platformdirs
 from . import __version__
 from .errors import (
     ApiError,
+    NoSpeakers,
+    NoSuchSpeaker,
     ServerAway,
     UnexpectedAnswer,
     UnknownOutcome,
@@ -33,6 +36,7 @@ from .following import TRANSCRIPTIONS, Follower
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .pace import Pace, Wait
 from .recording import Recording
+from .speakers import Speaker, SpeakerLimits
 from .transport import Transport
 from .tus import OnBytes, Uploader
 from .upload_memory import UploadMemory
@@ -42,10 +46,14 @@ __all__ = [
     "Client",
     "DeadLetter",
     "Event",
+    "NoSpeakers",
+    "NoSuchSpeaker",
     "Notice",
     "Options",
     "Pace",
     "ServerAway",
+    "Speaker",
+    "SpeakerLimits",
     "StageStatus",
     "TranscriptFormat",
     "Transcription",
@@ -156,6 +164,68 @@ class Client:
         """Do again what failed or was cancelled; what is finished is kept."""
         return await self._command(transcription_id, "retry")
 
+    async def speakers(self, transcription_id: str) -> tuple[Speaker, ...]:
+        """Who speaks, by the latest transcript, in the order of first words; empty where speakers were not told apart.
+
+        Raises ApiError while there is no transcript.
+        """
+        response = await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params={"format": "json"})
+        return self._transport.read(_speakers, response)
+
+    async def rename_speaker(self, transcription_id: str, speaker_id: str, name: str | None) -> Speaker | None:
+        """Name `speaker_1` of the latest transcript; None takes the name back. Safe to repeat.
+
+        The speaker as they are called now; None where the server has taken the name and needs a while to show it. Raises
+        ApiError with `speaker_not_found`, or `no_speakers` where they were not told apart.
+        """
+        response = await self._transport.send(
+            "PATCH", f"{_of(transcription_id)}/speakers/{_part(speaker_id)}", repeatable=True, json={"name": name}
+        )
+        return (
+            None if response.status_code == HTTPStatus.ACCEPTED else self._transport.read(Speaker.from_json, response)
+        )
+
+    async def diarize_again(self, transcription_id: str, limits: SpeakerLimits | None = None) -> Transcription:
+        """Tell the speakers of a completed transcription apart once more and keep its words; `wait_for_version` follows.
+
+        It takes effect after the answer, whose `state` may still be `completed`; the transcript gets its next version, in
+        which names have to be given again. Raises ApiError with `not_completed`, or `no_diarizer` where none is running.
+        """
+        path, body = f"{_of(transcription_id)}/diarization", (limits or SpeakerLimits()).to_json()
+        return await self._ask(Transcription.from_json, "POST", path, json=body)
+
+    async def last_event_id(self, transcription_id: str) -> str | None:
+        """Of a transcription that has ended: where to go on when it is taken up again. None where no events are kept."""
+        last = None
+        async with aclosing(self.events(transcription_id)) as events:
+            async for event in events:
+                last = event.id
+        return last
+
+    async def wait_for_version(
+        self,
+        transcription_id: str,
+        version: int,
+        last_event_id: str | None = None,
+        *,
+        on_event: Callable[[Event], None] = no_event,
+    ) -> Transcription:
+        """Follow until the transcript has that version (or a later one), or the transcription failed or was cancelled."""
+        while True:
+            transcription = await self.get(transcription_id)
+            if transcription.is_final and transcription.state != "completed":
+                return transcription
+            if transcription.state == "completed":
+                if (transcription.transcript_version or 0) >= version:
+                    return transcription
+                # Accepted, and not begun yet: there is nothing to hear.
+                await self._transport.pace.sleep(self._transport.pace.first_s)
+                continue
+            async with aclosing(self.events(transcription_id, last_event_id)) as events:
+                async for event in events:
+                    last_event_id = event.id
+                    on_event(event)
+
     async def delete(self, transcription_id: str) -> None:
         """Delete recording, transcript and all. The server may take a while to do so."""
         await self._transport.send("DELETE", _of(transcription_id))
@@ -224,6 +294,10 @@ def _object(answer: Any) -> JsonObject:
     if not isinstance(answer, Mapping):
         raise TypeError
     return answer
+
+
+def _speakers(answer: Any) -> tuple[Speaker, ...]:
+    return tuple(map(Speaker.from_json, answer.get("speakers") or ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,21 @@ class UnknownOutcome(VoicepipeError):
         super().__init__(f"{base_url} may have done it, but its answer was lost: {reason}. Look before you try again.")
 
 
+class NoSuchSpeaker(VoicepipeError):
+    """Nobody, or more than one, is called that; the message lists who there is."""
+
+    code = "speaker_not_found"
+
+
+class NoSpeakers(VoicepipeError):
+    """The latest transcript does not say who speaks."""
+
+    code = "no_speakers"
+
+    def __init__(self) -> None:
+        super().__init__("The transcript does not say who speaks. To tell speakers apart: voicepipe diarize ID")
+
+
 class UnusableFile(VoicepipeError):
     """The recording cannot be read, is empty, or changed while it was sent."""
 

@@ -80,6 +80,17 @@ class JobWarned:
 
 
 @dataclass(frozen=True, slots=True)
+class JobCompleted:
+    """There is a transcript, of that version. A later one may follow: after a retry, or when speakers are told apart again."""
+
+    transcript_version: int
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> JobCompleted:
+        return cls(int(data.get("transcript_version", 0)))
+
+
+@dataclass(frozen=True, slots=True)
 class JobFailed:
     """The job ended without a transcript."""
 
@@ -100,7 +111,7 @@ class Happened:
         return cls()
 
 
-Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobFailed | Happened
+Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobCompleted | JobFailed | Happened
 
 _DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = MappingProxyType(
     {
@@ -108,6 +119,7 @@ _DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = Mapping
         "stage-progressed": StageProgressed.from_json,
         "chunk-transcribed": ChunkTranscribed.from_json,
         "job-warned": JobWarned.from_json,
+        "job-completed": JobCompleted.from_json,
         "job-failed": JobFailed.from_json,
     }
 )

@@ -6,7 +6,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Final
 
-from .errors import ApiError, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
+from .errors import ApiError, NoSuchSpeaker, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
 
 
 class ExitCode(IntEnum):
@@ -24,8 +24,8 @@ MEANINGS: Final = {
     ExitCode.NO_TRANSCRIPT: "no transcript: it failed, was cancelled or deleted, or (get) has not finished yet",
     ExitCode.BAD_INPUT: "wrong usage, settings or recording; the server refuses it",
     ExitCode.NOT_AUTHORISED: "the API key is missing, unknown or not allowed to do this",
-    ExitCode.NOT_FOUND: "no such transcription or dead letter",
-    ExitCode.SERVER_AWAY: "the server did not answer, or not as it should",
+    ExitCode.NOT_FOUND: "no such transcription, speaker or dead letter",
+    ExitCode.SERVER_AWAY: "the server did not answer, or not as it should, or a part of it is away",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 
@@ -34,9 +34,11 @@ def code_of(error: VoicepipeError) -> ExitCode:
     match error:
         case ServerAway() | UnexpectedAnswer() | UnknownOutcome():
             return ExitCode.SERVER_AWAY
+        case ApiError(status=status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ExitCode.SERVER_AWAY
         case ApiError(status=HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN):
             return ExitCode.NOT_AUTHORISED
-        case ApiError(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):
+        case NoSuchSpeaker() | ApiError(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):
             return ExitCode.NOT_FOUND
         case _:
             return ExitCode.BAD_INPUT

@@ -12,7 +12,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 
 from .errors import UnexpectedAnswer
-from .events import Event
+from .events import Event, JobCompleted
 from .model import Transcription
 from .pace import Away
 from .transport import Transport, reason_of
@@ -86,9 +86,17 @@ class Follower:
             raise UnexpectedAnswer(self._transport.base_url, f"an event '{sse.event}' cannot be read") from None
 
     async def _has_ended(self, transcription_id: str, event: Event) -> bool:
-        """A job that failed or was cancelled may have been retried since: then its events go on."""
-        return event.type in {"job-completed", "job-deleted"} or await self._is_final(transcription_id)
+        """A job may have been taken up again since (retried, or its speakers told apart): then its events go on."""
+        if event.type == "job-deleted":
+            return True
+        now = await self._look(transcription_id)
+        if isinstance(event.detail, JobCompleted) and event.detail.transcript_version < (now.transcript_version or 0):
+            return False
+        return event.type == f"job-{now.state}"
 
     async def _is_final(self, transcription_id: str) -> bool:
+        return (await self._look(transcription_id)).is_final
+
+    async def _look(self, transcription_id: str) -> Transcription:
         request = self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}")
-        return self._transport.read(Transcription.from_json, await self._transport.once(request)).is_final
+        return self._transport.read(Transcription.from_json, await self._transport.once(request))

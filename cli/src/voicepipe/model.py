@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 JsonObject = Mapping[str, Any]
 
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
-TranscriptFormat = Literal["txt", "srt", "vtt", "json"]
+TranscriptFormat = Literal["txt", "srt", "vtt", "json", "rttm"]
 FORMATS: Final[tuple[TranscriptFormat, ...]] = get_args(TranscriptFormat)
 
 

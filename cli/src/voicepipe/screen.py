@@ -24,6 +24,8 @@ DOING: Final = {
 }
 UPLOAD: Final = "uploading"
 WAITING: Final = "waiting for its turn"
+# Beside a row that transcribes.
+WAITING_FOR: Final = {"diarize": "waiting to tell speakers apart"}
 _ROWS_OF_TEXT: Final = 6
 _CHARS_OF_TEXT: Final = 2000
 
@@ -174,7 +176,7 @@ class Bars:
         row = self._rows.get((name, doing))
         if row is None:
             row = self._rows[name, doing] = self._progress.add_task("", unit=unit)
-        words = WAITING if unit == "turn" else DOING.get(doing, doing)
+        words = WAITING_FOR.get(doing, WAITING) if unit == "turn" else DOING.get(doing, doing)
         self._progress.update(row, completed=done, unit=unit, description=f"{printable(name)}: {words}")
         self._progress.update(row, total=total or None)
 

@@ -18,6 +18,8 @@ REQUEST_PATIENCE_S: Final = 8.0
 # To the first byte of an answer. The last PATCH of a big upload is answered only when the object store has put it together.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _Value = TypeVar("_Value")
+# A part that is away for longer than anybody waits at a prompt: the server itself has waited for it.
+_TOLD_AT_ONCE: Final = frozenset({"no_diarizer"})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -52,10 +54,12 @@ class Transport:
             raise Away(reason_of(error)) from error
         finally:
             await response.aclose()
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+        problem = problem_of(response)
+        may_pass = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error
+        if may_pass and problem.code not in _TOLD_AT_ONCE:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
             raise Away(_away_reason(response), _retry_after_s(response), not_carried_out=refused)
-        raise problem_of(response)
+        raise problem
 
     async def send(
         self,

@@ -18,19 +18,37 @@ from voicepipe.errors import VoicepipeError
 from voicepipe.exit_codes import ExitCode, code_of
 from voicepipe.model import TranscriptFormat
 from voicepipe.pace import Pace
-from voicepipe.screen import Screen, screen_on, stderr_console
+from voicepipe.screen import Screen, printable, screen_on, stderr_console
 from voicepipe.settings import Connection
+from voicepipe.speakers import SpeakerLimits
+
+
+def _limits(text: str) -> SpeakerLimits:
+    try:
+        return SpeakerLimits.from_text(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 # Options that several commands have, so that they read the same everywhere.
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for programs.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the transcription.")]
 Format = Annotated[
-    TranscriptFormat | None, typer.Option("--format", "-f", metavar="FORMAT", help="txt (default), srt, vtt or json.")
+    TranscriptFormat | None,
+    typer.Option("--format", "-f", metavar="FORMAT", help="txt (default), srt, vtt, json or rttm."),
 ]
 Folder = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Save as DIR/NAME.FORMAT, not to stdout.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
+Speakers = Annotated[
+    SpeakerLimits | None,
+    typer.Option(
+        parser=_limits,
+        metavar="COUNT",
+        help="Tell speakers apart: 2 (exactly), 2..4, 2.., ..4, or auto (as many as there are).",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -61,7 +79,8 @@ def run(
         connection = connection_of(context)
         code = asyncio.run(_with_client(context.obj, connection, work, screen_on(console, with_text=with_text)))
     except VoicepipeError as error:
-        console.print(str(error), soft_wrap=not console.is_terminal)
+        # What a server says may hold names that people chose.
+        console.print("\n".join(map(printable, str(error).splitlines())), soft_wrap=not console.is_terminal)
         code = code_of(error)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
@@ -84,7 +103,7 @@ async def _with_client(
 
 def put(text: str) -> None:
     """To stdout, as it is; a transcript ends with a line break."""
-    typer.echo(text, nl=not text.endswith("\n"))
+    typer.echo(text, nl=bool(text) and not text.endswith("\n"))
 
 
 def put_json(value: Mapping[str, Any], *, on_one_line: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from voicepipe.recording import Recording
 from voicepipe.saving import check_folder, check_targets, target_in
 from voicepipe.screen import Screen, printable
 
-from .session import Folder, Force, Format, Json, Session, put, put_json, run
+from .session import Folder, Force, Format, Json, Session, Speakers, put, put_json, run
 
 app = typer.Typer()
 
@@ -40,9 +41,7 @@ def transcribe(
     keyterm: Annotated[
         list[str] | None, typer.Option(metavar="TERM", help="A word or name to listen for. May be repeated.")
     ] = None,
-    diarize: Annotated[bool | None, typer.Option(help="Tell speakers apart.")] = None,
-    min_speakers: Annotated[int | None, typer.Option(metavar="N", min=1, help="At least so many speakers.")] = None,
-    max_speakers: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many speakers.")] = None,
+    speakers: Speakers = None,
     priority: Annotated[str | None, typer.Option(metavar="TIER", help="standard (default) or premium.")] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the transcript, or print the id and leave.")
@@ -54,7 +53,11 @@ def transcribe(
 
     An upload that was interrupted goes on where it stopped when the same command is given again.
     """
-    options = Options(model, language, task, tuple(keyterm or ()), diarize, min_speakers, max_speakers, priority)
+    if transcript_format == "rttm" and speakers is None:
+        raise typer.BadParameter("rttm says who speaks when. Give --speakers, too; for example --speakers auto.")
+    options = Options(model, language, task, tuple(keyterm or ()), priority=priority)
+    if speakers is not None:
+        options = replace(options, diarize=True, min_speakers=speakers.least, max_speakers=speakers.most)
     chosen = transcript_format or ("json" if as_json else "txt")
 
     async def work(session: Session) -> ExitCode:
@@ -123,13 +126,13 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     return {
         "file": str(outcome.item.path),
         "transcription": None if outcome.transcription is None else dict(outcome.transcription.document),
-        "transcript": _transcript_json(outcome.transcript),
+        "transcript": transcript_json(outcome.transcript),
         "saved_to": str(outcome.item.target) if saved else None,
         "error": None if outcome.error is None else {"code": outcome.error.code, "message": outcome.error.message},
     }
 
 
-def _transcript_json(text: str | None) -> Any:
+def transcript_json(text: str | None) -> Any:
     """The document itself where it is JSON; captions and plain text as a string."""
     if text is None or not text.startswith("{"):
         return text
