@@ -47,7 +47,7 @@ async def rename(fake: Fake, job_id: str, speaker_id: str, request: Request):
         return problem(404, "speaker_not_found", "The transcript has no such speaker.")
     name = (await request.json())["name"]
     if fake.renames_late:
-        return JSONResponse({}, 202)
+        return JSONResponse(known[speaker_id], 202)
     known[speaker_id] = speaker(speaker_id.rpartition("_")[2], name)
     return known[speaker_id]
 

@@ -91,7 +91,7 @@ def show(context: typer.Context, number: Sequence, as_json: Json = False) -> Non
 @dead_letters.command()
 def redrive(
     context: typer.Context,
-    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="The dead letter; none with --all.")] = None,
+    number: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The dead letter; none with --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     as_json: Json = False,
 ) -> None:

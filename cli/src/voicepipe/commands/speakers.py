@@ -27,7 +27,7 @@ def rename(
     context: typer.Context,
     transcription_id: Id,
     said: Annotated[str, typer.Argument(metavar="SPEAKER", help="speaker_1, or 1, or the name that is shown.")],
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The new name; none with --clear.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The new name; none with --clear.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take the name back.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -39,14 +39,13 @@ def rename(
     async def work(session: Session) -> None:
         speaker = find_speaker(await session.client.speakers(transcription_id), said)
         renamed = await session.client.rename_speaker(transcription_id, speaker.id, new or None)
-        if as_json:
-            put_json({"id": speaker.id, "name": new or None} if renamed is None else renamed.document)
-        elif renamed is None:
-            session.screen.say(
-                f"The server has it and needs a moment: {speaker.id} will be {printable(new) or 'unnamed'}."
-            )
-        else:
+        if renamed is None:
+            will = f"will be {printable(new)}" if new else "will lose the name"
+            session.screen.say(f"The server knows, and needs a moment: {speaker.id} {will}.")
+        elif not as_json:
             session.screen.say(f"{speaker.id} is {printable(renamed.name)} now.")
+        if as_json:
+            put_json((renamed or speaker).document)
 
     run(context, work)
 
