@@ -1,0 +1,203 @@
+"""Speakers on the line, on the real servers. The diarizer here knows the truth and does as it is told: what is tested is the rest."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+from fixtures.conversation import stretches
+from fixtures.meeting import compose
+from fixtures.who_said import heard_in, wder
+from test_control import ask
+from test_line import events_of, wav, words_of
+from voicepipe_orchestrator.giveup import GiveUp
+from voicepipe_wire import diarizations, jobs
+from voicepipe_wire.broker import Delivery
+from voicepipe_wire.consume import Worker
+from voicepipe_wire.presence import announce
+from voicepipe_wire.stages import Event, Stage, advance
+from voicepipe_wire.steps import Step, still_running, take
+from voicepipe_wire.turns import Diarization, DiarizedBy, Turn
+from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RenameSpeaker
+
+ALL = ("prepare", "transcribe", "assemble", "keeper")
+
+
+@pytest.fixture(scope="module")
+def meeting():
+    return compose(60, ["annie", "travis"], seed=8, longest_pause_s=1.0)
+
+
+@asynccontextmanager
+async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exception | None = None):
+    """Lives and hears who spoke: at once, or when `begin` is set; with `fault` it fails every time."""
+    turns = tuple(Turn(*stretch) for stretch in stretches(meeting.words))
+
+    async def handle(command: DiarizeRecording) -> None:
+        step = Step(UUID(command.job_id), Stage.DIARIZE)
+        if await take(line.outbox, step) is None:
+            return
+        if fault:
+            raise fault
+        if begin:
+            await begin.wait()
+        async with line.outbox.transaction() as transaction:
+            if job := await still_running(transaction, step):
+                await diarizations.save(transaction, job, Diarization(turns, turns), DiarizedBy("truth", "1"))
+                await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
+
+    delivery = Delivery(ack_wait_s=2, max_deliver=2)
+    worker = Worker(
+        line.jetstream, Stage.DIARIZE, {DiarizeRecording: handle}, GiveUp(line.outbox, 1), delivery=delivery
+    )
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(announce(line.pool, Stage.DIARIZE, stop)), asyncio.create_task(worker.run(stop))]
+    try:
+        while not await line.pool.fetchval("SELECT count(*) FROM workers WHERE stage = 'diarize'"):
+            await asyncio.sleep(0.05)
+        yield
+    finally:
+        stop.set()
+        if begin:
+            begin.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+
+async def codes_of(line, job_id) -> list[str]:
+    return [warning["code"] for warning in (await line.job(job_id)).warnings]
+
+
+async def chunk_times(line, job_id):
+    return await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+
+
+@pytest.mark.parametrize("last", ["words", "speakers"])
+async def test_every_word_has_its_speaker_whichever_stage_ends_last(line, meeting, last):
+    begin = asyncio.Event()
+    async with diarizer(line, meeting, begin):
+        line.start("prepare", "assemble", "keeper")
+        job_id = await line.submit(wav(meeting), diarize=True)
+        if last == "words":
+            begin.set()
+            await line.until(job_id, lambda job: job.stages.stages[Stage.DIARIZE] == "done")
+            line.start("transcribe")
+        else:
+            line.start("transcribe")
+            await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+            assert (await line.job(job_id)).state == "transcribing"
+            begin.set()
+        assert (await line.end_of(job_id)).state == "completed"
+    document = await line.transcript(job_id)
+    assert wder(meeting.words, heard_in(document)) <= 0.02
+    assert [speaker["id"] for speaker in document["speakers"]] == ["speaker_1", "speaker_2"]
+    assert document["segments"][0]["speaker"] == "speaker_1"
+    assert document["diarization"] == {"name": "truth", "revision": "1"}
+    assert {turn["speaker"] for turn in document["turns"]} == {"speaker_1", "speaker_2"}
+    assert document["warnings"] == []
+
+
+async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_transcript(line, meeting):
+    async with diarizer(line, meeting, fault=ValueError("boom")):
+        line.start(*ALL)
+        job_id = await line.submit(wav(meeting), diarize=True)
+        assert (await line.end_of(job_id, 90)).state == "completed"
+    assert await codes_of(line, job_id) == ["speakers_failed"]
+    assert "again" in (await line.transcript(job_id))["warnings"][0]["message"]
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    assert letter.headers["vp-code"] == "internal_error"
+
+
+async def test_a_transcript_waits_for_its_speakers_only_so_long(line, meeting):
+    short = compose(5, ["annie"], seed=1)
+    async with diarizer(line, short, asyncio.Event()):
+        line.start("prepare", "transcribe", "assemble")
+        line.start("keeper", speakers_wait_s=1.0)
+        job_id = await line.submit(wav(short), diarize=True)
+        job = await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+        assert job.state == "transcribing"
+        assert (await line.end_of(job_id, 30)).state == "completed"
+        assert await codes_of(line, job_id) == ["speakers_late"]
+        document = await line.transcript(job_id)
+    assert document["speakers"] == document["turns"] == []
+    assert await line.pool.fetchval("SELECT count(*) FROM diarizations") == 0
+
+
+async def test_a_diarizer_that_comes_back_finds_what_waits(line, meeting):
+    await line.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting), diarize=True)
+    await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+    assert (await line.job(job_id)).stages.stages[Stage.DIARIZE] == "queued"
+    async with diarizer(line, meeting):
+        assert (await line.end_of(job_id, 90)).state == "completed"
+    assert len((await line.transcript(job_id))["speakers"]) == 2
+
+
+async def test_diarizing_again_gives_a_new_version_with_the_same_words(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting), diarize=True)
+    await line.end_of(job_id)
+    assert await codes_of(line, job_id) == ["speakers_unavailable"]
+    await line.until(job_id, lambda job: job.pcm_key is None)
+    before = await chunk_times(line, job_id)
+    async with diarizer(line, meeting):
+        await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
+        await line.until(job_id, lambda job: job.state != "completed")
+        await line.until(job_id, lambda job: job.state == "completed")
+    first, second = await line.transcript(job_id), await line.transcript(job_id, 2)
+    assert words_of(second) == words_of(first)
+    assert await chunk_times(line, job_id) == before
+    assert (len(first["speakers"]), len(second["speakers"])) == (0, 2)
+    assert wder(meeting.words, heard_in(second)) <= 0.02
+    assert second["warnings"] == []
+    options = (await line.job(job_id)).options
+    assert (options["diarize"], options["min_speakers"], options["max_speakers"]) == (True, 2, 3)
+
+
+async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):
+    line.start("keeper")
+    job_id = await line.submit(wav(meeting))
+    await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2))
+    await asyncio.sleep(1)
+    assert (await line.job(job_id)).options["diarize"] is False
+
+
+async def test_a_name_is_kept_for_one_speaker_of_one_version(line, meeting):
+    async with diarizer(line, meeting):
+        line.start(*ALL)
+        job_id = await line.submit(wav(meeting), diarize=True)
+        await line.end_of(job_id)
+
+    async def name(speaker, to, version=1):
+        rename = RenameSpeaker(job_id=str(job_id), transcript_version=version, speaker=speaker, name=to)
+        await ask(line, rename)
+
+    async def names(expected):
+        rows = []
+        for _ in range(100):
+            rows = await line.pool.fetch("SELECT version, speaker, name FROM speaker_names WHERE job_id = $1", job_id)
+            if [tuple(row) for row in rows] == expected:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(rows)
+
+    await name("speaker_9", "nobody")
+    await name("speaker_1", "too late", version=7)
+    await name("speaker_1", "Chair")
+    await names([(1, "speaker_1", "Chair")])
+    await name("speaker_1", "The chair")
+    await names([(1, "speaker_1", "The chair")])
+    assert (await events_of(line, job_id))[-1] == "speaker-renamed"
+    await name("speaker_1", "")
+    await names([])
+
+
+async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(line, meeting):
+    async with diarizer(line, meeting, asyncio.Event()):
+        line.start(*ALL)
+        job_id = await line.submit(wav(meeting), diarize=True)
+        await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+        await ask(line, CancelJob(job_id=str(job_id)))
+        assert (await line.end_of(job_id)).state == "cancelled"
+    assert await line.pool.fetchval("SELECT count(*) FROM diarizations") == 0
+    assert await line.pool.fetchval("SELECT count(*) FROM transcripts") == 0
