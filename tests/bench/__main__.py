@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import batch, end_to_end, long_recording, upload_speed
+from . import batch, diarization, end_to_end, long_recording, upload_speed
 from .bed import QUICK, Bed, Sizes, running
 from .end_to_end import ROOT
 from .row import Row, table
@@ -24,7 +24,7 @@ FIXTURE: dict[str, Callable[[Bed], list[Row]]] = {
     "long": long_recording.measure,
 }
 
-ALL = (*FIXTURE, "batch", "model")
+ALL = (*FIXTURE, "batch", "speakers", "model")
 
 
 def main() -> int:
@@ -74,6 +74,11 @@ def _measured(options: argparse.Namespace, sizes: Sizes, console: Console) -> It
         told("batch")
         with running(sizes, requests=2 * end_to_end.LARGEST_BATCH) as bed:
             yield from batch.measure(bed)
+    if "speakers" in wanted:
+        told("speakers")
+        yield from diarization.pipelines(sizes)
+        with running(sizes, speakers=True) as bed:
+            yield from diarization.whole_jobs(bed)
     if "model" in wanted:
         told(f"a model of the size of Whisper {options.model_size}")
         with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:

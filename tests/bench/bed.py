@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 from voicepipe_local.lineup import choose_speech
+from voicepipe_local.testing import DIARIZATION_FIXTURE
 from voicepipe_local.trial import TrialStack
 
 FIXTURE_MODEL = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
@@ -31,9 +32,20 @@ class Sizes:
     upload_bytes: int = 2_000_000_000
     long_s: float = 3 * 3600.0
     clips: int = 5
+    # Of these the second is compared with the stock pipeline, the last with the second.
+    diarized_s: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
 
 
-QUICK = Sizes(meeting_s=120, repeats=1, backlog=3, backlog_s=120, upload_bytes=128 << 20, long_s=900, clips=2)
+QUICK = Sizes(
+    meeting_s=120,
+    repeats=1,
+    backlog=3,
+    backlog_s=120,
+    upload_bytes=128 << 20,
+    long_s=900,
+    clips=2,
+    diarized_s=(20.0, 40.0, 60.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +146,16 @@ class Bed:
 
 
 @contextmanager
-def running(sizes: Sizes, model: Path = FIXTURE_MODEL, requests: int | None = None) -> Iterator[Bed]:
-    """A whole line of its own, gone at the end. `requests` at the model at a time: as the stack chooses, if not given."""
+def running(
+    sizes: Sizes, model: Path = FIXTURE_MODEL, requests: int | None = None, *, speakers: bool = False
+) -> Iterator[Bed]:
+    """A whole line of its own, gone at the end. `requests` at the model at a time: as the stack chooses, if not given.
+
+    With `speakers` it has a diarizer.
+    """
     env = {"VOICEPIPE_WHISPER_MODEL": str(model)}
+    if speakers:
+        env["VOICEPIPE_DIARIZATION_MODEL"] = str(DIARIZATION_FIXTURE)
     requests = requests or choose_speech(env).requests
     env["VOICEPIPE_MODEL_REQUESTS"] = str(requests)
     # Not a folder that only this user can enter: PostgreSQL runs as another.
@@ -147,7 +166,7 @@ def running(sizes: Sizes, model: Path = FIXTURE_MODEL, requests: int | None = No
         stack.up()
         bed = Bed(stack, model, sizes, requests)
         # The first request of everything is slower: imports, connections, caches.
-        bed.finished(bed.send(_first_recording(), "first.wav"))
+        bed.finished(bed.send(_first_recording(), "first.wav", diarize=str(speakers).lower()))
         yield bed
         bed.close()
     finally:

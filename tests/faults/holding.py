@@ -13,6 +13,7 @@ from e2e.front_door import until
 SAVES_TO = {
     "prepare": "LOCK TABLE chunks IN SHARE ROW EXCLUSIVE MODE",
     "assemble": "LOCK TABLE transcripts IN SHARE ROW EXCLUSIVE MODE",
+    "diarize": "LOCK TABLE diarizations IN SHARE ROW EXCLUSIVE MODE",
 }
 
 

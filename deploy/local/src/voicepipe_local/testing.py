@@ -32,6 +32,7 @@ from .running import Running
 from .trial import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
+DIARIZATION_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "pyannote" / "model"
 _TEMPLATE = "voicepipe_template"
 Address = TypeVar("Address")
 

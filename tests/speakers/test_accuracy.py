@@ -1,0 +1,20 @@
+"""How right a transcript is about who said what: the whole line, on voices that no model of it heard before."""
+
+import pytest
+from e2e.front_door import FrontDoor
+from fixtures.conversation import converse
+from fixtures.who_said import cpwer, heard_in, wder
+
+from .conftest import VOICES
+
+
+@pytest.mark.parametrize(("voices", "seconds"), [(2, 180), (3, 300), (4, 600)], ids=["two", "three", "four"])
+def test_words_have_the_right_speaker(door: FrontDoor, tmp_path, voices: int, seconds: int):
+    meeting = converse(seconds, VOICES[:voices], seed=11)
+    document = door.completed(door.accepted(meeting.save(tmp_path / "meeting.wav"), diarize="true"), timeout_s=350)
+    heard = heard_in(document)
+    wrong, both = wder(meeting.words, heard), cpwer(meeting.words, heard)
+    print(f"\n{voices} voices, {seconds} s: WDER {wrong:.1%}, cpWER {both:.1%}, {len(document['speakers'])} speakers")
+    assert len(document["speakers"]) == voices
+    assert wrong <= 0.03
+    assert both <= 0.05

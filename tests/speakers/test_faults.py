@@ -1,0 +1,105 @@
+"""Diarizers die, are two, or are not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from e2e.front_door import FrontDoor, told_apart, until, words
+from faults.holding import SAVES_TO, held
+from voicepipe_local.testing import stacks
+from voicepipe_local.trial import TrialStack
+
+from .conftest import ENVIRONMENT
+
+
+def who_said_what(document) -> list[tuple[str, str]]:
+    return [(segment["speaker"], segment["text"]) for segment in document["segments"]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(door: FrontDoor, audio: bytes) -> list[tuple[str, str]]:
+    return who_said_what(door.completed(door.accepted(told_apart(audio), diarize="true")))
+
+
+def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, Any]:
+    return next(stage for stage in door.get(job_id)["stages"] if stage["stage"] == name)
+
+
+def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
+    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed
+):
+    before = line.part("diarizer")["restarts"]
+    with held(line.database_url, SAVES_TO["diarize"]) as holding:
+        job_id = door.accepted(told_apart(audio), diarize="true")
+        holding.until_in_the_way()
+        line.kill("diarizer")
+    line.wait_until_well("diarizer", restarts=before + 1)
+    assert who_said_what(door.completed(job_id)) == undisturbed
+    done = [
+        event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
+    ]
+    assert [event.data["state"] for event in done].count("done") == 1
+
+
+def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
+    line: TrialStack, door: FrontDoor, audio: bytes
+):
+    job_id, began = door.accepted(told_apart(audio), diarize="true"), None
+    for _ in range(3):
+        until(lambda began=began: stage_of(door, job_id)["started_at"] not in {None, began})
+        began = stage_of(door, job_id)["started_at"]
+        before = line.part("diarizer")["restarts"]
+        line.kill("diarizer")
+        line.wait_until_well("diarizer", restarts=before + 1)
+    job = door.end_of(job_id)
+    assert job["state"] == "completed"
+    assert [warning["code"] for warning in job["warnings"]] == ["speakers_failed"]
+    letters = door.http.get("/v1/admin/dead-letters", params={"stage": "diarize"}).json()["items"]
+    assert [(letter["job_id"], letter["code"]) for letter in letters] == [(job_id, "worker_lost")]
+
+
+def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
+    with stacks() as start:
+        two = start(workers={"diarizer": 2}, env=ENVIRONMENT)
+        door = FrontDoor(two.url, two.api_key)
+        jobs = [door.accepted(told_apart(audio), diarize="true") for _ in range(3)]
+        assert all(who_said_what(door.completed(job_id)) == undisturbed for job_id in jobs)
+        door.http.close()
+        with psycopg.connect(two.database_url) as connection:
+            assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
+
+
+def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
+    line.stop_part("diarizer")
+    try:
+        with psycopg.connect(line.database_url) as connection:
+            until(lambda: connection.execute("SELECT count(*) FROM workers WHERE stage = 'diarize'").fetchone() == (0,))
+        job_id = door.accepted(told_apart(audio), diarize="true")
+        first = door.completed(job_id)
+        assert [warning["code"] for warning in first["warnings"]] == ["speakers_unavailable"]
+        refused = door.http.post(f"/v1/transcriptions/{job_id}/diarization")
+        assert (refused.status_code, refused.json()["code"]) == (503, "no_diarizer")
+        assert int(refused.headers["retry-after"]) > 0
+    finally:
+        line.start_part("diarizer")
+    until(lambda: door.http.get("/v1/capabilities").json()["speakers"]["available"])
+    assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
+    until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
+    second = door.transcript(job_id)
+    assert words(second) == words(first)
+    assert who_said_what(second) == undisturbed
+
+
+def test_a_diarizer_that_comes_back_picks_up_what_waits(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
+    until(lambda: door.http.get("/v1/capabilities").json()["speakers"]["available"])
+    with held(line.database_url, SAVES_TO["diarize"]) as holding:
+        job_id = door.accepted(told_apart(audio), diarize="true")
+        holding.until_in_the_way()
+        line.kill("diarizer")
+        line.stop_part("diarizer")
+    until(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
+    assert door.get(job_id)["state"] == "transcribing"
+    line.start_part("diarizer")
+    assert who_said_what(door.completed(job_id)) == undisturbed

@@ -1,0 +1,102 @@
+"""What a client sees of speakers: progress, formats, names, another diarization, cancelling."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from e2e.front_door import FrontDoor, told_apart, until, words
+from fixtures.meeting import Recording
+from fixtures.who_said import heard_in, wder
+
+
+@pytest.fixture(scope="module")
+def job_id(door: FrontDoor, audio: bytes) -> str:
+    made = door.accepted(audio, diarize="true", min_speakers="2", max_speakers="4")
+    door.completed(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def document(door: FrontDoor, job_id: str) -> dict[str, Any]:
+    return door.transcript(job_id)
+
+
+def shown(door: FrontDoor, job_id: str, form: str) -> str:
+    answer = door.http.get(f"/v1/transcriptions/{job_id}/transcript", params={"format": form})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any], meeting: Recording):
+    assert wder(meeting.words, heard_in(document)) <= 0.05
+    assert [speaker["id"] for speaker in document["speakers"]] == ["speaker_1", "speaker_2"]
+    assert document["segments"][0]["speaker"] == "speaker_1"
+    for speaker in document["speakers"]:
+        own = [segment for segment in document["segments"] if segment["speaker"] == speaker["id"]]
+        assert speaker["segments"] == len(own)
+        turns_s = sum(turn["end_s"] - turn["start_s"] for turn in document["turns"] if turn["speaker"] == speaker["id"])
+        assert speaker["talk_s"] == pytest.approx(turns_s, abs=0.05)
+    assert sum(speaker["share"] for speaker in document["speakers"]) == pytest.approx(1, abs=0.001)
+    assert document["diarization"]["name"] == "model"
+
+
+def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
+    events = door.events(door.accepted(told_apart(audio), diarize="true"))
+    states = [
+        event.data["state"] for event in events if event.type == "stage-changed" and event.data["stage"] == "diarize"
+    ]
+    assert [state for state in states if state not in {"waiting", "skipped"}] == ["queued", "running", "done"]
+    done = [
+        event.data["done_s"]
+        for event in events
+        if event.type == "stage-progressed" and event.data["stage"] == "diarize"
+    ]
+    assert done == sorted(done)
+    assert all(0 <= each <= 60 for each in done)
+
+
+def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, job_id: str):
+    answer = door.http.patch(f"/v1/transcriptions/{job_id}/speakers/speaker_1", json={"name": "Chair"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["name"] == "Chair"
+    assert door.transcript(job_id)["speakers"][0]["name"] == "Chair"
+    assert re.search(r"^\[00:00:0\d\] Chair: ", shown(door, job_id, "txt"))
+    assert "Speaker 2: " in shown(door, job_id, "txt")
+    assert "Chair:" in shown(door, job_id, "srt")
+    assert "<v Chair>" in shown(door, job_id, "vtt")
+    assert re.search(
+        r"^SPEAKER \S+ 1 [\d.]+ [\d.]+ <NA> <NA> Chair <NA> <NA>$", shown(door, job_id, "rttm"), re.MULTILINE
+    )
+
+
+def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, audio: bytes):
+    job_id = door.accepted(told_apart(audio), diarize="true")
+    first = door.completed(job_id)
+    answer = door.http.post(f"/v1/transcriptions/{job_id}/diarization", json={"min_speakers": 1, "max_speakers": 1})
+    assert answer.status_code == 202, answer.text
+    until(lambda: door.get(job_id)["transcript_version"] == 2, 90, lambda: door.get(job_id))
+    second = door.transcript(job_id)
+    assert words(second) == words(first)
+    assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
+
+
+def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, audio: bytes):
+    job_id = door.accepted(told_apart(audio), diarize="true")
+
+    def runs() -> bool:
+        return any(stage["stage"] == "diarize" and stage["state"] == "running" for stage in door.get(job_id)["stages"])
+
+    until(runs)
+    answer = door.http.post(f"/v1/transcriptions/{job_id}/cancel")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "cancelled"
+    # The diarizer lets go of it, and has its hands free for the next one.
+    assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
+
+
+def test_capabilities_say_that_speakers_are_told_apart(door: FrontDoor):
+    said = door.http.get("/v1/capabilities").json()
+    assert said["speakers"]["available"] is True
+    assert "rttm" in said["formats"]
