@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# Before torch and pyannote.audio are imported: threads that wait shall not spin, or two processes on one machine starve each
-# other; and pyannote.audio reports what it does to its makers unless it is told not to.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-
 import asyncio
 import sys
 from contextlib import AsyncExitStack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ KNOWN = (
     "pyannote.audio.pipelines.SpeakerDiarization",
     "pyannote.audio.pipelines.speaker_diarization.SpeakerDiarization",
 )
+# What comes of files that are missing, damaged or something else.
+UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError, yaml.YAMLError)
 
 
 class ModelUnusable(Exception):
@@ -46,7 +49,7 @@ def load(settings: Settings) -> Model:
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text())
         pipeline = _pipeline(config, folder)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise ModelUnusable(
             f"{settings.diarization_model} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
@@ -66,6 +69,8 @@ def _pipeline(config: dict[str, Any], folder: Path) -> OncePerWindow:
     pipeline = OncePerWindow(**parameters)
     pipeline.instantiate(config["params"])
     pipeline.speed_up()
+    if torch.cuda.is_available():
+        pipeline.to(torch.device("cuda"))
     return pipeline
 
 

@@ -65,18 +65,19 @@ class OncePerWindow(SpeakerDiarization):  # type: ignore[misc]  # pyannote has n
 
     def _embed(self, waveforms: torch.Tensor, masks: Floats) -> Floats:
         """[batch, speakers, dimension] of [batch, 1, samples] under [batch, speakers, frames]."""
-        model = self._embedding.model_
-        precision = torch.autocast("cpu", torch.bfloat16) if self.half_precision else nullcontext()
+        model, device = self._embedding.model_, self._embedding.device
+        precision = torch.autocast(device.type, torch.bfloat16) if self.half_precision else nullcontext()
         with torch.inference_mode(), precision:
-            features = model.compute_fbank(waveforms)
-            embeddings = model.resnet(features, weights=torch.from_numpy(masks))[1]
-        return np.asarray(embeddings.float().numpy(), np.float32)
+            features = model.compute_fbank(waveforms.to(device))
+            embeddings = model.resnet(features, weights=torch.from_numpy(masks).to(device))[1]
+        return np.asarray(embeddings.float().cpu().numpy(), np.float32)
 
     def _of_nothing(self) -> Floats:
         """What an empty mask gives: the pooled statistics are zero, so only the last layer's offset is left."""
         resnet = self._embedding.model_.resnet
         with torch.inference_mode():
-            return np.asarray(resnet.seg_1(torch.zeros(1, resnet.seg_1.in_features)).numpy()[0], np.float32)
+            nothing = torch.zeros(1, resnet.seg_1.in_features, device=self._embedding.device)
+            return np.asarray(resnet.seg_1(nothing).cpu().numpy()[0], np.float32)
 
 
 def _nobody(*_: Any, **__: Any) -> None:
