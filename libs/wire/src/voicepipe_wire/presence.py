@@ -23,6 +23,8 @@ async def is_alive(connection: Any, stage: str) -> bool:
 async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Say every few seconds that this worker lives; take it back at the end."""
     worker_id = uuid4()
+    with suppress(*AWAY):  # of those that could not take it back
+        await pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 hour'")
     while not stop.is_set():
         with suppress(*AWAY):
             await pool.execute(
