@@ -18,6 +18,9 @@ venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## inst
 .venv/.installed: constraints.txt $(PACKAGES)
 	@PYTHON=$(PYTHON) deploy/local/install.sh services
 
+.venv/.tests/.installed: constraints.txt | .venv/.installed
+	@deploy/local/install.sh tests
+
 .venv-triton/.installed: constraints.txt | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh triton
 
@@ -45,7 +48,7 @@ demo: venv ## see a recording go through every service, from nothing to its tran
 	@deploy/local/demo.sh
 
 .PHONY: test
-test: check ## check, then run every test, starting all that they need
+test: check .venv/.tests/.installed ## check, then run every test, starting all that they need
 	@.venv/bin/pytest --numprocesses 2 --dist loadfile
 	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
 

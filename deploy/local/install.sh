@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh services|triton|diarizer: makes one of the three environments as constraints.txt says, and marks it as done. Two at once
-# wait for each other. Says one line; everything else is in a log.
+# install.sh services|tests|triton|diarizer: makes one of the three environments as constraints.txt says (tests: adds to the first
+# what only tests need), and marks it as done. Two at once wait for each other. Says one line; everything else is in a log.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 what=$1
@@ -15,7 +15,7 @@ pip() { .venv/bin/uv pip install --python "$venv/bin/python" --no-deps --no-prog
 services() {
     [ -x .venv/bin/python ] || "${PYTHON:-python3.11}" -m venv .venv || return
     .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check "$(grep '^uv==' constraints.txt)" || return
-    sed '/^# --- triton/,$d' constraints.txt >.make/services.txt && pip -r .make/services.txt || return
+    sed '/^# --- tests/,$d' constraints.txt >.make/services.txt && pip -r .make/services.txt || return
     local packages=()
     for project in libs/*/pyproject.toml migrations/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml; do
         [ -f "$project" ] && packages+=(-e "$(dirname "$project")")
@@ -23,6 +23,10 @@ services() {
     pip --no-build-isolation "${packages[@]}" || return
     # Shows that everything is there, and compiles it once; at the first start six processes would do so at the same time.
     .venv/bin/python -c 'import voicepipe_upload.__main__, voicepipe_status.__main__, voicepipe_orchestrator.__main__'
+}
+
+tests() {
+    section && .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-progress -r .make/tests.txt
 }
 
 triton() {
@@ -50,13 +54,16 @@ diarizer() {
 
 new_venv() {
     [ -x "$venv/bin/python" ] || .venv/bin/uv venv --quiet --no-project --python "${PYTHON:-python3.11}" "$venv" || return
-    sed -n "/^# --- $what/,/^\$/p" constraints.txt >".make/$what.txt"
+    section
 }
+
+section() { sed -n "/^# --- $what/,/^\$/p" constraints.txt >".make/$what.txt"; }
 
 case $what in
     services) venv=.venv ;;
+    tests) venv=.venv/.tests && mkdir -p $venv ;;
     triton | diarizer) venv=.venv-$what ;;
-    *) echo "install.sh services|triton|diarizer" >&2 && exit 2 ;;
+    *) echo "install.sh services|tests|triton|diarizer" >&2 && exit 2 ;;
 esac
 rm -f "$venv/.installed"
 echo "Installing what constraints.txt says for $what ..."

@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.."
 
 pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | grep -v -i -E '^(pip|wheel|uv)==' | LC_ALL=C sort -f; }
 
+tests='^(cython|kaldialign|meeteval|scipy)=='
 {
     echo '# Every package of the three environments that `make venv` makes, with its exact version. Written by `make lock`.'
     echo '# Installed as they stand, without resolving: silero-vad would bring torch, nvidia-pytriton numpy 2, torch its CUDA.'
@@ -12,7 +13,10 @@ pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | g
     grep '^uv==' constraints.txt # installs all the others
     echo
     echo '# --- services and tests (.venv)'
-    pins .venv
+    pins .venv | grep -v -i -E "$tests"
+    echo
+    echo '# --- tests (.venv, by `make test`): meeteval is compiled here, and needs gcc'
+    pins .venv | grep -i -E "$tests"
     echo
     echo '# --- triton (.venv-triton): numpy < 2, because its python backend silently corrupts the tensors of numpy 2'
     pins .venv-triton | grep -v '^setuptools=='

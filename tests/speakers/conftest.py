@@ -18,7 +18,7 @@ ENVIRONMENT = {
     "VOICEPIPE_ACK_WAIT_S": "3",
     "VOICEPIPE_SWEEP_EVERY_S": "2",
 }
-VOICES = ("annie", "travis", "milo", "anika")
+VOICES = ("annie", "david", "linda", "travis")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from .conftest import samples_of
 @pytest.fixture(scope="module")
 def heard(model):
     file = {
-        "waveform": samples_of(converse(40, ["annie", "travis", "milo"], seed=2)),
+        "waveform": samples_of(converse(40, ["annie", "travis", "david"], seed=2)),
         "sample_rate": 16_000,
         "uri": "x",
     }

@@ -17,7 +17,7 @@ from .conftest import samples_of
 
 @pytest.fixture(scope="module")
 def meeting():
-    return samples_of(converse(45, ["annie", "travis", "milo"], seed=3))
+    return samples_of(converse(45, ["annie", "travis", "david"], seed=3))
 
 
 def speakers(said):
