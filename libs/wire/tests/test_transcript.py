@@ -89,7 +89,7 @@ LATER = {"speakers", "turns", "diarization"}  # fields that older documents do n
 
 def test_a_document_from_before_there_were_speakers_is_read():
     document = {name: value for name, value in EMPTY.to_json().items() if name not in LATER}
-    assert Transcript.from_json(document) == EMPTY
+    assert Transcript.from_json(document) == Transcript.from_json(EMPTY.to_json())
 
 
 @pytest.mark.parametrize("field", sorted(set(EMPTY.to_json()) - LATER))
