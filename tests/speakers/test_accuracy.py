@@ -8,7 +8,7 @@ from fixtures.who_said import cpwer, heard_in, wder
 from .conftest import VOICES
 
 
-@pytest.mark.parametrize(("voices", "seconds"), [(2, 180), (3, 300), (4, 600)], ids=["two", "three", "four"])
+@pytest.mark.parametrize(("voices", "seconds"), [(2, 180), (3, 240), (4, 300)], ids=["two", "three", "four"])
 def test_words_have_the_right_speaker(door: FrontDoor, tmp_path, voices: int, seconds: int):
     meeting = converse(seconds, VOICES[:voices], seed=11)
     document = door.completed(door.accepted(meeting.save(tmp_path / "meeting.wav"), diarize="true"), timeout_s=350)

@@ -39,7 +39,7 @@ def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
         line.kill("diarizer")
-    line.wait_until_well("diarizer", restarts=before + 1)
+    line.wait_until_well("diarizer", restarts=before + 1, timeout_s=180)
     assert who_said_what(door.completed(job_id)) == undisturbed
     done = [
         event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
@@ -52,11 +52,11 @@ def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
 ):
     job_id, began = door.accepted(told_apart(audio), diarize="true"), None
     for _ in range(3):
-        until(lambda began=began: stage_of(door, job_id)["started_at"] not in {None, began})
+        until(lambda began=began: stage_of(door, job_id)["started_at"] not in {None, began}, 120)
         began = stage_of(door, job_id)["started_at"]
         before = line.part("diarizer")["restarts"]
         line.kill("diarizer")
-        line.wait_until_well("diarizer", restarts=before + 1)
+        line.wait_until_well("diarizer", restarts=before + 1, timeout_s=180)
     job = door.end_of(job_id)
     assert job["state"] == "completed"
     assert [warning["code"] for warning in job["warnings"]] == ["speakers_failed"]
@@ -87,7 +87,7 @@ def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: Front
         assert int(refused.headers["retry-after"]) > 0
     finally:
         line.start_part("diarizer")
-    until(lambda: speakers_are_told_apart(door))
+    until(lambda: speakers_are_told_apart(door), 120)
     assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
     until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
     second = door.transcript(job_id)
@@ -96,7 +96,7 @@ def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: Front
 
 
 def test_a_diarizer_that_comes_back_picks_up_what_waits(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
-    until(lambda: speakers_are_told_apart(door))
+    until(lambda: speakers_are_told_apart(door), 120)
     with held(line.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()

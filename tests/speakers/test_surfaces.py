@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
 from fixtures.meeting import Recording
 from fixtures.who_said import heard_in, wder
+from voicepipe_local.trial import TrialStack
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,13 @@ def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, a
     assert answer.json()["state"] == "cancelled"
     # The diarizer lets go of it, and has its hands free for the next one.
     assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
+
+
+def test_the_diarizer_tells_its_health_and_its_metrics(line: TrialStack):
+    address = line.part("diarizer")["address"]
+    for probe in ("healthz", "readyz"):
+        assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
+    assert "voicepipe_commands_total" in httpx.get(f"http://{address}/metrics").text
 
 
 def test_capabilities_say_that_speakers_are_told_apart(door: FrontDoor):

@@ -21,7 +21,7 @@ def annotation(turns) -> Annotation:
 
 @pytest.mark.parametrize(
     ("voices", "seconds"),
-    [(("annie", "david"), 180), (("annie", "david", "linda"), 300), (("annie", "david", "linda", "travis"), 600)],
+    [(("annie", "david"), 180), (("annie", "david", "linda"), 240), (("annie", "david", "linda", "travis"), 300)],
     ids=["two", "three", "four"],
 )
 async def test_who_speaks_when_is_right_to_a_tenth(model, voices, seconds):

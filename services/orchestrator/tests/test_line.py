@@ -107,8 +107,8 @@ async def test_a_worker_that_dies_in_the_middle_changes_no_word(line, long_meeti
     line.start(*ALL)
     undisturbed = await line.submit(wav(long_meeting))
     await line.end_of(undisturbed, 120)
-    stitched = assemble.stitch  # takes milliseconds, too few to die in
-    monkeypatch.setattr(assemble, "stitch", lambda *heard: (time.sleep(1), stitched(*heard))[1])
+    joined = assemble.joined  # takes milliseconds, too few to die in
+    monkeypatch.setattr(assemble, "joined", lambda *heard: (time.sleep(1), joined(*heard))[1])
     disturbed = await line.submit(wav(long_meeting))
     await line.until(disturbed, lambda job: job.stages.stages[stage] == "running", 60)
     await line.kill(stage)

@@ -125,6 +125,8 @@ class PartWriter:
         await self._stored()
         if self._unrecorded:
             await self._record(None)
+        if self._sha256 is None:
+            await self._drop_tails()
         return self._upload, self._sha256.digest() if self._sha256 else None
 
     async def stop(self) -> None:
@@ -213,6 +215,11 @@ class PartWriter:
             tail_key=step.tail_key,
             tail_bytes=step.tail_bytes,
         )
+
+    async def _drop_tails(self) -> None:
+        """Also those that a writer before this one stored and died before it could record them."""
+        with suppress(RetryLater, ObjectMissing):
+            await self._store.delete_under(f"{self._upload.object_key}.tail.")
 
     async def _drop(self, tail_key: str | None) -> None:
         """Whatever cannot be deleted now goes with the upload."""
