@@ -9,8 +9,8 @@ trap 'stack purge' EXIT
 trap 'exit 130' INT TERM
 stack purge
 mkdir -p "$data"
-echo "Composing a minute of a meeting of two people, Annie and Travis, from the spoken words in tests/fixtures ..."
-.venv/bin/python tests/fixtures/meeting.py "$data/meeting.wav" --seconds 60 --voices annie,travis --longest-pause 1.5 \
+echo "Composing a minute of a meeting of two people, Annie and David, from the spoken words in tests/fixtures ..."
+.venv/bin/python tests/fixtures/meeting.py "$data/meeting.wav" --seconds 60 --voices annie,david --longest-pause 1.5 \
     --truth "$data/truth.json"
 
 echo "Starting every server and service ..."
@@ -25,7 +25,7 @@ export VOICEPIPE_URL VOICEPIPE_API_KEY
 
 id=$(.venv/bin/voicepipe list --json | .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["items"][0]["id"])')
 first=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["turns"][0]["voice"].title())' <"$data/truth.json")
-second=$([ "$first" = Annie ] && echo Travis || echo Annie)
+second=$([ "$first" = Annie ] && echo David || echo Annie)
 echo
 echo "$first speaks first in this recording, so:"
 .venv/bin/voicepipe rename "$id" 1 "$first"
