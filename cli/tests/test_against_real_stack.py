@@ -28,10 +28,7 @@ class Stopped(Exception):
 def served(request):
     if request.param == "fake":
         return Served(request.getfixturevalue("url"), KEY)
-    try:
-        stack = request.getfixturevalue("stack")
-    except pytest.FixtureLookupError:
-        pytest.skip("fixture stack is not there")
+    stack = request.getfixturevalue("stack")
     return Served(stack.url, stack.api_key)
 
 

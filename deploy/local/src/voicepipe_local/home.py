@@ -9,6 +9,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 LOOPBACK = "127.0.0.1"
 
@@ -89,9 +90,9 @@ class Home:
             file.write(text)
         return draft.replace(path)
 
-    def _load(self, name: str) -> dict:  # type: ignore[type-arg]
+    def _load(self, name: str) -> dict[str, Any]:
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def _save(self, name: str, values: object) -> None:
         self.write_private(name, json.dumps(values, indent=2) + "\n")
