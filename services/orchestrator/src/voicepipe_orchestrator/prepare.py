@@ -30,7 +30,7 @@ from .plan import plan
 from .speech import Speech, SpeechDetector
 
 PROGRESS_EVERY_S = 1.0
-NO_SPEAKERS = f"No diarizer is running, so nobody was told who speaks. {jobs.RUN_AGAIN}"
+NO_SPEAKERS = f"No diarizer is running, so the speakers were not told apart. {jobs.RUN_AGAIN}"
 
 
 class Stopped(Exception):
