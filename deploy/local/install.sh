@@ -8,6 +8,9 @@ log=.make/install-$what.log
 mkdir -p .make
 exec 9>".make/install-$what.lock"
 flock 9
+# Compiled here, once. Where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would do it again at each start.
+unset PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE=1
 
 pip() { .venv/bin/uv pip install --python "$venv/bin/python" --no-deps --no-progress "$@"; }
 
@@ -21,7 +24,7 @@ services() {
         [ -f "$project" ] && packages+=(-e "$(dirname "$project")")
     done
     pip --no-build-isolation "${packages[@]}" || return
-    # Shows that everything is there, and compiles it once; at the first start six processes would do so at the same time.
+    # Shows that everything is there, and compiles our own.
     .venv/bin/python -c 'import voicepipe_upload.__main__, voicepipe_status.__main__, voicepipe_orchestrator.__main__'
 }
 
@@ -36,6 +39,7 @@ triton() {
 # Torch is downloaded by pip, which knows where this machine has its packages from. If that is a build for the processor alone, it
 # needs nothing else; any other one is installed with its CUDA.
 diarizer() {
+    export UV_COMPILE_BYTECODE=0 # of torch's 10,000 files few are ever used: the import at the end compiles those
     new_venv || return
     grep -v '^torch==' .make/diarizer.txt >.make/diarizer-rest.txt && pip -r .make/diarizer-rest.txt || return
     local torch wheels=.make/wheels
@@ -49,7 +53,7 @@ diarizer() {
     # all that pyannote.audio uses of it.
     rm -f "$venv"/lib/python3*/site-packages/torchaudio/lib/*.so
     pip --no-build-isolation -e libs/wire -e services/diarizer || return
-    PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__'
+    PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__, pyannote.audio.models.embedding, pyannote.audio.models.segmentation'
 }
 
 new_venv() {

@@ -32,7 +32,7 @@ class TritonPythonModel:
             folder,
             device=os.environ.get("VOICEPIPE_WHISPER_DEVICE") or "auto",
             compute_type=os.environ.get("VOICEPIPE_WHISPER_COMPUTE_TYPE") or None,
-            threads=int(os.environ.get("VOICEPIPE_WHISPER_THREADS") or os.cpu_count() or 1),
+            threads=int(os.environ.get("VOICEPIPE_WHISPER_THREADS") or len(os.sched_getaffinity(0))),
         )
         about = {
             "model": Path(name).name if Path(name).expanduser().is_dir() else name,

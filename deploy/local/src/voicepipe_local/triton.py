@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from .home import LOOPBACK, Home
-from .parts import CannotStart, Part, Unhealthy
+from .parts import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -133,7 +133,7 @@ async def describes_itself(address: str, model: str) -> None:
         {"name": "PARAMS", "datatype": "BYTES", "shape": [1, 1], "data": ['{"op": "describe"}']},
     ]
     try:
-        async with httpx.AsyncClient(timeout=4.0, trust_env=False) as client:
+        async with asking(timeout_s=4.0) as client:
             answer = await client.post(f"http://{address}/v2/models/{model}/infer", json={"inputs": tensors})
     except httpx.ReadTimeout as error:  # a server that is busy with a batch is not sick
         raise TimeoutError(f"the model {model} takes long to answer") from error

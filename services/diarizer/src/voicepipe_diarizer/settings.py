@@ -17,7 +17,7 @@ class Settings(WireSettings):
     hub_token: SecretStr | None = None
     # Room for one recording as single-precision samples: 3 hours take 0.7 GB.
     scratch_dir: Path = Path(tempfile.gettempdir())
-    threads: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1)
+    threads: int = Field(default_factory=lambda: min(len(os.sched_getaffinity(0)), 8), ge=1)
     # Half precision where the processor computes in it (avx512_bf16, amx); changes the numbers slightly.
     half_precision: bool = False
     # Memory grows with the square of the length; what is longer is delivered without speakers.
