@@ -1,8 +1,34 @@
 """The real servers, as fixtures for the tests of every package."""
 
+from __future__ import annotations
+
+import os
 import signal
+import sys
+
+import pytest
 
 pytest_plugins = ["voicepipe_local.testing"]
 
 # A run in the background ignores Ctrl-C, and so would every process that its tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell a failure when it happens: a run that is cut off says nothing at its end."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        last = report.longreprtext.strip().rpartition("\n")[2]
+        sys.stderr.write(f"\n{report.nodeid} ({report.when}) failed after {report.duration:.0f} s: {last}\n")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have found out, of themselves passed or failed: `record_property("measured", "...")`."""
+    found = {
+        (report.nodeid, value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "measured"
+    }
+    for nodeid, value in sorted(found):
+        terminalreporter.write_line(f"MEASURED {nodeid}: {value}")

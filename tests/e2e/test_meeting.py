@@ -44,12 +44,12 @@ def heard(door: FrontDoor, tmp_path_factory) -> Heard:
 
 @pytest.fixture(scope="module")
 def result(heard: Heard) -> Score:
-    found = score(heard.meeting.words, timed_words(heard.document))
-    print(f"\nten-minute meeting: {found}")
-    return found
+    return score(heard.meeting.words, timed_words(heard.document))
 
 
-def test_at_most_two_words_in_a_hundred_are_wrong(result: Score):
+def test_at_most_two_words_in_a_hundred_are_wrong(result: Score, record_property):
+    start = f"words begin {result.start.median_s:.3f} s off in the median, {result.start.p95_s:.3f} s at 95 %"
+    record_property("measured", f"ten minutes, WER {result.wer:.1%}, {start}")
     assert result.wer <= 0.02, result
 
 

@@ -14,10 +14,12 @@ from voicepipe_diarizer.run import Limits, Run, Stopped
 
 from .conftest import samples_of
 
+SECONDS = 30
+
 
 @pytest.fixture(scope="module")
 def meeting():
-    return samples_of(converse(45, ["annie", "travis", "david"], seed=3))
+    return samples_of(converse(SECONDS, ["annie", "travis", "david"], seed=3))
 
 
 def speakers(said):
@@ -51,7 +53,7 @@ async def test_real_speech_of_two_people_goes_through(model):
 async def test_limits_are_kept(model, meeting, limits, allowed):
     said = await Run(model.pipeline, meeting, limits).result
     assert len(speakers(said)) in allowed
-    assert_well_formed(said, 45)
+    assert_well_formed(said, SECONDS)
 
 
 async def test_the_same_recording_gives_the_same_turns(model, meeting):
