@@ -13,6 +13,19 @@ pytest_plugins = ["voicepipe_local.testing"]
 # A run in the background ignores Ctrl-C, and so would every process that its tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Each of these has a line of its own, and the most to do: they begin first, and all of one run on the same worker.
+LINES = ("tests/speakers", "tests/faults", "tests/e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, folder in enumerate(LINES) if item.nodeid.startswith(folder)), len(LINES))
+
+    items.sort(key=place)
+    for item in items:
+        group = item.nodeid.partition("::")[0] if place(item) == len(LINES) else LINES[place(item)]
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tell a failure when it happens: a run that is cut off says nothing at its end."""

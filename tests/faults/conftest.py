@@ -27,31 +27,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(400))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def line() -> Iterator[TrialStack]:
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def door(line: TrialStack) -> Iterator[FrontDoor]:
     front = FrontDoor(line.url, line.api_key)
     yield front
     front.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def meeting() -> Recording:
     """Long enough for a few chunks, so that the work has a beginning, a middle and an end."""
     return compose(100, ["linda", "robert", "steph"], seed=5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def audio(meeting: Recording, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return meeting.save(tmp_path_factory.mktemp("faults") / "meeting.wav").read_bytes()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def undisturbed(door: FrontDoor, audio: bytes, meeting: Recording) -> list[str]:
     """The words of the meeting when nothing happens."""
     document = door.completed(door.accepted(audio))

@@ -27,25 +27,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(400))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def line() -> Iterator[TrialStack]:
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def door(line: TrialStack) -> Iterator[FrontDoor]:
     front = FrontDoor(line.url, line.api_key)
     yield front
     front.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def meeting() -> Recording:
     """Two people, a minute."""
     return converse(60, VOICES[:2], seed=21)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def audio(meeting: Recording, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return meeting.save(tmp_path_factory.mktemp("speakers") / "meeting.wav").read_bytes()

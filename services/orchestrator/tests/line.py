@@ -58,13 +58,6 @@ class Line:
             stop.set()
             await asyncio.wait_for(task, 20)
 
-    async def kill(self, name: str) -> None:
-        """As a process dies: in the middle, without a word to anybody."""
-        _, task = self.running.pop(name)
-        while not task.done():  # a library may swallow the first one
-            task.cancel()
-            await asyncio.wait([task], timeout=0.5)
-
     async def submit(self, data: bytes, **options: object) -> UUID:
         job_id = uuid4()
         key = f"audio/{self.owner_id}/2026-01-01/{job_id}/original"

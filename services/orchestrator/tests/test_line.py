@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import time
 
 import pytest
 import soundfile
@@ -10,7 +9,6 @@ from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
 from voicepipe_local.testing import WHISPER_FIXTURE
-from voicepipe_orchestrator import assemble
 from voicepipe_wire.objects import ObjectMissing
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")
@@ -100,21 +98,6 @@ async def test_four_transcribers_give_the_words_of_one(line, long_meeting):
     documents = [await line.transcript(job_id) for job_id in (one, four)]
     assert documents[0]["segments"] == documents[1]["segments"]
     assert len(words_of(documents[0])) > 100
-
-
-@pytest.mark.parametrize("stage", ["prepare", "transcribe", "assemble"])
-async def test_a_worker_that_dies_in_the_middle_changes_no_word(line, long_meeting, stage, monkeypatch):
-    line.start(*ALL)
-    undisturbed = await line.submit(wav(long_meeting))
-    await line.end_of(undisturbed, 120)
-    joined = assemble.joined  # takes milliseconds, too few to die in
-    monkeypatch.setattr(assemble, "joined", lambda *heard: (time.sleep(1), joined(*heard))[1])
-    disturbed = await line.submit(wav(long_meeting))
-    await line.until(disturbed, lambda job: job.stages.stages[stage] == "running", 60)
-    await line.kill(stage)
-    line.start(stage)
-    assert (await line.end_of(disturbed, 120)).state == "completed"
-    assert words_of(await line.transcript(disturbed)) == words_of(await line.transcript(undisturbed))
 
 
 async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(line):

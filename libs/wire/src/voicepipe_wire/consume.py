@@ -116,7 +116,9 @@ class Worker:
             if message is not None:
                 return message
             try:
-                await asyncio.wait_for(self._bell.wait(), pause_s)
+                # Not wait_for: that of Python 3.11 may swallow a cancellation.
+                async with asyncio.timeout(pause_s):
+                    await self._bell.wait()
                 pause_s = LOOK_AGAIN_S
             except TimeoutError:
                 pause_s = min(pause_s * SLOWER, LOOK_EVERY_S)

@@ -37,6 +37,7 @@ async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
                 __version__,
             )
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAY_EVERY_S)
+            async with asyncio.timeout(SAY_EVERY_S):
+                await stop.wait()
     with suppress(*AWAY):
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

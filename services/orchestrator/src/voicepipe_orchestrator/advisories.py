@@ -35,7 +35,8 @@ class Advisories:
             except (NatsError, ConnectionError, TimeoutError) as error:
                 log.warning("advisories cannot be read", error=type(error).__name__)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), 2.0)
+                    async with asyncio.timeout(2.0):
+                        await stop.wait()
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
         await self._jetstream.ensure_streams()

@@ -69,4 +69,5 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asy
                 "put off", act=getattr(act, "__qualname__", "?"), error=type(error).__name__, reason=str(error)[:200]
             )
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await stop.wait()

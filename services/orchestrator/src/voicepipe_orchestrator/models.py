@@ -28,7 +28,8 @@ async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Even
                 known = served
             await _write_models(pool, served)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAY_EVERY_S)
+            async with asyncio.timeout(SAY_EVERY_S):
+                await stop.wait()
 
 
 async def a_model_is_known(pool: Pool) -> None:

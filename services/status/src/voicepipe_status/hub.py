@@ -58,7 +58,8 @@ class Listener:
     async def next(self, timeout_s: float) -> JobEvent | Signal | None:
         """None when nothing came in time."""
         try:
-            return await asyncio.wait_for(self._queue.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._queue.get()
         except TimeoutError:
             return None
 
@@ -197,7 +198,8 @@ class Hub:
         while True:
             self._heard = False
             with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), PATIENCE_S)
+                async with asyncio.timeout(PATIENCE_S):
+                    await lost.wait()
                 raise ConnectionError("events were skipped")
             if not self._heard:
                 raise ConnectionError("no heartbeat")

@@ -34,7 +34,8 @@ class LatePublisher:
                 self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
                 break
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TRY_AGAIN_AFTER_S)
+                async with asyncio.timeout(TRY_AGAIN_AFTER_S):
+                    await stop.wait()
         await stop.wait()
 
     async def close(self) -> None:
