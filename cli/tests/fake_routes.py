@@ -165,9 +165,11 @@ async def frames(fake, job, after, cut_after, request):
 async def transcript(fake: Fake, job_id: str, format: str = "json"):  # noqa: A002
     if job_id not in fake.jobs:
         return missing()
-    if fake.jobs[job_id].document["state"] != "completed":
+    if fake.jobs[job_id].document["transcript_version"] is None:
         return problem(409, "not_ready", "The transcript is not ready yet.")
     speakers = fake.jobs[job_id].speakers
+    if format == "rttm" and not fake.has_diarizer:
+        return problem(409, "no_speakers", "Its speakers were not told apart. POST to .../diarization does it now.")
     if format == "json" and speakers:
         return json.loads(FORMATS["json"]) | {"speakers": list(speakers.values())}
     return PlainTextResponse(FORMATS[format])

@@ -16,7 +16,8 @@ from voicepipe.__main__ import app
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
-def test_stdout_is_the_transcript_and_nothing_else(voicepipe, recording, name):
+def test_stdout_is_the_transcript_and_nothing_else(voicepipe, fake, recording, name):
+    fake.has_diarizer = True
     done = voicepipe("transcribe", recording, "--format", name, "--speakers", "auto")
     assert done.exit_code == 0
     assert done.stdout.strip() == FORMATS[name].strip()

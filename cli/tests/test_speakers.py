@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from fake_routes import FORMATS
 from fake_server import STORY
 from fake_speakers import AGAIN, AGAIN_IN_VAIN, speaker, speakers
 from hypothesis import given
@@ -91,11 +92,6 @@ def test_wrong_usage_is_said_before_anything_is_sent(voicepipe, fake, recording,
     assert fake.requests == []
 
 
-def test_rttm_is_saved_under_its_name(voicepipe, fake, tmp_path):
-    assert voicepipe("get", fake.add_job("meeting.wav"), "--format", "rttm", "-o", tmp_path).exit_code == 0
-    assert (tmp_path / "meeting.rttm").read_text().startswith("SPEAKER meeting 1")
-
-
 @pytest.fixture
 def told_apart(fake):
     """A transcription with two speakers, that may be told apart again."""
@@ -103,6 +99,25 @@ def told_apart(fake):
     job_id = fake.add_job("meeting.wav", story=STORY)
     fake.jobs[job_id].speakers = speakers("Ada", None)
     return job_id
+
+
+def test_rttm_is_saved_under_its_name(voicepipe, told_apart, tmp_path):
+    assert voicepipe("get", told_apart, "--format", "rttm", "-o", tmp_path).exit_code == 0
+    assert (tmp_path / "meeting.rttm").read_text().startswith("SPEAKER meeting 1")
+
+
+def test_where_nobody_was_told_apart_rttm_says_the_command_that_does_it(voicepipe, fake):
+    refused = voicepipe("get", fake.add_job("meeting.wav"), "--format", "rttm")
+    assert refused.exit_code != 0
+    assert "voicepipe diarize" in refused.stderr
+    assert "POST" not in refused.stderr
+
+
+def test_what_is_told_apart_again_still_has_the_transcript_from_before(voicepipe, fake, told_apart):
+    fake.jobs[told_apart].document["state"] = "transcribing"
+    got = voicepipe("get", told_apart, "--format", "txt")
+    assert (got.exit_code, got.stdout) == (0, FORMATS["txt"])
+    assert "not finished yet: transcribing" in got.stderr
 
 
 def test_a_speaker_gets_a_name_and_loses_it(voicepipe, fake, told_apart):

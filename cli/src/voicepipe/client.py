@@ -152,9 +152,14 @@ class Client:
     async def transcript(
         self, transcription_id: str, transcript_format: TranscriptFormat = "txt", version: int | None = None
     ) -> str:
-        """The transcript as text in that format. Raises ApiError while there is none."""
+        """The transcript as text in that format. Raises ApiError while there is none, NoSpeakers where RTTM has no line."""
         query = {"format": transcript_format} | ({} if version is None else {"version": str(version)})
-        return (await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params=query)).text
+        try:
+            return (await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params=query)).text
+        except ApiError as error:
+            if error.code == NoSpeakers.code:
+                raise NoSpeakers from error
+            raise
 
     async def cancel(self, transcription_id: str) -> Transcription:
         """Stop it. Where the server needs a while, `state` is not `cancelled` yet."""

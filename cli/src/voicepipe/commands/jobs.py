@@ -70,6 +70,7 @@ def get(
             return None
         if transcription.state != "completed":
             session.screen.say(standing(transcription))
+        if transcription.transcript_version is None:
             return ExitCode.NO_TRANSCRIPT
         chosen = transcript_format or "txt"
         target = None if output is None else target_in(output, transcription.name, chosen)
