@@ -49,7 +49,7 @@ demo: venv ## see a recording go through every service, from nothing to its tran
 
 .PHONY: test
 test: check .venv/.tests/.installed ## check, then run every test, starting all that they need
-	@.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder
 	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
 
 .PHONY: check
