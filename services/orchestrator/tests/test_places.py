@@ -35,6 +35,25 @@ async def test_who_holds_nothing_overtakes_who_holds_much():
     assert [number for holder, number in order if holder == "long"] == list(range(6))
 
 
+async def test_with_one_place_a_clip_waits_for_one_chunk_and_many_clips_starve_nobody():
+    places, order, leave = FairPlaces(1), [], asyncio.Queue()
+
+    async def use(holder: str) -> None:
+        async with places.place(holder):
+            order.append(holder)
+            await leave.get()
+
+    tasks = [asyncio.create_task(use("long")) for _ in range(3)]
+    await settle()
+    tasks += [asyncio.create_task(use(clip)) for clip in ("clip 1", "clip 2")]
+    await settle()
+    for _ in tasks:
+        leave.put_nowait(None)
+        await settle()
+    await asyncio.gather(*tasks)
+    assert order == ["long", "clip 1", "long", "clip 2", "long"]
+
+
 async def test_who_stops_waiting_takes_no_place_with_it():
     places = FairPlaces(1)
     async with places.place("a"):

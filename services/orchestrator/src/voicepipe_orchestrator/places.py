@@ -13,11 +13,15 @@ from contextlib import asynccontextmanager
 
 
 class FairPlaces:
-    """`count` places. Of those who hold equally many, the one who has waited longest goes first."""
+    """`count` places. Of those who hold equally many, the one who has waited longest goes first; never the same twice while others wait.
+
+    Without that a clip would wait for two chunks of a long recording: that of its arrival, and the next, which has waited longer.
+    """
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._held: Counter[Hashable] = Counter()
+        self._last: Hashable = None
         # In the order in which each began to wait.
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
@@ -49,7 +53,7 @@ class FairPlaces:
 
     def _hand_out(self) -> None:
         while self._free and self._waiting:
-            holder = min(self._waiting, key=self._held.__getitem__)
+            holder = min(self._waiting, key=lambda each: (self._held[each], each == self._last))
             # To the end of the order, if more of the same holder wait.
             turns = self._waiting.pop(holder)
             turn = turns.popleft()
@@ -58,4 +62,5 @@ class FairPlaces:
             if not turn.cancelled():
                 self._free -= 1
                 self._held[holder] += 1
+                self._last = holder
                 turn.set_result(None)
