@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "VOICEPIPE_DIARIZATION_MODEL": str(DIARIZATION_FIXTURE),
     "VOICEPIPE_ACK_WAIT_S": "3",
     "VOICEPIPE_SWEEP_EVERY_S": "2",
+    "VOICEPIPE_MAX_DIARIZED_S": "330",
 }
 VOICES = ("annie", "david", "linda", "travis")
 

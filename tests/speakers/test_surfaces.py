@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
-from fixtures.meeting import Recording
+from fixtures.meeting import Recording, silence
 from fixtures.who_said import heard_in, wder
 from voicepipe_local.trial import TrialStack
 
@@ -82,6 +82,13 @@ def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, au
     second = door.transcript(job_id)
     assert words(second) == words(first)
     assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
+
+
+def test_what_is_too_long_to_tell_apart_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
+    job_id = door.accepted(silence(331).save(tmp_path / "long.wav"), diarize="true")
+    document = door.completed(job_id)
+    assert [warning["code"] for warning in document["warnings"]] == ["speakers_too_long"]
+    assert document["speakers"] == []
 
 
 def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, audio: bytes):
