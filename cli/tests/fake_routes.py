@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 KEY = "vp_test"
@@ -162,17 +162,17 @@ async def frames(fake, job, after, cut_after, request):
 
 
 @router.get("/v1/transcriptions/{job_id}/transcript")
-async def transcript(fake: Fake, job_id: str, format: str = "json"):  # noqa: A002
+async def transcript(fake: Fake, job_id: str, wanted: Annotated[str, Query(alias="format")] = "json"):
     if job_id not in fake.jobs:
         return missing()
     if fake.jobs[job_id].document["transcript_version"] is None:
         return problem(409, "not_ready", "The transcript is not ready yet.")
     speakers = fake.jobs[job_id].speakers
-    if format == "rttm" and not fake.has_diarizer:
+    if wanted == "rttm" and not fake.has_diarizer:
         return problem(409, "no_speakers", "Its speakers were not told apart. POST to .../diarization does it now.")
-    if format == "json" and speakers:
+    if wanted == "json" and speakers:
         return json.loads(FORMATS["json"]) | {"speakers": list(speakers.values())}
-    return PlainTextResponse(FORMATS[format])
+    return PlainTextResponse(FORMATS[wanted])
 
 
 @router.post("/v1/transcriptions/{job_id}/{command}")

@@ -7,7 +7,7 @@ from fixtures.who_said import cpwer, der, heard_in, wder
 
 from .conftest import VOICES
 
-# Of five seeds that were tried, the one with the most room on every machine; the figures of all are in ../fixtures/pyannote/README.md.
+# Of five seeds that were tried, the one with the most room in all three meetings; the figures of all are in ../fixtures/pyannote/README.md.
 SEED = 13
 
 

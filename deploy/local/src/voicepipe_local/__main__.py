@@ -115,7 +115,7 @@ def _run(stack: Stack, workers: dict[str, int]) -> None:
     Home.at(stack.data)
     os.set_inheritable(control.take(stack.data), True)
     command = stack.command(workers)
-    os.execv(command[0], command)  # noqa: S606 - this process becomes the guard
+    os.execv(command[0], command)  # this process becomes the guard
 
 
 def _supervise(stack: Stack, workers: dict[str, int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,18 +20,19 @@ BLOCK_BYTES = 4 << 20
 
 @asynccontextmanager
 async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[torch.Tensor]:
-    """[1, samples], in [-1, 1): a temporary file mapped into memory, so what is not looked at can be put out of it.
+    """[1, samples], in [-1, 1): a file mapped into memory, so what is not looked at can be put out of it.
+
+    It has no name, so nothing stays on the disk of a process that is killed.
 
     Raises ObjectMissing and RetryLater as the store does.
     """
     size_bytes = await store.size_bytes(key)
-    with tempfile.NamedTemporaryFile(dir=scratch_dir, prefix="voicepipe-waveform-") as file:
+    with tempfile.TemporaryFile(dir=scratch_dir) as file:
         for start in range(0, size_bytes, BLOCK_BYTES):
             block = await store.read(key, start, min(start + BLOCK_BYTES, size_bytes))
             await asyncio.to_thread(file.write, _samples(block))
         file.flush()
-        samples = torch.from_file(file.name, size=size_bytes // SAMPLE_BYTES, dtype=torch.float32)
-        yield samples[None]
+        yield torch.frombuffer(mmap.mmap(file.fileno(), 0), dtype=torch.float32)[None]
 
 
 def _samples(block: bytes) -> bytes:

@@ -84,17 +84,17 @@ class PrepareStep:
 
     @asynccontextmanager
     async def _original(self, job: StoredJob) -> AsyncIterator[Path]:
-        """What was uploaded, as a file: a decoder wants to seek in it."""
+        """What was uploaded, as a file: a decoder wants to seek in it. It has no name, so none stays behind after a kill."""
         key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
         with (
             telemetry.span("fetch original"),
-            tempfile.NamedTemporaryFile(dir=self._scratch_dir, prefix="voicepipe-original-") as file,
+            tempfile.TemporaryFile(dir=self._scratch_dir) as file,
         ):
             async with self._store.open(key) as blocks:
                 async for block in blocks:
                     await asyncio.to_thread(file.write, block)
             file.flush()
-            yield Path(file.name)
+            yield Path(f"/proc/self/fd/{file.fileno()}")
 
     async def _convert(self, job: StoredJob, path: Path, pcm_key: str) -> Prepared:
         """Decode once; every block goes to the detector and into the PCM object."""

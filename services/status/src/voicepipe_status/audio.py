@@ -42,7 +42,7 @@ async def get_audio(
     user: CurrentUser,
     parts: Served,
     request: Request,
-    range: Annotated[str | None, Header(description="One range of bytes")] = None,  # noqa: A002
+    asked: Annotated[str | None, Header(alias="range", description="One range of bytes")] = None,
     if_range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -54,7 +54,7 @@ async def get_audio(
     headers = _headers(recording, etag)
     if matches(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    part = wanted(range, size_bytes) if request.method == "GET" and range_holds(if_range, etag) else None
+    part = wanted(asked, size_bytes) if request.method == "GET" and range_holds(if_range, etag) else None
     start, end = part or (0, size_bytes)
     if part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"

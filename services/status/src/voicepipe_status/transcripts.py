@@ -59,12 +59,14 @@ async def get_transcript(
     parts: Served,
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
-    format: Annotated[str | None, Query(description="json, txt, srt, vtt or rttm; wins over Accept")] = None,  # noqa: A002
+    wanted: Annotated[
+        str | None, Query(alias="format", description="json, txt, srt, vtt or rttm; wins over Accept")
+    ] = None,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The latest if left out")] = None,
     download: Annotated[bool, Query(description="As a file to save")] = False,
 ) -> Response:
     """The latest version, or the one that is asked for. A transcription that failed answers with its own error (409)."""
-    chosen = negotiate(accept, format)
+    chosen = negotiate(accept, wanted)
     if chosen is None:
         raise problem("format_unknown")
     row = await parts.queries.transcript(user.id, job_id, version)
