@@ -1,7 +1,7 @@
 """Bytes of one request become parts of an object, in constant memory.
 
-While one part is stored and hashed, the next one fills; there are never more. What is recorded in `uploads` is safe: a crash
-costs at most the part that was on its way.
+While one part is stored and hashed, the one before it is recorded and the next one fills; there are never more. What is recorded
+in `uploads` is safe: a crash costs at most the two parts that were on their way.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mmap
+from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -60,8 +61,10 @@ class PartWriter:
         self._is_looked_at = bool(upload.parts)
         self._stored_bytes = upload.offset_bytes - upload.tail_bytes
         self._unrecorded: list[Part] = []
-        self._number: int | None = None
+        # For the parts to come: a part need not wait for the record of the one before it, which brings the next number.
+        self._numbers: deque[int] = deque()
         self._storing: asyncio.Task[None] | None = None
+        self._recording: asyncio.Task[None] | None = None
         self._is_stopped = False
         # How far the upload will be when everything that was written is safe.
         self.offset_bytes = upload.offset_bytes
@@ -103,7 +106,7 @@ class PartWriter:
 
     async def save_tail(self) -> Upload:
         """Make everything that was written safe, though more must come."""
-        await self._stored()
+        await self._safe()
         if self.offset_bytes == self._upload.offset_bytes:
             return self._upload
         tail_key = f"{self._upload.object_key}.tail.{uuid4()}" if self._part.size_bytes else None
@@ -122,7 +125,7 @@ class PartWriter:
             self._look()
         if self._part.size_bytes:
             await self._store_in_background()
-        await self._stored()
+        await self._safe()
         if self._unrecorded:
             await self._record(None)
         if self._sha256 is None:
@@ -132,8 +135,10 @@ class PartWriter:
     async def stop(self) -> None:
         """Wait for what is on its way: cut off, it could leave something that no row leads to."""
         self._is_stopped = True
-        if self._storing is not None:
-            await asyncio.gather(self._storing, return_exceptions=True)
+        with suppress(Exception):  # who writes has heard of it, or will not
+            await self._stored()
+        with suppress(Exception):
+            await self._recorded()
 
     def _look(self) -> None:
         refuse_other_than_media(bytes(self._part.filled[:HEAD_BYTES]))
@@ -147,22 +152,31 @@ class PartWriter:
         self._storing = asyncio.create_task(self._store_part(full.filled))
 
     async def _stored(self) -> None:
+        """Who waits may be cancelled, but never the part: what comes after it counts as if it were safe."""
         if self._storing is not None:
-            storing, self._storing = self._storing, None
-            await storing
+            await asyncio.shield(self._storing)
+            self._storing = None
+
+    async def _recorded(self) -> None:
+        if self._recording is not None:
+            await asyncio.shield(self._recording)
+            self._recording = None
+
+    async def _safe(self) -> None:
+        await self._stored()
+        await self._recorded()
 
     async def _store_part(self, block: memoryview) -> None:
         multipart_id = self._upload.multipart_id or await self._begin()
-        if self._number is None:
+        if not self._numbers:
+            await self._record_nothing()
             await self._record_nothing()
         hashing = asyncio.to_thread(self._sha256.update, block) if self._sha256 else asyncio.sleep(0)
         part, _ = await asyncio.gather(self._put(multipart_id, block), hashing)
+        await self._recorded()
         self._unrecorded.append(part)
         self._stored_bytes += part.size_bytes
-        if self._checked is None:
-            await self._record(None)
-        else:
-            await self._record_nothing()
+        self._recording = asyncio.create_task(self._record(None) if self._checked is None else self._record_nothing())
 
     async def _begin(self) -> str:
         key = self._upload.object_key
@@ -176,7 +190,7 @@ class PartWriter:
         return multipart_id
 
     async def _put(self, multipart_id: str, block: memoryview) -> Part:
-        number = self._number or 0
+        number = self._numbers.popleft()
         if number > MOST_PARTS:
             detail = (
                 "This upload was interrupted too often, and has used up the parts that it can have. Start a new one."
@@ -207,7 +221,7 @@ class PartWriter:
         await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes))
 
     async def _advance(self, step: Advance) -> None:
-        self._number = await self._uploads.advance(self._upload, step, self._keep_for_s)
+        self._numbers.append(await self._uploads.advance(self._upload, step, self._keep_for_s))
         self._upload = replace(
             self._upload,
             parts=(*self._upload.parts, *step.parts),

@@ -1,0 +1,80 @@
+"""The writer of one upload: what it was given and what is safe never differ, whatever cuts it off."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from voicepipe_upload.receive import PartWriter
+from voicepipe_upload.uploads import NewUpload, Uploads
+from voicepipe_wire import objects
+from voicepipe_wire.database import connect as connect_database
+
+MIB = 1 << 20
+KEEP_S = 60
+
+
+@pytest.fixture
+async def store(settings):
+    async with objects.connect(settings()) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def uploads(settings):
+    async with await connect_database(settings()) as pool:
+        yield Uploads(pool)
+
+
+@pytest.fixture
+async def upload(uploads, key, database):
+    owner_id = await database.fetchval("SELECT id FROM users WHERE name = 'ada'")
+    return await uploads.insert(NewUpload(uuid4(), owner_id, "talk.wav", "audio/wav", {}, writer=uuid4()), KEEP_S)
+
+
+@pytest.fixture
+def gate(store, monkeypatch):
+    """Closed, it holds every part before it reaches the store."""
+    opened, put_part = asyncio.Event(), store.put_part
+
+    async def held(*arguments):
+        await opened.wait()
+        return await put_part(*arguments)
+
+    monkeypatch.setattr(store, "put_part", held)
+    return opened
+
+
+async def safe_bytes(store, uploads, upload):
+    """What the next writer would go on from, as the bytes that a finished upload would have."""
+    row = await uploads.take_over(await uploads.find(upload.id, upload.owner_id), uuid4(), None, KEEP_S)
+    writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
+    await writer.resume()
+    finished, _ = await writer.finish()
+    await store.complete_multipart(finished.object_key, finished.multipart_id, finished.parts)
+    return await store.read(finished.object_key, 0, finished.offset_bytes)
+
+
+async def test_a_write_that_is_cancelled_while_a_part_is_stored_leaves_no_hole(store, uploads, upload, gate, recording):
+    data = recording(20 * MIB)
+    writer = PartWriter(store, uploads, upload, keep_for_s=KEEP_S)
+    writing = asyncio.create_task(writer.write(data))
+    await asyncio.sleep(0.2)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    gate.set()
+    row = await writer.save_tail()
+    await writer.stop()
+    assert row.offset_bytes >= 8 * MIB
+    assert await safe_bytes(store, uploads, upload) == data[: row.offset_bytes]
+
+
+async def test_what_is_written_is_what_is_read_whatever_the_blocks(store, uploads, upload, gate, recording):
+    data = recording(50 * MIB)
+    gate.set()
+    writer = PartWriter(store, uploads, upload, keep_for_s=KEEP_S)
+    for start in range(0, len(data), 7 * MIB + 11):
+        await writer.write(data[start : start + 7 * MIB + 11])
+    assert (await writer.save_tail()).offset_bytes == len(data)
+    await writer.stop()
+    assert await safe_bytes(store, uploads, upload) == data
