@@ -1,7 +1,7 @@
 """Bytes of one request become parts of an object, in constant memory.
 
-While one part is stored and hashed, the one before it is recorded and the next one fills; there are never more. What is recorded
-in `uploads` is safe: a crash costs at most the two parts that were on their way.
+While two parts are stored and hashed, the next one fills; there are never more. They are recorded in their order, and what is
+recorded in `uploads` is safe: a crash costs at most the parts that were on their way.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import mmap
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
+from itertools import cycle
 from uuid import UUID, uuid4
 
 import structlog
@@ -26,6 +27,8 @@ from .uploads import Advance, Overtaken, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
+# Of one upload: a store that works on one part has time for another, but more than two gained nothing.
+PARTS_AT_ONCE = 2
 # S3 numbers parts up to here.
 MOST_PARTS = 10_000
 # A part is in memory, so a short absence of the object store need not break the upload.
@@ -56,15 +59,16 @@ class PartWriter:
         self._checked = checksum.hasher() if checksum else None
         # Of the whole object, if this writer sees all of it.
         self._sha256 = hashlib.sha256() if upload.offset_bytes == 0 else None
-        self._part = _PartBuffer()
-        self._spare = _PartBuffer()
+        self._hashing = asyncio.Lock()
+        self._buffers = cycle([_PartBuffer() for _ in range(PARTS_AT_ONCE + 1)])
+        self._part = next(self._buffers)
         self._is_looked_at = bool(upload.parts)
         self._stored_bytes = upload.offset_bytes - upload.tail_bytes
         self._unrecorded: list[Part] = []
-        # For the parts to come: a part need not wait for the record of the one before it, which brings the next number.
+        # For the parts to come: the record of each part brings one more.
         self._numbers: deque[int] = deque()
-        self._storing: asyncio.Task[None] | None = None
-        self._recording: asyncio.Task[None] | None = None
+        self._beginning: asyncio.Task[str] | None = None
+        self._storing: deque[asyncio.Task[None]] = deque()
         self._is_stopped = False
         # How far the upload will be when everything that was written is safe.
         self.offset_bytes = upload.offset_bytes
@@ -135,50 +139,54 @@ class PartWriter:
     async def stop(self) -> None:
         """Wait for what is on its way: cut off, it could leave something that no row leads to."""
         self._is_stopped = True
-        with suppress(Exception):  # who writes has heard of it, or will not
-            await self._stored()
-        with suppress(Exception):
-            await self._recorded()
+        await asyncio.gather(*self._storing, return_exceptions=True)
 
     def _look(self) -> None:
         refuse_other_than_media(bytes(self._part.filled[:HEAD_BYTES]))
         self._is_looked_at = True
 
     async def _store_in_background(self) -> None:
-        await self._stored()
-        full, self._part = self._part, self._spare
-        self._spare = full
+        await self._safe(all_but=PARTS_AT_ONCE - 1)
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(self._begin())
+        before = self._storing[-1] if self._storing else None
+        self._storing.append(asyncio.create_task(self._store_part(self._part.filled, self._beginning, before)))
+        self._part = next(self._buffers)
         self._part.size_bytes = 0
-        self._storing = asyncio.create_task(self._store_part(full.filled))
 
-    async def _stored(self) -> None:
-        """Who waits may be cancelled, but never the part: what comes after it counts as if it were safe."""
-        if self._storing is not None:
-            await asyncio.shield(self._storing)
-            self._storing = None
+    async def _safe(self, all_but: int = 0) -> None:
+        """Wait for the parts on their way, but for the newest `all_but`.
 
-    async def _recorded(self) -> None:
-        if self._recording is not None:
-            await asyncio.shield(self._recording)
-            self._recording = None
+        Who waits may be cancelled, but never a part: what comes after it counts as if it were safe.
+        """
+        while len(self._storing) > all_but:
+            await asyncio.shield(self._storing[0])
+            self._storing.popleft()
 
-    async def _safe(self) -> None:
-        await self._stored()
-        await self._recorded()
-
-    async def _store_part(self, block: memoryview) -> None:
-        multipart_id = self._upload.multipart_id or await self._begin()
-        if not self._numbers:
-            await self._record_nothing()
-            await self._record_nothing()
-        hashing = asyncio.to_thread(self._sha256.update, block) if self._sha256 else asyncio.sleep(0)
-        part, _ = await asyncio.gather(self._put(multipart_id, block), hashing)
-        await self._recorded()
+    async def _store_part(
+        self, block: memoryview, beginning: asyncio.Task[str], before: asyncio.Task[None] | None
+    ) -> None:
+        part, _ = await asyncio.gather(self._put(beginning, block), self._hash(block))
+        if before is not None:
+            await before
         self._unrecorded.append(part)
         self._stored_bytes += part.size_bytes
-        self._recording = asyncio.create_task(self._record(None) if self._checked is None else self._record_nothing())
+        await (self._record(None) if self._checked is None else self._record_nothing())
+
+    async def _hash(self, block: memoryview) -> None:
+        """The lock is fair, and the parts come to it in their order."""
+        async with self._hashing:
+            if self._sha256 is not None:
+                await asyncio.to_thread(self._sha256.update, block)
 
     async def _begin(self) -> str:
+        """The multipart upload; and numbers for as many parts as are stored at once."""
+        multipart_id = self._upload.multipart_id or await self._begin_multipart()
+        for _ in range(PARTS_AT_ONCE):
+            await self._record_nothing()
+        return multipart_id
+
+    async def _begin_multipart(self) -> str:
         key = self._upload.object_key
         multipart_id = await self._store.begin_multipart(key, self._upload.media_type)
         try:
@@ -189,7 +197,8 @@ class PartWriter:
         self._upload = replace(self._upload, multipart_id=multipart_id)
         return multipart_id
 
-    async def _put(self, multipart_id: str, block: memoryview) -> Part:
+    async def _put(self, beginning: asyncio.Task[str], block: memoryview) -> Part:
+        multipart_id = await beginning
         number = self._numbers.popleft()
         if number > MOST_PARTS:
             detail = (
@@ -216,7 +225,7 @@ class PartWriter:
         await self._drop(old_key)
 
     async def _record_nothing(self) -> None:
-        """Only get a number for the next part."""
+        """Only get a number for a part to come."""
         row = self._upload
         await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes))
 
