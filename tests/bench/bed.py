@@ -29,7 +29,7 @@ class Sizes:
     repeats: int = 3
     backlog: int = 6
     backlog_s: float = 300.0
-    upload_bytes: int = 2_000_000_000
+    upload_bytes: int = 1_000_000_000
     long_s: float = 3 * 3600.0
     clips: int = 5
     # Of these the second is compared with the stock pipeline, the last with the second.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import mean
+from itertools import count
+from statistics import median
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -34,26 +35,32 @@ class Sent:
 
 
 def measure(bed: Bed) -> list[Row]:
-    size = bed.sizes.upload_bytes
+    """Rounds of one bare put and one upload of each way: what a shared disk does at the moment happens to all of them."""
+    size, gateway = bed.sizes.upload_bytes, urlsplit(bed.stack.url).netloc
+    ways: dict[str, Callable[[int], Sent]] = {
+        "straight to the service": lambda seed: _plain(bed, bed.address("upload"), size, seed),
+        "through the gateway": lambda seed: _plain(bed, gateway, size, seed),
+        "tus, gateway": lambda seed: _tus(bed, gateway, size, seed),
+    }
     bed.stack.stop_part("prepare")  # what is uploaded shall not be decoded meanwhile
     try:
-        first = _bare(bed, size)
-        direct = _plain(bed, bed.address("upload"), size, seed=1)
-        gateway = _plain(bed, urlsplit(bed.stack.url).netloc, size, seed=2)
-        tus = _tus(bed, urlsplit(bed.stack.url).netloc, size, seed=3)
-        second = _bare(bed, size)
+        seeds = count()
+        rounds = [
+            (_bare(bed, size), {how: send(next(seeds)) for how, send in ways.items()}) for _ in range(bed.sizes.repeats)
+        ]
     finally:
         bed.stack.start_part("prepare")
-    bare = mean((first.mb_per_s, second.mb_per_s))
-    baseline = f"bare put {bare:.0f} MB/s ({first.mb_per_s:.0f} before, {second.mb_per_s:.0f} after)"
-    return [
-        Row(
-            f"upload of {size / 1e9:.2g} GB, {how}, over a bare put",
-            sent.mb_per_s / bare, "", GOAL, baseline,
-            f"{sent.mb_per_s:.0f} MB/s; upload used {sent.cpu_s / sent.seconds:.2f} of a core",
-        )
-        for how, sent in (("straight to the service", direct), ("through the gateway", gateway), ("tus, gateway", tus))
-    ]  # fmt: skip
+    return [_row(how, size, [(bare, sent[how]) for bare, sent in rounds]) for how in ways]
+
+
+def _row(how: str, size: int, pairs: list[tuple[Sent, Sent]]) -> Row:
+    ratios = [sent.mb_per_s / bare.mb_per_s for bare, sent in pairs]
+    core = median(sent.cpu_s / sent.seconds for _, sent in pairs)
+    return Row(
+        f"upload of {size / 1e9:.2g} GB, {how}, over a bare put: median of {len(pairs)}",
+        median(ratios), "", GOAL, f"bare put {', '.join(f'{bare.mb_per_s:.0f}' for bare, _ in pairs)} MB/s",
+        f"{', '.join(f'{sent.mb_per_s:.0f}' for _, sent in pairs)} MB/s; upload used {core:.2f} of a core",
+    )  # fmt: skip
 
 
 def _bare(bed: Bed, size: int) -> Sent:

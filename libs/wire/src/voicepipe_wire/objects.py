@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 
 # S3 wants at least 5 MiB in every part but the last, and at most 10,000 parts: 8 MiB reaches 80 GB.
 PART_BYTES = 8 * 1024 * 1024
+SMALLEST_PART_BYTES = 5 * 1024 * 1024
 RETRY_DELAY_S = 2.0
 SENDERS = 32  # parts on their way at a time
 _BLOCK_BYTES = 256 * 1024
@@ -163,7 +164,7 @@ class ObjectStore:
 
 
 class MultipartWriter:
-    """Bytes of any block size become an object; at most one part is in memory.
+    """Bytes of any block size become an object; at most one part is in memory, and that as small as may be.
 
     Use as a context: leaving it without `finish` aborts, so that nothing stays behind.
     """
@@ -186,10 +187,10 @@ class MultipartWriter:
 
     async def write(self, data: bytes) -> None:
         self._buffer += data
-        while len(self._buffer) >= PART_BYTES:
-            with memoryview(self._buffer) as buffer, buffer[:PART_BYTES] as part:  # two copies of a part less
+        while len(self._buffer) >= SMALLEST_PART_BYTES:
+            with memoryview(self._buffer) as buffer, buffer[:SMALLEST_PART_BYTES] as part:  # two copies of a part less
                 await self._put(part)
-            del self._buffer[:PART_BYTES]
+            del self._buffer[:SMALLEST_PART_BYTES]
 
     async def finish(self) -> None:
         assert self._upload_id is not None  # noqa: S101 - narrows the type

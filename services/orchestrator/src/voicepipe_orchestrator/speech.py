@@ -19,7 +19,7 @@ from .model import Span
 from .trigger import WINDOW, Probabilities, regions
 
 CONTEXT = 64  # samples before each window that the model also hears
-BATCH = 128  # windows per call
+BATCH = 64  # windows per call
 
 
 @dataclass(frozen=True, slots=True)
