@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 MIB = 1024 * 1024
 
@@ -67,6 +68,18 @@ async def test_another_owners_duplicate_is_not_seen(within, finish_job, other_ke
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert answer.status_code == 202
     assert answer.json()["id"] != first.json()["id"]
+
+
+async def test_the_description_is_valid_and_says_what_needs_a_key(within):
+    document = (await (await within()).get("/v1/openapi/upload.json")).json()
+    OpenAPIV31SpecValidator(document).validate()
+    without = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if not operation.get("security")
+    }
+    assert without == {("/v1/uploads", "options")}
 
 
 async def test_the_openapi_names_every_code_that_upload_can_answer(within):

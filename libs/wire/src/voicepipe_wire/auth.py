@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from .database import Pool
 from .errors import Problem
 
 KEY_PREFIX = "vp_"
+# For the API's description: the headers are read by `Authenticator` itself.
+Bearer = Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`"))]
+KeyHeader = Annotated[object, Depends(APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-header"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Authenticator:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def __call__(self, request: Request) -> User:
+    async def __call__(self, request: Request, _bearer: Bearer = None, _header: KeyHeader = None) -> User:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
         if not key:

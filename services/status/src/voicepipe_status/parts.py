@@ -7,8 +7,7 @@ from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Path, Request
-from fastapi.security import APIKeyHeader, HTTPBearer
-from voicepipe_wire.auth import Authenticator, User
+from voicepipe_wire.auth import Authenticator, Bearer, KeyHeader, User
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
 
@@ -38,14 +37,7 @@ async def _parts(request: Request) -> Parts:
     return cast("Parts", request.app.state.parts)
 
 
-# Only for OpenAPI: `Authenticator` reads the headers itself.
-_bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-header")
-
-
-async def _user(
-    request: Request, _: Annotated[object, Depends(_bearer)], __: Annotated[object, Depends(_header)]
-) -> User:
+async def _user(request: Request, _bearer: Bearer, _header: KeyHeader) -> User:
     return await cast("Parts", request.app.state.parts).authenticate(request)
 
 
