@@ -1,6 +1,7 @@
 """The writer of one upload: what it was given and what is safe never differ, whatever cuts it off."""
 
 import asyncio
+import random
 from uuid import uuid4
 
 import pytest
@@ -69,12 +70,30 @@ async def test_a_write_that_is_cancelled_while_parts_are_stored_leaves_no_hole(s
     assert await safe_bytes(store, uploads, upload) == data[: row.offset_bytes]
 
 
-async def test_what_is_written_is_what_is_read_whatever_the_blocks(store, uploads, upload, gate, recording):
-    data = recording(50 * MIB)
-    gate.set()
-    writer = PartWriter(store, uploads, upload, keep_for_s=KEEP_S)
-    for start in range(0, len(data), 7 * MIB + 11):
-        await writer.write(data[start : start + 7 * MIB + 11])
-    assert (await writer.save_tail()).offset_bytes == len(data)
-    await writer.stop()
+async def test_writers_that_are_cancelled_at_random_never_spoil_an_upload(store, uploads, upload, recording):
+    data, chance = recording(60 * MIB), random.Random(3)
+    row = upload
+    for _ in range(6):
+        writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
+        await writer.resume()
+        writing = asyncio.create_task(write_in_blocks(writer, data[row.offset_bytes :], chance))
+        await asyncio.sleep(chance.uniform(0, 0.25))
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        saved = await writer.save_tail()
+        assert saved.offset_bytes >= row.offset_bytes
+        row = await uploads.take_over(saved, uuid4(), None, KEEP_S)
+    writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
+    await writer.resume()
+    await writer.write(data[row.offset_bytes :])
+    await writer.save_tail()
     assert await safe_bytes(store, uploads, upload) == data
+
+
+async def write_in_blocks(writer, data, chance):
+    start = 0
+    while start < len(data):
+        end = start + chance.randint(1, 6 * MIB)
+        await writer.write(data[start:end])
+        await asyncio.sleep(0)
+        start = end
