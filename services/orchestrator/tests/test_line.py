@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import asynccontextmanager
 
 import pytest
 import soundfile
@@ -9,7 +10,11 @@ from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
 from voicepipe_local.testing import WHISPER_FIXTURE
+from voicepipe_orchestrator.decode import DecodeLimits
+from voicepipe_orchestrator.prepare import PrepareStep
+from voicepipe_orchestrator.speech import load_detector
 from voicepipe_wire.objects import ObjectMissing
+from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")
 
@@ -82,10 +87,41 @@ async def test_silence_is_a_completed_empty_transcript(line):
 async def test_pcm_is_gone_when_the_job_has_ended(line, meeting):
     line.start(*ALL)
     job_id = await line.submit(wav(meeting))
-    job = await line.end_of(job_id)
+    key = (await line.until(job_id, lambda job: job.pcm_key)).pcm_key
+    await line.end_of(job_id)
     await line.until(job_id, lambda job: job.pcm_key is None)
     with pytest.raises(ObjectMissing):
-        await line.store.size_bytes(f"pcm/{job.owner_id}/{job_id}")
+        await line.store.size_bytes(key)
+
+
+async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_the_faster_alone(
+    line, meeting, monkeypatch
+):
+    line.start("prepare")
+    job_id = await line.submit(wav(meeting))
+    job = await line.until(job_id, lambda job: job.state == "transcribing")
+    await line.stop("prepare")
+    # As for a worker whose heartbeats were lost: it began before the other one ended.
+    await line.pool.execute("UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'prepare'", job_id)
+    held, opened, open_now = asyncio.Event(), asyncio.Event(), line.store.open
+
+    @asynccontextmanager
+    async def open_later(key):
+        held.set()
+        await opened.wait()
+        async with open_now(key) as blocks:
+            yield blocks
+
+    monkeypatch.setattr(line.store, "open", open_later)
+    settings = line.settings
+    step = PrepareStep(line.pool, line.outbox, line.store, load_detector(), settings.scratch_dir, DecodeLimits())
+    slower = asyncio.create_task(step.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
+    await held.wait()
+    await line.pool.execute("UPDATE stages SET state = 'done' WHERE job_id = $1 AND stage = 'prepare'", job_id)
+    opened.set()
+    await slower
+    assert (await line.job(job_id)).pcm_key == job.pcm_key
+    assert await line.store.size_bytes(job.pcm_key) > 0
 
 
 async def test_four_transcribers_give_the_words_of_one(line, long_meeting):

@@ -138,7 +138,6 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(line, mee
     job_id = await line.submit(wav(meeting), diarize=True)
     await line.end_of(job_id)
     assert await codes_of(line, job_id) == ["speakers_unavailable"]
-    await line.until(job_id, lambda job: job.pcm_key is None)
     before = await chunk_times(line, job_id)
     async with diarizer(line, meeting):
         await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
@@ -152,6 +151,20 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(line, mee
     assert second["warnings"] == []
     options = (await line.job(job_id)).options
     assert (options["diarize"], options["min_speakers"], options["max_speakers"]) == (True, 2, 3)
+
+
+async def test_diarizing_again_without_success_leaves_no_speakers_of_before(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting), diarize=True)
+    async with diarizer(line, meeting):
+        await line.end_of(job_id)
+    assert len((await line.transcript(job_id))["speakers"]) == 2
+    await line.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
+    await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=3))
+    await line.until(job_id, lambda job: job.state != "completed")
+    await line.until(job_id, lambda job: job.state == "completed")
+    assert await codes_of(line, job_id) == ["speakers_unavailable"]
+    assert (await line.transcript(job_id, 2))["speakers"] == []
 
 
 async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):

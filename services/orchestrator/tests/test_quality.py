@@ -110,7 +110,7 @@ def test_a_try_without_complaint_beats_a_surer_one_with():
 
 @given(recognitions, recognitions, st.integers(5, 20))
 def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, offset_s):
-    whole = joined(first, second, offset_s)
+    whole = joined(first, second, offset_s, "transcribe")
     early = [] if only_silence(first) else [word.text for word in first.words]
     late = [] if only_silence(second) else [word.text for word in second.words]
     assert [word.text for word in whole.words] == early + late
@@ -122,18 +122,23 @@ def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, 
 @given(recognitions, recognitions)
 def test_halves_without_complaint_make_a_whole_without(first, second):
     if not only_silence(first) and not only_silence(second) and complaint(first, 9) is complaint(second, 9) is None:
-        assert complaint(joined(first, second, 9.0), 9) is None
+        assert complaint(joined(first, second, 9.0, "transcribe"), 9) is None
 
 
 def test_halves_are_weighed_by_their_words():
-    whole = joined(recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5), 14.0)
+    whole = joined(recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5), 14.0, "transcribe")
     assert whole.text == "a b c d"
     assert whole.avg_logprob == pytest.approx(-0.2)
 
 
 def test_the_language_of_a_whole_is_that_of_its_fuller_half():
-    whole = joined(recognition("你", language="zh"), recognition("guten tag", language="de"), 14.0)
+    whole = joined(recognition("你", language="zh"), recognition("guten tag", language="de"), 14.0, "transcribe")
     assert whole.language == "de"
+
+
+def test_halves_of_a_translation_are_english_whatever_was_heard():
+    halves = recognition("This is", language="ja"), recognition("a translation.", language="ja")
+    assert joined(*halves, 14.0, "translate").text == "This is a translation."
 
 
 @pytest.mark.parametrize("attempt", LADDER)

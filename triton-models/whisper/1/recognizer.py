@@ -221,7 +221,9 @@ class WhisperRecognizer:
             return []
         aligned = batch.aligned[row]
         pieces = self._vocabulary.pieces(self._text_tokens(batch.generated[row]))
-        split = words.split(pieces, batch.language(row))
+        # Whisper translates into English, whatever it hears.
+        language = "en" if batch.chunks[row].params.task == "translate" else batch.language(row)
+        split = words.split(pieces, language)
         return words.timed(split, aligned.path, aligned.probabilities, batch.chunks[row].duration_s)
 
     def _text_tokens(self, generated: Generated) -> list[int]:

@@ -29,7 +29,7 @@ from . import telemetry
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .database import AWAY
 from .deadletters import DeadLetter
-from .envelope import Envelope, unpack
+from .envelope import MSG_ID, Envelope, unpack
 from .errors import Reject, RetryLater
 from .subjects import WORK, Tier, work
 
@@ -182,7 +182,7 @@ class Worker:
         try:
             while not await self._try(command):
                 if stop.is_set():
-                    await message.nak(delay=FIRST_RETRY_S)
+                    await self._hand_back(message)
                     return "handed_back"
         except Reject as reject:
             log.info("rejected", stage=self._stage, code=reject.code)
@@ -197,6 +197,15 @@ class Worker:
             return "failed"
         await message.ack()
         return "done"
+
+    async def _hand_back(self, message: Msg) -> None:
+        """A worker that is restarted during an outage is not the work's fault: the last delivery becomes a new message."""
+        if message.metadata.num_delivered < self._delivery.max_deliver:
+            await message.nak(delay=FIRST_RETRY_S)
+            return
+        headers = {name: value for name, value in (message.headers or {}).items() if name != MSG_ID}
+        await self._jetstream.context.publish(message.subject, message.data, headers=headers)
+        await message.ack()
 
     def _understand(self, message: Msg) -> tuple[Envelope, Message]:
         envelope, command = unpack(message.headers, message.data)

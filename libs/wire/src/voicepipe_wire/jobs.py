@@ -168,6 +168,19 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, message: str
         transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
 
 
+async def take_back(transaction: Transaction, job: StoredJob, codes: str) -> None:
+    """Remove the warnings of a locked job whose code is LIKE `codes`: what still holds is said anew."""
+    await transaction.connection.execute(
+        """
+        UPDATE jobs SET warnings = coalesce(
+            (SELECT jsonb_agg(each) FROM jsonb_array_elements(warnings) each WHERE each ->> 'code' NOT LIKE $2), '[]')
+        WHERE id = $1
+        """,
+        job.id,
+        codes,
+    )
+
+
 async def do_without_speakers(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
     """Let a locked job go on to its transcript, which tells why it has no speakers."""
     await warn(transaction, job, code, message)

@@ -125,6 +125,11 @@ SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։�
 CLAUSE_ENDS: Final = frozenset(",;:—–、，；：،؛፣")  # noqa: RUF001
 
 
+def language_of_text(heard: str, task: str) -> str:
+    """Whisper translates into English, whatever it hears."""
+    return "en" if task == "translate" else heard
+
+
 def separator(before: str, after: str) -> str:
     """What stands between a word of the language `before` and the next one, of the language `after`."""
     return "" if before in UNSPACED and after in UNSPACED else " "

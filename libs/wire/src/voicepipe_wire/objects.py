@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -42,6 +42,15 @@ class Part:
     number: int
     etag: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A multipart upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
 
 
 class ObjectMissing(Exception):
@@ -132,6 +141,16 @@ class ObjectStore:
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
+
+    async def unfinished(self) -> list[Unfinished]:
+        """Multipart uploads of this bucket, a thousand at most."""
+        list_them = self._minio._list_multipart_uploads  # noqa: SLF001 - a URL of the bucket itself cannot be presigned
+        found = await self._call(list_them, self._bucket)
+        return [
+            Unfinished(each.object_name, each.upload_id, each.initiated_time)
+            for each in found.uploads
+            if each.object_name and each.upload_id and each.initiated_time
+        ]
 
     async def _send(
         self,

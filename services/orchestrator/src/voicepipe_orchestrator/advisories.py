@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, RawStreamMsg
 from voicepipe_wire.broker import JetStream
 from voicepipe_wire.consume import GiveUp
+from voicepipe_wire.database import AWAY
 from voicepipe_wire.deadletters import DeadLetter
 from voicepipe_wire.envelope import unpack
 from voicepipe_wire.errors import Reject
@@ -20,6 +21,7 @@ from voicepipe_wire.subjects import ADVISORIES, WORK
 log = structlog.get_logger(__name__)
 
 CONSUMER = "keeper"
+LOST: tuple[type[Exception], ...] = (NatsError, TimeoutError, *AWAY)
 DIED = "The worker died over this work each time it was tried."
 
 
@@ -32,7 +34,7 @@ class Advisories:
         while not stop.is_set():
             try:
                 await self._listen_once(stop)
-            except (NatsError, ConnectionError, TimeoutError) as error:
+            except LOST as error:
                 log.warning("advisories cannot be read", error=type(error).__name__)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(2.0):

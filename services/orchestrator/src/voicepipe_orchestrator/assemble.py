@@ -7,7 +7,6 @@ from uuid import UUID
 
 from voicepipe_wire import diarizations, jobs
 from voicepipe_wire.database import Pool
-from voicepipe_wire.jobs import StoredJob
 from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.stages import Event, Stage, advance
@@ -17,6 +16,7 @@ from voicepipe_wire.v1.events_pb2 import JobCompleted
 
 from . import chunks
 from .document import joined, transcript
+from .pcm import drop_pcm
 
 DRAFT = "This transcript was made by the built-in draft model, which often errs. Add a Whisper model for a better one."
 
@@ -35,7 +35,7 @@ class AssembleStep:
             return
         heard = await chunks.load_all(self._pool, job.id)
         turns = await diarizations.load(self._pool, job.id)
-        words = await asyncio.to_thread(joined, heard, turns)
+        words = await asyncio.to_thread(joined, heard, job.options["task"], turns)
         async with self._outbox.transaction() as transaction:
             if not await still_running(transaction, step):
                 return
@@ -59,11 +59,4 @@ class AssembleStep:
             await jobs.save(transaction, job, advance(job.stages, Stage.ASSEMBLE, Event.FINISH))
             completed = JobCompleted(job_id=str(job.id), transcript_version=version)
             transaction.event(completed, job_id=job.id, owner_id=job.owner_id)
-        await drop_pcm(self._pool, self._store, job)
-
-
-async def drop_pcm(pool: Pool, store: ObjectStore, job: StoredJob) -> None:
-    """Delete the decoded audio of a job that has ended. What fails here the keeper does later."""
-    if job.pcm_key:
-        await store.delete(job.pcm_key)
-        await pool.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1 AND finished_at IS NOT NULL", job.id)
+        await drop_pcm(self._pool, self._store, job.id)

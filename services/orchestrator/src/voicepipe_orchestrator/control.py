@@ -19,6 +19,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     CancelJob,
     DeleteJob,
     DiarizeAgain,
+    DiarizeRecording,
     DiscardDeadLetter,
     RedriveDeadLetter,
     RenameSpeaker,
@@ -28,7 +29,7 @@ from voicepipe_wire.v1.commands_pb2 import (
 from voicepipe_wire.v1.events_pb2 import JobDeleted
 
 from . import chunks
-from .assemble import drop_pcm
+from .pcm import drop_pcm, pcm_folder
 from .reopening import reopen
 from .speaker_control import SpeakerControl
 
@@ -60,7 +61,7 @@ class Control:
             if job is None or outcome(job.stages):
                 return
             await jobs.save(transaction, job, cancel(job.stages))
-        await drop_pcm(self._pool, self._store, job)
+        await drop_pcm(self._pool, self._store, job.id)
 
     async def retry(self, command: RetryJob) -> None:
         """Finished chunks are kept; failed ones are tried again."""
@@ -75,19 +76,21 @@ class Control:
         await self.cancel(command)
         job_id = UUID(command.job_id)
         row = await self._pool.fetchrow(
-            "SELECT j.owner_id, j.pcm_key, r.object_key FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1",
+            "SELECT j.owner_id, r.object_key FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1",
             job_id,
         )
         if row is None:
             return
         await self._store.delete_under(row["object_key"])
-        await self._store.delete(f"pcm/{row['owner_id']}/{job_id}")
+        await self._store.delete_under(pcm_folder(row["owner_id"], job_id))
         await self._forget_messages(row["owner_id"], job_id)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection
             recording_id = await connection.fetchval("DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id)
             await connection.execute("DELETE FROM recordings WHERE id = $1", recording_id)
-            await connection.execute("DELETE FROM uploads WHERE job_id = $1", job_id)
+            # Its own row; another one with the same bytes leads to a copy of them that may not be gone yet.
+            await connection.execute("DELETE FROM uploads WHERE id = $1", job_id)
+            await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
             await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
             transaction.event(JobDeleted(job_id=str(job_id)), job_id=job_id, owner_id=row["owner_id"])
 
@@ -110,13 +113,19 @@ class Control:
             job = await jobs.lock(transaction.connection, job_id)
             if job is None:
                 return
-            if outcome(job.stages):
+            stages = job.stages.stages
+            if outcome(job.stages) and isinstance(command, DiarizeRecording):
+                await jobs.take_back(transaction, job, "speakers%")
+                await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
+            elif outcome(job.stages):
                 await reopen(transaction, job)
-            elif isinstance(command, TranscribeChunk):
-                if job.stages.stages[Stage.TRANSCRIBE] is not State.RUNNING:
-                    raise RetryLater(2.0, "the job is being assembled")
+            elif isinstance(command, TranscribeChunk) and stages[Stage.TRANSCRIBE] is State.RUNNING:
                 await chunks.reopen_failed(transaction, job)
                 await chunks.queue_next(transaction, job, window=1 << 30)
+            elif isinstance(command, TranscribeChunk):
+                if stages[Stage.ASSEMBLE] is not State.WAITING:
+                    raise RetryLater(2.0, "the job is being assembled")
+                await reopen(transaction, job)
 
     async def _letter(self, sequence: int) -> Message | None:
         message = await self._jetstream.find(DLQ, sequence)

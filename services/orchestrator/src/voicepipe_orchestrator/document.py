@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from voicepipe_wire.jobs import StoredJob
+from voicepipe_wire.languages import language_of_text
 from voicepipe_wire.transcript import Gap, ModelUsed, Notice, Speaker, Transcript, TranscriptSegment, TranscriptWord
 from voicepipe_wire.turns import Diarization, DiarizedBy, Turn
 
@@ -29,11 +30,11 @@ class Joined:
     diarized_by: DiarizedBy | None
 
 
-def joined(heard: Sequence[StoredChunk], diarization: tuple[Diarization, DiarizedBy] | None) -> Joined:
+def joined(heard: Sequence[StoredChunk], task: str, diarization: tuple[Diarization, DiarizedBy] | None) -> Joined:
     """All of a recording. Without a diarization nobody is known, and no segment has a speaker."""
     said, by = diarization or (Diarization((), ()), None)
     gaps = tuple(gap for chunk in heard if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code))
-    segments = stitch(_words(heard), gaps, said if by else None)
+    segments = stitch(_words(heard, task), gaps, said if by else None)
     spoke = [segment.speaker for segment in segments]
     numbers = speakers.numbered(said, spoke)
     return Joined(
@@ -67,13 +68,13 @@ def transcript(job: StoredJob, version: int, said: Joined, about: Mapping[str, s
     )
 
 
-def _words(heard: Sequence[StoredChunk]) -> list[Heard]:
+def _words(heard: Sequence[StoredChunk], task: str) -> list[Heard]:
     said = []
     for chunk in heard:
         if chunk.recognition:
             times = TimeMap(chunk.plan.spans)
             words = tuple(times.word(word) for word in chunk.recognition.words)
-            said.append(Heard(chunk.plan.index, words, chunk.recognition.language))
+            said.append(Heard(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
     return said
 
 

@@ -1,12 +1,20 @@
-"""What nobody needs any more goes away: abandoned uploads, the PCM of ended jobs, workers that left without a word."""
+"""What nobody needs any more goes away: abandoned uploads, the PCM of ended jobs, what killed processes left half written."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from voicepipe_wire.database import Pool
 from voicepipe_wire.objects import ObjectStore
 
+from .pcm import drop_pcm
+
 log = structlog.get_logger(__name__)
+
+
+# Longer than it takes to decode the longest recording.
+UNFINISHED_AFTER = timedelta(days=1)
 
 
 class Expiry:
@@ -18,6 +26,7 @@ class Expiry:
     async def run(self) -> None:
         await self._uploads()
         await self._pcm()
+        await self._unfinished()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
         # Commands of jobs that go on are what the sweeper looks for.
         await self._pool.execute(
@@ -48,14 +57,22 @@ class Expiry:
     async def _pcm(self) -> None:
         rows = await self._pool.fetch(
             """
-            SELECT id, pcm_key FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
+            SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
                 now() - make_interval(secs => CASE WHEN state = 'failed' THEN $1 ELSE 10 END::double precision)
             LIMIT 100
             """,
             self._keep_failed_pcm_s,
         )
         for row in rows:
-            await self._store.delete(row["pcm_key"])
-            await self._pool.execute(
-                "UPDATE jobs SET pcm_key = NULL WHERE id = $1 AND finished_at IS NOT NULL", row["id"]
-            )
+            await drop_pcm(self._pool, self._store, row["id"])
+
+    async def _unfinished(self) -> None:
+        """Parts of an object whose writer was killed before it was whole: no row leads to them."""
+        for found in await self._store.unfinished():
+            if datetime.now(UTC) - found.begun_at < UNFINISHED_AFTER:
+                continue
+            if not await self._pool.fetchval(
+                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", found.upload_id
+            ):
+                await self._store.abort_multipart(found.key, found.upload_id)
+                log.info("an unfinished object was removed", begun_at=found.begun_at.isoformat())

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from onnxruntime import InferenceSession
 from voicepipe_wire import jobs, telemetry
@@ -26,6 +26,7 @@ from voicepipe_wire.v1.events_pb2 import StageProgressed
 from . import chunks
 from .decode import WARNINGS, Decoded, DecodeError, DecodeLimits, decode
 from .model import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
+from .pcm import pcm_folder
 from .plan import plan
 from .speech import Speech, SpeechDetector
 
@@ -68,7 +69,8 @@ class PrepareStep:
         job = await take(self._outbox, step)
         if job is None:
             return
-        pcm_key = f"pcm/{job.owner_id}/{job.id}"
+        # Of its own: another attempt at the same step, still at work somewhere, deletes only what it made itself.
+        pcm_key = f"{pcm_folder(job.owner_id, job.id)}/{uuid4()}"
         try:
             async with self._original(job) as path:
                 prepared = await self._convert(job, path, pcm_key)

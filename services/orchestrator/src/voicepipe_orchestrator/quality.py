@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from voicepipe_wire.languages import join_words
+from voicepipe_wire.languages import join_words, language_of_text
 
 from .model import Recognition, Word
 
@@ -110,7 +110,7 @@ def only_silence(recognition: Recognition) -> bool:
     return doubtful or not recognition.words
 
 
-def joined(first: Recognition, second: Recognition, offset_s: float) -> Recognition:
+def joined(first: Recognition, second: Recognition, offset_s: float, task: str) -> Recognition:
     """One recognition of a chunk from those of its halves; `offset_s` is where the second half starts in the chunk.
 
     Words that a half made up over silence are left out. What is measured per half becomes: the mean of `avg_logprob`
@@ -121,7 +121,7 @@ def joined(first: Recognition, second: Recognition, offset_s: float) -> Recognit
     late = () if only_silence(second) else tuple(_later(word, offset_s) for word in second.words)
     fuller = second if len(late) > len(early) else first
     return Recognition(
-        text=join_words((half.text.strip() for half in heard), fuller.language),
+        text=join_words((half.text.strip() for half in heard), language_of_text(fuller.language, task)),
         words=early + late,
         language=fuller.language,
         avg_logprob=_mean_logprob(heard or [first, second]),

@@ -13,8 +13,10 @@ from . import chunks
 async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[Stage] = frozenset()) -> None:
     """Let an ended job go on where it can: with `redo`, from the failed chunks, or from decoding if the PCM is gone."""
     connection = transaction.connection
-    if await chunks.reopen_failed(transaction, job) and job.stages.stages[Stage.TRANSCRIBE] is State.DONE:
-        redo |= {Stage.TRANSCRIBE}
+    if await chunks.reopen_failed(transaction, job):
+        await jobs.take_back(transaction, job, "part_missing")
+        if job.stages.stages[Stage.TRANSCRIBE] is State.DONE:
+            redo |= {Stage.TRANSCRIBE}
     after = stages.reopen(job.stages, redo=redo)
     if job.pcm_key is None and _needs_pcm(after) and after.stages[Stage.PREPARE] is State.DONE:
         after = stages.reopen(after, redo=frozenset({Stage.PREPARE}))

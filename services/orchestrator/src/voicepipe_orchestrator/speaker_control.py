@@ -25,18 +25,15 @@ class SpeakerControl:
                 return
             limits = {"min_speakers": command.min_speakers or None, "max_speakers": command.max_speakers or None}
             options = {**job.options, **limits, "diarize": True}
-            # What was wrong with the speakers is said anew, if it is wrong again.
             await transaction.connection.execute(
-                """
-                UPDATE jobs SET options = $2, options_sha256 = $3, warnings = coalesce(
-                    (SELECT jsonb_agg(each) FROM jsonb_array_elements(warnings) each WHERE each ->> 'code' NOT LIKE 'speakers%'),
-                    '[]')
-                WHERE id = $1
-                """,
+                "UPDATE jobs SET options = $2, options_sha256 = $3 WHERE id = $1",
                 job.id,
                 options,
                 jobs.options_hash(options),
             )
+            await jobs.take_back(transaction, job, "speakers%")
+            # Turns within the old limits would be joined to the words if none are found within the new ones.
+            await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)
             await transaction.connection.execute(
                 "UPDATE stages SET done_s = 0 WHERE job_id = $1 AND stage = 'diarize'", job.id
             )

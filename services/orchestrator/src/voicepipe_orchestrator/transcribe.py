@@ -129,7 +129,7 @@ class ChunkStep:
         first, _ = halves(plan)
         parts = (audio[: first.samples], audio[first.samples :])
         said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for part in parts if len(part)))
-        return said[0] if len(said) == 1 else joined(said[0], said[1], first.samples / SAMPLE_RATE)
+        return said[0] if len(said) == 1 else joined(said[0], said[1], first.samples / SAMPLE_RATE, ask.task)
 
     async def _tell(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
         done_s, total_s = await _progress(transaction, job)

@@ -139,7 +139,7 @@ class PartWriter:
     async def stop(self) -> None:
         """Wait for what is on its way: cut off, it could leave something that no row leads to."""
         self._is_stopped = True
-        await asyncio.gather(*self._storing, return_exceptions=True)
+        await asyncio.shield(asyncio.gather(*self._storing, return_exceptions=True))
 
     def _look(self) -> None:
         refuse_other_than_media(bytes(self._part.filled[:HEAD_BYTES]))
@@ -171,7 +171,7 @@ class PartWriter:
             await before
         self._unrecorded.append(part)
         self._stored_bytes += part.size_bytes
-        await (self._record(None) if self._checked is None else self._record_nothing())
+        await (self._record(None, numbers=1) if self._checked is None else self._record_nothing(numbers=1))
 
     async def _hash(self, block: memoryview) -> None:
         """The lock is fair, and the parts come to it in their order."""
@@ -182,8 +182,7 @@ class PartWriter:
     async def _begin(self) -> str:
         """The multipart upload; and numbers for as many parts as are stored at once."""
         multipart_id = self._upload.multipart_id or await self._begin_multipart()
-        for _ in range(PARTS_AT_ONCE):
-            await self._record_nothing()
+        await self._record_nothing(numbers=PARTS_AT_ONCE)
         return multipart_id
 
     async def _begin_multipart(self) -> str:
@@ -216,21 +215,22 @@ class PartWriter:
                 await asyncio.sleep(again_after_s)
         raise AssertionError
 
-    async def _record(self, tail_key: str | None) -> None:
+    async def _record(self, tail_key: str | None, *, numbers: int = 0) -> None:
         """Keep all that is stored; the rest is in `tail_key`. Its old tail is of no use any more."""
         tail_bytes = self._part.size_bytes if tail_key else 0
         old_key = self._upload.tail_key
-        await self._advance(Advance(self._unrecorded, self._stored_bytes + tail_bytes, tail_key, tail_bytes))
+        step = Advance(self._unrecorded, self._stored_bytes + tail_bytes, tail_key, tail_bytes)
+        await self._advance(step, numbers)
         self._unrecorded = []
         await self._drop(old_key)
 
-    async def _record_nothing(self) -> None:
-        """Only get a number for a part to come."""
+    async def _record_nothing(self, *, numbers: int) -> None:
+        """Only get numbers for parts to come."""
         row = self._upload
-        await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes))
+        await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes), numbers)
 
-    async def _advance(self, step: Advance) -> None:
-        self._numbers.append(await self._uploads.advance(self._upload, step, self._keep_for_s))
+    async def _advance(self, step: Advance, numbers: int) -> None:
+        self._numbers.extend(await self._uploads.advance(self._upload, step, self._keep_for_s, numbers))
         self._upload = replace(
             self._upload,
             parts=(*self._upload.parts, *step.parts),

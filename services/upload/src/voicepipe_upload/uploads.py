@@ -147,12 +147,12 @@ class Uploads:
             raise Overtaken
         return Upload.of(row)
 
-    async def advance(self, upload: Upload, step: Advance, keep_for_s: float) -> int:
-        """Keep what became safe, and get a part number that no other writer will ever get. Raises Overtaken."""
+    async def advance(self, upload: Upload, step: Advance, keep_for_s: float, numbers: int) -> range:
+        """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Overtaken."""
         row = await self._pool.fetchrow(
             """
             UPDATE uploads SET parts = parts || $3, offset_bytes = $4, tail_key = $5, tail_bytes = $6,
-                next_part = next_part + 1, expires_at = now() + make_interval(secs => $7)
+                next_part = next_part + $8, expires_at = now() + make_interval(secs => $7)
             WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL RETURNING next_part
             """,
             upload.id,
@@ -162,10 +162,11 @@ class Uploads:
             step.tail_key,
             step.tail_bytes,
             keep_for_s,
+            numbers,
         )
         if row is None:
             raise Overtaken
-        return int(row["next_part"]) - 1
+        return range(row["next_part"] - numbers, row["next_part"])
 
     async def give_up(self, upload_id: UUID) -> Upload | None:
         """Expire it now, so that nobody writes it any more. None if there is no such row (any more).
