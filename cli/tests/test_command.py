@@ -80,6 +80,27 @@ def test_a_failed_job_says_why_and_gives_no_transcript(voicepipe, fake, recordin
     assert "There is no sound in it." in done.stderr
 
 
+@pytest.mark.parametrize("command", ["transcribe", "watch"])
+def test_what_is_deleted_while_it_is_followed_gives_no_transcript(voicepipe, fake, recording, command):
+    fake.story = [*STORY[:3], ("job-deleted", {})]
+    done = voicepipe(command, recording if command == "transcribe" else fake.add_job("a.wav", story=fake.story))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "was deleted while it was followed" in done.stderr
+    assert "voicepipe get" not in done.stderr
+
+
+def test_a_recording_that_goes_while_it_waits_does_not_stop_the_others(voicepipe, fake, tmp_path, monkeypatch):
+    files = [tmp_path / f"{number}.wav" for number in range(4)]
+    for file in files:
+        file.write_text(file.name)
+    begin = fake.begin
+    monkeypatch.setattr(fake, "begin", lambda *given: (files[3].unlink(missing_ok=True), begin(*given)))
+    done = voicepipe("transcribe", *files)
+    assert done.exit_code == 2
+    assert done.stdout.count("==>") == 3
+    assert f"There is no file {files[3]}" in done.stderr
+
+
 def test_warnings_are_shown(voicepipe, fake, recording):
     fake.warnings = [{"code": "speakers_unavailable", "message": "Speakers were not told apart."}]
     done = voicepipe("transcribe", recording)

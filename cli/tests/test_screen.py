@@ -1,12 +1,15 @@
 """What a person sees while work goes on: what is in hand now, and nothing that is over."""
 
+import asyncio
 import io
 
 import pytest
 from fake_server import STORY
 from fake_speakers import AGAIN
 from rich.console import Console
+from voicepipe.batch import Batch, Item
 from voicepipe.events import Event
+from voicepipe.model import Options
 from voicepipe.pace import Wait
 from voicepipe.screen import Bars, Lines, screen_on
 
@@ -96,3 +99,17 @@ def test_a_log_has_one_line_for_each_step_and_one_for_an_outage():
         "a.wav: transcribing",
         "The server is away: no connection. Trying again.",
     ]
+
+
+async def test_a_batch_that_is_stopped_knows_which_files_were_on_their_way(recording):
+    class NeverDone:
+        async def upload(self, *_, **__):
+            await asyncio.Event().wait()
+
+    batch = Batch(NeverDone(), Lines(console(terminal=False)), Options(), "txt", wait=True, overwrite=False)
+    running = asyncio.create_task(batch.run([Item("meeting.wav", recording, None)]))
+    await asyncio.sleep(0.1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert batch.uploading == {"meeting.wav"}

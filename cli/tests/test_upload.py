@@ -96,6 +96,20 @@ async def test_the_next_run_goes_on_where_the_last_one_stopped(url, fake, memory
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
+async def test_a_run_with_a_wrong_key_forgets_nothing(url, fake, memory, recording):
+    fake.faults.cut_patch.append(900_000)
+    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+        with pytest.raises(Stopped):
+            await client.upload(recording, on_bytes=stop_after(MIB))
+    async with Client(url, "vp_wrong", pace=QUICK, memory=memory) as client:
+        with pytest.raises(ApiError):
+            await client.upload(recording)
+    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+        transcription_id = await client.upload(recording)
+    assert len(fake.asked("POST")) == 1
+    assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
+
+
 async def test_a_run_that_ended_after_the_last_byte_finds_its_transcription(url, fake, memory, recording):
     def stop_at_the_end(sent, size):
         if sent == size and fake.jobs:

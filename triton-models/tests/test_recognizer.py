@@ -89,6 +89,12 @@ def test_languages_share_generation_but_not_alignment():
     assert sorted(rows for call, rows, _ in calls if call == "align") == [1, 1, 2]
 
 
+def test_a_translation_has_english_words_whatever_was_heard():
+    results, _ = heard([chunk(20, language="zh", task="translate"), chunk(20, language="zh")])
+    assert [[word[2] for word in result["words"]] for result in results] == [["20", "x"], ["2", "0", "x"]]
+    assert {result["language"] for result in results} == {"zh"}
+
+
 def test_what_cannot_share_a_call_is_asked_apart():
     apart = [{}, {"beam": 5}, {"timestamps": True}, {"suppress_blank": True}, {"max_new_tokens": 9}, {"prompt": "abc"}]
     results, calls = heard([chunk(1, **wish) for wish in apart for _ in range(2)])

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from .client import Client
-from .errors import VoicepipeError
+from .errors import Deleted, VoicepipeError
 from .exit_codes import ExitCode, code_of
 from .model import Notice, Options, TranscriptFormat, Transcription
+from .recording import Recording
 from .saving import save
 from .screen import Screen
 
@@ -85,16 +86,16 @@ class Batch:
                 self._screen.say(f"{item.name}: {error}")
                 if item.name in self._followed:
                     self._screen.say(f"{item.name}: it is on the server: voicepipe get {self._followed[item.name]}")
+                self._uploading.discard(item.name)
                 return Outcome(item, code_of(error), error=Notice(error.code, str(error)))
             finally:
-                self._uploading.discard(item.name)
                 self._screen.ended(item.name)
 
     async def _carry_out(self, item: Item) -> Outcome:
         async with self._uploads:
             self._uploading.add(item.name)
             # Before the first answer, so that nobody looks at an empty screen.
-            self._screen.sent(item.name, 0, item.path.stat().st_size)
+            self._screen.sent(item.name, 0, Recording.at(item.path).size_bytes)
             transcription_id = await self._client.upload(
                 item.path, self._options, on_bytes=lambda sent, size: self._screen.sent(item.name, sent, size)
             )
@@ -115,6 +116,9 @@ class Batch:
         async with aclosing(self._client.events(transcription_id)) as events:
             async for event in events:
                 self._screen.happened(item.name, event)
+                if event.type == "job-deleted":
+                    del self._followed[item.name]
+                    raise Deleted
 
     async def _end(self, item: Item, transcription: Transcription) -> Outcome:
         if transcription.state != "completed":

@@ -66,6 +66,15 @@ class NoSpeakers(VoicepipeError):
         super().__init__("The transcript does not say who speaks. To tell speakers apart: voicepipe diarize ID")
 
 
+class Deleted(VoicepipeError):
+    """The transcription was deleted while it was followed."""
+
+    code = "deleted"
+
+    def __init__(self) -> None:
+        super().__init__("This transcription was deleted while it was followed.")
+
+
 class UnusableFile(VoicepipeError):
     """The recording cannot be read, is empty, or changed while it was sent."""
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Final
 
-from .errors import ApiError, NoSuchSpeaker, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
+from .errors import ApiError, Deleted, NoSuchSpeaker, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
 
 
 class ExitCode(IntEnum):
@@ -32,6 +32,8 @@ MEANINGS: Final = {
 
 def code_of(error: VoicepipeError) -> ExitCode:
     match error:
+        case Deleted():
+            return ExitCode.NO_TRANSCRIPT
         case ServerAway() | UnexpectedAnswer() | UnknownOutcome():
             return ExitCode.SERVER_AWAY
         case ApiError(status=status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

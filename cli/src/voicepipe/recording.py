@@ -43,18 +43,21 @@ class Recording:
     async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
         """The bytes from there to the end, read in a thread.
 
-        Raises UnusableFile if the file changed, before its last block: half of one recording and half of another must
+        Raises UnusableFile if it cannot be read, or if it changed, before its last block: half of one recording and half of another must
         never become an upload that looks whole.
         """
-        with await asyncio.to_thread(self.path.open, "rb") as file:
-            file.seek(offset_bytes)
-            left_bytes = self.size_bytes - offset_bytes
-            while left_bytes > 0:
-                block = await asyncio.to_thread(file.read, min(BLOCK_BYTES, left_bytes))
-                left_bytes -= len(block)
-                if not block or (left_bytes == 0 and not self._is_unchanged(file)):
-                    raise UnusableFile(f"{self.path} changed while it was sent. Try again when it is complete.")
-                yield block
+        try:
+            with await asyncio.to_thread(self.path.open, "rb") as file:
+                file.seek(offset_bytes)
+                left_bytes = self.size_bytes - offset_bytes
+                while left_bytes > 0:
+                    block = await asyncio.to_thread(file.read, min(BLOCK_BYTES, left_bytes))
+                    left_bytes -= len(block)
+                    if not block or (left_bytes == 0 and not self._is_unchanged(file)):
+                        raise UnusableFile(f"{self.path} changed while it was sent. Try again when it is complete.")
+                    yield block
+        except OSError as error:
+            raise UnusableFile(f"{self.path} could not be read: {error.strerror or error}.") from error
 
     def _is_unchanged(self, file: BinaryIO) -> bool:
         status = os.fstat(file.fileno())

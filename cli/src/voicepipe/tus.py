@@ -28,6 +28,8 @@ _TUS: Final = {"Tus-Resumable": "1.0.0"}
 CREATE_PATIENCE_S: Final = 45.0
 # An upload that the server forgets again and again will not get through by trying on.
 _STARTS: Final = 3
+# With the right key, or a little later, the same upload goes on.
+_NOT_ABOUT_THE_UPLOAD: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 # Another connection holds the upload or moved its offset; ask again where it stands.
 _ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
@@ -64,6 +66,8 @@ class Uploader:
             try:
                 transcription_id = await self._send(upload_id, recording, on_bytes)
             except ApiError as error:
+                if error.status in _NOT_ABOUT_THE_UPLOAD:
+                    raise
                 self._memory.forget(key)
                 if error.status not in _GONE or start == _STARTS - 1:
                     raise

@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-from voicepipe_local import lineup, logs
+from voicepipe_local import lineup, logs, nats, objectstore
 from voicepipe_local.home import Home
 from voicepipe_local.parts import CannotStart
 
@@ -70,3 +70,10 @@ def test_a_hub_name_is_left_to_the_model():
 def test_an_unknown_service_cannot_have_more_workers(tmp_path):
     with pytest.raises(CannotStart, match="transcribe"):
         lineup.full(Home.at(tmp_path), {"transcript": 2}, {})
+
+
+def test_recordings_and_messages_are_closed_to_other_users(tmp_path):
+    home = Home.at(tmp_path)
+    objectstore.part(home)
+    nats.part(home)
+    assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("s3", "nats/store")] == [0, 0]

@@ -189,6 +189,19 @@ async def test_work_in_hand_is_finished_before_the_worker_stops(pool, jetstream)
     await queue_empties(jetstream)
 
 
+async def test_workers_that_are_restarted_during_an_outage_spend_no_delivery(pool, jetstream):
+    await send(pool, jetstream, "a")
+    for _ in range(2 * DELIVERY.max_deliver):
+        away = Handler(*(RetryLater(0.1, "away") for _ in range(100)))
+        async with working(jetstream, away):
+            await until(lambda away=away: away.seen)
+    back = Handler()
+    async with working(jetstream, back):
+        await until(lambda: back.seen == ["a"])
+    await queue_empties(jetstream)
+    assert (away.given_up, back.given_up) == ([], [])
+
+
 def test_the_delay_grows_and_is_bounded():
     assert 0.7 < retry_delay_s(1) < 1.3
     assert retry_delay_s(20) <= 75

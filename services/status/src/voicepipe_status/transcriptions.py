@@ -28,7 +28,9 @@ async def list_transcriptions(
     state: Annotated[list[JobState] | None, Query(description="Only in these states; may be repeated")] = None,
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
-    name: Annotated[str | None, Query(max_length=200, description="Only where the name contains this")] = None,
+    name: Annotated[
+        str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only where the name contains this")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
     ids: Annotated[str | None, Query(description=f"These alone, comma separated, {MAX_IDS} at most")] = None,
