@@ -18,7 +18,7 @@ from voicepipe_wire.presence import announce
 from voicepipe_wire.stages import Event, Stage, advance
 from voicepipe_wire.steps import Step, still_running, take
 from voicepipe_wire.turns import Diarization, DiarizedBy, Turn
-from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RenameSpeaker
+from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")
 
@@ -165,6 +165,21 @@ async def test_diarizing_again_without_success_leaves_no_speakers_of_before(line
     await line.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(line, job_id) == ["speakers_unavailable"]
     assert (await line.transcript(job_id, 2))["speakers"] == []
+
+
+async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(line, meeting):
+    line.start(*ALL)
+    job_id = await line.submit(wav(meeting), diarize=True)
+    async with diarizer(line, meeting, fault=RuntimeError("a bug")):
+        await line.end_of(job_id, 90)
+    assert await codes_of(line, job_id) == ["speakers_failed"]
+    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    async with diarizer(line, meeting):
+        await ask(line, RedriveDeadLetter(sequence=letter.seq))
+        await line.until(job_id, lambda job: job.state != "completed")
+        await line.until(job_id, lambda job: job.state == "completed")
+    assert await codes_of(line, job_id) == []
+    assert len((await line.transcript(job_id, 2))["speakers"]) == 2
 
 
 async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):

@@ -18,6 +18,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from google.protobuf.message import Message
@@ -203,8 +204,8 @@ class Worker:
         if message.metadata.num_delivered < self._delivery.max_deliver:
             await message.nak(delay=FIRST_RETRY_S)
             return
-        headers = {name: value for name, value in (message.headers or {}).items() if name != MSG_ID}
-        await self._jetstream.context.publish(message.subject, message.data, headers=headers)
+        headers = {**(message.headers or {}), MSG_ID: str(uuid4())}
+        await self._jetstream.publish(message.subject, message.data, headers)
         await message.ack()
 
     def _understand(self, message: Msg) -> tuple[Envelope, Message]:
