@@ -202,6 +202,17 @@ async def test_workers_that_are_restarted_during_an_outage_spend_no_delivery(poo
     assert (away.given_up, back.given_up) == ([], [])
 
 
+async def test_a_message_that_is_gone_is_dropped_once_more_without_harm(pool, jetstream):
+    for name in ("a", "b", "c"):
+        await send(pool, jetstream, name)
+    first, last = 1, 3
+    await jetstream.drop(WORK, last)
+    await jetstream.drop(WORK, last)
+    await jetstream.context.purge_stream(WORK)
+    for sequence in (first, last, last + 1):
+        await jetstream.drop(WORK, sequence)
+
+
 def test_the_delay_grows_and_is_bounded():
     assert 0.7 < retry_delay_s(1) < 1.3
     assert retry_delay_s(20) <= 75

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 import nats
@@ -11,7 +10,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from . import subjects
 from .settings import Settings
@@ -125,8 +124,11 @@ class JetStream:
 
     async def drop(self, stream: str, sequence: int) -> None:
         """Delete a stored message; one that is missing is deleted already."""
-        with suppress(NotFoundError):
+        try:
             await self.context.delete_msg(stream, sequence)
+        except APIError:  # 400, 404 or 500 for one that is missing, by what is left around it
+            if await self.find(stream, sequence) is not None:
+                raise
 
     async def backlog(self, stage: str, tier: str) -> int | None:
         """How many commands wait for a worker; None if no worker of that stage ever lived here."""
