@@ -20,7 +20,7 @@ from voicepipe_wire.objects import ObjectStore
 from voicepipe_wire.stages import FINAL
 
 OPTIONS = {
-    "model": {"name": "whisper", "tier": "fast"},
+    "model": {"name": "accurate", "tier": "accurate"},
     "language": "auto",
     "task": "transcribe",
     "keyterms": [],

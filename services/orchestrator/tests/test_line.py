@@ -160,7 +160,7 @@ async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, mee
     address, server = private_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
     server.kill()
     line.start("prepare", "assemble", "keeper")
-    line.start("transcribe", triton_url=address)
+    line.start("transcribe", triton_urls=f"accurate={address}")
     job_id = await line.submit(wav(meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
     await asyncio.sleep(4)  # longer than ack_wait: the command must not come back or die meanwhile

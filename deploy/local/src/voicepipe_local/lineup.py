@@ -132,7 +132,7 @@ def _environment(home: Home) -> dict[str, str]:
         "VOICEPIPE_S3_BUCKET": bucket.bucket,
         "VOICEPIPE_S3_ACCESS_KEY": bucket.access_key,
         "VOICEPIPE_S3_SECRET_KEY": bucket.secret_key,
-        "VOICEPIPE_TRITON_URL": triton.url(home),
+        "VOICEPIPE_TRITON_URLS": f"accurate={triton.url(home)}",
         "VOICEPIPE_PUBLIC_URL": gateway.url(home),
     }
 

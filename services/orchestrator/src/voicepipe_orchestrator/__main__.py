@@ -77,8 +77,11 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
     from .recognizer import KEEPALIVE, TritonRecognizer
 
     settings = parts.settings
-    client = triton.InferenceServerClient(settings.triton_url, keepalive_options=KEEPALIVE)
-    recognizer = TritonRecognizer(client, settings.model_requests, settings.model_patience_s)
+    clients = {
+        pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
+        for pool, address in settings.pools.items()
+    }
+    recognizer = TritonRecognizer(clients, settings.model_requests, settings.model_patience_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartStep(*built), ChunkStep(*built)
 

@@ -18,7 +18,7 @@ Pcm = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of a speech model. `language` None: it decides for itself. `prompt` is text that came before.
+    """What is asked of a speech model. `model` is the name of its pool. `language` None: it decides for itself. `prompt` is text that came before.
 
     `job_id` is for whom: while the model is busy, jobs take turns.
     """
@@ -45,7 +45,10 @@ class Recognizer(Protocol):
         ...
 
     async def describe(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every model that is served, by name, with what it says of itself. Asks the models, not their server."""
+        """What the model of each pool says of itself, by the name of the pool; pools that do not answer are left out.
+
+        Raises RetryLater where none answers.
+        """
         ...
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 import tritonclient.grpc.aio as triton
@@ -24,6 +24,9 @@ from .ports import Ask, Pcm
 BATCH = Histogram("voicepipe_model_batch", "Requests that the model answered together", ["model"], buckets=range(1, 33))
 SECONDS = Histogram("voicepipe_model_seconds", "Time to an answer of the model", ["model"])
 
+# What every pool serves; the pools differ in its weights.
+MODEL = "whisper"
+
 RETRY_DELAY_S = 2.0
 # A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
 TIMEOUT_S = 900.0
@@ -35,10 +38,12 @@ KEEPALIVE = triton.KeepAliveOptions(
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on Triton's models. At most `requests` are on their way."""
+    """The `Recognizer` port on pools of Triton servers, each with a client. At most `requests` are on their way to all."""
 
-    def __init__(self, client: triton.InferenceServerClient, requests: int, model_patience_s: float) -> None:
-        self._client = client
+    def __init__(
+        self, pools: Mapping[str, triton.InferenceServerClient], requests: int, model_patience_s: float
+    ) -> None:
+        self._pools = dict(pools)
         self._places = FairPlaces(requests)
         self._patience_s = model_patience_s
         self._missing_since: dict[str, float] = {}
@@ -72,36 +77,51 @@ class TritonRecognizer:
         return {str(code): float(probability) for code, probability in said["probabilities"].items()}
 
     async def describe(self) -> Mapping[str, Mapping[str, Any]]:
-        try:
-            index = await self._client.get_model_repository_index(as_json=True)
-        except (InferenceServerException, grpc.aio.AioRpcError) as error:
-            raise _away(error) from error
-        ready = [model["name"] for model in index.get("models", ()) if model.get("state") == "READY"]
-        second = np.zeros(SAMPLE_RATE, np.int16)
-        said = {name: await self._infer(name, second, {"op": "describe"}, None) for name in sorted(ready)}
-        return {name: {key: value for key, value in about.items() if key != "timings"} for name, about in said.items()}
+        answers = await asyncio.gather(*(self._describe(pool) for pool in self._pools), return_exceptions=True)
+        served: dict[str, Mapping[str, Any]] = {}
+        unavailable: list[RetryLater] = []
+        for pool, answer in zip(self._pools, answers, strict=True):
+            if isinstance(answer, RetryLater):
+                unavailable.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer is not None:
+                served[pool] = answer
+        if unavailable and not served:
+            raise unavailable[0]
+        return served
 
-    async def _infer(
-        self, model: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None
-    ) -> dict[str, Any]:
+    async def _describe(self, pool: str) -> Mapping[str, Any] | None:
+        """What the pool's model says of itself, None while its server has not loaded it."""
+        try:
+            if not await self._pools[pool].is_model_ready(MODEL):
+                return None
+        except InferenceServerException as error:
+            raise _unavailable(pool, error) from error
+        said = await self._infer(pool, np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, None)
+        return {key: value for key, value in said.items() if key != "timings"}
+
+    async def _infer(self, pool: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None) -> dict[str, Any]:
+        if pool not in self._pools:
+            raise self._missing(pool)
         inputs = [
             _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
             _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
             _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
         ]
         async with self._places.place(job_id):
-            with telemetry.span("triton infer", model=model, op=parameters["op"]), SECONDS.labels(model).time():
+            with telemetry.span("triton infer", model=pool, op=parameters["op"]), SECONDS.labels(pool).time():
                 try:
-                    answer = await self._client.infer(model, inputs, client_timeout=TIMEOUT_S)
+                    answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=TIMEOUT_S)
                 except InferenceServerException as error:
-                    raise self._meant(model, error) from error
-        self._missing_since.pop(model, None)
+                    raise self._meant(pool, error) from error
+        self._missing_since.pop(pool, None)
         said: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
         if batch := said.get("timings", {}).get("batch_size"):
-            BATCH.labels(model).observe(batch)
+            BATCH.labels(pool).observe(batch)
         return said
 
-    def _meant(self, model: str, error: InferenceServerException) -> Exception:
+    def _meant(self, pool: str, error: InferenceServerException) -> Exception:
         """What an error of the server means for the chunk."""
         status, message = error.status() or "", error.message() or ""
         code = message.partition(":")[0].strip()
@@ -111,15 +131,19 @@ class TritonRecognizer:
                     hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}."
                 )
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
-            since = self._missing_since.setdefault(model, time.monotonic())
-            if time.monotonic() - since > self._patience_s:
-                return Reject(
-                    "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
-                )
-            return RetryLater(RETRY_DELAY_S, f"model {model} is not served now")
+            return self._missing(pool)
         if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
-            return _away(error)
+            return _unavailable(pool, error)
         return RuntimeError(f"the model failed: {status} {code[:200]}")
+
+    def _missing(self, pool: str) -> Exception:
+        """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
+        since_s = self._missing_since.setdefault(pool, time.monotonic())
+        if time.monotonic() - since_s > self._patience_s:
+            return Reject(
+                "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
+            )
+        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served now")
 
 
 def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
@@ -128,5 +152,5 @@ def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
     return tensor
 
 
-def _away(error: Exception) -> RetryLater:
-    return RetryLater(RETRY_DELAY_S, f"Triton is away: {type(error).__name__}")
+def _unavailable(pool: str, error: Exception) -> RetryLater:
+    return RetryLater(RETRY_DELAY_S, f"the Triton server of {pool} does not answer: {type(error).__name__}")

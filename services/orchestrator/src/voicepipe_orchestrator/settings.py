@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from voicepipe_wire.settings import Settings as WireSettings
 
 
 class Settings(WireSettings):
-    triton_url: str = "127.0.0.1:8001"
+    # One Triton server for each pool, by the name of the pool: `accurate=HOST:PORT,fast=HOST:PORT`.
+    triton_urls: str = "accurate=127.0.0.1:8001"
     # Room for one original: prepare decodes from a file that it can seek in.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)
@@ -35,3 +36,32 @@ class Settings(WireSettings):
     keep_failed_pcm_s: float = 24 * 3600.0
     # How much longer than the recording lasts a transcript whose words are there waits for its speakers.
     speakers_wait_s: float = Field(600.0, ge=0)
+
+    @field_validator("triton_urls")
+    @classmethod
+    def _can_be_read(cls, text: str) -> str:
+        addresses_of_pools(text)
+        return text
+
+    @property
+    def pools(self) -> dict[str, str]:
+        """The address (host:port of gRPC) of each pool of speech models, by its name."""
+        return addresses_of_pools(self.triton_urls)
+
+
+def addresses_of_pools(text: str) -> dict[str, str]:
+    """What `accurate=HOST:PORT,fast=HOST:PORT` says, by the name of the pool.
+
+    Raises:
+        ValueError: it says something else, or names a pool twice.
+    """
+    addresses: dict[str, str] = {}
+    for entry in text.split(","):
+        pool, _, address = (word.strip() for word in entry.partition("="))
+        host, _, port = address.rpartition(":")
+        if not (pool and host and port.isdigit()):
+            raise ValueError(f"{entry.strip()!r} is not like accurate=HOST:PORT")
+        if pool in addresses:
+            raise ValueError(f"pool {pool!r} has two addresses")
+        addresses[pool] = address
+    return addresses
