@@ -1,7 +1,7 @@
 """The pipeline of pyannote.audio with an embedding stage that gives the same numbers in a third of the time.
 
-The stock stage runs the ResNet once for every (window, speaker) and lets a mask choose the frames afterwards, in the pooling.
-Up to the pooling the three runs of a window are one and the same, so here the ResNet runs once per window and is pooled once
+The stock stage runs the network once for every (window, speaker) and lets a mask choose the frames afterwards, in the pooling.
+Up to the pooling the three runs of a window are one and the same, so here the network runs once per window and is pooled once
 per speaker. A window in which nobody speaks needs no run at all: with an empty mask the pooling gives zeros whatever it is fed.
 """
 
@@ -10,26 +10,39 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.core import SlidingWindowFeature
+from torch import nn
 
 Hook = Callable[..., None]
 Floats = npt.NDArray[np.float32]
 
 
-class OncePerWindow(SpeakerDiarization):  # type: ignore[misc]  # pyannote has no types
+class Embedding(Protocol):
+    """A network that knows nobody before its pooling: WeSpeaker's ResNets in pyannote.audio, and CAM++ here."""
+
+    def forward_frames(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """[batch, ..., frames] of [batch, 1, samples]."""
+
+    def forward_embedding(self, frames: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """[batch, speakers, dimension] under [batch, speakers, frames], of any number of frames."""
+
+
+class OncePerWindow(SpeakerDiarization):
     """`SpeakerDiarization`, of which only `get_embeddings` is another."""
 
     half_precision = False
 
     def speed_up(self) -> None:
-        """Convolutions of one window at a time are faster with the channels last."""
-        self._embedding.model_.resnet.to(memory_format=torch.channels_last)
+        """Convolutions over frequency and time are faster with the channels last, one window at a time."""
+        for module in self._embedding.model_.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)
 
     def get_embeddings(
         self,
@@ -65,19 +78,24 @@ class OncePerWindow(SpeakerDiarization):  # type: ignore[misc]  # pyannote has n
 
     def _embed(self, waveforms: torch.Tensor, masks: Floats) -> Floats:
         """[batch, speakers, dimension] of [batch, 1, samples] under [batch, speakers, frames]."""
-        model, device = self._embedding.model_, self._embedding.device
+        network, device = self._network, self._embedding.device
         precision = torch.autocast(device.type, torch.bfloat16) if self.half_precision else nullcontext()
         with torch.inference_mode(), precision:
-            features = model.compute_fbank(waveforms.to(device))
-            embeddings = model.resnet(features, weights=torch.from_numpy(masks).to(device))[1]
+            frames = network.forward_frames(waveforms.to(device))
+            embeddings = network.forward_embedding(frames, torch.from_numpy(masks).to(device))
         return np.asarray(embeddings.float().cpu().numpy(), np.float32)
 
     def _of_nothing(self) -> Floats:
         """What an empty mask gives: the pooled statistics are zero, so only the last layer's offset is left."""
-        resnet = self._embedding.model_.resnet
+        network, device = self._network, self._embedding.device
         with torch.inference_mode():
-            nothing = torch.zeros(1, resnet.seg_1.in_features, device=self._embedding.device)
-            return np.asarray(resnet.seg_1(nothing).cpu().numpy()[0], np.float32)
+            frames = network.forward_frames(torch.zeros(1, 1, self._embedding.sample_rate, device=device))
+            nobody = torch.zeros(1, 1, frames.shape[-1], device=device)
+            return np.asarray(network.forward_embedding(frames, nobody)[0, 0].cpu().numpy(), np.float32)
+
+    @property
+    def _network(self) -> Embedding:
+        return self._embedding.model_
 
 
 def _nobody(*_: Any, **__: Any) -> None:
