@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 DATA ?= .data
 STACK := .venv/bin/python -m voicepipe_local
-PACKAGES := $(wildcard libs/*/pyproject.toml migrations/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml)
+PACKAGES := $(wildcard libs/*/pyproject.toml migrations/pyproject.toml models/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml)
 
 .PHONY: help
 help: ## show this

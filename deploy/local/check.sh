@@ -44,7 +44,7 @@ fresh_stubs() {
         { echo "the stubs are not those of proto/: run \`make proto\`"; return 1; }
 }
 
-sources=(libs/wire/src migrations/src services/*/src cli/src deploy/local/src)
+sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src)
 
 check ruff "$bin/ruff" check --quiet --output-format concise .
 check format "$bin/ruff" format --quiet --check --output-format concise .

@@ -20,7 +20,7 @@ services() {
     .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check "$(grep '^uv==' constraints.txt)" || return
     sed '/^# --- tests/,$d' constraints.txt >.make/services.txt && pip -r .make/services.txt || return
     local packages=()
-    for project in libs/*/pyproject.toml migrations/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml; do
+    for project in libs/*/pyproject.toml migrations/pyproject.toml models/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml; do
         [ -f "$project" ] && packages+=(-e "$(dirname "$project")")
     done
     pip --no-build-isolation "${packages[@]}" || return

@@ -1,0 +1,32 @@
+"""The models of Voicepipe: what each is, where it comes from, and how to get it.
+
+store = Store(Path(".models"))
+folder = resolve("whisper-base", Kind.SPEECH, store, load_catalogue())
+"""
+
+from __future__ import annotations
+
+from .catalogue import Catalogue, load_catalogue
+from .entry import Kind, Model, Tier
+from .errors import CatalogueError, ModelError, ModelUnavailable
+from .resolving import named, resolve
+from .store import State, Store
+from .telling import Screen, Silent, Telling
+
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "Kind",
+    "Model",
+    "ModelError",
+    "ModelUnavailable",
+    "Screen",
+    "Silent",
+    "State",
+    "Store",
+    "Telling",
+    "Tier",
+    "load_catalogue",
+    "named",
+    "resolve",
+]

@@ -1,0 +1,40 @@
+"""The models that Voicepipe knows: one TOML file each, in this folder, and in a folder of the operator's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from voicepipe_models.entry import Kind, Model
+from voicepipe_models.errors import CatalogueError
+from voicepipe_models.reading import read_model
+
+
+class Catalogue:
+    def __init__(self, models: Iterable[Model]) -> None:
+        self.models = tuple(models)
+        self._by_name: dict[str, Model] = {}
+        for model in self.models:
+            for name in (model.name, *model.aliases):
+                if name in self._by_name:
+                    raise CatalogueError(f"{name!r} is the name of both {self._by_name[name].name} and {model.name}.")
+                self._by_name[name] = model
+
+    def get(self, name: str) -> Model | None:
+        """The model that has this name or alias."""
+        return self._by_name.get(name)
+
+    def names(self, kind: Kind | None = None) -> list[str]:
+        return [model.name for model in self.models if kind in {None, model.kind}]
+
+
+def load_catalogue(own: Path | None = None) -> Catalogue:
+    """The catalogue that comes with Voicepipe. The files of the folder `own` are added, and win where a name is in both."""
+    if own and not own.is_dir():
+        raise CatalogueError(f"There is no folder {own}: set VOICEPIPE_MODELS_CATALOGUE to one that holds TOML files.")
+    folders = [Path(__file__).parent, *([own] if own else [])]
+    files = {path.stem: path for folder in folders for path in folder.glob("*.toml")}
+    try:
+        return Catalogue(read_model(name, path.read_text("utf-8")) for name, path in sorted(files.items()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"The catalogue cannot be read: {error}.") from error

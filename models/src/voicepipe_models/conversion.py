@@ -1,0 +1,46 @@
+"""Makes a model of raw files, by a program that runs in an environment which can read them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .entry import Conversion
+from .errors import ModelUnavailable
+from .telling import Telling
+
+
+def convert(conversion: Conversion, raw: Path, out: Path, tell: Telling) -> Path:
+    """Run `PYTHON -m MODULE RAW OUT` and return `out`. Raises ModelUnavailable."""
+    python = _python(conversion)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    tell.say(f"Converting with {conversion.module}.")
+    command = [python, "-m", conversion.module, str(raw), str(out)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ModelUnavailable(f"{python} cannot be run ({error}): set VOICEPIPE_DIARIZER_PYTHON.") from error
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise ModelUnavailable(
+            f"{conversion.module} could not convert the model (exit status {done.returncode}): "
+            f"{said[-1].strip() if said else 'it said nothing'}."
+        )
+    return out
+
+
+def _python(conversion: Conversion) -> str:
+    if python := os.environ.get("VOICEPIPE_DIARIZER_PYTHON"):
+        return python
+    package = conversion.module.partition(".")[0]
+    if missing := [name for name in (package, "torch") if importlib.util.find_spec(name) is None]:
+        raise ModelUnavailable(
+            f"This model is converted by {conversion.module}, and {sys.executable} has no {' and no '.join(missing)}: set "
+            "VOICEPIPE_DIARIZER_PYTHON to the Python of the diarizer's environment (.venv-diarizer/bin/python)."
+        )
+    return sys.executable

@@ -1,0 +1,71 @@
+"""Repositories of the Hugging Face hub, by its own client."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .entry import HUB_FILES, HubSource, Kind
+from .errors import ModelUnavailable
+from .files import link_or_copy, missing_files
+from .telling import Telling
+
+
+def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
+    """Put the repository's files into `out`: from the hub's cache (HF_HOME) where they are in it, else from the hub.
+
+    VOICEPIPE_HUB_TOKEN opens repositories that ask for consent. With `again` the cache is passed by.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    patterns = list(HUB_FILES[kind])
+    if not again:
+        try:
+            cached = snapshot_download(
+                source.repository, revision=source.revision, allow_patterns=patterns, local_files_only=True
+            )
+        except LocalEntryNotFoundError:
+            cached = None
+        if cached and not missing_files(Path(cached), kind):
+            tell.say(f"Taking {source.repository} from the hub's cache.")
+            _take(Path(cached), out)
+            return
+    tell.say(f"Downloading {source.repository}@{source.revision} from the hub.")
+    download = staging / "hub"
+    try:
+        snapshot_download(
+            source.repository,
+            revision=source.revision,
+            allow_patterns=patterns,
+            local_dir=download,
+            token=os.environ.get("VOICEPIPE_HUB_TOKEN") or None,
+        )
+    except Exception as error:
+        raise ModelUnavailable(_sentence(source, error)) from error
+    _take(download, out)
+
+
+def _take(folder: Path, out: Path) -> None:
+    """Everything except what the hub's client keeps for itself."""
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not relative.parts[0].startswith("."):
+            link_or_copy(path, out / relative)
+
+
+def _sentence(source: HubSource, error: Exception) -> str:
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        why = "its owner asks for consent: give it on the hub's page, and set VOICEPIPE_HUB_TOKEN to a token of that account"
+    elif isinstance(error, RepositoryNotFoundError):
+        why = "the hub has no such repository, or shows it only with a VOICEPIPE_HUB_TOKEN"
+    elif isinstance(error, RevisionNotFoundError):
+        why = f"it has no revision {source.revision}"
+    else:
+        why = f"{type(error).__name__}: is the hub reachable from here?"
+    return (
+        f"{source.repository} could not be downloaded from the hub ({why}). Or name a folder that holds the model, or let "
+        "HF_HOME point to a cache that does."
+    )

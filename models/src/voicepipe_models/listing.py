@@ -1,0 +1,75 @@
+"""What `voicepipe-models list` shows: the catalogue, and what else has been pulled."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .catalogue import Catalogue
+from .entry import Model
+from .stamp import Stamp
+from .store import Store
+from .telling import size
+
+_COLUMNS = ("name", "kind", "tier", "size", "licence", "languages", "from", "state")
+
+
+def as_table(catalogue: Catalogue, store: Store) -> str:
+    rows = [_COLUMNS, *(tuple(_cell(row, column) for column in _COLUMNS) for row in _rows(catalogue, store))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def as_json(catalogue: Catalogue, store: Store) -> str:
+    """One object a model: the columns of the table, `size_bytes` and `download_bytes` or null, `memory_mb` or null."""
+    return json.dumps(list(_rows(catalogue, store)), indent=2)
+
+
+def _rows(catalogue: Catalogue, store: Store) -> list[dict[str, Any]]:
+    others = [stamp for stamp in store.stamps() if catalogue.get(stamp.name) is None]
+    return [*(_row(model, store) for model in catalogue.models), *(_other(stamp, store) for stamp in others)]
+
+
+def _other(stamp: Stamp, store: Store) -> dict[str, Any]:
+    return {
+        "name": stamp.reference,
+        "kind": stamp.kind,
+        "size_bytes": sum(file.size_bytes for file in stamp.files),
+        "from": stamp.source,
+        "state": store.state_of_stamp(stamp),
+        "path": str(store.path(stamp.name)),
+    }
+
+
+def _row(model: Model, store: Store) -> dict[str, Any]:
+    stamp = store.stamp(model.name)
+    stored_bytes = sum(file.size_bytes for file in stamp.files) if stamp else None
+    return {
+        "name": model.name,
+        "aliases": model.aliases,
+        "title": model.title,
+        "kind": model.kind,
+        "tier": model.tier,
+        "size_bytes": model.disk_bytes or stored_bytes,
+        "download_bytes": model.download_bytes,
+        "memory_mb": model.memory_mb,
+        "licence": sorted({licence.spdx for licence in model.licences}),
+        "licences": [
+            {"component": licence.component, "spdx": licence.spdx, "attribution": licence.attribution}
+            for licence in model.licences
+        ],
+        "languages": model.languages,
+        "from": str(model.source),
+        "state": store.state(model),
+        "path": str(store.path(model.name)) if stamp else None,
+    }
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    if column == "size":
+        return size(row["size_bytes"]) if row.get("size_bytes") else "unknown"
+    value = row.get(column)
+    if isinstance(value, list | tuple):
+        return ", ".join(value) or "-"
+    return str(value) if value else "-"

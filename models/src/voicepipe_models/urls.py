@@ -1,0 +1,68 @@
+"""Files from URLs, resumed where an earlier try ended."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+
+from .entry import File
+from .errors import ModelUnavailable
+from .files import link_or_copy, sha256_of
+from .telling import Telling, size
+
+_TRIES = 4
+_TIMEOUT_S = 30.0
+"""For connecting, and for each read: a server that says nothing for so long is given up, and asked again."""
+
+
+def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, tell: Telling) -> None:
+    with httpx.Client(follow_redirects=True, timeout=_TIMEOUT_S) as client:
+        for file in files:
+            part = staging / f"{file.sha256}.part"
+            tell.say(f"Downloading {file.path} ({size(file.size_bytes)}) from {file.url}.")
+            _fetch(client, file, part, tell)
+            link_or_copy(part, out / file.path)
+
+
+def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            _append(client, file, part, tell)
+            if sha256_of(part) == file.sha256:
+                return
+            part.unlink()
+            why = "what the server sent has another SHA-256 than the catalogue pins"
+        except httpx.HTTPStatusError as error:
+            why = f"the server answered {error.response.status_code}"
+            if error.response.is_client_error:
+                part.unlink(missing_ok=True)  # 416 where the part is longer than the file
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+        if left:
+            tell.say(f"  {why}; trying again.")
+            time.sleep(2.0 ** (_TRIES - 1 - left) / 2)
+    raise ModelUnavailable(
+        f"{file.url} could not be downloaded: {why}. What has come so far is kept. Try again later, or name a folder "
+        "that holds the model instead of this model."
+    )
+
+
+def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+    have_bytes = part.stat().st_size if part.is_file() else 0
+    if have_bytes == file.size_bytes:
+        return
+    headers = {"Range": f"bytes={have_bytes}-", "Accept-Encoding": "identity"} if have_bytes else {}
+    with client.stream("GET", file.url, headers=headers) as response:
+        response.raise_for_status()
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            have_bytes = 0
+        with part.open("ab" if have_bytes else "wb") as written:
+            for chunk in response.iter_bytes(1 << 20):
+                have_bytes += len(chunk)
+                if have_bytes > file.size_bytes:
+                    part.unlink()
+                    raise ModelUnavailable(f"{file.url} sends more than the catalogue says; it is refused.")
+                written.write(chunk)
+                tell.progress(have_bytes, file.size_bytes)
