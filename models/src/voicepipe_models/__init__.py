@@ -6,12 +6,12 @@ folder = resolve("whisper-base", Kind.SPEECH, store, load_catalogue())
 
 from __future__ import annotations
 
-from .catalogue import Catalogue, load_catalogue
+from .catalogue import Catalogue, catalogue_of, load_catalogue
 from .entry import Kind, Model, Tier
 from .errors import CatalogueError, ModelError, ModelUnavailable
 from .resolving import named, resolve
 from .store import State, Store
-from .telling import Screen, Silent, Telling
+from .telling import Telling
 
 __all__ = [
     "Catalogue",
@@ -20,12 +20,11 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelUnavailable",
-    "Screen",
-    "Silent",
     "State",
     "Store",
     "Telling",
     "Tier",
+    "catalogue_of",
     "load_catalogue",
     "named",
     "resolve",

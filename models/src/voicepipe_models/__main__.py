@@ -7,13 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from .catalogue import Catalogue, load_catalogue
+from .catalogue import Catalogue, catalogue_of
 from .entry import Kind
 from .errors import CatalogueError, ModelUnavailable
-from .listing import as_json, as_table
+from .listing import as_json, as_table, described
 from .resolving import named
 from .store import State, Store
-from .telling import Screen, size
+from .telling import Telling, on_stdout, size
 
 OK, DAMAGED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -67,36 +67,42 @@ def _parser() -> argparse.ArgumentParser:
     pull.add_argument("--kind", choices=kinds, default="speech", help="what owner/name of the hub is (speech)")
     verify = commands.add_parser("verify", help="read every byte of the models that are here, or of those named")
     verify.add_argument("names", nargs="*", metavar="MODEL")
+    describe = commands.add_parser("describe", help="print the [[files]] of a catalogue entry for a folder")
+    describe.add_argument("folder", type=Path, metavar="FOLDER")
     return parser
 
 
 def _run(given: argparse.Namespace) -> int:
-    own = os.environ.get("VOICEPIPE_MODELS_CATALOGUE")
-    catalogue = load_catalogue(Path(own).expanduser() if own else None)
-    store = Store(Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ".models").expanduser())
+    if given.command == "describe":
+        print(described(given.folder))
+        return OK
+    catalogue = catalogue_of(os.environ)
+    telling = on_stdout()
+    store = Store(Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ".models").expanduser(), telling=telling)
     match given.command:
         case "list":
             print(as_json(catalogue, store) if given.json else as_table(catalogue, store))
             return OK
         case "pull":
-            return _pull(catalogue, store, given.names, Kind(given.kind))
+            return _pull(catalogue, store, telling, given.names, Kind(given.kind))
         case _:
             return _verify(catalogue, store, given.names)
 
 
-def _pull(catalogue: Catalogue, store: Store, names: list[str], kind: Kind) -> int:
-    screen = Screen()
+def _pull(catalogue: Catalogue, store: Store, telling: Telling, names: list[str], kind: Kind) -> int:
     for name in names:
         known = catalogue.get(name)
         model = named(name, known.kind if known else kind, catalogue)
         if model is None:
             raise ModelUnavailable(f"{name} is a folder: it is used where it is, and need not be pulled.")
         if store.state(model) is State.PRESENT:
-            screen.say(f"{model.name} is in {store.path(model.name)}.")
+            telling.say(f"{model.name} is in {store.path(model.name)}.")
             continue
-        screen.say(f"{model.name}: {model.title}, from {model.source}{_sizes(model.download_bytes, model.disk_bytes)}.")
-        folder = store.pull(model, screen)
-        screen.say(f"{model.name} is verified, and in {folder}.")
+        telling.say(
+            f"{model.name}: {model.title}, from {model.source}{_sizes(model.download_bytes, model.disk_bytes)}."
+        )
+        folder = store.pull(model)
+        telling.say(f"{model.name} is verified, and in {folder}.")
     return OK
 
 

@@ -13,10 +13,12 @@ from .entry import Conversion
 from .errors import ModelUnavailable
 from .telling import Telling
 
+_FOLDER_MODE, _FILE_MODE = 0o755, 0o644
+
 
 def convert(conversion: Conversion, raw: Path, out: Path, tell: Telling) -> Path:
     """Run `PYTHON -m MODULE RAW OUT` and return `out`. Raises ModelUnavailable."""
-    python = _python(conversion)
+    python = python_for(conversion)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     tell.say(f"Converting with {conversion.module}.")
@@ -31,10 +33,14 @@ def convert(conversion: Conversion, raw: Path, out: Path, tell: Telling) -> Path
             f"{conversion.module} could not convert the model (exit status {done.returncode}): "
             f"{said[-1].strip() if said else 'it said nothing'}."
         )
+    for path in out.rglob("*"):
+        # Readable for the server, which may run as another user than the pull.
+        path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
     return out
 
 
-def _python(conversion: Conversion) -> str:
+def python_for(conversion: Conversion) -> str:
+    """The Python that can convert. Raises ModelUnavailable where none can, for as far as that shows without running it."""
     if python := os.environ.get("VOICEPIPE_DIARIZER_PYTHON"):
         return python
     package = conversion.module.partition(".")[0]

@@ -1,12 +1,16 @@
-"""What `voicepipe-models list` shows: the catalogue, and what else has been pulled."""
+"""What `voicepipe-models list` shows: the catalogue, and what else has been pulled; and what `describe` shows."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from .catalogue import Catalogue
 from .entry import Model
+from .errors import ModelUnavailable
+from .files import measured
+from .stamp import NAME as STAMP_NAME
 from .stamp import Stamp
 from .store import Store
 from .telling import size
@@ -24,6 +28,17 @@ def as_table(catalogue: Catalogue, store: Store) -> str:
 def as_json(catalogue: Catalogue, store: Store) -> str:
     """One object a model: the columns of the table, `size_bytes` and `download_bytes` or null, `memory_mb` or null."""
     return json.dumps(list(_rows(catalogue, store)), indent=2)
+
+
+def described(folder: Path) -> str:
+    """The files of a folder as an entry of the catalogue pins them."""
+    if not folder.is_dir():
+        raise ModelUnavailable(f"There is no folder {folder}.")
+    return "\n\n".join(
+        f'[[files]]\npath = "{file.path}"\nsize_bytes = {file.size_bytes}\nsha256 = "{file.sha256}"'
+        for file in measured(folder)
+        if file.path != STAMP_NAME
+    )
 
 
 def _rows(catalogue: Catalogue, store: Store) -> list[dict[str, Any]]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from .catalogue import Catalogue
+from .catalogue import Catalogue, catalogue_of
 from .entry import Kind, Model, hub_model
 from .errors import ModelUnavailable
 from .files import missing_files
 from .reading import REPOSITORY
 from .store import Store
-from .telling import Telling
 
 
-def resolve(reference: str, kind: Kind, store: Store, catalogue: Catalogue, tell: Telling | None = None) -> Path:
+def resolve(reference: str, kind: Kind, store: Store, catalogue: Catalogue | None = None) -> Path:
     """The folder of the model that `reference` names, pulled if need be. Raises ModelUnavailable.
 
     A reference is a name or an alias of the catalogue, a folder, or a repository of the hub (`owner/name` or
     `owner/name@revision`), looked for in this order. A folder is used where it is.
+    The catalogue is that of Voicepipe, with VOICEPIPE_MODELS_CATALOGUE, unless another one is given.
     """
+    if catalogue is None:
+        catalogue = catalogue_of(os.environ)
     if not reference:
         raise ModelUnavailable(f"No {kind} model is named. {_known(kind, catalogue)}")
     if model := named(reference, kind, catalogue):
-        return store.pull(model, tell).absolute()
+        return store.pull(model).absolute()
     return _folder(Path(reference).expanduser(), kind, catalogue)
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from . import sources
-from .conversion import convert
+from .conversion import convert, python_for
 from .entry import File, Model
 from .errors import ModelUnavailable
 from .files import damage, measured, missing_files, sync, sync_tree
 from .stamp import Stamp, read_stamp, stamp_of, write_stamp
-from .telling import Silent, Telling, size
+from .telling import Telling, by_lines, silent, size
 
 
 class State(StrEnum):
@@ -35,8 +35,13 @@ class State(StrEnum):
 
 
 class Store:
-    def __init__(self, folder: Path) -> None:
+    """`say` takes the lines that tell what a pull does; `telling` is for who can show progress better than in lines."""
+
+    def __init__(
+        self, folder: Path, say: Callable[[str], None] | None = None, *, telling: Telling | None = None
+    ) -> None:
         self.folder = folder
+        self._tell = telling or (by_lines(say) if say else silent())
 
     def path(self, name: str) -> Path:
         """Where a model is, or will be."""
@@ -62,23 +67,22 @@ class Store:
             return State.ABSENT
         return State.OUTDATED if stamp.digest != model.digest else _state_of(self.path(model.name), stamp)
 
-    def pull(self, model: Model, tell: Telling | None = None) -> Path:
+    def pull(self, model: Model) -> Path:
         """The folder of the model, which is fetched unless it is there. Raises ModelUnavailable.
 
         Two pulls of one model wait for each other. One that is interrupted leaves what it has; the next one uses it.
         """
-        tell = tell or Silent()
         folder = self.path(model.name)
         if self.state(model) is State.PRESENT:
             return folder
         try:
-            with self._lock(model.name, tell):
+            with self._lock(model.name):
                 before = self.state(model)
                 if before is State.PRESENT or (before is State.TOUCHED and self._restamp(model)):
                     return folder
                 if before is not State.ABSENT:
-                    tell.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
-                self._make(model, tell, again=before is not State.ABSENT)
+                    self._tell.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
+                self._make(model, again=before is not State.ABSENT)
         except OSError as error:
             raise ModelUnavailable(
                 f"{model.name} could not be put into {self.folder}: {error}. What is there so far is kept; pull it again."
@@ -114,15 +118,17 @@ class Store:
         write_stamp(folder, replace(stamp, files=tuple(times)))
         return True
 
-    def _make(self, model: Model, tell: Telling, *, again: bool) -> None:
+    def _make(self, model: Model, *, again: bool) -> None:
         staging = self.folder / ".staging" / model.name
         staging.mkdir(parents=True, exist_ok=True)
         raw = staging / "raw"
         shutil.rmtree(raw, ignore_errors=True)
         self._check_room(model)
-        sources.fetch(model, staging, raw, tell, again=again)
+        if model.conversion:
+            python_for(model.conversion)  # before a download that would be in vain
+        sources.fetch(model, staging, raw, self._tell, again=again)
         _check(model, raw, model.raw_files)
-        made = convert(model.conversion, raw, staging / "made", tell) if model.conversion else raw
+        made = convert(model.conversion, raw, staging / "made", self._tell) if model.conversion else raw
         _check(model, made, model.files)
         if missing := missing_files(made, model.kind):
             raise ModelUnavailable(f"{model.source} is not a {model.kind} model: it has no {' and no '.join(missing)}.")
@@ -145,14 +151,14 @@ class Store:
             )
 
     @contextmanager
-    def _lock(self, name: str, tell: Telling) -> Iterator[None]:
+    def _lock(self, name: str) -> Iterator[None]:
         path = self.folder / ".locks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                tell.say(f"Another pull of {name} is under way; waiting for it.")
+                self._tell.say(f"Another pull of {name} is under way; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

@@ -5,60 +5,81 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from dataclasses import dataclass
+from typing import TextIO
 
 _REDRAW_S = 0.2
 _LINE_EVERY_S = 5.0
+_MB_BYTES, _GB_BYTES = 10**6, 10**9
 
 
-class Telling(Protocol):
-    def say(self, line: str) -> None: ...
-
-    def progress(self, done_bytes: int, total_bytes: int | None) -> None:
-        """How far the download has come that the last line named; called as often as it likes."""
-
-
-class Silent:
-    def say(self, line: str) -> None: ...
-
-    def progress(self, done_bytes: int, total_bytes: int | None) -> None: ...
+@dataclass(frozen=True, slots=True)
+class Telling:
+    say: Callable[[str], None]
+    """Takes a line."""
+    progress: Callable[[int, int | None], None]
+    """Takes the bytes done and, where known, the bytes in all of what the last line named; is called often."""
 
 
-class Screen:
-    """Writes to a terminal, where one line grows, or to a log, where a line follows every 5 s."""
+def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Telling:
+    """For a log: progress is a line every 5 s."""
+    next_s = 0.0
 
-    def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out = out or sys.stdout
-        self._clock = clock
-        self._terminal = self._out.isatty()
-        self._next_s = clock() + (0 if self._terminal else _LINE_EVERY_S)
-        self._drawn = False
+    def line(text: str) -> None:
+        nonlocal next_s
+        next_s = clock() + _LINE_EVERY_S
+        say(text)
 
-    def say(self, line: str) -> None:
-        if self._drawn:
-            self._out.write("\r\033[K")
-        self._drawn = False
-        self._next_s = self._clock() + (0 if self._terminal else _LINE_EVERY_S)
-        self._out.write(f"{line}\n")
-        self._out.flush()
+    def progress(done_bytes: int, total_bytes: int | None) -> None:
+        if clock() >= next_s:
+            line(f"  {_how_far(done_bytes, total_bytes)}")
 
-    def progress(self, done_bytes: int, total_bytes: int | None) -> None:
-        if self._clock() < self._next_s:
-            return
-        text = f"  {size(done_bytes)}"
-        if total_bytes:
-            text += f" of {size(total_bytes)}, {min(100 * done_bytes // total_bytes, 100)} %"
-        if self._terminal:
-            self._out.write(f"\r\033[K{text}")
-            self._next_s, self._drawn = self._clock() + _REDRAW_S, True
-        else:
-            self._out.write(f"{text}\n")
-            self._next_s = self._clock() + _LINE_EVERY_S
-        self._out.flush()
+    return Telling(line, progress)
+
+
+def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Telling:
+    """For a terminal: progress is one line that is drawn again."""
+    next_s = 0.0
+
+    def line(text: str) -> None:
+        nonlocal next_s
+        next_s = clock() + _REDRAW_S
+        out.write(f"\r\033[K{text}\n")
+        out.flush()
+
+    def progress(done_bytes: int, total_bytes: int | None) -> None:
+        nonlocal next_s
+        if clock() >= next_s:
+            next_s = clock() + _REDRAW_S
+            out.write(f"\r\033[K  {_how_far(done_bytes, total_bytes)}")
+            out.flush()
+
+    return Telling(line, progress)
+
+
+def on_stdout() -> Telling:
+    if sys.stdout.isatty():
+        return on_terminal(sys.stdout)
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    return by_lines(say)
+
+
+def silent() -> Telling:
+    return Telling(lambda _: None, lambda _done_bytes, _total_bytes: None)
+
+
+def _how_far(done_bytes: int, total_bytes: int | None) -> str:
+    if not total_bytes:
+        return size(done_bytes)
+    return f"{size(done_bytes)} of {size(total_bytes)}, {min(100 * done_bytes // total_bytes, 100)} %"
 
 
 def size(count_bytes: int) -> str:
-    """A size for people, in MB of 1,000,000 bytes."""
-    if count_bytes < 1_000_000:  # noqa: PLR2004 - one MB
-        return f"{max(count_bytes / 1e3, 0.1):.1f} kB"
-    return f"{count_bytes / 1e6:.1f} MB" if count_bytes < 10**9 else f"{count_bytes / 1e9:.2f} GB"
+    """A size for people; 1 MB is 1,000,000 bytes."""
+    if count_bytes < _MB_BYTES:
+        return f"{count_bytes / 1e3:.1f} kB"
+    return f"{count_bytes / 1e6:.1f} MB" if count_bytes < _GB_BYTES else f"{count_bytes / 1e9:.2f} GB"

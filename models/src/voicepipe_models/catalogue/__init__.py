@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from voicepipe_models.entry import Kind, Model
@@ -38,3 +38,9 @@ def load_catalogue(own: Path | None = None) -> Catalogue:
         return Catalogue(read_model(name, path.read_text("utf-8")) for name, path in sorted(files.items()))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"The catalogue cannot be read: {error}.") from error
+
+
+def catalogue_of(environment: Mapping[str, str]) -> Catalogue:
+    """The catalogue, with the folder that VOICEPIPE_MODELS_CATALOGUE names."""
+    own = environment.get("VOICEPIPE_MODELS_CATALOGUE")
+    return load_catalogue(Path(own).expanduser() if own else None)
