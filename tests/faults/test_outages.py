@@ -82,7 +82,7 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
 
 
 def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
-    back = away("triton")
+    back = away("triton-accurate")
     job_id = door.accepted(told_apart(audio))
     until(lambda: door.get(job_id)["state"] == "transcribing")
     back()

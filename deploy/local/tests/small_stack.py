@@ -1,6 +1,6 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-The names `postgres` and `triton` stand for the real servers; `broken` for a part that ends at once.
+The names `postgres` and `triton-accurate` stand for the real servers; `broken` for a part that ends at once.
 """
 
 import asyncio
@@ -20,10 +20,8 @@ def part(spec):
     name, *flags = spec.split(":")
     if name == "postgres":
         return postgres.part(home, postgres.NOT_DURABLE)
-    if name == "triton":
-        return triton.part(
-            home, "whisper", {"VOICEPIPE_WHISPER_MODEL": str(triton.ROOT / "tests/fixtures/whisper/model")}
-        )
+    if name == "triton-accurate":
+        return triton.part(home, "accurate", triton.ROOT / "tests/fixtures/whisper/model")
     port = str(home.port(name))
     dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(home.path / "notes"), *flags)
     command = (sys.executable, *(("-c", "print('I am broken')") if name == "broken" else dummy))

@@ -43,33 +43,9 @@ def test_a_log_that_grew_too_long_is_moved_away_and_its_writer_goes_on(tmp_path)
     assert (tmp_path / "a.log.1").read_bytes() == b"old\n" * 30
 
 
-def test_without_a_named_model_the_choice_is_sphinx_and_says_how_to_change_it():
-    speech = lineup.choose_speech({})
-    assert speech.model == "sphinx"
-    assert "VOICEPIPE_WHISPER_MODEL" in speech.about
-
-
-def test_a_model_folder_is_named_by_its_full_path(tmp_path, monkeypatch):
-    (tmp_path / "model").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert lineup.choose_speech({"VOICEPIPE_WHISPER_MODEL": "model"}).env["VOICEPIPE_WHISPER_MODEL"] == str(
-        tmp_path / "model"
-    )
-
-
-@pytest.mark.parametrize("name", ["/no/such/folder", "./model", "a/b/c"])
-def test_a_model_folder_that_is_not_there_is_an_error_not_a_fallback(name):
-    with pytest.raises(CannotStart, match="no such folder"):
-        lineup.choose_speech({"VOICEPIPE_WHISPER_MODEL": name})
-
-
-def test_a_hub_name_is_left_to_the_model():
-    assert lineup.choose_speech({"VOICEPIPE_WHISPER_MODEL": "org/whisper-small-ct2"}).model == "whisper"
-
-
-def test_an_unknown_service_cannot_have_more_workers(tmp_path):
+def test_an_unknown_service_cannot_have_more_workers():
     with pytest.raises(CannotStart, match="transcribe"):
-        lineup.full(Home.at(tmp_path), {"transcript": 2}, {})
+        lineup.check({"transcript": 2})
 
 
 def test_recordings_and_messages_are_closed_to_other_users(tmp_path):

@@ -134,12 +134,14 @@ def test_a_killed_database_server_comes_back(small):
 
 
 def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
-    stack = small("triton")
+    stack = small("triton-accurate")
     stack.wait_until_ready()
-    before = stack.part("triton")
+    before = stack.part("triton-accurate")
     (python,) = guard.descendants(before["pid"])
     os.kill(python, signal.SIGKILL)
-    after = until(lambda: (part := stack.part("triton"))["restarts"] == 1 and part["health"] == "well" and part)
+    after = until(
+        lambda: (part := stack.part("triton-accurate"))["restarts"] == 1 and part["health"] == "well" and part
+    )
     assert after["pid"] != before["pid"]
     assert "Stub process" in after["trouble"]
 

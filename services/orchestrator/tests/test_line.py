@@ -9,7 +9,6 @@ import soundfile
 from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
-from voicepipe_local.testing import WHISPER_FIXTURE
 from voicepipe_orchestrator.decode import DecodeLimits
 from voicepipe_orchestrator.prepare import PrepareStep
 from voicepipe_orchestrator.speech import load_detector
@@ -157,7 +156,7 @@ async def test_a_job_that_asks_for_speakers_completes_with_a_warning(line, meeti
 
 async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton, monkeypatch):
     monkeypatch.setattr("voicepipe_orchestrator.recognizer.RETRY_DELAY_S", 0.1)  # many tries, as in a long outage
-    address, server = private_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
+    address, server = private_triton()
     server.kill()
     line.start("prepare", "assemble", "keeper")
     line.start("transcribe", triton_urls=f"accurate={address}")

@@ -1,7 +1,9 @@
 """What the workers say of themselves."""
 
+import asyncio
+
 import pytest
-from voicepipe_orchestrator.models import a_model_is_known
+from voicepipe_orchestrator.models import a_model_is_known, announce_models
 from voicepipe_wire import database
 
 
@@ -11,3 +13,29 @@ async def test_transcribe_is_not_ready_before_it_has_seen_a_model(database_url, 
             await a_model_is_known(pool)
         await pool.execute("INSERT INTO models (name, description) VALUES ('whisper', '{}')")
         await a_model_is_known(pool)
+
+
+class Described:
+    """A recognizer whose pools say what a test wants."""
+
+    def __init__(self, **pools):
+        self.pools = pools
+
+    async def describe(self):
+        return {pool: {"model": model} for pool, model in self.pools.items()}
+
+
+async def test_a_pool_of_the_settings_stays_while_it_is_down_and_another_is_forgotten(database_url, settings):
+    async with await database.connect(settings) as pool:
+        await pool.execute(
+            "INSERT INTO models (name, description, seen_at) SELECT name, '{}', now() - interval '1 hour' "
+            "FROM unnest(ARRAY['accurate', 'fast', 'whisper']) AS name"
+        )
+        stop = asyncio.Event()
+        task = asyncio.create_task(announce_models(pool, Described(fast="tiny"), ["accurate", "fast"], stop))
+        while await pool.fetchval("SELECT count(*) FROM models") == 3:
+            await asyncio.sleep(0.05)
+        stop.set()
+        await task
+        rows = await pool.fetch("SELECT name, description FROM models ORDER BY name")
+        assert [tuple(row) for row in rows] == [("accurate", {}), ("fast", {"model": "tiny"})]

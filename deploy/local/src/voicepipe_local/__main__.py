@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import control, lineup, show
+from . import control, lineup, models, show
 from .control import AlreadyRunning, NotRunning
 from .home import Home
 from .parts import CannotStart
@@ -122,12 +122,14 @@ def _supervise(stack: Stack, workers: dict[str, int]) -> int:
     home = Home.at(stack.data)
     home.forget_ports_in_use()
     (home.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
-    line = lineup.full(home, workers)
 
     def say(text: str) -> None:
         print(text, flush=True)
 
-    say(f"speech model: {line.facts['speech']}")
+    lineup.check(workers)
+    served = models.put_in_place(models.wanted(os.environ), say)
+    line = lineup.full(home, served, workers)
+    say(f"speech models: {line.facts['speech']}; speakers: {line.facts['speakers']}")
     return asyncio.run(Supervisor(home, line.steps, say, line.facts).run())
 
 

@@ -10,35 +10,17 @@ from pathlib import Path
 
 from . import gateway, nats, objectstore, postgres, services, triton
 from .home import Home
+from .models import Models
 from .parts import CannotStart, Part
 from .supervisor import Step, Supervisor, Task
 
 API_KEY = "api-key"
 DATABASE = "voicepipe"
 
-# Twice what is worked on together: what waits in the model's queue cannot be overtaken by a shorter recording.
+# Of all pools together. Twice what is worked on at once: what waits in a model's queue cannot be overtaken by a shorter recording.
 GPU = Path("/dev/nvidiactl")
 REQUESTS_GPU = 16  # batches of eight
 REQUESTS_CPU = 1  # one chunk has all cores; batches of eight would gain 9 % (tests/bench, Whisper base)
-REQUESTS_SPHINX = 4  # two instances
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """The Triton model that recognizes speech, its settings, a sentence about the choice, how many requests it gets at once."""
-
-    model: str
-    env: Mapping[str, str]
-    about: str
-    requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class Speakers:
-    """The diarizer's settings, none where there is none, and a sentence about the choice."""
-
-    env: Mapping[str, str]
-    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,63 +29,29 @@ class Lineup:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def choose_speech(environment: Mapping[str, str]) -> Speech:
-    """Whisper where a model is named, PocketSphinx where none is: never a silent fallback from one to the other.
+def full(home: Home, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> Lineup:
+    """The whole line, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
 
     Raises:
-        CannotStart: the name looks like a folder, and there is none.
+        CannotStart: something is not installed, or there is no such service.
     """
-    named = environment.get("VOICEPIPE_WHISPER_MODEL", "")
-    if not named:
-        about = "sphinx: real words, low accuracy. For Whisper set VOICEPIPE_WHISPER_MODEL to a CTranslate2 folder or a name"
-        return Speech("sphinx", {}, about, REQUESTS_SPHINX)
-    if Path(named).is_dir():
-        named = str(Path(named).resolve())
-    elif named.startswith((".", "/", "~")) or named.count("/") > 1:
-        raise CannotStart(f"VOICEPIPE_WHISPER_MODEL names {named}, and there is no such folder")
-    requests = REQUESTS_GPU if GPU.exists() else REQUESTS_CPU
-    return Speech("whisper", {"VOICEPIPE_WHISPER_MODEL": named}, f"whisper: {named}", requests)
-
-
-def choose_speakers(environment: Mapping[str, str]) -> Speakers:
-    """pyannote.audio where a model is named; else no diarizer runs, and jobs that ask for speakers are warned.
-
-    Raises:
-        CannotStart: the name looks like a folder, and there is none.
-    """
-    named = environment.get("VOICEPIPE_DIARIZATION_MODEL", "")
-    if not named:
-        about = "not told apart. For speakers set VOICEPIPE_DIARIZATION_MODEL to a pyannote folder or a name"
-        return Speakers({}, about)
-    if Path(named).is_dir():
-        named = str(Path(named).resolve())
-    elif named.startswith((".", "/", "~")):
-        raise CannotStart(f"VOICEPIPE_DIARIZATION_MODEL names {named}, and there is no such folder")
-    return Speakers({"VOICEPIPE_DIARIZATION_MODEL": named}, f"pyannote: {named}")
-
-
-def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> Lineup:
-    """The whole line. `workers`: how many processes of a service, one where it is not named.
-
-    Raises:
-        CannotStart: something is not installed, or a setting cannot be.
-    """
-    for name in workers:
-        if name not in (known := [service.name for service in services.ALL]):
-            raise CannotStart(f"there is no service {name!r}; those that can be more than one are {', '.join(known)}")
-    speech = choose_speech(environment)
-    requests = environment.get("VOICEPIPE_MODEL_REQUESTS") or str(speech.requests)
-    env = _environment(home) | {"VOICEPIPE_MODEL_REQUESTS": requests}
+    check(workers)
+    requests = environment.get("VOICEPIPE_MODEL_REQUESTS") or str(REQUESTS_GPU if GPU.exists() else REQUESTS_CPU)
+    pools = {tier: triton.url(home, tier) for tier in models.speech}
+    env = _environment(home) | {
+        "VOICEPIPE_MODEL_REQUESTS": requests,
+        "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
+    }
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
     upload = tuple(services.replicas(home, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(home, services.STATUS, count["status"], env))
     work = tuple(part for each in services.WORKERS for part in services.replicas(home, each, count[each.name], env))
-    speakers = choose_speakers(environment)
-    if speakers.env:
-        work += tuple(services.replicas(home, services.DIARIZER, count["diarizer"], env | dict(speakers.env)))
+    if models.speakers:
+        told = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
+        work += tuple(services.replicas(home, services.DIARIZER, count["diarizer"], told))
     front = gateway.part(home, upload=_addresses(upload), status=_addresses(status))
-    speech_server = triton.part(home, speech.model, speech.env)
-    servers = (nats.part(home), postgres.part(home), objectstore.part(home), speech_server)
+    speech = tuple(triton.part(home, tier, folder) for tier, folder in models.speech.items())
+    servers = (nats.part(home), postgres.part(home), objectstore.part(home), *speech)
     return Lineup(
         steps=(
             servers,
@@ -115,10 +63,17 @@ def full(home: Home, workers: Mapping[str, int], environment: Mapping[str, str] 
         facts={
             "url": gateway.url(home),
             "api_key_file": str(home.path / API_KEY),
-            "speech": speech.about,
-            "speakers": speakers.about,
+            "speech": models.about_speech,
+            "speakers": models.about_speakers,
         },
     )
+
+
+def check(workers: Mapping[str, int]) -> None:
+    """Raise CannotStart if a name is not that of a service that can be more than one."""
+    for name in workers:
+        if name not in (known := [service.name for service in services.ALL]):
+            raise CannotStart(f"there is no service {name!r}; those that can be more than one are {', '.join(known)}")
 
 
 def _environment(home: Home) -> dict[str, str]:
@@ -132,7 +87,6 @@ def _environment(home: Home) -> dict[str, str]:
         "VOICEPIPE_S3_BUCKET": bucket.bucket,
         "VOICEPIPE_S3_ACCESS_KEY": bucket.access_key,
         "VOICEPIPE_S3_SECRET_KEY": bucket.secret_key,
-        "VOICEPIPE_TRITON_URLS": f"accurate={triton.url(home)}",
         "VOICEPIPE_PUBLIC_URL": gateway.url(home),
     }
 

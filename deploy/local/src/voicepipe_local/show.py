@@ -40,7 +40,7 @@ def next_steps(answer: Mapping[str, Any]) -> str:
     return f"""
 Voicepipe is at  {facts["url"]}        (how to call it: {facts["url"]}/docs)
 API key in       {facts["api_key_file"]}
-Speech model     {facts["speech"]}
+Speech models    {facts["speech"]}
 Speakers         {facts["speakers"]}
 
     export VOICEPIPE_URL={facts["url"]}

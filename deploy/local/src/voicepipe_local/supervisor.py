@@ -125,7 +125,7 @@ class Supervisor:
             log = self.home.log(name)
             failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
             raise failure from error
-        self._say(f"{name:<14} ready after {time.monotonic() - began:4.1f} s")
+        self._say(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
 
     async def _shut_down(self) -> None:
         for step in reversed(self._steps):

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from . import home as homes
-from . import nats, objectstore
+from . import models, nats, objectstore
 from . import postgres as postgresql
 from . import triton as tritonserver
 from .home import Home
@@ -33,6 +33,10 @@ from .trial import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
 DIARIZATION_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "pyannote" / "model"
+# One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
+TOY_MODELS = {"VOICEPIPE_MODELS": f"accurate={WHISPER_FIXTURE}", "VOICEPIPE_DIARIZATION_MODEL": "none"}
+# What everybody gets who sets nothing.
+REAL_MODELS = {"VOICEPIPE_MODELS": models.DEFAULT_SPEECH, "VOICEPIPE_DIARIZATION_MODEL": models.DEFAULT_SPEAKERS}
 _TEMPLATE = "voicepipe_template"
 Address = TypeVar("Address")
 
@@ -151,7 +155,7 @@ def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]
 
 @pytest.fixture(scope="session")
 def start_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
-    """Call it with a model's name and settings for the address (host:port of gRPC) and handle of a server of your own."""
+    """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings."""
     yield from _triton_factory()
 
 
@@ -163,7 +167,7 @@ def private_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
 
 @pytest.fixture(scope="session")
 def triton_server(start_triton: Callable[..., tuple[str, Running]]) -> tuple[str, Running]:
-    return start_triton("whisper", {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)})
+    return start_triton()
 
 
 @pytest.fixture(scope="session", name="triton")
@@ -173,16 +177,18 @@ def triton_whisper(triton_server: tuple[str, Running]) -> str:
 
 
 @pytest.fixture(scope="session")
-def triton_sphinx(start_triton: Callable[..., tuple[str, Running]]) -> str:
-    """The address (host:port of gRPC) of a Triton that serves `sphinx`."""
-    return start_triton("sphinx")[0]
-
-
-@pytest.fixture(scope="session")
 def stack() -> Iterator[TrialStack]:
     """The whole line, with the fixture model: for tests that leave it as they found it."""
     with stacks() as start:
         yield start()
+
+
+@pytest.fixture(scope="session")
+def real_stack() -> Iterator[TrialStack]:
+    """The whole line as `make up` starts it: both pools of real Whisper, and real speakers."""
+    real_models()
+    with stacks() as start:
+        yield start(env=REAL_MODELS)
 
 
 @pytest.fixture
@@ -201,6 +207,12 @@ def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | dict(env or {}))
 
     return run
+
+
+def real_models() -> Path:
+    """The folder of models, with those that `make up` serves by default; pulled once, while others who ask wait."""
+    models.put_in_place(models.wanted(REAL_MODELS), print)
+    return models.folder_of_models(os.environ)
 
 
 def migrate(database_url: str) -> None:
@@ -235,9 +247,11 @@ def _private(
 def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
     with ExitStack() as started:
 
-        def start(model: str, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
-            home, running = started.enter_context(_running(lambda home: tritonserver.part(home, model, env), "triton"))
-            return tritonserver.url(home), running
+        def start(folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
+            home, running = started.enter_context(
+                _running(lambda home: tritonserver.part(home, "accurate", folder, env), "triton-accurate")
+            )
+            return tritonserver.url(home, "accurate"), running
 
         yield start
 
@@ -249,7 +263,7 @@ def stacks() -> Iterator[Callable[..., TrialStack]]:
 
         def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> TrialStack:
             home = started.enter_context(_temporary_home("stack"))
-            chosen = {"VOICEPIPE_WHISPER_MODEL": str(WHISPER_FIXTURE)} | dict(env or {})
+            chosen = TOY_MODELS | dict(env or {})
             stack = TrialStack(home.path, workers or {}, chosen)
             started.callback(stack.crash)
             stack.up()

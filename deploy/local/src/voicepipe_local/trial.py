@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import gateway, lineup, nats, objectstore, postgres, triton
+from . import gateway, lineup, nats, objectstore, postgres
 from .home import Home
 from .objectstore import ObjectStore
 from .stack import Stack
@@ -20,7 +20,7 @@ from .stack import Stack
 class TrialStack(Stack):
     """A whole line that a test owns.
 
-    Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton`, `upload`, `status`, `prepare`,
+    Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
     `transcribe`, `assemble`, `keeper`, `gateway`; the second process of a service is `transcribe-2`.
     """
 
@@ -58,10 +58,6 @@ class TrialStack(Stack):
     @property
     def object_store(self) -> ObjectStore:
         return objectstore.store(self.home)
-
-    @property
-    def triton_url(self) -> str:
-        return triton.url(self.home)
 
     def up(self) -> None:
         """Start it, with the same data, workers and variables as before; return when every part is well."""

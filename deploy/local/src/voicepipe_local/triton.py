@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from .home import LOOPBACK, Home
 from .parts import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
+MODEL = "whisper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,51 +48,54 @@ print(json.dumps([sysconfig.get_path("purelib") + "/pytriton/tritonserver",
 """
 
 
-def url(home: Home) -> str:
-    return f"{LOOPBACK}:{home.port('triton')}"
+def name_of(pool: str) -> str:
+    """The name of the part, and of its gRPC port, that serves a pool."""
+    return f"triton-{pool}"
 
 
-def part(
-    home: Home, model: str, env: Mapping[str, str] | None = None, *, repository: Path = ROOT / "triton-models"
-) -> Part:
-    """Triton serving `model`; `env` holds the model's own settings."""
+def url(home: Home, pool: str) -> str:
+    return f"{LOOPBACK}:{home.port(name_of(pool))}"
+
+
+def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Part:
+    """Triton serving the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
-    if not (repository / model / "config.pbtxt").exists():
-        raise CannotStart(f"there is no Triton model {model!r} in {repository}")
+    name = name_of(pool)
+    settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
     return Part(
-        name="triton",
+        name=name,
         # The default 8 MB of stack overflow when a JSON body of more than 4 MB arrives over HTTP, and the server dies.
         command=(
             "/bin/bash",
             "-c",
             'ulimit -S -s 65536; exec "$@"',
             "triton",
-            *_command(home, runtime, model, repository),
+            *_command(home, runtime, name),
         ),
-        address=url(home),
+        address=url(home, pool),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port('triton-http')}", model),
-        env=_environment(runtime) | dict(env or {}),
+        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port(f'{name}-http')}"),
+        env=_environment(runtime) | settings | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
-        folder=home.folder("triton"),
+        folder=home.folder(name),
         restart_when_sick=True,
         start_timeout_s=180.0,  # a large model takes long to read from a cold disk
     )
 
 
-def _command(home: Home, runtime: Runtime, model: str, repository: Path) -> list[str]:
+def _command(home: Home, runtime: Runtime, name: str) -> list[str]:
     return [
         str(runtime.server / "bin" / "tritonserver"),
-        f"--model-repository={repository}",
+        f"--model-repository={ROOT / 'triton-models'}",
         f"--backend-directory={runtime.server / 'backends'}",
         f"--cache-directory={runtime.server / 'caches'}",
         "--model-control-mode=explicit",
-        f"--load-model={model}",
+        f"--load-model={MODEL}",
         "--disable-auto-complete-config",
         *(f"--{kind}-address={LOOPBACK}" for kind in ("http", "grpc", "metrics")),
-        f"--http-port={home.port('triton-http')}",
-        f"--grpc-port={home.port('triton')}",
-        f"--metrics-port={home.port('triton-metrics')}",
+        f"--http-port={home.port(f'{name}-http')}",
+        f"--grpc-port={home.port(name)}",
+        f"--metrics-port={home.port(f'{name}-metrics')}",
         "--allow-gpu-metrics=false",
         "--pinned-memory-pool-byte-size=0",
         "--exit-timeout-secs=5",
@@ -116,13 +121,14 @@ def _install_stub(runtime: Runtime) -> None:
     target = runtime.server / "backends" / "python" / name
     if target.exists() and target.stat().st_size == source.stat().st_size:
         return
-    draft = target.with_name(f"{name}.{os.getpid()}")
-    shutil.copyfile(source, draft)
-    draft.chmod(0o755)
-    draft.replace(target)  # another stack may be executing the old one
+    handle, copy = tempfile.mkstemp(prefix=f"{name}.", dir=target.parent)
+    os.close(handle)
+    shutil.copyfile(source, copy)
+    Path(copy).chmod(0o755)
+    Path(copy).replace(target)  # another stack may be executing the old one
 
 
-async def describes_itself(address: str, model: str) -> None:
+async def describes_itself(address: str) -> None:
     """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready.
 
     Over HTTP: the threads of a gRPC client do not survive the forks of a supervisor.
@@ -134,10 +140,10 @@ async def describes_itself(address: str, model: str) -> None:
     ]
     try:
         async with asking(timeout_s=4.0) as client:
-            answer = await client.post(f"http://{address}/v2/models/{model}/infer", json={"inputs": tensors})
+            answer = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
     except httpx.ReadTimeout as error:  # a server that is busy with a batch is not sick
-        raise TimeoutError(f"the model {model} takes long to answer") from error
+        raise TimeoutError(f"the model {MODEL} takes long to answer") from error
     if answer.status_code != httpx.codes.OK:
-        raise Unhealthy(f"the model {model} answers {answer.status_code}: {answer.text[:200]}")
+        raise Unhealthy(f"the model {MODEL} answers {answer.status_code}: {answer.text[:200]}")
     if not json.loads(answer.json()["outputs"][0]["data"][0]):
-        raise Unhealthy(f"the model {model} does not say what it is")
+        raise Unhealthy(f"the model {MODEL} does not say what it is")

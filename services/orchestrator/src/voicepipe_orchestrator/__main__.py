@@ -87,7 +87,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
 
     handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
     worker = parts.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
-    return worker, [lambda stop: announce_models(parts.pool, recognizer, stop)]
+    return worker, [lambda stop: announce_models(parts.pool, recognizer, settings.pools, stop)]
 
 
 def assemble(parts: Parts) -> tuple[Worker, list[Task]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,8 +17,12 @@ from .ports import Recognizer
 log = structlog.get_logger(__name__)
 
 
-async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Event) -> None:
-    """Write down the models that are served, whenever that changes and every few seconds."""
+# Another worker with other pools, as there are two during an update, says so more often.
+FORGET_AFTER_S = 60.0
+
+
+async def announce_models(pool: Pool, recognizer: Recognizer, pools: Collection[str], stop: asyncio.Event) -> None:
+    """Write down the models that are served, whenever that changes and every few seconds. `pools` are those of the settings."""
     known: Mapping[str, Mapping[str, Any]] = {}
     while not stop.is_set():
         with suppress(RetryLater, *AWAY):
@@ -26,7 +30,7 @@ async def announce_models(pool: Pool, recognizer: Recognizer, stop: asyncio.Even
             if served != known:
                 log.info("models served", models={name: about.get("model") for name, about in served.items()})
                 known = served
-            await _write_models(pool, served)
+            await _write_models(pool, served, pools)
         with suppress(TimeoutError):
             async with asyncio.timeout(SAY_EVERY_S):
                 await stop.wait()
@@ -38,7 +42,7 @@ async def a_model_is_known(pool: Pool) -> None:
         raise LookupError("no model was seen yet")
 
 
-async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]]) -> None:
+async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]], pools: Collection[str]) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(
             """
@@ -47,6 +51,9 @@ async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]]) -> 
             """,
             [(name, dict(about)) for name, about in served.items()],
         )
-        # What no worker has seen for so long is gone; while Triton is away nothing is seen, and nothing is forgotten.
-        if served:
-            await connection.execute("DELETE FROM models WHERE seen_at < now() - interval '10 minutes'")
+        # A pool of the settings stays, even while its server is down: its jobs wait for it, and `auto` chooses no other.
+        await connection.execute(
+            "DELETE FROM models WHERE name <> ALL ($1) AND seen_at < now() - make_interval(secs => $2)",
+            list(pools),
+            FORGET_AFTER_S,
+        )

@@ -16,7 +16,7 @@ from voicepipe_wire.database import Pool
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.objects import Part
 
-from .options import Model
+from .options import TIERS, Model
 
 NOTHING = "UPDATE 0"
 
@@ -192,6 +192,7 @@ class Uploads:
                 frozenset(row["description"]["tasks"]),
             )
             for row in rows
+            if row["description"]["tier"] in TIERS  # a row of another version may stay for a minute
         ]
 
 
