@@ -27,6 +27,9 @@ venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## inst
 .venv-diarizer/.installed: constraints.txt libs/wire/pyproject.toml services/diarizer/pyproject.toml | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh diarizer
 
+.venv-peers/.installed: constraints.txt | .venv/.installed
+	@PYTHON=$(PYTHON) deploy/local/install.sh peers
+
 .PHONY: up
 up: venv ## start everything in the background; VOICEPIPE_WHISPER_MODEL names the speech model
 	@$(STACK) up --data $(DATA)
@@ -60,6 +63,10 @@ check: venv ## ruff, mypy, import rules, contracts: all that can be known withou
 bench: venv ## measure speed and memory, and print the table
 	@.venv/bin/python -m tests.bench
 
+.PHONY: accuracy
+accuracy: venv .venv/.tests/.installed .venv-peers/.installed ## measure words, times and speakers, and write docs/accuracy.md
+	@.venv/bin/python -m tests.accuracy
+
 .PHONY: proto
 proto: venv ## write the stubs of proto/ again
 	@PYTHON=$(CURDIR)/.venv/bin/python proto/generate.sh
@@ -69,5 +76,5 @@ fmt: venv ## format the code and repair what ruff can
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
 .PHONY: lock
-lock: venv ## write constraints.txt from what is installed
+lock: venv .venv-peers/.installed ## write constraints.txt from what is installed
 	@deploy/local/lock.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh services|tests|triton|diarizer: makes one of the three environments as constraints.txt says (tests: adds to the first
+# install.sh services|tests|triton|diarizer|peers: makes one of the four environments as constraints.txt says (tests: adds to the first
 # what only tests need), and marks it as done. Two at once wait for each other. Says one line; everything else is in a log.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -36,6 +36,10 @@ triton() {
     new_venv && pip -r .make/triton.txt
 }
 
+peers() {
+    new_venv && pip -r .make/peers.txt
+}
+
 # Torch is downloaded by pip, which knows where this machine has its packages from. If that is a build for the processor alone, it
 # needs nothing else; any other one is installed with its CUDA.
 diarizer() {
@@ -66,8 +70,8 @@ section() { sed -n "/^# --- $what/,/^\$/p" constraints.txt >".make/$what.txt"; }
 case $what in
     services) venv=.venv ;;
     tests) venv=.venv/.tests && mkdir -p $venv ;;
-    triton | diarizer) venv=.venv-$what ;;
-    *) echo "install.sh services|tests|triton|diarizer" >&2 && exit 2 ;;
+    triton | diarizer | peers) venv=.venv-$what ;;
+    *) echo "install.sh services|tests|triton|diarizer|peers" >&2 && exit 2 ;;
 esac
 rm -f "$venv/.installed"
 echo "Installing what constraints.txt says for $what ..."

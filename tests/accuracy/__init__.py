@@ -1,0 +1,1 @@
+"""How right transcripts are: `python -m tests.accuracy`. See docs/accuracy.md, which it writes."""

@@ -1,0 +1,55 @@
+"""Intervals that hold what they should, and verdicts that follow from them."""
+
+import numpy as np
+import pytest
+
+from .bootstrap import Interval, Share, difference, rate, verdict
+
+
+def drawn(rates, words=100, seed=1):
+    rng = np.random.default_rng(seed)
+    return [Share(int(rng.binomial(words, one)), words) for one in rates]
+
+
+def test_a_rate_is_of_all_words_together():
+    assert rate([Share(1, 10), Share(0, 90)]).value == pytest.approx(0.01)
+
+
+def test_the_interval_holds_the_true_rate_about_as_often_as_it_says():
+    held = 0
+    for seed in range(40):
+        found = rate(drawn([0.1] * 30, seed=seed))
+        held += found.low <= 0.1 <= found.high
+    assert held >= 34  # of 40, at 95 % nominal; a percentile interval of 30 recordings is a little short
+
+
+def test_it_is_the_same_every_time():
+    shares = drawn([0.1, 0.2, 0.3, 0.4])
+    assert rate(shares) == rate(shares)
+
+
+def test_what_is_hard_for_both_does_not_hide_a_difference():
+    theirs = [Share(wrong, 100) for wrong in (2, 50, 90, 10, 70, 30)]
+    ours = [Share(one.wrong - 2, one.of) for one in theirs]
+    apart, together = rate(ours), difference(ours, theirs)
+    assert apart.low < rate(theirs).value < apart.high  # unpaired, nothing would be seen
+    assert together == Interval(pytest.approx(-0.02), pytest.approx(-0.02), pytest.approx(-0.02))
+    assert verdict(together) == "better"
+    assert verdict(difference(theirs, ours)) == "worse"
+
+
+def test_a_system_that_wins_here_and_loses_there_is_not_surely_anything():
+    theirs = [Share(wrong, 100) for wrong in (10, 20, 10, 20)]
+    ours = [Share(wrong, 100) for wrong in (20, 10, 21, 10)]
+    assert verdict(difference(ours, theirs)) == "not sure"
+    assert verdict(difference(theirs, ours)) == "no worse"
+    assert verdict(difference(ours, ours)) == "no worse"
+
+
+def test_two_recordings_are_examples_and_have_no_interval():
+    assert rate([Share(1, 10), Share(3, 10)]) == Interval(pytest.approx(0.2))
+
+
+def test_nothing_to_be_wrong_about_is_no_rate():
+    with pytest.raises(ValueError, match="nothing can be wrong"):
+        rate([Share(0, 0)])

@@ -1,0 +1,73 @@
+"""Speakers that are wrong by hand-made cases."""
+
+import json
+import subprocess
+
+import pytest
+
+from .corpus import ROOT
+from .speakers import PROGRAM
+from .who import cpwer, given_to_turns, wder
+
+SAID = [("good", "ann"), ("morning", "ann"), ("bob", "ann"), ("hello", "bob"), ("ann", "bob")]
+
+
+def with_speakers(*speakers):
+    return [(word, speaker) for (word, _), speaker in zip(SAID, speakers, strict=True)]
+
+
+def test_names_of_speakers_do_not_count():
+    assert wder(SAID, with_speakers("2", "2", "2", "1", "1")) == (0, 5)
+    assert cpwer(SAID, with_speakers("2", "2", "2", "1", "1")) == (0, 5)
+
+
+def test_a_word_of_another_speaker_is_wrong():
+    assert wder(SAID, with_speakers("1", "1", "2", "2", "2")) == (1, 5)
+    assert cpwer(SAID, with_speakers("1", "1", "2", "2", "2")) == (2, 5)  # missing of the one, too many of the other
+
+
+def test_one_speaker_for_two_people_is_wrong_for_the_one_who_says_less():
+    assert wder(SAID, with_speakers("1", "1", "1", "1", "1")) == (2, 5)
+
+
+def test_words_of_nobody_are_wrong():
+    assert wder(SAID, with_speakers(None, None, None, None, None)) == (5, 5)
+    assert wder(SAID, with_speakers("1", "1", "1", "2", None)) == (1, 5)
+
+
+def test_more_speakers_than_people_are_matched_so_that_most_agrees():
+    assert wder(SAID, with_speakers("1", "1", "2", "3", "3")) == (1, 5)
+
+
+def test_missed_and_invented_words_are_no_matter_of_speakers():
+    assert wder(SAID, [("good", "1"), ("morning", "1"), ("hello", "2"), ("ann", "2"), ("dear", "1")]) == (0, 4)
+
+
+def test_a_word_goes_to_the_turn_that_covers_most_of_it():
+    turns = [(0.0, 1.0, "a"), (0.9, 2.0, "b")]
+    words = [(0.0, 0.5, "one"), (0.8, 1.6, "two"), (3.0, 3.5, "three")]
+    assert given_to_turns(words, turns) == ["a", "b", None]
+    assert given_to_turns(words, []) == [None, None, None]
+
+
+def test_seconds_of_wrong_speakers():
+    right = [(0.0, 4.0, "x"), (4.0, 8.0, "y")]
+    late = [(0.0, 3.0, "x"), (4.0, 9.0, "y")]
+    mixed = [(0.0, 5.0, "x"), (5.0, 8.0, "y")]
+    exact, lenient = zip(*scored(right, late, mixed, []), strict=True)
+    assert [one["missed"] for one in exact] == pytest.approx([0, 1, 0, 8])
+    assert [one["false_alarm"] for one in exact] == pytest.approx([0, 1, 0, 0])
+    assert [one["confused"] for one in exact] == pytest.approx([0, 0, 1, 0])
+    assert [one["total"] for one in exact] == pytest.approx([8] * 4)
+    # A quarter of a second on either side of three borders, and after the first one.
+    assert [one["total"] for one in lenient] == pytest.approx([7] * 4)
+    assert lenient[2]["confused"] == pytest.approx(0.75)
+
+
+def scored(*found):
+    said = [(0.0, 4.0, "ann"), (4.0, 8.0, "bob")]
+    cases = [{"said": said, "found": one, "duration_s": 10.0} for one in found]
+    order = json.dumps({"collars_s": [0.0, 0.25], "cases": cases})
+    python = ROOT / ".venv-diarizer/bin/python"
+    done = subprocess.run([python, "-W", "ignore", PROGRAM], input=order, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
