@@ -190,7 +190,7 @@ async def delete(fake: Fake, job_id: str):
 @router.get("/v1/capabilities")
 async def capabilities(fake: Fake):
     return {
-        "models": [{"name": "whisper", "tier": "fast"}],
+        "models": [{"name": "fast", "tier": "fast"}],
         "formats": list(FORMATS),
         "speakers": {"available": fake.has_diarizer},
     }

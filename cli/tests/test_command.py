@@ -189,7 +189,7 @@ def test_operators_see_redrive_and_discard_dead_letters(voicepipe, fake):
 
 def test_capabilities_and_version_are_said_in_words(voicepipe):
     assert "speakers: available no" in voicepipe("capabilities").stdout
-    assert json.loads(voicepipe("capabilities", "--json").stdout)["models"][0]["name"] == "whisper"
+    assert json.loads(voicepipe("capabilities", "--json").stdout)["models"][0]["name"] == "fast"
     assert "server 9.9.9" in voicepipe("version").stdout
 
 

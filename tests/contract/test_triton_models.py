@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from contextlib import asynccontextmanager
-from pathlib import Path
 from statistics import mean, median
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import tritonclient.grpc.aio as triton_client
 from fixtures.meeting import compose, noise, sentence, silence
 from tritonclient.utils import InferenceServerException
 
-JFK = Path(__file__).resolve().parents[3] / "shared" / "audio" / "jfk.flac"
 MAX_BATCH = 8
 WORDS = ["call", "alpha", "bravo", "before", "charlie", "answer"]
 
@@ -65,12 +61,6 @@ async def whisper(triton):
         yield model
 
 
-@pytest.fixture
-async def sphinx(triton_sphinx):
-    async with _model(triton_sphinx, "sphinx") as model:
-        yield model
-
-
 @pytest.fixture(scope="module")
 def chunks():
     """Twelve chunks of 2 to 13 s, so that a batch is never of one length."""
@@ -81,16 +71,15 @@ def _heard(result):
     return {key: value for key, value in result.items() if key != "timings"}
 
 
-async def test_the_tensors_are_those_of_the_design(whisper, sphinx):
-    for model in (whisper, sphinx):
-        metadata = await model.client.get_model_metadata(model.name, as_json=True)
-        inputs = {tensor["name"]: (tensor["datatype"], tensor["shape"]) for tensor in metadata["inputs"]}
-        assert inputs == {
-            "AUDIO": ("INT16", ["-1", "-1"]),
-            "NUM_SAMPLES": ("INT32", ["-1", "1"]),
-            "PARAMS": ("BYTES", ["-1", "1"]),
-        }
-        assert [(tensor["name"], tensor["datatype"]) for tensor in metadata["outputs"]] == [("RESULT", "BYTES")]
+async def test_the_tensors_are_those_of_the_design(whisper):
+    metadata = await whisper.client.get_model_metadata(whisper.name, as_json=True)
+    inputs = {tensor["name"]: (tensor["datatype"], tensor["shape"]) for tensor in metadata["inputs"]}
+    assert inputs == {
+        "AUDIO": ("INT16", ["-1", "-1"]),
+        "NUM_SAMPLES": ("INT32", ["-1", "1"]),
+        "PARAMS": ("BYTES", ["-1", "1"]),
+    }
+    assert [(tensor["name"], tensor["datatype"]) for tensor in metadata["outputs"]] == [("RESULT", "BYTES")]
 
 
 async def test_known_words_come_out_exactly_with_their_times(whisper):
@@ -210,48 +199,3 @@ async def test_the_model_says_what_it_is(whisper):
     assert len(said["languages"]) == 99
     assert said["tasks"] == ["transcribe", "translate"]
     assert len(said["revision"]) == 16
-
-
-async def test_sphinx_says_what_it_is_and_what_it_does_not_do(sphinx):
-    said = await sphinx.ask(silence(1).samples, op="describe")
-    assert (said["engine"], said["tier"], said["languages"], said["tasks"]) == (
-        "pocketsphinx", "draft", ["en"], ["transcribe"],
-    )  # fmt: skip
-    assert (await sphinx.refused(silence(1).samples, language="de")).message().startswith("unsupported_language: ")
-    assert (await sphinx.refused(silence(1).samples, task="translate")).message().startswith("unsupported_task: ")
-    assert (await sphinx.ask(silence(1).samples, op="detect"))["probabilities"] == {"en": 1.0}
-
-
-async def test_sphinx_hears_nothing_in_silence(sphinx):
-    said = await asyncio.gather(*(sphinx.ask(quiet.samples) for quiet in (silence(0), silence(3), noise(3, 1))))
-    assert [(result["text"], result["words"]) for result in said] == [("", [])] * 3
-
-
-@pytest.mark.skipif(not JFK.exists(), reason="the recording of real speech is not beside this checkout")
-async def test_sphinx_writes_down_real_speech_the_same_every_time(sphinx):
-    pcm = _decoded(JFK)
-    first, second = await asyncio.gather(sphinx.ask(pcm), sphinx.ask(pcm, temperature=0.4))
-    assert _heard(first) == _heard(second)
-    assert "what your country can do for you" in first["text"]
-    times = [time for word in first["words"] for time in word[:2]]
-    assert times == sorted(times)
-    assert times[-1] <= len(pcm) / 16_000
-    assert not [word for word in first["words"] if set(word[2]) & set("<>[]()+")]
-
-
-def _decoded(path):
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-ac",
-        "1",
-        "-ar",
-        "16000",
-        "-f",
-        "s16le",
-        "-",
-    ]
-    return np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, np.int16)

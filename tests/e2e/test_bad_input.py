@@ -60,7 +60,7 @@ REFUSED = {
     "an empty body": (b"", {}, 400, "empty_body"),
     "an unknown option": (b"\x00", {"lang": "en"}, 400, "unknown_option"),
     "a language that does not exist": (b"\x00", {"language": "klingon"}, 422, "invalid_option"),
-    "a model that is not served": (b"\x00", {"model": "draft"}, 422, "model_not_served"),
+    "a model that is not served": (b"\x00", {"model": "fast"}, 422, "model_not_served"),
 }
 
 

@@ -38,7 +38,7 @@ def test_one_page_documents_both_services_without_a_key(stack):
 
 def test_capabilities_name_the_model_that_serves(door: FrontDoor):
     offered = door.http.get("/v1/capabilities").json()
-    assert [(model["name"], model["tier"]) for model in offered["models"]] == [("whisper", "accurate")]
+    assert [(model["name"], model["tier"]) for model in offered["models"]] == [("accurate", "accurate")]
     assert offered["workers"]["transcribe"] == 1
     assert offered["speakers"] == {"available": False}
 

@@ -1,4 +1,4 @@
-"""What both speech models share: the tensors, the parameters and how a batch is answered.
+"""The contract of a speech model behind Triton: the tensors, the parameters and how a batch is answered.
 
 `errors` and `params` need the standard library alone, `serving` needs numpy.
 """

@@ -1,4 +1,4 @@
-"""The pure parts of the models, imported as Triton imports them: without Triton, CTranslate2 or PocketSphinx."""
+"""The pure parts of the models, imported as Triton imports them: without Triton or CTranslate2."""
 
 import sys
 from pathlib import Path

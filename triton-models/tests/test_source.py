@@ -22,7 +22,7 @@ def test_a_folder_is_taken_as_it_is(tmp_path):
     [
         ("", "VOICEPIPE_WHISPER_MODEL is not set"),
         ("/no/such/folder", "There is no folder"),
-        ("smal", "neither a folder here nor a name"),
+        ("whisper-base", "There is no folder"),
     ],
 )
 def test_a_model_that_cannot_be_had_is_explained_in_one_sentence(name, says):
@@ -34,13 +34,6 @@ def test_a_folder_without_a_model_names_what_is_missing(tmp_path):
     model(tmp_path / "m", ["model.bin"])
     with pytest.raises(source.ModelUnavailable, match=r"no config\.json and no tokenizer\.json"):
         source.model_folder(str(tmp_path / "m"))
-
-
-def test_short_names_are_names_of_the_hub():
-    assert all(name.count("/") == 1 for name in source.REPOSITORIES.values())
-    assert {"tiny", "base", "small", "medium", "large-v3", "large-v3-turbo", "distil-large-v3"} <= set(
-        source.REPOSITORIES
-    )
 
 
 def test_the_revision_follows_the_contents_not_the_place(tmp_path):

@@ -60,10 +60,6 @@ def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
     assert [attempt.beam for attempt in ladder(tier)] == [beam, beam, 1, 1, 1, beam]
 
 
-def test_a_draft_model_is_asked_only_what_can_change_its_answer():
-    assert [attempt.split for attempt in ladder("draft")] == [False, True]
-
-
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

@@ -26,7 +26,12 @@ from voicepipe_wire.broker import JetStream
 from voicepipe_wire.outbox import Outbox
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
 
-OPTIONS = {"model": {"name": "whisper", "tier": "accurate"}, "language": "auto", "task": "transcribe", "diarize": False}
+OPTIONS = {
+    "model": {"name": "accurate", "tier": "accurate"},
+    "language": "auto",
+    "task": "transcribe",
+    "diarize": False,
+}
 AUDIO = bytes(range(256)) * 40
 
 

@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 async def test_capabilities_say_what_is_served_now(alice: Client, line: Line):
     await line.pool.execute(
-        "INSERT INTO models (name, description) VALUES ('whisper', $1)", {"tier": "accurate", "engine": "ctranslate2"}
+        "INSERT INTO models (name, description) VALUES ('accurate', $1)", {"tier": "accurate", "engine": "ctranslate2"}
     )
     await line.pool.execute(
         """
@@ -27,7 +27,7 @@ async def test_capabilities_say_what_is_served_now(alice: Client, line: Line):
     )
     answer = (await alice.get("/v1/capabilities")).json()
     (model,) = answer["models"]
-    assert (model["name"], model["tier"], model["engine"]) == ("whisper", "accurate", "ctranslate2")
+    assert (model["name"], model["tier"], model["engine"]) == ("accurate", "accurate", "ctranslate2")
     assert {"code": "en", "name": "English"} in answer["languages"]
     assert answer["tasks"] == ["transcribe", "translate"]
     assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]

@@ -24,7 +24,7 @@ from left_behind import Leftovers
 from upload_process import Process
 
 WHISPER = {
-    "name": "whisper",
+    "model": "whisper-small",
     "engine": "ctranslate2",
     "tier": "accurate",
     "languages": ["en", "de"],
@@ -86,7 +86,7 @@ def process(processes):
 async def database(database_url):
     connection = await asyncpg.connect(database_url)
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
-    await connection.execute("INSERT INTO models (name, description) VALUES ($1, $2)", "whisper", WHISPER)
+    await connection.execute("INSERT INTO models (name, description) VALUES ($1, $2)", "accurate", WHISPER)
     yield connection
     await connection.close()
 

@@ -10,7 +10,7 @@ ENGLISH = frozenset({"en"})
 BOTH = frozenset({"transcribe", "translate"})
 ACCURATE = Model("large", "accurate", frozenset({"en", "de"}), BOTH)
 FAST = Model("small", "fast", frozenset({"en", "de", "ja"}), frozenset({"transcribe"}))
-DRAFT = Model("sphinx", "draft", ENGLISH, frozenset({"transcribe"}))
+ENGLISH_ONLY = Model("tiny.en", "fast", ENGLISH, frozenset({"transcribe"}))
 
 
 def collected(**values):
@@ -92,23 +92,38 @@ def test_whatever_is_given_is_read_or_refused_shortly(name, values):
 
 
 def test_auto_is_the_best_that_can_do_it():
-    assert resolve(Wanted(), [DRAFT, FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
-    assert resolve(Wanted(language="ja"), [DRAFT, FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
+    assert resolve(Wanted(), [FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
+    assert resolve(Wanted(language="ja"), [FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
 
 
 def test_a_named_tier_is_not_replaced_by_another():
     with pytest.raises(Problem) as caught:
-        resolve(Wanted(model="accurate"), [DRAFT])
+        resolve(Wanted(model="accurate"), [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "model_not_served")
-    assert "draft" in caught.value.detail
+    assert "What is served: fast, or auto." in caught.value.detail
+
+
+def test_a_language_that_the_best_tier_does_not_know_goes_to_the_next():
+    served = [Model("accurate", "accurate", ENGLISH, BOTH), Model("fast", "fast", frozenset({"en", "de"}), BOTH)]
+    assert resolve(Wanted(language="de"), served)["model"] == {"name": "fast", "tier": "fast"}
+    assert resolve(Wanted(language="en"), served)["model"] == {"name": "accurate", "tier": "accurate"}
+
+
+@pytest.mark.parametrize("wanted", [Wanted(model="fast", language="de"), Wanted(model="fast", task="translate")])
+def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(wanted):
+    with pytest.raises(Problem) as caught:
+        resolve(wanted, [ENGLISH_ONLY, ACCURATE])
+    assert (caught.value.status, caught.value.code) == (422, "invalid_option")
+    assert "model 'fast'" in caught.value.detail
+    assert caught.value.detail.endswith("Model 'accurate' can do it.")
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(language="de"), Wanted(task="translate"), Wanted(model="draft", language="de")]
+    "wanted", [Wanted(language="de"), Wanted(task="translate"), Wanted(model="fast", language="de")]
 )
 def test_what_the_model_cannot_do_is_refused(wanted):
     with pytest.raises(Problem) as caught:
-        resolve(wanted, [DRAFT])
+        resolve(wanted, [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
 
 

@@ -16,7 +16,7 @@ async def test_a_raw_body_becomes_a_job_and_its_object(client, database, leftove
     body = answer.json()
     assert answer.headers["location"] == body["links"]["self"] == f"/v1/transcriptions/{body['id']}"
     assert body["state"] == "queued"
-    assert body["options"]["model"] == {"name": "whisper", "tier": "accurate"}
+    assert body["options"]["model"] == {"name": "accurate", "tier": "accurate"}
     row = await database.fetchrow("SELECT * FROM recordings")
     assert (str(row["id"]), row["name"], row["media_type"]) == (body["id"], "talk.wav", "audio/wav")
     assert row["sha256"] == hashlib.sha256(data).digest()

@@ -26,8 +26,7 @@ class TritonPythonModel:
 
     def initialize(self, _args: dict[str, str]) -> None:
         need_numpy_1()
-        name = os.environ.get("VOICEPIPE_WHISPER_MODEL", "")
-        folder = model_folder(name)
+        folder = model_folder(os.environ.get("VOICEPIPE_WHISPER_MODEL", ""))
         engine = Engine(
             folder,
             device=os.environ.get("VOICEPIPE_WHISPER_DEVICE") or "auto",
@@ -35,7 +34,7 @@ class TritonPythonModel:
             threads=int(os.environ.get("VOICEPIPE_WHISPER_THREADS") or len(os.sched_getaffinity(0))),
         )
         about = {
-            "model": Path(name).name if Path(name).expanduser().is_dir() else name,
+            "model": folder.name,
             "revision": revision([folder / file for file in NEEDED]),
             "engine": "ctranslate2",
             "engine_version": engine.version,

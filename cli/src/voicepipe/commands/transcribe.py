@@ -33,7 +33,7 @@ def transcribe(
         str | None, typer.Option(metavar="CODE", help="Spoken language, such as en; default: the server hears it.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="TIER", help="accurate, fast or draft; default: the best that is served.")
+        str | None, typer.Option(metavar="TIER", help="accurate or fast; default: the best that is served.")
     ] = None,
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help="transcribe (default), or translate into English.")

@@ -18,8 +18,6 @@ from . import chunks
 from .document import joined, transcript
 from .pcm import drop_pcm
 
-DRAFT = "This transcript was made by the built-in draft model, which often errs. Add a Whisper model for a better one."
-
 
 class AssembleStep:
     def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore) -> None:
@@ -39,8 +37,6 @@ class AssembleStep:
         async with self._outbox.transaction() as transaction:
             if not await still_running(transaction, step):
                 return
-            if job.options["model"]["tier"] == "draft":
-                await jobs.warn(transaction, job, "draft_quality", DRAFT)
             job = await jobs.lock(transaction.connection, job.id) or job
             version = await transaction.connection.fetchval(
                 "SELECT coalesce(max(version), 0) + 1 FROM transcripts WHERE job_id = $1", job.id

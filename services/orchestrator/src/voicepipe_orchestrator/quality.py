@@ -49,9 +49,6 @@ class Attempt:
 # A quick model is asked quickly. Beam 5 is what the Whisper paper uses; a tier that is not named here has no beams.
 BEAM_OF_TIER: Final[Mapping[str, int]] = {"accurate": 5, "fast": 1}
 
-# PocketSphinx knows neither timestamps nor temperature: asked the same again, it answers the same.
-DRAFT: Final = "draft"
-
 # Timestamps first: they keep the model moving forward, which ends most loops, and cost no randomness. With a temperature
 # the model draws, which a beam cannot do. The halves are new audio, so they are asked as the whole was.
 LADDER: Final[tuple[Attempt, ...]] = (
@@ -65,9 +62,7 @@ LADDER: Final[tuple[Attempt, ...]] = (
 
 
 def ladder(tier: str) -> tuple[Attempt, ...]:
-    """`LADDER` for a quality tier: its own beam wherever the model does not draw, and no rung that changes nothing."""
-    if tier == DRAFT:
-        return tuple(attempt for attempt in LADDER if attempt.temperature == 0 and not attempt.timestamps)
+    """`LADDER` for a quality tier: its own beam wherever the model does not draw."""
     beam = BEAM_OF_TIER.get(tier, 1)
     return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in LADDER)
 

@@ -60,7 +60,7 @@ class Transcription(BaseModel):
                     "speech_s": 540.1,
                     "size_bytes": 19596844,
                     "media_type": "audio/wav",
-                    "options": {"model": {"name": "whisper", "tier": "accurate"}, "language": "auto"},
+                    "options": {"model": {"name": "accurate", "tier": "accurate"}, "language": "auto"},
                     "language": "en",
                     "language_probability": 0.99,
                     "stages": [
@@ -161,11 +161,11 @@ class SpeakerLimits(BaseModel):
 
 
 class Model(BaseModel):
-    """A speech model; what else it says of itself stands beside."""
+    """A pool of speech models; what else its model says of itself stands beside."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(examples=["whisper"])
+    name: str = Field(description="of the pool", examples=["accurate"])
     seen_at: datetime
 
 

@@ -46,7 +46,7 @@ class Transcription(BaseModel):
                     "size_bytes": 19_596_844,
                     "media_type": "audio/wav",
                     "options": {
-                        "model": {"name": "whisper", "tier": "accurate"},
+                        "model": {"name": "accurate", "tier": "accurate"},
                         "language": "auto",
                         "task": "transcribe",
                         "keyterms": [],

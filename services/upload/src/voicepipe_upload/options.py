@@ -13,7 +13,7 @@ from voicepipe_wire.subjects import Tier
 AUTO: Final = "auto"
 TRANSCRIBE: Final = "transcribe"
 # Best first.
-TIERS: Final = ("accurate", "fast", "draft")
+TIERS: Final = ("accurate", "fast")
 TASKS: Final = (TRANSCRIBE, "translate")
 MOST_KEYTERMS: Final = 100
 KEYTERMS_CHARS: Final = 1000
@@ -121,15 +121,19 @@ def _choose(wanted: Wanted, models: Sequence[Model]) -> Model:
     for model in allowed:
         if model.can(wanted.language, wanted.task):
             return model
-    raise _cannot(wanted, allowed)
+    raise _cannot(wanted, allowed, in_order)
 
 
-def _cannot(wanted: Wanted, models: Sequence[Model]) -> Problem:
+def _cannot(wanted: Wanted, models: Sequence[Model], served: Sequence[Model]) -> Problem:
+    """`models` are those that were allowed and cannot do it; another one of `served` may, and is then named."""
+    which = "the model" if wanted.model == AUTO else f"model '{wanted.model}'"
+    able = [model.tier for model in served if model.can(wanted.language, wanted.task)]
+    hint = f". Model '{able[0]}' can do it" if able else ""
     if not any(wanted.task in model.tasks for model in models):
         tasks = sorted({task for model in models for task in model.tasks})
-        return _invalid("task", wanted.task, f"what the model can do: {', '.join(tasks)}")
+        return _invalid("task", wanted.task, f"what {which} can do: {', '.join(tasks)}{hint}")
     languages = sorted({code for model in models if wanted.task in model.tasks for code in model.languages})
-    return _invalid("language", wanted.language, f"a language of the model: {_some(languages)}, or auto")
+    return _invalid("language", wanted.language, f"a language of {which}: {_some(languages)}, or auto{hint}")
 
 
 def _one(name: str, values: Sequence[str]) -> str:

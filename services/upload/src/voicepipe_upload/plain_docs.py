@@ -59,7 +59,7 @@ NOT_NOW: Final = {
 }
 INVALID_OPTION: Final = {
     "invalid_option": "Option 'language' is 'klingon'. It must be auto, or a code such as en, de or ja.",
-    "model_not_served": "Model 'accurate' is not served here. What is served: draft, or auto.",
+    "model_not_served": "Model 'accurate' is not served here. What is served: fast, or auto.",
 }
 
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {

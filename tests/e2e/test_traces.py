@@ -1,0 +1,81 @@
+"""One trace follows a recording through every process, and no trace holds what users wrote."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from fixtures.meeting import sentence
+from voicepipe_local.testing import stacks
+
+from .collector import Collector, Span, collecting
+from .front_door import FrontDoor, until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def traced(collector: Collector) -> Iterator[FrontDoor]:
+    """A line of its own that tells the collector what it does."""
+    with stacks() as start:
+        line = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"})
+        front = FrontDoor(line.url, line.api_key)
+        yield front
+        front.http.close()
+
+
+def test_one_trace_follows_a_job_from_the_request_to_the_transcript(traced: FrontDoor, collector: Collector, tmp_path):
+    trace_id, client_span_id = secrets.token_hex(16), secrets.token_hex(8)
+    audio = sentence(["open", "the", "window"], "linda").save(tmp_path / "window.wav")
+    answer = traced.http.post(
+        "/v1/transcriptions",
+        content=audio.read_bytes(),
+        params={"name": "private name.wav", "keyterms": "private term"},
+        headers={"traceparent": f"00-{trace_id}-{client_span_id}-01"},
+    )
+    traced.completed(answer.json()["id"])
+
+    def names() -> set[tuple[str, str]]:
+        return {(span.service, span.name) for span in collector.trace(trace_id)}
+
+    def without_parent() -> list[Span]:
+        trace = collector.trace(trace_id)
+        known = {span.span_id for span in trace} | {client_span_id}
+        return [span for span in trace if span.parent_id not in known]
+
+    wanted = {
+        ("upload", "POST /v1/transcriptions"),
+        ("upload", "store part"),
+        ("orchestrator-prepare", "prepare command"),
+        ("orchestrator-transcribe", "transcribe command"),
+        ("orchestrator-transcribe", "triton infer"),
+        ("orchestrator-assemble", "assemble command"),
+    }
+    until(lambda: wanted <= names() and not without_parent(), about=lambda: (names(), without_parent()))
+
+
+def test_what_a_user_orders_is_followed_from_status_to_the_keeper(traced: FrontDoor, collector: Collector, tmp_path):
+    job_id = traced.accepted(sentence(["close", "the", "window"], "linda").save(tmp_path / "close.wav"))
+    traced.completed(job_id)
+    trace_id = secrets.token_hex(16)
+    parent = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    traced.http.delete(f"/v1/transcriptions/{job_id}", headers=parent)
+
+    def names() -> set[tuple[str, str]]:
+        return {(span.service, span.name) for span in collector.trace(trace_id)}
+
+    wanted = {("status", "DELETE /v1/transcriptions/{job_id}"), ("orchestrator-keeper", "control command")}
+    until(lambda: wanted <= names(), about=names)
+
+
+def test_traces_hold_no_probes_and_nothing_that_users_wrote(collector: Collector):
+    assert collector.spans
+    assert [span for span in collector.spans if "/readyz" in span.name or "/metrics" in span.name] == []
+    assert [span for span in collector.spans if "private" in span.attributes] == []
