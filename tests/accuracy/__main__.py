@@ -10,7 +10,7 @@ from pathlib import Path
 from voicepipe_local.models import Models
 from voicepipe_local.parts import CannotStart
 
-from . import corpus, machine, page, report, sounds
+from . import corpus, machine, page, peers, report, sounds
 from .corpus import NO_SPEECH, ROOT, SPEECH, Recording
 from .heard import Heard, Run
 from .measures import OURS
@@ -105,12 +105,11 @@ def _options(tier: str, recording: Recording, *, speakers: bool) -> dict[str, st
 
 
 def _peers(tier: str, models: Models, *, speakers_too: bool) -> Iterator[Peer]:
+    threads = machine.cores()
     for how in report.WORD_PEERS:
-        options = {"how": how, "threads": machine.cores()}
-        yield Peer(how, "peer_whisper.py", ".venv-peers", models.speech[tier], options)
+        yield peers.whisper(how, models.speech[tier], threads)
     if speakers_too and models.speakers and tier != ENGLISH_ONLY:
-        options = {"threads": machine.cores()}
-        yield Peer(STOCK, "peer_pyannote.py", ".venv-diarizer", models.speakers, options)
+        yield peers.pyannote(models.speakers, threads)
 
 
 def _told(tier: str, system: str, total: int, found: Iterator[Heard]) -> Iterator[Heard]:

@@ -15,7 +15,6 @@ from typing import Any
 
 from voicepipe_local import models
 from voicepipe_local.testing import stacks
-from voicepipe_models import Screen
 
 from .corpus import ROOT
 from .ours import Product
@@ -34,7 +33,7 @@ def wanted_models() -> models.Models:
     Raises:
         CannotStart: one cannot be had.
     """
-    return models.put_in_place(models.wanted(os.environ), Screen())
+    return models.put_in_place(models.wanted(os.environ), print)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from .heard import Heard
 
 KEPT = ROOT / ".make" / "accuracy" / "peers"
 PROGRAMS = Path(__file__).parent
+OF_A_MODEL = {".bin", ".safetensors", ".json", ".yaml", ".txt"}
+NETWORKS = ROOT / "services" / "diarizer" / "src" / "voicepipe_diarizer"
 
 
 class PeerFailed(RuntimeError):
@@ -27,13 +29,18 @@ class PeerFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`program` runs in `environment` (a folder of the checkout) and gets `options` in its order, `model` (a folder) among them."""
+    """`program` runs in `environment` (a folder of the checkout) and gets `options` in its order, `model` (a folder) among them.
+
+    `packages` and `sources` are what it runs on, beside its program.
+    """
 
     name: str
     program: str
     environment: str
     model: Path
     options: Mapping[str, Any]
+    packages: Sequence[str]
+    sources: Sequence[Path] = ()
 
     def hear_all(self, recordings: Sequence[Recording], *, only_kept: bool = False) -> Iterator[Heard]:
         """What it heard in each, kept or new; with `only_kept` nothing is run, and what is not kept is left out.
@@ -75,14 +82,32 @@ class Peer:
 
     def _context(self) -> str:
         """What decides about its results, beside the recording."""
+        installed = ROOT / self.environment
+        packages = [
+            found.name
+            for name in self.packages
+            for found in installed.glob(f"lib/python3*/site-packages/{name}-*.dist-info")
+        ]
         weights = {
-            str(path.relative_to(self.model)): _sha256(path) for path in sorted(self.model.rglob("*")) if path.is_file()
+            str(path.relative_to(self.model)): _sha256(path)
+            for path in sorted(self.model.rglob("*"))
+            if path.suffix in OF_A_MODEL and not path.name.startswith(".")
         }
-        packages = sorted(
-            path.name for path in (ROOT / self.environment).glob("lib/python3*/site-packages/*.dist-info")
-        )
-        parts = [_sha256(PROGRAMS / self.program), weights, packages, dict(self.options)]
-        return json.dumps(parts, sort_keys=True)
+        sources = [_sha256(path) for path in (PROGRAMS / self.program, *self.sources)]
+        return json.dumps([sources, weights, sorted(packages), dict(self.options)], sort_keys=True)
+
+
+def whisper(how: str, model: Path, threads: int) -> Peer:
+    """faster-whisper; `how` is `sequential`, `filtered` (with its speech filter) or `batched`."""
+    packages = ("faster_whisper", "ctranslate2", "av", "onnxruntime", "tokenizers")
+    return Peer(how, "peer_whisper.py", ".venv-peers", model, {"how": how, "threads": threads}, packages)
+
+
+def pyannote(model: Path, threads: int) -> Peer:
+    """The pipeline of pyannote.audio as it comes, on networks that the product's own code builds."""
+    packages = ("pyannote_audio", "torch", "torchaudio", "scipy")
+    sources = (NETWORKS / "campplus.py", NETWORKS / "checkpoints.py")
+    return Peer("stock", "peer_pyannote.py", ".venv-diarizer", model, {"threads": threads}, packages, sources)
 
 
 def _place(context: str, recording: Path) -> Path:

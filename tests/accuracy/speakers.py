@@ -29,6 +29,8 @@ def worth_it(recording: Recording) -> bool:
 
 
 def rows(recordings: Sequence[Recording], run: Run, tier: str) -> list[Row]:
+    if not any(one.turns for one in run.of(tier, OURS).values()):  # nobody asked for speakers
+        return []
     chosen = [one for one in recordings if worth_it(one)]
     by_system = {system: found for system in (OURS, STOCK) if (found := run.of(tier, system))}
     timed = {system: diarization_errors(chosen, found) for system, found in by_system.items()}
