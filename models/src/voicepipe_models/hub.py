@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .entry import HUB_FILES, HubSource, Kind
 from .errors import ModelUnavailable
 from .files import link_or_copy, missing_files
 from .telling import Telling
+
+_POLL_S = 0.5
 
 
 def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
@@ -34,16 +39,47 @@ def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, te
     tell.say(f"Downloading {source.repository}@{source.revision} from the hub.")
     download = staging / "hub"
     try:
-        snapshot_download(
-            source.repository,
-            revision=source.revision,
-            allow_patterns=patterns,
-            local_dir=download,
-            token=os.environ.get("VOICEPIPE_HUB_TOKEN") or None,
-        )
+        with _watching(download, tell):
+            snapshot_download(
+                source.repository,
+                revision=source.revision,
+                allow_patterns=patterns,
+                local_dir=download,
+                cache_dir=staging / "no-cache" if again else None,
+                token=os.environ.get("VOICEPIPE_HUB_TOKEN") or None,
+            )
     except Exception as error:
         raise ModelUnavailable(_sentence(source, error)) from error
     _take(download, out)
+
+
+@contextmanager
+def _watching(folder: Path, tell: Telling) -> Iterator[None]:
+    """Tell how much has come: the hub's own progress bars are for terminals only."""
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL_S):
+            tell.progress(_size_of(folder), None)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _size_of(folder: Path) -> int:
+    total_bytes = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # renamed or removed meanwhile
+            total_bytes += path.stat().st_size
+    return total_bytes
 
 
 def _take(folder: Path, out: Path) -> None:

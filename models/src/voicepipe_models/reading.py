@@ -26,6 +26,7 @@ from .errors import CatalogueError
 from .table import NAME, Table
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_URL = re.compile(r"https?://[^\s]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MODULE = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*")
@@ -113,7 +114,7 @@ def _file(table: Table) -> File:
             size_bytes=table.positive("size_bytes"),
             sha256=table.text("sha256", _SHA256, "64 hexadecimal digits"),
             members=tuple(member.ended(Member(member.text("package"), member.path("path"))) for member in members),
-            url=table.text("url") if "url" in table else "",
+            url=table.text("url", _URL, "a URL of http or https") if "url" in table else "",
         )
     )
 

@@ -1,13 +1,14 @@
 """The models directory: one folder a model, each put in place by one rename when it is complete and verified.
 
 MODELS_DIR/NAME/                         a model, with its stamp
-MODELS_DIR/.staging/NAME/                what a pull has so far; outlives an interruption, and is used again
+MODELS_DIR/.staging/NAME/DIGEST/         what a pull has so far; outlives an interruption, and is used again
 MODELS_DIR/.locks/NAME                   held by the pull of that model
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,7 +74,8 @@ class Store:
         Two pulls of one model wait for each other. One that is interrupted leaves what it has; the next one uses it.
         """
         folder = self.path(model.name)
-        if self.state(model) is State.PRESENT:
+        before = self.state(model)
+        if before is State.PRESENT or (before is State.TOUCHED and not self._writable and not self._damage(model.name)):
             return folder
         try:
             with self._lock(model.name):
@@ -105,21 +107,30 @@ class Store:
             try:
                 write_stamp(folder, replace(stamp, damage=tuple(found)))
             except OSError:
-                found.append("and that cannot be written down here, so pull will not see it")
+                found += ["and that cannot be written down here, so pull will not see it"] if found else []
         return found
+
+    @property
+    def _writable(self) -> bool:
+        return os.access(self.folder, os.W_OK)
+
+    def _damage(self, name: str) -> list[str]:
+        stamp = self.stamp(name)
+        return damage(self.path(name), stamp.as_files) if stamp else ["the stamp is missing"]
 
     def _restamp(self, model: Model) -> bool:
         """Whether the files are whole although their times have changed, as after a copy; then notes the new times."""
         folder = self.path(model.name)
         stamp = read_stamp(folder)
-        if stamp is None or damage(folder, stamp.as_files):
+        if stamp is None or self._damage(model.name):
             return False
         times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in stamp.files)
         write_stamp(folder, replace(stamp, files=tuple(times)))
         return True
 
     def _make(self, model: Model, *, again: bool) -> None:
-        staging = self.folder / ".staging" / model.name
+        begun = self.folder / ".staging" / model.name
+        staging = begun / model.digest[:12]
         staging.mkdir(parents=True, exist_ok=True)
         raw = staging / "raw"
         shutil.rmtree(raw, ignore_errors=True)
@@ -127,9 +138,11 @@ class Store:
         if model.conversion:
             python_for(model.conversion)  # before a download that would be in vain
         sources.fetch(model, staging, raw, self._tell, again=again)
-        _check(model, raw, model.raw_files)
-        made = convert(model.conversion, raw, staging / "made", self._tell) if model.conversion else raw
-        _check(model, made, model.files)
+        _check(model.name, str(model.source), raw, model.raw_files)
+        made = raw
+        if model.conversion:
+            made = convert(model.conversion, raw, staging / "made", self._tell)
+            _check(model.name, f"{model.conversion.module} of {model.source}", made, model.files)
         if missing := missing_files(made, model.kind):
             raise ModelUnavailable(f"{model.source} is not a {model.kind} model: it has no {' and no '.join(missing)}.")
         files: tuple[File, ...] = model.files or measured(made)
@@ -137,7 +150,7 @@ class Store:
         sync_tree(made)
         _swap(made, self.path(model.name), staging / "old")
         sync(self.folder)
-        shutil.rmtree(staging)
+        shutil.rmtree(begun)
 
     def _check_room(self, model: Model) -> None:
         """Raise before a download that cannot fit. Wheels, raw and converted files are there at the same time."""
@@ -186,10 +199,10 @@ def _state_of(folder: Path, stamp: Stamp) -> State:
     return state
 
 
-def _check(model: Model, folder: Path, files: tuple[File, ...]) -> None:
+def _check(name: str, origin: str, folder: Path, files: tuple[File, ...]) -> None:
     if found := damage(folder, files):
         raise ModelUnavailable(
-            f"{model.name} from {model.source} is not what the catalogue pins: {'; '.join(found)}. It was not installed."
+            f"{name} from {origin} is not what the catalogue pins: {'; '.join(found)}. It was not installed."
         )
 
 

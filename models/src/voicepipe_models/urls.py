@@ -13,6 +13,9 @@ from .files import link_or_copy, sha256_of
 from .telling import Telling, size
 
 _TRIES = 4
+_PAUSE_S = 0.5
+"""Before the second try; doubles."""
+_WORTH_A_TRY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 _TIMEOUT_S = 30.0
 """For connecting, and for each read: a server that says nothing for so long is given up, and asked again."""
 
@@ -27,7 +30,11 @@ def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, tell: Telling)
 
 
 def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
-    for left in reversed(range(_TRIES)):
+    why = ""
+    for tried in range(_TRIES):
+        if tried:
+            tell.say(f"  {why}; trying again.")
+            time.sleep(_PAUSE_S * 2 ** (tried - 1))
         try:
             _append(client, file, part, tell)
             if sha256_of(part) == file.sha256:
@@ -36,13 +43,10 @@ def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
             why = "what the server sent has another SHA-256 than the catalogue pins"
         except httpx.HTTPStatusError as error:
             why = f"the server answered {error.response.status_code}"
-            if error.response.is_client_error:
-                part.unlink(missing_ok=True)  # 416 where the part is longer than the file
-        except httpx.TransportError as error:
+            if error.response.is_client_error and error.response.status_code not in _WORTH_A_TRY:
+                break
+        except httpx.RequestError as error:
             why = str(error) or type(error).__name__
-        if left:
-            tell.say(f"  {why}; trying again.")
-            time.sleep(2.0 ** (_TRIES - 1 - left) / 2)
     raise ModelUnavailable(
         f"{file.url} could not be downloaded: {why}. What has come so far is kept. Try again later, or name a folder "
         "that holds the model instead of this model."
@@ -53,7 +57,9 @@ def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None
     have_bytes = part.stat().st_size if part.is_file() else 0
     if have_bytes == file.size_bytes:
         return
-    headers = {"Range": f"bytes={have_bytes}-", "Accept-Encoding": "identity"} if have_bytes else {}
+    if have_bytes > file.size_bytes:
+        have_bytes = 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have_bytes}-"} if have_bytes else {})
     with client.stream("GET", file.url, headers=headers) as response:
         response.raise_for_status()
         if response.status_code != httpx.codes.PARTIAL_CONTENT:

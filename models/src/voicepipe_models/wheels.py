@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,13 +98,12 @@ def _tags(wheel: Wheel) -> list[str]:
 
 
 def _grown(folder: Path) -> int:
-    total_bytes = 0
+    """The size of the largest file: pip has the wheel twice for a moment."""
+    largest_bytes = 0
     for path in folder.rglob("*"):
-        try:
-            total_bytes = max(total_bytes, path.stat().st_size)
-        except OSError:
-            continue  # pip has moved or removed it
-    return total_bytes
+        with suppress(OSError):  # moved or removed meanwhile
+            largest_bytes = max(largest_bytes, path.stat().st_size)
+    return largest_bytes
 
 
 def _unavailable(wheel: Wheel, log: str) -> ModelUnavailable:
