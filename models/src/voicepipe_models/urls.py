@@ -65,7 +65,8 @@ def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             have_bytes = 0
         with part.open("ab" if have_bytes else "wb") as written:
-            for chunk in response.iter_bytes(1 << 20):
+            # As it arrives: whole chunks of a fixed size would lose what came before a break.
+            for chunk in response.iter_raw():
                 have_bytes += len(chunk)
                 if have_bytes > file.size_bytes:
                     part.unlink()
