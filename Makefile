@@ -31,7 +31,7 @@ venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## inst
 	@PYTHON=$(PYTHON) deploy/local/install.sh peers
 
 .PHONY: up
-up: venv ## start everything in the background; VOICEPIPE_WHISPER_MODEL names the speech model
+up: venv ## start everything in the background; VOICEPIPE_MODELS names the speech models
 	@$(STACK) up --data $(DATA)
 
 .PHONY: ps
@@ -47,7 +47,7 @@ purge: venv ## stop everything and delete the data
 	@$(STACK) purge --data $(DATA)
 
 .PHONY: demo
-demo: venv ## see a recording go through every service, from nothing to its transcript
+demo: venv ## see a phone call go through every service, from nothing to its transcript and how right that is
 	@deploy/local/demo.sh
 
 .PHONY: test
