@@ -76,7 +76,8 @@ def outside_speech(recording: Recording, heard: Heard) -> Share:
 
 
 def wrong_language(recording: Recording, heard: Heard) -> Share:
-    return Share(not words.language_is_right(recording, heard), 1)
+    """Where nothing was heard, nothing has a language."""
+    return Share(not words.language_is_right(recording, heard), 1) if heard.languages else Share(0, 0)
 
 
 def word_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:

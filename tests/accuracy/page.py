@@ -28,8 +28,8 @@ filter); and `stock`, pyannote.audio's own `SpeakerDiarization` with the network
 words, so for WDER and cpWER it is given those of `filtered`, each to the turn that covers most of it. What a peer found is
 kept in `.make/accuracy/peers`, under the digests of its program, weights, packages and recording: it is not found again by the next run.
 
-Numbers in brackets are 95 % intervals: recordings are drawn with replacement, {draws:,} times from a fixed seed. A column `less X` is our
-rate less that of X, in percentage points, on the same draws. Ours is `better` or `worse` where the whole interval is on that side of
+Numbers in brackets are 95 % intervals: recordings are drawn with replacement, {draws:,} times from a fixed seed. Beside the rate of a peer
+stands ours less it, in percentage points, on the same draws. Ours is `better` or `worse` where the whole interval is on that side of
 zero, `no worse` where the difference is not above zero, and `not sure` where it is above zero and the interval reaches zero. Of fewer than
 three recordings no interval is given: they are examples and no rates.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from . import measures, speakers, words
 from .bootstrap import Interval
@@ -13,16 +14,43 @@ from .measures import OURS, HeardBy, Row
 WORST = 10
 WORD_PEERS = ("sequential", "filtered", "batched")
 BEFORE = "before"
+HOLDS = ("better", "no worse")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Of one tier."""
+
+    words: Sequence[Row]
+    times: Sequence[Row]
+    languages: Sequence[Row]
+    speakers: Sequence[Row] = ()
+
+    def all(self) -> list[Row]:
+        return [*self.words, *self.times, *self.languages, *self.speakers]
+
+
+def rows_of_words(recordings: Sequence[Recording], heard: HeardBy) -> Rows:
+    language = measures.language_row(recordings, heard)
+    return Rows(
+        measures.word_rows(recordings, heard),
+        measures.time_rows(recordings, heard),
+        [language] if language else [],
+    )
+
+
+def rows(run: Run, recordings: Sequence[Recording], tier: str) -> Rows:
+    of_words_only = rows_of_words(recordings, of_words(run, tier))
+    return replace(of_words_only, speakers=speakers.rows(recordings, run, tier))
 
 
 def tables(run: Run, recordings: Sequence[Recording]) -> str:
-    """Everything that a run has something to say about, a tier after the other."""
-    parts: list[str] = []
-    for tier in run.heard:
-        parts += _words(tier, recordings, of_words(run, tier))
-        parts += section(
-            f"Speakers: {tier}", table(speakers.rows(recordings, run, tier)), _counts(recordings, run, tier)
-        )
+    """Whether the goal holds, then everything that a run has something to say about, a tier after the other."""
+    found = {tier: rows(run, recordings, tier) for tier in run.heard}
+    parts = section("The goal", goal(found))
+    for tier, of_tier in found.items():
+        parts += _words(tier, recordings, of_words(run, tier), of_tier)
+        parts += section(f"Speakers: {tier}", table(of_tier.speakers), _counts(recordings, run, tier))
     return "\n\n".join(parts) + "\n"
 
 
@@ -31,7 +59,7 @@ def compared(run: Run, before: Run, recordings: Sequence[Recording]) -> str:
     parts: list[str] = []
     for tier in run.heard:
         heard = {OURS: run.of(tier, OURS), BEFORE: before.of(tier, OURS)}
-        parts += _words(tier, recordings, heard)
+        parts += _words(tier, recordings, heard, rows_of_words(recordings, heard))
         changed = [
             [
                 one.id,
@@ -52,15 +80,36 @@ def section(title: str, *parts: str) -> list[str]:
     return [f"## {title}", *filled] if (filled := [part for part in parts if part]) else []
 
 
-def _words(tier: str, recordings: Sequence[Recording], heard: HeardBy) -> list[str]:
+def _words(tier: str, recordings: Sequence[Recording], heard: HeardBy, found: Rows) -> list[str]:
     return [
-        *section(f"Words: {tier}", table(measures.word_rows(recordings, heard))),
-        *section(f"Times: {tier}", table(measures.time_rows(recordings, heard)), _spreads(recordings, heard)),
-        *section(f"Languages: {tier}", *_languages(recordings, heard)),
+        *section(f"Words: {tier}", table(found.words)),
+        *section(f"Times: {tier}", table(found.times), _spreads(recordings, heard)),
+        *section(f"Languages: {tier}", table(found.languages), _language_errors(recordings, heard)),
         *section(f"Where nobody speaks: {tier}", _invented(recordings, heard)),
         *section(f"The worst {WORST}: {tier}", _worst(recordings, heard)),
         *section(f"Warnings: {tier}", _warnings(heard.get(OURS, {}))),
     ]
+
+
+def goal(found: Mapping[str, Rows]) -> str:
+    """By tier: in which rows ours is not known to be no worse than a peer."""
+    compared = [
+        (tier, row, peer, verdict)
+        for tier, of_tier in found.items()
+        for row in of_tier.all()
+        for peer, verdict in row.verdicts.items()
+    ]
+    if not compared:
+        return "No peer was run, so nothing is known of the goal."
+    holds = sum(verdict in HOLDS for *_, verdict in compared)
+    lines = [
+        [tier, row.name, str(row.recordings), peer, points(row.differences[peer]), verdict]
+        for tier, row, peer, verdict in compared
+        if verdict not in HOLDS
+    ]
+    said = f"It holds in {holds} of {len(compared)} comparisons (a row with a peer)."
+    heading = ["tier", "row", "recordings", "peer", "difference", "ours is"]
+    return f"{said} Not in these:\n\n{markdown(heading, lines)}" if lines else said
 
 
 def of_words(run: Run, tier: str) -> HeardBy:
@@ -68,24 +117,28 @@ def of_words(run: Run, tier: str) -> HeardBy:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One line a row: values with their intervals, then what each difference says."""
+    """One line a row: ours with its interval, then of each peer its value and how ours differs from it."""
     if not rows:
         return ""
-    systems = list(rows[0].values)
-    peers = [system for system in systems if system != OURS]
-    heading = ["", "recordings", "of", *systems, *(f"less {peer}" for peer in peers), "so ours is"]
+    peers = [system for system in rows[0].values if system != OURS]
+    heading = ["", "recordings", "of", *([OURS] if OURS in rows[0].values else []), *peers]
     lines = [
         [
             row.name,
             str(row.recordings),
             f"{row.of:.0f}",
-            *(percent(row.values[system]) for system in systems),
-            *(points(row.differences[peer]) for peer in peers if peer in row.differences),
-            ", ".join(f"{verdict} ({peer})" for peer, verdict in row.verdicts.items()),
+            *([percent(row.values[OURS])] if OURS in row.values else []),
+            *(_beside(row, peer) for peer in peers),
         ]
         for row in rows
     ]
     return markdown(heading, lines)
+
+
+def _beside(row: Row, peer: str) -> str:
+    if peer not in row.differences:
+        return percent(row.values[peer])
+    return f"{100 * row.values[peer].value:.1f} %; {points(row.differences[peer])} {row.verdicts[peer]}"
 
 
 def markdown(heading: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -109,8 +162,7 @@ def _spreads(recordings: Sequence[Recording], heard: HeardBy) -> str:
     return markdown(["borders of sentences", "median error", "95 % within"], lines) if lines else ""
 
 
-def _languages(recordings: Sequence[Recording], heard: HeardBy) -> list[str]:
-    row = measures.language_row(recordings, heard)
+def _language_errors(recordings: Sequence[Recording], heard: HeardBy) -> str:
     lines = [
         [
             one.id,
@@ -119,12 +171,14 @@ def _languages(recordings: Sequence[Recording], heard: HeardBy) -> list[str]:
         ]
         for one in recordings
         if one.language != NO_SPEECH
-        and (
-            one.switches_language
-            or any(one.id in found and not words.language_is_right(one, found[one.id]) for found in heard.values())
-        )
+        and (one.switches_language or any(_is_mistaken(one, found) for found in heard.values()))
     ]
-    return [table([row]) if row else "", markdown(["recording", "spoken", *heard], lines) if lines else ""]
+    return markdown(["recording", "spoken", *heard], lines) if lines else ""
+
+
+def _is_mistaken(recording: Recording, found: Mapping[str, Heard]) -> bool:
+    heard = found.get(recording.id)
+    return bool(heard and heard.languages) and not words.language_is_right(recording, found[recording.id])
 
 
 def _invented(recordings: Sequence[Recording], heard: HeardBy) -> str:

@@ -1,0 +1,90 @@
+"""Peers are run once for what they find, and say what is wrong when they cannot be."""
+
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+
+from . import peers
+from .corpus import Recording
+from .peers import Peer, PeerFailed
+
+PROGRAM = """
+import json, sys
+order = json.load(sys.stdin)
+for one in order["recordings"]:
+    if one["id"] == "bad":
+        sys.exit("cannot read bad.wav")
+    print(json.dumps({"id": one["id"], "languages": ["en"], "text": order["greeting"]}), flush=True)
+"""
+
+
+@pytest.fixture
+def peer(tmp_path, monkeypatch) -> Peer:
+    monkeypatch.setattr(peers, "ROOT", tmp_path)
+    monkeypatch.setattr(peers, "PROGRAMS", tmp_path)
+    monkeypatch.setattr(peers, "KEPT", tmp_path / "kept")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    (tmp_path / "environment" / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.bin").write_bytes(b"weights")
+    return Peer("greeter", "program.py", "environment", tmp_path / "model", {"greeting": "hello"}, ())
+
+
+@pytest.fixture
+def recording(tmp_path):
+    def make(name: str) -> Recording:
+        path = tmp_path / f"{name}.wav"
+        path.write_bytes(name.encode())
+        return Recording(name, path, "en", 1.0)
+
+    return make
+
+
+def texts(peer, *recordings, **options):
+    return {one.id: one.text for one in peer.hear_all(recordings, **options)}
+
+
+def test_what_was_found_once_is_not_found_again(peer, recording, tmp_path):
+    one, two = recording("one"), recording("two")
+    assert texts(peer, one) == {"one": "hello"}
+    kept = next((tmp_path / "kept").iterdir())
+    kept.write_text(json.dumps({"id": "one", "text": "kept"}))
+    assert texts(peer, one, two) == {"one": "kept", "two": "hello"}
+
+
+@pytest.mark.parametrize("change", ["options", "weights", "program", "recording"])
+def test_what_decides_about_it_makes_it_be_found_anew(peer, recording, tmp_path, change):
+    one = recording("one")
+    texts(peer, one)
+    if change == "options":
+        peer = replace(peer, options={"greeting": "bye"})
+    elif change == "weights":
+        (tmp_path / "model" / "model.bin").write_bytes(b"others")
+    elif change == "program":
+        (tmp_path / "program.py").write_text(PROGRAM + "# changed")
+    else:
+        one.path.write_bytes(b"another")
+    assert texts(peer, one, only_kept=True) == {}
+    assert texts(peer, one) == {"one": peer.options["greeting"]}
+
+
+def test_what_is_kept_beside_the_weights_changes_nothing(peer, recording, tmp_path):
+    one = recording("one")
+    texts(peer, one)
+    (tmp_path / "model" / ".stamp.json").write_text("{}")
+    assert texts(peer, one, only_kept=True) == {"one": "hello"}
+
+
+def test_a_peer_that_fails_says_why_and_what_it_found_before_is_kept(peer, recording):
+    one, bad = recording("one"), recording("bad")
+    with pytest.raises(PeerFailed, match=r"greeter ended with status 1 and said: cannot read bad.wav"):
+        texts(peer, one, bad)
+    assert texts(peer, one, bad, only_kept=True) == {"one": "hello"}
+
+
+def test_a_peer_without_its_environment_says_how_to_get_it(peer, recording):
+    with pytest.raises(PeerFailed, match=r"install.sh peers"):
+        texts(replace(peer, environment="nowhere"), recording("one"))
