@@ -1,8 +1,9 @@
 """Which models a stack serves."""
 
 import pytest
-from voicepipe_local import models
+from voicepipe_local import lineup, models
 from voicepipe_local.parts import CannotStart
+from voicepipe_local.testing import TOY_MODELS, WHISPER_FIXTURE
 
 
 def test_without_a_setting_two_tiers_and_speakers_are_served():
@@ -39,3 +40,37 @@ def test_the_setting_of_before_is_refused_with_its_replacement():
 
 def test_none_means_no_diarizer():
     assert models.wanted({"VOICEPIPE_DIARIZATION_MODEL": "none"}).speakers is None
+
+
+def test_a_folder_is_served_where_it_is_and_nothing_is_put_beside_it(tmp_path):
+    environment = {**TOY_MODELS, "VOICEPIPE_MODELS_DIR": str(tmp_path / "models")}
+    said = []
+    served = models.put_in_place(models.wanted(environment), said.append, environment)
+    assert (served.speech, served.speakers, said) == ({"accurate": WHISPER_FIXTURE}, None, [])
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_catalogue_is_told_which_python_converts_speaker_models(tmp_path):
+    environment = {**TOY_MODELS, "VOICEPIPE_MODELS_DIR": str(tmp_path)}
+    models.put_in_place(models.wanted(environment), print, environment)
+    assert environment["VOICEPIPE_DIARIZER_PYTHON"].endswith(".venv-diarizer/bin/python")
+
+
+@pytest.mark.parametrize("setting", ["VOICEPIPE_MODELS", "VOICEPIPE_DIARIZATION_MODEL"])
+@pytest.mark.parametrize(
+    "reference", ["no-such-model", "/no/such/folder", "whisper-base/", str(WHISPER_FIXTURE.parent)]
+)
+def test_a_model_that_cannot_be_had_stops_the_start_with_one_sentence(python_module, tmp_path, setting, reference):
+    named = f"accurate={reference}" if setting == "VOICEPIPE_MODELS" else reference
+    ended = python_module("voicepipe_local", "up", "--data", str(tmp_path / "data"), env={**TOY_MODELS, setting: named})
+    assert ended.returncode == 1
+    (sentence,) = ended.stdout.splitlines()
+    assert reference.rstrip("/") in sentence
+    assert "Traceback" not in ended.stderr
+    assert [log.name for log in (tmp_path / "data" / "logs").iterdir()] == ["supervisor.log"]  # no server was started
+
+
+def test_a_number_of_requests_that_is_none_stops_the_start():
+    assert lineup.model_requests({"VOICEPIPE_MODEL_REQUESTS": "8"}) == 8
+    with pytest.raises(CannotStart, match="whole number"):
+        lineup.model_requests({"VOICEPIPE_MODEL_REQUESTS": "many"})

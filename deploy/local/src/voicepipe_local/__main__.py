@@ -140,7 +140,8 @@ def _ps(stack: Stack, *, as_json: bool) -> None:
         return
     console = Console(width=None if sys.stdout.isatty() else 200)
     show.table(answer, console)
-    print(f"\n{answer['facts']['url']}   {answer['facts']['speech']}")
+    facts = answer["facts"]
+    print(f"\n{facts['url']}   speech: {facts['speech']}   speakers: {facts['speakers']}")
 
 
 def _steer(stack: Stack, verb: str, part: str) -> int:

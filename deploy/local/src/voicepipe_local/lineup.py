@@ -36,10 +36,9 @@ def full(home: Home, models: Models, workers: Mapping[str, int], environment: Ma
         CannotStart: something is not installed, or there is no such service.
     """
     check(workers)
-    requests = environment.get("VOICEPIPE_MODEL_REQUESTS") or str(REQUESTS_GPU if GPU.exists() else REQUESTS_CPU)
     pools = {tier: triton.url(home, tier) for tier in models.speech}
     env = _environment(home) | {
-        "VOICEPIPE_MODEL_REQUESTS": requests,
+        "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
         "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
     }
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
@@ -67,6 +66,18 @@ def full(home: Home, models: Models, workers: Mapping[str, int], environment: Ma
             "speakers": models.about_speakers,
         },
     )
+
+
+def model_requests(environment: Mapping[str, str] = os.environ) -> int:
+    """How many requests are at the models at a time: as the operator says, or as this machine's processors want it.
+
+    Raises:
+        CannotStart: the operator says something that is no number.
+    """
+    said = environment.get("VOICEPIPE_MODEL_REQUESTS")
+    if said and not said.isdecimal():
+        raise CannotStart(f"VOICEPIPE_MODEL_REQUESTS is {said!r}: it must be a whole number")
+    return int(said) if said else (REQUESTS_GPU if GPU.exists() else REQUESTS_CPU)
 
 
 def check(workers: Mapping[str, int]) -> None:
