@@ -58,5 +58,5 @@ def _batch_sizes(metrics: str) -> Mapping[int, float]:
 
 
 def _triton(bed: Bed) -> dict[str, int]:
-    address = f"http://127.0.0.1:{bed.stack.home.port('triton-metrics')}/metrics"
+    address = f"http://127.0.0.1:{bed.stack.home.port('triton-accurate-metrics')}/metrics"
     return {name: int(value) for name, value in _TRITON.findall(httpx.get(address, trust_env=False).text)}

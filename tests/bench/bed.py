@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import psycopg
-from voicepipe_local.lineup import choose_speech
+from voicepipe_local.lineup import model_requests
 from voicepipe_local.testing import DIARIZATION_FIXTURE
 from voicepipe_local.trial import TrialStack
 
@@ -153,10 +153,9 @@ def running(
 
     With `speakers` it has a diarizer.
     """
-    env = {"VOICEPIPE_WHISPER_MODEL": str(model)}
-    if speakers:
-        env["VOICEPIPE_DIARIZATION_MODEL"] = str(DIARIZATION_FIXTURE)
-    requests = requests or choose_speech(env).requests
+    diarizer = str(DIARIZATION_FIXTURE) if speakers else "none"
+    env = {"VOICEPIPE_MODELS": f"accurate={model}", "VOICEPIPE_DIARIZATION_MODEL": diarizer}
+    requests = requests or model_requests(env)
     env["VOICEPIPE_MODEL_REQUESTS"] = str(requests)
     # Not a folder that only this user can enter: PostgreSQL runs as another.
     folder = Path(tempfile.mkdtemp(prefix="voicepipe-bench-"))
