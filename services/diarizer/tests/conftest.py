@@ -1,17 +1,38 @@
-"""The fixture model, loaded once, and recordings for it."""
+"""The default model, loaded once, and the phone call that the wheel of pyannote.audio carries: 30 s, two people, human RTTM."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyannote.audio
 import pytest
+import soundfile
 import torch
-from fixtures.meeting import Recording
+from pyannote.core import Annotation
+from pyannote.database.util import load_rttm
 from voicepipe_diarizer.model import Model, load
 from voicepipe_diarizer.settings import Settings
 
-MODEL = Path(__file__).parents[3] / "tests/fixtures/pyannote/model"
+ROOT = Path(__file__).parents[3]
+RATE = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    samples: np.ndarray
+    reference: Annotation
+
+    def between(self, start_s: float, end_s: float) -> torch.Tensor:
+        return torch.from_numpy(self.samples[round(start_s * RATE) : round(end_s * RATE)])[None]
+
+    @property
+    def whole(self) -> torch.Tensor:
+        return torch.from_numpy(self.samples)[None]
 
 
 def settings(**more) -> Settings:
@@ -19,9 +40,23 @@ def settings(**more) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def model() -> Model:
-    return load(settings(diarization_model=str(MODEL)))
+def default_model() -> Path:
+    """The folder of the default model; where nobody pulled it yet, that is done here, which needs the package index."""
+    store = Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ROOT / ".models")
+    command = [ROOT / ".venv/bin/python", "-m", "voicepipe_models", "pull", "pyannote-campplus"]
+    env = {"VOICEPIPE_MODELS_DIR": str(store), "VOICEPIPE_DIARIZER_PYTHON": sys.executable}
+    subprocess.run(command, check=True, env=os.environ | env)
+    return store / "pyannote-campplus"
 
 
-def samples_of(recording: Recording) -> torch.Tensor:
-    return torch.from_numpy(recording.samples.astype(np.float32) / 32768)[None]
+@pytest.fixture(scope="session")
+def model(default_model: Path) -> Model:
+    return load(settings(diarization_model=str(default_model), threads=len(os.sched_getaffinity(0))))
+
+
+@pytest.fixture(scope="session")
+def call() -> Call:
+    folder = Path(pyannote.audio.__file__).parent / "sample"
+    samples, rate = soundfile.read(folder / "sample.wav", dtype="float32")
+    assert rate == RATE
+    return Call(samples, load_rttm(folder / "sample.rttm")["sample"])

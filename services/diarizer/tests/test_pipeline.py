@@ -3,43 +3,57 @@
 import numpy as np
 import pytest
 import torch
-from fixtures.conversation import converse
-from fixtures.meeting import silence
+from pyannote.audio.models.embedding import WeSpeakerResNet34
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.core import SlidingWindowFeature
 
-from .conftest import samples_of
+from .checkpoint_files import VOICE, network
+from .conftest import RATE
+
+SECONDS = 12  # three windows: the stock stage is slow
 
 
 @pytest.fixture(scope="module")
-def heard(model):
-    file = {
-        "waveform": samples_of(converse(40, ["annie", "travis", "david"], seed=2)),
-        "sample_rate": 16_000,
-        "uri": "x",
-    }
+def heard(model, call):
+    file = {"waveform": call.between(9, 9 + SECONDS), "sample_rate": RATE, "uri": "x"}
     return file, model.pipeline.get_segmentations(file)
 
 
-@pytest.mark.parametrize("exclude_overlap", [True, False])
-def test_embeddings_are_those_of_the_stock_stage(model, heard, exclude_overlap):
+@pytest.fixture
+def pipeline_with(model, monkeypatch):
+    """The pipeline with its own embedding, or with an untrained ResNet of the size that community-1 has."""
+
+    def put(architecture: str):
+        if architecture == "WeSpeakerResNet34":
+            for name in ("dimension", "min_num_samples"):  # what it remembers of the other one
+                monkeypatch.setitem(model.pipeline._embedding.__dict__, name, {"dimension": 256}.get(name, 640))
+            monkeypatch.setattr(model.pipeline._embedding, "model_", network(WeSpeakerResNet34, VOICE))
+            model.pipeline.speed_up()
+        return model.pipeline
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("architecture", "exclude_overlap"), [("CAMPPlus", True), ("CAMPPlus", False), ("WeSpeakerResNet34", True)]
+)
+def test_embeddings_are_those_of_the_stock_stage(pipeline_with, heard, architecture, exclude_overlap):
     file, segmentations = heard
-    ours = model.pipeline.get_embeddings(file, segmentations, exclude_overlap=exclude_overlap)
-    stock = SpeakerDiarization.get_embeddings(model.pipeline, file, segmentations, exclude_overlap=exclude_overlap)
-    assert ours.shape == stock.shape
-    np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-3 * np.abs(stock).max())
-    unit = [each / np.linalg.norm(each, axis=-1, keepdims=True) for each in (ours, stock)]
-    assert (unit[0] * unit[1]).sum(-1).min() > 0.99999
+    pipeline = pipeline_with(architecture)
+    ours = pipeline.get_embeddings(file, segmentations, exclude_overlap=exclude_overlap)
+    stock = SpeakerDiarization.get_embeddings(pipeline, file, segmentations, exclude_overlap=exclude_overlap)
+    assert ours.shape == stock.shape == (3, 3, pipeline._embedding.dimension)
+    np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-4 * np.abs(stock).max())
 
 
 def test_a_window_in_which_nobody_speaks_gives_what_the_stock_stage_gives(model, heard):
     file, segmentations = heard
     data = segmentations.data.copy()
-    data[3] = 0
+    data[1] = 0
     nobody = SlidingWindowFeature(data, segmentations.sliding_window)
     ours = model.pipeline.get_embeddings(file, nobody)
     stock = SpeakerDiarization.get_embeddings(model.pipeline, file, nobody)
-    np.testing.assert_allclose(ours[3], stock[3], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours[1], stock[1], rtol=0, atol=1e-5)
 
 
 def test_progress_counts_every_window_once(model, heard):
@@ -61,9 +75,9 @@ def test_half_precision_gives_nearly_the_same_voices(model, heard):
     finally:
         model.pipeline.half_precision = False
     cosine = torch.nn.functional.cosine_similarity(torch.from_numpy(exact), torch.from_numpy(rough), dim=-1)
-    assert cosine.min() > 0.995
+    assert cosine.min() > 0.98
 
 
 def test_silence_has_no_turns(model):
-    file = {"waveform": samples_of(silence(12)), "sample_rate": 16_000, "uri": "x"}
+    file = {"waveform": torch.zeros(1, 12 * RATE), "sample_rate": RATE, "uri": "x"}
     assert not model.pipeline(file).speaker_diarization.labels()

@@ -114,13 +114,19 @@ def read_pickle(path: Path) -> Any:
     Raises:
         CheckpointUnusable
     """
+    if not path.is_file():
+        raise CheckpointUnusable(f"{_named(path)} is missing")
     try:
         with safe_globals(HARMLESS):
-            if unknown := get_unsafe_globals_in_checkpoint(path):
-                raise CheckpointUnusable(f"{_named(path)} would run code ({', '.join(sorted(unknown))}): it is refused")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointUnusable(f"{_named(path)} is damaged or no checkpoint") from error
+            unknown = get_unsafe_globals_in_checkpoint(path)
+            content = None if unknown else torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        raise CheckpointUnusable(f"{_named(path)} is damaged, or not a checkpoint of torch") from error
+    if unknown:
+        raise CheckpointUnusable(
+            f"{_named(path)} is refused: it holds code beside weights ({', '.join(sorted(unknown))})"
+        )
+    return content
 
 
 def of_pyannote(content: Any, path: Path) -> Checkpoint:
@@ -134,7 +140,7 @@ def of_pyannote(content: Any, path: Path) -> Checkpoint:
             dict(content["state_dict"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointUnusable(f"{_named(path)} is no checkpoint of pyannote.audio: {error} is missing") from error
+        raise CheckpointUnusable(f"{_named(path)} is not a checkpoint of pyannote.audio: {error} is missing") from error
 
 
 def _safetensors(folder: Path) -> Checkpoint:
@@ -150,6 +156,7 @@ def _safetensors(folder: Path) -> Checkpoint:
                 **specified,
                 "problem": Problem[specified["problem"]],
                 "resolution": Resolution[specified["resolution"]],
+                "warm_up": tuple(specified["warm_up"]),
             }
         )
         return Checkpoint(str(config["architecture"]), dict(config["hyper_parameters"]), specifications, weights)

@@ -139,7 +139,7 @@ def _name(settings: Settings) -> str:
 
 def _revision(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in OF_A_MODEL):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in OF_A_MODEL and path.name[0] != "."):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
