@@ -12,7 +12,7 @@ from voicepipe_local.parts import CannotStart
 
 from . import corpus, machine, page, peers, report, sounds
 from .corpus import NO_SPEECH, ROOT, SPEECH, Recording
-from .heard import Heard, Run
+from .heard import Heard, Run, RunUnreadable
 from .measures import OURS
 from .peers import Peer, PeerFailed
 from .speakers import STOCK, worth_it
@@ -26,17 +26,16 @@ ENGLISH_ONLY = "fast"
 
 def main() -> int:
     options = _arguments()
-    recordings = corpus.chosen(_recordings(), options.only)
-    if not recordings:
-        print(f"Nothing matches {' '.join(options.only)}: give an id, a language, a group or a tag.", file=sys.stderr)
-        return 2
     try:
-        run = Run.load(options.report or LATEST) if options.report is not None else _measured(recordings, options)
+        recordings = corpus.chosen(_recordings(), options.only)
+        if not recordings:
+            print(
+                f"Nothing matches {' '.join(options.only)}: give an id, a language, a group or a tag.", file=sys.stderr
+            )
+            return 2
+        run = Run.load(options.report) if options.report else _measured(recordings, options)
         before = Run.load(options.compare) if options.compare else None
-    except FileNotFoundError as error:
-        print(f"{error.filename or error} is not there. Without --report a run makes it.", file=sys.stderr)
-        return 1
-    except (CannotStart, PeerFailed, RuntimeError) as error:
+    except (CannotStart, PeerFailed, RunUnreadable, FileNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     if before:
@@ -44,7 +43,7 @@ def main() -> int:
         return 0
     text = page.whole(run, recordings)
     print(text)
-    if not (options.only or options.tier or options.report) and options.peers and options.speakers:
+    if _is_whole(options) and options.peers and options.report in {None, LATEST}:
         PAGE.write_text(text)
         print(f"Written to {PAGE.relative_to(ROOT)}.")
     return 0
@@ -65,6 +64,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _is_whole(options: argparse.Namespace) -> bool:
+    """Only such a run is kept as the latest."""
+    return options.speakers and not options.only and not options.tier
+
+
 def _recordings() -> tuple[Recording, ...]:
     speech = corpus.speech()
     if not speech:
@@ -76,7 +80,7 @@ def _measured(recordings: Sequence[Recording], options: argparse.Namespace) -> R
     """Kept after every part, so that a run which is cut off can still be looked at."""
     models = machine.wanted_models()
     run = Run(machine.about(models))
-    place = PARTIAL if options.only or options.tier or not options.speakers else LATEST
+    place = LATEST if _is_whole(options) else PARTIAL
     tiers = [tier for tier in models.speech if tier in (options.tier or models.speech)]
     with machine.product(models) as product:
         for tier in tiers:

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 
+class RunUnreadable(ValueError):
+    """A file is not there, or holds no run of this command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     start_s: float
@@ -69,9 +73,17 @@ class Run:
 
     @staticmethod
     def load(path: Path) -> Run:
-        document = json.loads(path.read_text())
-        run = Run(document["about"])
-        for tier, systems in document["heard"].items():
-            for system, found in systems.items():
-                run.add(tier, system, map(Heard.of, found))
+        """Raises RunUnreadable."""
+        try:
+            document = json.loads(path.read_text())
+            run = Run(document["about"])
+            for tier, systems in document["heard"].items():
+                for system, found in systems.items():
+                    run.add(tier, system, map(Heard.of, found))
+        except OSError as error:
+            raise RunUnreadable(
+                f"{path} cannot be read ({error.strerror}): a run without --report writes one"
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunUnreadable(f"{path} is no run of this command: make it again") from error
         return run

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import soundfile as sf
 
 from . import corpus, sounds
-from .heard import Heard, Run, Word
+from .heard import Heard, Run, RunUnreadable, Word
 
 
 def test_the_phone_call_is_two_people_with_words_and_times():
@@ -60,3 +61,11 @@ def test_a_run_is_the_same_after_it_was_kept(tmp_path):
     )
     run.save(tmp_path / "run.json")
     assert Run.load(tmp_path / "run.json") == run
+
+
+def test_a_file_that_is_no_run_is_said_to_be_none(tmp_path):
+    with pytest.raises(RunUnreadable, match="cannot be read"):
+        Run.load(tmp_path / "nowhere.json")
+    (tmp_path / "other.json").write_text('{"about": 1}')
+    with pytest.raises(RunUnreadable, match="no run of this command"):
+        Run.load(tmp_path / "other.json")
