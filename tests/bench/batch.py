@@ -12,7 +12,7 @@ from .bed import Bed
 from .end_to_end import LARGEST_BATCH as BATCH
 from .row import Goal, Row
 
-_BUCKET = re.compile(r'^voicepipe_model_batch_bucket\{le="([\d.]+)",model="whisper"\} ([\d.]+)$', re.MULTILINE)
+_BUCKET = re.compile(r'^voicepipe_model_batch_bucket\{le="([\d.]+)",model="accurate"\} ([\d.]+)$', re.MULTILINE)
 _TRITON = re.compile(r'^(nv_inference_count|nv_inference_exec_count)\{model="whisper".*\} (\d+)$', re.MULTILINE)
 
 
