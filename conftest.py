@@ -16,11 +16,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each of these has a line of its own, and the most to do: they begin first.
 LINES = ("tests/speakers", "tests/faults", "tests/e2e")
+# These run on the line of real models that a folder has: a second one would be 2 GB more.
+GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
 
 
 def place(nodeid: str) -> str:
     """What runs on one worker: a folder that shares a line, else a file."""
-    return next((folder for folder in LINES if nodeid.startswith(folder)), nodeid.partition("::")[0])
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in LINES if nodeid.startswith(folder)), GUESTS.get(file, file))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,13 +30,15 @@ class Product:
         Raises:
             RuntimeError: a transcription failed.
         """
-        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        pool = ThreadPoolExecutor(IN_FLIGHT)
+        try:
             waiting = [pool.submit(self.hear, one, options.get(one.id, {})) for one in recordings]
-            try:
-                for done in as_completed(waiting):
-                    yield done.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            for done in as_completed(waiting):
+                yield done.result()
+        finally:
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # who stops early does not wait: what is in flight ends with the stack
 
     def hear(self, recording: Recording, options: Mapping[str, str]) -> Heard:
         body = recording.path.read_bytes()
