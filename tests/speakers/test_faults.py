@@ -14,13 +14,16 @@ from voicepipe_local.trial import TrialStack
 from .conftest import ENVIRONMENT
 
 
-def who_said_what(document) -> list[tuple[str, str]]:
-    return [(segment["speaker"], segment["text"]) for segment in document["segments"]]
+def who_spoke_when(document) -> list[tuple[str, float, float]]:
+    """The turns: they come of the diarizer alone."""
+    return [(turn["speaker"], turn["start_s"], turn["end_s"]) for turn in document["turns"]]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(door: FrontDoor, audio: bytes) -> list[tuple[str, str]]:
-    return who_said_what(door.completed(door.accepted(told_apart(audio), diarize="true")))
+def undisturbed(door: FrontDoor, audio: bytes) -> list[tuple[str, float, float]]:
+    turns = who_spoke_when(door.completed(door.accepted(told_apart(audio), diarize="true")))
+    assert {who for who, *_ in turns} == {"speaker_1", "speaker_2"}
+    return turns
 
 
 def speakers_are_told_apart(door: FrontDoor) -> bool:
@@ -40,7 +43,7 @@ def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
         holding.until_in_the_way()
         line.kill("diarizer")
     line.wait_until_well("diarizer", restarts=before + 1, timeout_s=180)
-    assert who_said_what(door.completed(job_id)) == undisturbed
+    assert who_spoke_when(door.completed(job_id)) == undisturbed
     done = [
         event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
     ]
@@ -69,7 +72,7 @@ def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
         two = start(workers={"diarizer": 2}, env=ENVIRONMENT)
         door = FrontDoor(two.url, two.api_key)
         jobs = [door.accepted(told_apart(audio), diarize="true") for _ in range(3)]
-        assert all(who_said_what(door.completed(job_id)) == undisturbed for job_id in jobs)
+        assert all(who_spoke_when(door.completed(job_id)) == undisturbed for job_id in jobs)
         door.http.close()
         with psycopg.connect(two.database_url) as connection:
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
@@ -92,7 +95,7 @@ def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: Front
     until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
     second = door.transcript(job_id)
     assert words(second) == words(first)
-    assert who_said_what(second) == undisturbed
+    assert who_spoke_when(second) == undisturbed
 
 
 def test_a_diarizer_that_comes_back_picks_up_what_waits(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
@@ -105,4 +108,4 @@ def test_a_diarizer_that_comes_back_picks_up_what_waits(line: TrialStack, door: 
     until(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
     assert door.get(job_id)["state"] == "transcribing"
     line.start_part("diarizer")
-    assert who_said_what(door.completed(job_id)) == undisturbed
+    assert who_spoke_when(door.completed(job_id)) == undisturbed

@@ -8,21 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
-from fixtures.meeting import Recording, silence
-from fixtures.who_said import heard_in, wder
+from fixtures.meeting import silence
 from voicepipe_local.trial import TrialStack
 
-
-@pytest.fixture(scope="module")
-def job_id(door: FrontDoor, audio: bytes) -> str:
-    made = door.accepted(audio, diarize="true", min_speakers="2", max_speakers="4")
-    door.completed(made)
-    return made
+from .conftest import LONGEST_S, PART_S
 
 
 @pytest.fixture(scope="module")
-def document(door: FrontDoor, job_id: str) -> dict[str, Any]:
-    return door.transcript(job_id)
+def document(door: FrontDoor, call_id: str) -> dict[str, Any]:
+    return door.transcript(call_id)
 
 
 def shown(door: FrontDoor, job_id: str, form: str) -> str:
@@ -31,8 +25,7 @@ def shown(door: FrontDoor, job_id: str, form: str) -> str:
     return answer.text
 
 
-def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any], meeting: Recording):
-    assert wder(meeting.words, heard_in(document)) <= 0.05
+def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
     assert [speaker["id"] for speaker in document["speakers"]] == ["speaker_1", "speaker_2"]
     assert document["segments"][0]["speaker"] == "speaker_1"
     for speaker in document["speakers"]:
@@ -41,7 +34,7 @@ def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any], meeting
         turns_s = sum(turn["end_s"] - turn["start_s"] for turn in document["turns"] if turn["speaker"] == speaker["id"])
         assert speaker["talk_s"] == pytest.approx(turns_s, abs=0.05)
     assert sum(speaker["share"] for speaker in document["speakers"]) == pytest.approx(1, abs=0.001)
-    assert document["diarization"]["name"] == "model"
+    assert document["diarization"]["name"] == "pyannote-campplus"
 
 
 def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
@@ -56,20 +49,20 @@ def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
         if event.type == "stage-progressed" and event.data["stage"] == "diarize"
     ]
     assert done == sorted(done)
-    assert all(0 <= each <= 60 for each in done)
+    assert all(0 <= each <= PART_S[1] - PART_S[0] for each in done)
 
 
-def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, job_id: str):
-    answer = door.http.patch(f"/v1/transcriptions/{job_id}/speakers/speaker_1", json={"name": "Chair"})
+def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, call_id: str):
+    answer = door.http.patch(f"/v1/transcriptions/{call_id}/speakers/speaker_1", json={"name": "Chair"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["name"] == "Chair"
-    assert door.transcript(job_id)["speakers"][0]["name"] == "Chair"
-    assert re.search(r"^\[00:00:0\d\] Chair: ", shown(door, job_id, "txt"))
-    assert "Speaker 2: " in shown(door, job_id, "txt")
-    assert "Chair:" in shown(door, job_id, "srt")
-    assert "<v Chair>" in shown(door, job_id, "vtt")
+    assert door.transcript(call_id)["speakers"][0]["name"] == "Chair"
+    assert re.search(r"^\[00:00:0\d\] Chair: ", shown(door, call_id, "txt"))
+    assert "Speaker 2: " in shown(door, call_id, "txt")
+    assert "Chair:" in shown(door, call_id, "srt")
+    assert "<v Chair>" in shown(door, call_id, "vtt")
     assert re.search(
-        r"^SPEAKER \S+ 1 [\d.]+ [\d.]+ <NA> <NA> Chair <NA> <NA>$", shown(door, job_id, "rttm"), re.MULTILINE
+        r"^SPEAKER \S+ 1 [\d.]+ [\d.]+ <NA> <NA> Chair <NA> <NA>$", shown(door, call_id, "rttm"), re.MULTILINE
     )
 
 
@@ -85,7 +78,7 @@ def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, au
 
 
 def test_what_is_too_long_to_tell_apart_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
-    job_id = door.accepted(silence(331).save(tmp_path / "long.wav"), diarize="true")
+    job_id = door.accepted(silence(LONGEST_S + 1).save(tmp_path / "long.wav"), diarize="true")
     document = door.completed(job_id)
     assert [warning["code"] for warning in document["warnings"]] == ["speakers_too_long"]
     assert document["speakers"] == []
