@@ -26,7 +26,8 @@ ABUGIDAS = frozenset({"hi"})  # their vowel signs are marks, which the basic nor
 HESITATIONS = re.compile(r"\b(?:u+h+m*|u+m+|e+r*m+|h+m+|m+h+m+|äh+m*|eh+m*|euh+)\b")
 # Arabic: alef with hamza above, below, madda, wasla; print leaves them out as it likes.
 ALEF, FORMS_OF_ALEF = "\u0627", re.compile("[\u0623\u0625\u0622\u0671]")
-CONTRACTED = re.compile(r"\by['\u2019]?know\b", re.IGNORECASE)  # Whisper's normaliser does not know this one
+APOSTROPHES = re.compile("[\u2018\u2019\u02bc]")  # Whisper's normaliser knows only the one of the typewriter
+CONTRACTED = re.compile(r"\by'?know\b", re.IGNORECASE)  # Whisper's normaliser does not know this one
 NUMBER = re.compile(r"\d+")
 # Whisper's normaliser writes "one two" as 12, "one." as one, and joins neighbours as the punctuation has it.
 ONE = re.compile(r"\bone\b")
@@ -39,6 +40,7 @@ CHARACTER = re.compile("([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 
 def units(text: str, language: str, *, has_accents: bool = True) -> list[str]:
     """What is compared: words; characters of Chinese and Japanese; both in a mix (`en+zh`)."""
+    text = APOSTROPHES.sub("'", unicodedata.normalize("NFC", text))
     if language == "en":
         plain = ONE.sub("1", _english()(CONTRACTED.sub("you know", text)))
         return DIGIT.sub(r" \1 ", plain).split()
@@ -74,9 +76,7 @@ def _spelled(text: str, language: str) -> str:
 
 
 def _without_punctuation(text: str) -> str:
-    return "".join(
-        " " if unicodedata.category(one)[0] in "SP" else one for one in unicodedata.normalize("NFC", text.lower())
-    )
+    return "".join(" " if unicodedata.category(one)[0] in "SP" else one for one in text.lower())
 
 
 @cache

@@ -12,6 +12,8 @@ from .normal import units, units_of_words
         ("en", "one zero zero nine oh two", "1-0-0 902"),
         ("en", "ten of clubs", "10 of clubs"),
         ("en", "we're just yknow there", "We're just, you know, there."),
+        ("en", "beauty\u2019s rose", "Beauty's rose"),
+        ("ar", "\u0627\u0654ربعة", "أربعة"),
         ("de", "Höre, Straße!", "höre straße"),
         ("de", "im Jahr 21", "im Jahr einundzwanzig"),
         ("fr", "la dictée numéro 1", "la dictée numéro un"),

@@ -33,7 +33,7 @@ def cpwer(said: Said, heard: Said) -> tuple[int, int]:
     """Errors of the concatenated minimum-permutation word error rate, and words that were said."""
     from meeteval.wer import cp_word_error_rate
 
-    found = cp_word_error_rate(_by_speaker(said), _by_speaker(heard))
+    found = cp_word_error_rate(_by_speaker(said), _by_speaker(heard), reference_sort=False, hypothesis_sort=False)
     return int(found.errors), int(found.length)
 
 
