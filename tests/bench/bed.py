@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 from voicepipe_local.lineup import model_requests
-from voicepipe_local.testing import DIARIZATION_FIXTURE
+from voicepipe_local.models import DEFAULT_SPEAKERS
 from voicepipe_local.trial import TrialStack
 
 FIXTURE_MODEL = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
@@ -153,7 +153,7 @@ def running(
 
     With `speakers` it has a diarizer.
     """
-    diarizer = str(DIARIZATION_FIXTURE) if speakers else "none"
+    diarizer = DEFAULT_SPEAKERS if speakers else "none"
     env = {"VOICEPIPE_MODELS": f"accurate={model}", "VOICEPIPE_DIARIZATION_MODEL": diarizer}
     requests = requests or model_requests(env)
     env["VOICEPIPE_MODEL_REQUESTS"] = str(requests)

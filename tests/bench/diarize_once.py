@@ -11,14 +11,15 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
-from pyannote.audio import Pipeline
-from voicepipe_diarizer.model import load
+from pyannote.audio.pipelines import SpeakerDiarization
+from voicepipe_diarizer.model import load, read_pipeline
 from voicepipe_diarizer.settings import Settings
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     torch.set_num_threads(order["threads"])
     if order["stock"]:
-        pipeline = Pipeline.from_pretrained(order["model"])
+        pipeline = read_pipeline(Path(order["model"]), SpeakerDiarization)
     else:
         nowhere = {"database_url": "-", "s3_access_key": "-", "s3_secret_key": "-"}
         pipeline = load(Settings(**nowhere, diarization_model=order["model"], threads=order["threads"])).pipeline

@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
-from fixtures.conversation import stretches
 from fixtures.meeting import compose
-from fixtures.who_said import heard_in, wder
+from fixtures.who_said import heard_in, stretches, wder
 from test_control import ask
 from test_line import events_of, wav, words_of
 from voicepipe_orchestrator.giveup import GiveUp

@@ -32,7 +32,6 @@ from .running import Running
 from .trial import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
-DIARIZATION_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "pyannote" / "model"
 # One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
 TOY_MODELS = {"VOICEPIPE_MODELS": f"accurate={WHISPER_FIXTURE}", "VOICEPIPE_DIARIZATION_MODEL": "none"}
 # What everybody gets who sets nothing.
