@@ -9,6 +9,7 @@ from pathlib import Path
 
 from voicepipe_local.models import Models
 from voicepipe_local.parts import CannotStart
+from voicepipe_local.stack import StartFailed
 
 from . import corpus, machine, page, peers, report, sounds
 from .corpus import NO_SPEECH, ROOT, SPEECH, Recording
@@ -35,7 +36,7 @@ def main() -> int:
             return 2
         run = Run.load(options.report) if options.report else _measured(recordings, options)
         before = Run.load(options.compare) if options.compare else None
-    except (CannotStart, PeerFailed, RunUnreadable, FileNotFoundError, RuntimeError) as error:
+    except (CannotStart, StartFailed, PeerFailed, RunUnreadable, FileNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     if before:
