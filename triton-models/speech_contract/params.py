@@ -24,7 +24,8 @@ LANGUAGE_MAX_CHARS = 8
 class Params:
     """One request's wishes; the defaults are what a missing key means.
 
-    `language` null is detected. `prompt` is text that came before, or terms to expect. With `temperature` above zero the
+    `language` null is detected. With `switch_above` another language than the given one is taken where the model finds it at
+    least that likely. `prompt` is text that came before, or terms to expect. With `temperature` above zero the
     words are sampled: `seed` and the audio decide the sample, nothing else. `timestamps` lets the model write its own times
     (`segments` in the result); `word_timestamps` aligns every word. `suppress_blank` forbids an empty answer.
     """
@@ -39,6 +40,7 @@ class Params:
     timestamps: bool = False
     suppress_blank: bool = False
     max_new_tokens: int | None = None
+    switch_above: float | None = None
     seed: int = 0
 
 
@@ -75,6 +77,9 @@ def _check(key: str, value: Any) -> None:
         case "temperature":
             is_number = (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
             _expect(is_number and 0 <= value <= TEMPERATURE_MAX, key, f"a number from 0 to {TEMPERATURE_MAX}")
+        case "switch_above":
+            is_number = (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
+            _expect(value is None or (is_number and 0 < value <= 1), key, "a probability above 0, or null")
         case "max_new_tokens":
             is_count = _is_int(value) and 1 <= value <= NEW_TOKENS_MAX
             _expect(value is None or is_count, key, f"a whole number from 1 to {NEW_TOKENS_MAX} or null")

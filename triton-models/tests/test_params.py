@@ -27,6 +27,7 @@ def test_every_wish_is_taken():
         "suppress_blank": True,
         "max_new_tokens": 10,
         "seed": 3,
+        "switch_above": 0.8,
     }
     assert parse(json.dumps(wishes).encode()) == Params(**wishes)
     assert set(wishes) == set(Params.__slots__)

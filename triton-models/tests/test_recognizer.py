@@ -1,9 +1,9 @@
 # ruff: noqa: ARG002, ARG005 - a fake takes what the real one takes
 
 import importlib
-import math
 
 import numpy as np
+import pytest
 from byte_tokens import ByteTokens, known, time_token
 from speech_contract.errors import Cancelled, ModelFailed, UnsupportedLanguage, UnsupportedTask
 from speech_contract.params import Params
@@ -207,10 +207,51 @@ def test_a_broken_encoder_cannot_describe_itself():
 
 def test_the_text_context_is_never_overrun():
     for prompt in (4, 100, 228):
-        for wished in (None, 1, 224):
-            decoding = recognizer._decoding(chunk(1, max_new_tokens=wished), [0] * prompt)
-            length = engine._max_length(prompt, decoding.max_tokens)
+        for wished in (1, 100, 224):
+            bound = min(wished, recognizer._room([0] * prompt))
+            length = engine._max_length(prompt, bound)
             assert length <= 448
             # what CTranslate2 makes of it
-            assert min(length // 2, length - (prompt - 1)) == decoding.max_tokens
-            assert decoding.max_tokens == min(wished or math.inf, 224, 448 - prompt + 1)
+            assert min(length // 2, length - (prompt - 1)) == bound
+
+
+class LoopingEngine(SpellingEngine):
+    """An engine that never ends a text: in each call it generates as many tokens as it may, of `text`."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def generate(self, encoded, prompts, decoding):
+        self._note("generate", encoded, decoding.max_tokens)
+        given = len(prompts[0]) - len(known().prompt("en", "transcribe", text=None, timestamps=False))
+        tokens = (self.text * 300)[: given + decoding.max_tokens]
+        total = -0.5 * decoding.max_tokens
+        return [engine.Generated(tokens, total / (len(tokens) + 1), 0.1, truncated=True)]
+
+
+def test_a_loop_is_stopped_where_the_text_is_looked_at_first():
+    (result,), calls = heard([chunk(16_000 * 20)], LoopingEngine(list(b" you know")))
+    assert [detail for call, _, detail in calls if call == "generate"] == [144]
+    assert result["truncated"]
+
+
+def test_fast_speech_is_continued_up_to_what_can_be_spoken_in_its_time():
+    text = [token % 90 + 32 for token in range(0, 30_000, 7)]
+    words = [33 + (token * token) % 89 for token in range(300)]
+    (result,), calls = heard([chunk(16_000 * 20)], LoopingEngine(text[:90] + words))
+    assert [detail for call, _, detail in calls if call == "generate"] == [144, 224 - 144]
+    assert len(result["text"].encode()) <= 224
+    assert result["avg_logprob"] == pytest.approx(-0.5 * 224 / 225, abs=1e-3)
+
+
+def test_another_language_is_taken_only_where_the_model_is_sure_of_it():
+    results, _ = heard([chunk(3, switch_above=0.5), chunk(4, switch_above=0.7), chunk(5)])
+    assert [result["language"] for result in results] == ["zh", "en", "en"]
+    assert [result["language_probability"] for result in results] == [0.6, 0.3, None]
+
+
+def test_a_chunk_whose_language_was_detected_tells_the_likeliest_languages():
+    (given, detected), _ = heard([chunk(3), chunk(4, language=None)])
+    assert "probabilities" not in given
+    assert detected["probabilities"] == {"zh": 0.6, "en": 0.3, "de": 0.1}

@@ -10,16 +10,16 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from speech_contract.errors import Cancelled, ModelFailed, RequestError, UnsupportedLanguage, UnsupportedTask
 from speech_contract.measures import compression_ratio
-from speech_contract.params import NEW_TOKENS_MAX
+from speech_contract.params import NEW_TOKENS_MAX, Params
 from speech_contract.serving import Chunk, Result
 
-from . import sampling, words
+from . import limits, sampling, words
 from .engine import TEXT_CONTEXT, Aligned, Decoding, Engine, Generated
 from .grouping import bisected, grouped
 from .mel import HOP, LogMel
@@ -46,10 +46,18 @@ class Batch:
         return [row for row, chunk in enumerate(self.chunks) if row not in self.errors and wanted(chunk)]
 
     def language(self, row: int) -> str:
-        """The given language, or the likeliest one; where detection is what was asked for, always the likeliest."""
+        """The given language unless the model is sure of another one; where none is given, the likeliest.
+
+        Where detection is what was asked for, always the likeliest.
+        """
         params = self.chunks[row].params
         given = params.language if params.op == "transcribe" else None
-        return given or next(iter(self.languages[row]))
+        if row not in self.languages:
+            return given or ""
+        likeliest, probability = next(iter(self.languages[row].items()))
+        if given and (params.switch_above is None or probability < params.switch_above):
+            return given
+        return likeliest
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -103,9 +111,7 @@ class WhisperRecognizer:
 
     def _detect(self, batch: Batch) -> None:
         with batch.timed("detect_s"):
-            rows = batch.rows(
-                lambda chunk: _is_audio(chunk) and (chunk.params.op == "detect" or not chunk.params.language)
-            )
+            rows = batch.rows(_wants_language)
             if self._engine.is_multilingual:
                 self._call(batch, rows, lambda some: self._engine.detect(_picked(batch.encoded, some)), batch.languages)
             else:
@@ -115,14 +121,19 @@ class WhisperRecognizer:
         with batch.timed("generate_s"):
             rows = batch.rows(_is_speech)
             prompts = {row: self._prompt(batch, row) for row in rows}
+            bounds = {row: self._bound(batch, row, prompts[row]) for row in rows}
             for row in [row for row in rows if batch.chunks[row].params.temperature > 0]:
                 self._call(
-                    batch, [row], lambda some: [self._sampled(batch, some[0], prompts[some[0]])], batch.generated
+                    batch,
+                    [row],
+                    lambda some: [self._sampled(batch, some[0], prompts[some[0]], bounds[some[0]])],
+                    batch.generated,
                 )
 
             def shared(row: int) -> tuple[int, bool, Decoding]:
                 params = batch.chunks[row].params
-                return len(prompts[row]), params.timestamps, _decoding(batch.chunks[row], prompts[row])
+                first = min(bounds[row], _look(batch.chunks[row]))
+                return len(prompts[row]), params.timestamps, _decoding(params, first)
 
             searched = [row for row in rows if batch.chunks[row].params.temperature == 0]
             for (_, _, decoding), group in grouped(searched, shared).items():
@@ -134,6 +145,28 @@ class WhisperRecognizer:
                     ),
                     batch.generated,
                 )
+            for row in searched:
+                if row in batch.generated and _stopped_early(batch.chunks[row], batch.generated[row], bounds[row]):
+                    self._call(
+                        batch,
+                        [row],
+                        lambda some: [self._continued(batch, some[0], prompts[some[0]], bounds[some[0]])],
+                        batch.generated,
+                    )
+
+    def _bound(self, batch: Batch, row: int, prompt: list[int]) -> int:
+        """How many tokens the chunk may get: what can be spoken in its time, what was asked for, what there is room for."""
+        chunk = batch.chunks[row]
+        most = limits.most_tokens(chunk.duration_s, batch.language(row), timestamps=chunk.params.timestamps)
+        return min(most, chunk.params.max_new_tokens or NEW_TOKENS_MAX, _room(prompt))
+
+    def _continued(self, batch: Batch, row: int, prompt: list[int], bound: int) -> Generated:
+        """The text that goes on behind what was generated at first; its score counts the new tokens alone."""
+        chunk, first = batch.chunks[row], batch.generated[row]
+        decoding = _decoding(chunk.params, bound - len(first.tokens))
+        whole = self._engine.generate([batch.encoded[row]], [[*prompt, *first.tokens]], decoding)[0]
+        total = first.avg_logprob * (len(first.tokens) + 1) + whole.avg_logprob * (len(whole.tokens) + 1)
+        return replace(whole, avg_logprob=total / (len(whole.tokens) + 1), truncated=len(whole.tokens) >= bound)
 
     def _prompt(self, batch: Batch, row: int) -> list[int]:
         params = batch.chunks[row].params
@@ -141,9 +174,9 @@ class WhisperRecognizer:
             batch.language(row), params.task, text=params.prompt, timestamps=params.timestamps
         )
 
-    def _sampled(self, batch: Batch, row: int, prompt: list[int]) -> Generated:
+    def _sampled(self, batch: Batch, row: int, prompt: list[int], bound: int) -> Generated:
         chunk, encoded = batch.chunks[row], batch.encoded[row]
-        decoding = _decoding(chunk, prompt)
+        decoding = _decoding(chunk.params, bound)
         no_speech_prob = 0.0
 
         def continued(prefix: Sequence[int]) -> list[np.ndarray]:
@@ -196,9 +229,10 @@ class WhisperRecognizer:
             return self._about | {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
         timings = batch.seconds | {"batch_size": len(batch.chunks)}
         language = {"language": batch.language(row), "language_probability": _probability(batch, row)}
+        if row in batch.languages:
+            language["probabilities"] = dict(list(batch.languages[row].items())[:_TOP_LANGUAGES])
         if params.op == "detect":
-            top = dict(list(batch.languages[row].items())[:_TOP_LANGUAGES])
-            return language | {"probabilities": top, "timings": timings}
+            return language | {"timings": timings}
         return self._transcribed(batch, row) | language | {"timings": timings}
 
     def _transcribed(self, batch: Batch, row: int) -> Result:
@@ -242,11 +276,32 @@ def _picked(values: dict[int, Any], rows: Sequence[int]) -> list[Any]:
     return [values[row] for row in rows]
 
 
-def _decoding(chunk: Chunk, prompt: list[int]) -> Decoding:
+def _wants_language(chunk: Chunk) -> bool:
     params = chunk.params
-    room = TEXT_CONTEXT - len(prompt) + 1
-    beam = params.beam if params.temperature == 0 else 1
-    return Decoding(beam, params.suppress_blank, min(params.max_new_tokens or NEW_TOKENS_MAX, room))
+    if params.op == "transcribe":
+        return not params.language or params.switch_above is not None
+    return params.op == "detect"
+
+
+def _look(chunk: Chunk) -> int:
+    """After a prefix CTranslate2 no longer applies the rules of timestamps, so a text with timestamps is generated in one go."""
+    return NEW_TOKENS_MAX if chunk.params.timestamps else limits.look_tokens(chunk.duration_s)
+
+
+def _room(prompt: Sequence[int]) -> int:
+    """Tokens that fit into the text context behind the prompt."""
+    return TEXT_CONTEXT - len(prompt) + 1
+
+
+def _stopped_early(chunk: Chunk, generated: Generated, bound: int) -> bool:
+    """Whether the text was only looked at, and deserves more tokens."""
+    if chunk.params.timestamps or not generated.truncated:
+        return False
+    return len(generated.tokens) < bound and not limits.is_loop(generated.tokens)
+
+
+def _decoding(params: Params, max_tokens: int) -> Decoding:
+    return Decoding(params.beam if params.temperature == 0 else 1, params.suppress_blank, max_tokens)
 
 
 def _seed(chunk: Chunk) -> int:
@@ -256,5 +311,5 @@ def _seed(chunk: Chunk) -> int:
 
 
 def _probability(batch: Batch, row: int) -> float | None:
-    """Null where the language was given, not heard."""
-    return batch.languages[row][batch.language(row)] if row in batch.languages else None
+    """Null where the model was not asked for the language."""
+    return batch.languages[row].get(batch.language(row), 0.0) if row in batch.languages else None
