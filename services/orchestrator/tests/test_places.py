@@ -110,3 +110,29 @@ def test_never_more_than_there_are_and_all_come_back(users, count):
         assert most <= count + sum(leaves for _, _, leaves in users)
 
     asyncio.run(run())
+
+
+async def test_one_holder_alone_has_every_place_and_several_share_fewer():
+    places, order, leave = FairPlaces(4, shared=3), [], asyncio.Queue()
+
+    async def use(holder: str) -> None:
+        async with places.place(holder):
+            order.append(holder)
+            await leave.get()
+
+    tasks = [asyncio.create_task(use("long")) for _ in range(7)]
+    await settle()
+    assert order == ["long"] * 4
+    tasks.append(asyncio.create_task(use("clip")))
+    await settle()
+    leave.put_nowait(None)
+    await settle()
+    assert order == ["long"] * 4  # three are left: no batch is filled while the clip waits
+    leave.put_nowait(None)
+    await settle()
+    assert order == ["long"] * 4 + ["clip"]
+    for _ in tasks:
+        leave.put_nowait(None)
+        await settle()
+    await asyncio.gather(*tasks)
+    assert order == ["long"] * 4 + ["clip"] + ["long"] * 3

@@ -8,6 +8,7 @@ import tritonclient.grpc.aio as triton_client
 from pydantic import ValidationError
 from voicepipe_orchestrator.ports import Ask
 from voicepipe_orchestrator.quality import LADDER
+from voicepipe_orchestrator.places import FairPlaces
 from voicepipe_orchestrator.recognizer import TritonRecognizer
 from voicepipe_orchestrator.settings import Settings, addresses_of_pools
 from voicepipe_wire.errors import Reject, RetryLater
@@ -17,7 +18,7 @@ SECOND = np.zeros(16_000, np.int16)
 
 def recognizer(patience_s=600.0, **addresses):
     pools = {pool: triton_client.InferenceServerClient(address) for pool, address in addresses.items()}
-    return TritonRecognizer(pools, requests=4, model_patience_s=patience_s)
+    return TritonRecognizer(pools, FairPlaces(4), model_patience_s=patience_s)
 
 
 def ask(pool):

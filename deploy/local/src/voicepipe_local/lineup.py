@@ -17,10 +17,10 @@ from .supervisor import Step, Supervisor, Task
 API_KEY = "api-key"
 DATABASE = "voicepipe"
 
-# Of all pools together. Twice what is worked on at once: what waits in a model's queue cannot be overtaken by a shorter recording.
-GPU = Path("/dev/nvidiactl")
-REQUESTS_GPU = 16  # batches of eight
-REQUESTS_CPU = 1  # one chunk has all cores; batches of eight would gain 9 % (tests/bench, Whisper base)
+# Of all pools together: what waits in a model's queue cannot be overtaken by a shorter recording.
+REQUESTS_GPU = 16  # batches of eight, and as many that wait
+REQUESTS_CPU = 4  # batches of two for both instances of a pool; larger ones gain nothing there
+REQUESTS_CPU_SHARED = 3  # with several recordings: whoever comes waits for one of two batches, and has the next for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ def full(home: Home, models: Models, workers: Mapping[str, int], environment: Ma
     pools = {tier: triton.url(home, tier) for tier in models.speech}
     env = _environment(home) | {
         "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
+        "VOICEPIPE_MODEL_REQUESTS_SHARED": str(model_requests_shared(environment)),
         "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
     }
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
@@ -72,12 +73,28 @@ def model_requests(environment: Mapping[str, str] = os.environ) -> int:
     """How many requests are at the models at a time: as the operator says, or as this machine's processors want it.
 
     Raises:
-        CannotStart: the operator says something that is no number.
+        CannotStart: the operator says something that is not a number.
     """
-    said = environment.get("VOICEPIPE_MODEL_REQUESTS")
+    return _number(environment, "VOICEPIPE_MODEL_REQUESTS") or (REQUESTS_GPU if triton.GPU.exists() else REQUESTS_CPU)
+
+
+def model_requests_shared(environment: Mapping[str, str] = os.environ) -> int:
+    """The same while several recordings are transcribed.
+
+    Raises:
+        CannotStart: as above.
+    """
+    said = _number(environment, "VOICEPIPE_MODEL_REQUESTS_SHARED")
+    if said or triton.GPU.exists():
+        return said or model_requests(environment)
+    return min(REQUESTS_CPU_SHARED, model_requests(environment))
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    said = environment.get(name)
     if said and not said.isdecimal():
-        raise CannotStart(f"VOICEPIPE_MODEL_REQUESTS is {said!r}: it must be a whole number")
-    return int(said) if said else (REQUESTS_GPU if GPU.exists() else REQUESTS_CPU)
+        raise CannotStart(f"{name} is {said!r}: it must be a whole number")
+    return int(said) if said else None
 
 
 def check(workers: Mapping[str, int]) -> None:

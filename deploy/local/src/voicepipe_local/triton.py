@@ -17,6 +17,7 @@ from .home import LOOPBACK, Home
 from .parts import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
+GPU = Path("/dev/nvidiactl")
 MODEL = "whisper"
 
 
@@ -91,6 +92,7 @@ def _command(home: Home, runtime: Runtime, name: str) -> list[str]:
         f"--cache-directory={runtime.server / 'caches'}",
         "--model-control-mode=explicit",
         f"--load-model={MODEL}",
+        *([] if GPU.exists() else ["--model-config-name=cpu"]),
         "--disable-auto-complete-config",
         *(f"--{kind}-address={LOOPBACK}" for kind in ("http", "grpc", "metrics")),
         f"--http-port={home.port(f'{name}-http')}",

@@ -30,6 +30,7 @@ from .giveup import GiveUp
 from .keeper import Keeper
 from .models import a_model_is_known, announce_models
 from .patience import Patience
+from .places import FairPlaces
 from .settings import Settings
 from .sweep import Sweeper
 from .transcribe import ChunkStep, StartStep
@@ -81,7 +82,8 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
         pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
         for pool, address in settings.pools.items()
     }
-    recognizer = TritonRecognizer(clients, settings.model_requests, settings.model_patience_s)
+    places = FairPlaces(settings.model_requests, settings.model_requests_shared)
+    recognizer = TritonRecognizer(clients, places, settings.model_patience_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartStep(*built), ChunkStep(*built)
 

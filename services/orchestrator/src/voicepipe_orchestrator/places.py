@@ -13,13 +13,17 @@ from contextlib import asynccontextmanager
 
 
 class FairPlaces:
-    """`count` places. Of those who hold equally many, the one who has waited longest goes first; never the same twice while others wait.
+    """`count` places for one holder alone, `shared` (at most `count`) while there are several.
+
+    One recording alone fills the model's batches. As soon as somebody else wants a place no batch is filled any more, so the
+    newcomer waits for the first place that becomes free, and shares no batch with a long chunk. Of those who hold equally many, the one who has waited longest goes first; never the same twice while others wait.
 
     Without that a clip would wait for two chunks of a long recording: that of its arrival, and the next, which has waited longer.
     """
 
-    def __init__(self, count: int) -> None:
-        self._free = count
+    def __init__(self, count: int, shared: int | None = None) -> None:
+        self._count = count
+        self._shared = count if shared is None else shared
         self._held: Counter[Hashable] = Counter()
         self._last: Hashable = None
         # In the order in which each began to wait.
@@ -45,14 +49,13 @@ class FairPlaces:
             raise
 
     def _give_back(self, holder: Hashable) -> None:
-        self._free += 1
         self._held[holder] -= 1
         if not self._held[holder]:
             del self._held[holder]
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._free and self._waiting:
+        while self._waiting and self._held.total() < self._limit():
             holder = min(self._waiting, key=lambda each: (self._held[each], each == self._last))
             # To the end of the order, if more of the same holder wait.
             turns = self._waiting.pop(holder)
@@ -60,7 +63,9 @@ class FairPlaces:
             if turns:
                 self._waiting[holder] = turns
             if not turn.cancelled():
-                self._free -= 1
                 self._held[holder] += 1
                 self._last = holder
                 turn.set_result(None)
+
+    def _limit(self) -> int:
+        return self._count if len(self._held.keys() | self._waiting.keys()) <= 1 else self._shared

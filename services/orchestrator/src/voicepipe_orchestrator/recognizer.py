@@ -38,13 +38,13 @@ KEEPALIVE = triton.KeepAliveOptions(
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on pools of Triton servers, each with a client. At most `requests` are on their way to all."""
+    """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
 
     def __init__(
-        self, pools: Mapping[str, triton.InferenceServerClient], requests: int, model_patience_s: float
+        self, pools: Mapping[str, triton.InferenceServerClient], places: FairPlaces, model_patience_s: float
     ) -> None:
         self._pools = dict(pools)
-        self._places = FairPlaces(requests)
+        self._places = places
         self._patience_s = model_patience_s
         self._missing_since: dict[str, float] = {}
 
@@ -52,6 +52,7 @@ class TritonRecognizer:
         parameters = {
             "op": "transcribe",
             "language": ask.language,
+            "switch_above": ask.switch_above,
             "task": ask.task,
             "prompt": ask.prompt,
             "beam": ask.attempt.beam,
@@ -70,6 +71,7 @@ class TritonRecognizer:
             compression_ratio=said["compression_ratio"],
             truncated=said["truncated"],
             language_probability=said["language_probability"],
+            languages=said.get("probabilities", {}),
         )
 
     async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
