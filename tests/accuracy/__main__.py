@@ -42,6 +42,9 @@ def main() -> int:
     if before:
         print(report.compared(run, before, recordings))
         return 0
+    if options.only or options.tier:
+        print(report.tables(run, recordings))
+        return 0
     text = page.whole(run, recordings)
     print(text)
     if _is_whole(options) and options.peers and options.report in {None, LATEST}:

@@ -24,7 +24,7 @@ speaks, or how many they are, are sent with `diarize=true`.
 
 The peers work on the same weights in the same run: faster-whisper in int8 on the CPU with its defaults (beam 5), as its sequential
 pipeline (`sequential`), the same with its speech filter (`filtered`), and its batched pipeline (`batched`, eight chunks, with the
-filter); and `stock`, pyannote.audio's own `SpeakerDiarization` with the networks and parameters that the product has. Stock knows no
+filter), all with the times of words; and `stock`, pyannote.audio's own `SpeakerDiarization` with the networks and parameters that the product has. Stock knows no
 words, so for WDER and cpWER it is given those of `filtered`, each to the turn that covers most of it. What a peer found is
 kept in `.make/accuracy/peers`, under the digests of its program, weights, packages and recording: it is not found again by the next run.
 
