@@ -15,8 +15,11 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-async def told_apart(model, call):
-    return await Run(model.pipeline, call.whole, Limits()).result
+def told_apart(model, call):
+    async def run():
+        return await Run(model.pipeline, call.whole, Limits()).result
+
+    return asyncio.run(run())
 
 
 def speakers(said):
