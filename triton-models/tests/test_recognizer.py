@@ -133,7 +133,7 @@ def test_an_english_model_speaks_english_and_does_not_translate():
         [chunk(1, language=None), chunk(2, task="translate"), chunk(3, language="de"), chunk(4, op="detect")],
         multilingual=False,
     )
-    assert (results[0]["language"], results[0]["language_probability"]) == ("en", 1.0)
+    assert (results[0]["language"], results[0]["language_probability"]) == ("en", None)
     assert isinstance(results[1], UnsupportedTask)
     assert isinstance(results[2], UnsupportedLanguage)
     assert results[3]["probabilities"] == {"en": 1.0}

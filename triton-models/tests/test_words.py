@@ -86,3 +86,8 @@ def test_segments_end_with_the_audio():
 
 def test_without_text_there_are_no_segments():
     assert words.segments([time_token(0), time_token(1)], vocabulary, 2.0) == []
+
+
+def test_a_foreign_word_in_a_language_without_spaces_is_one_word():
+    pieces = [Piece(text, 1) for text in ("What", "'s", " the", " we", "ather", "?", "今天", "天气")]
+    assert [word.text for word in words.split(pieces, "zh")] == ["What's", " the", " weather?", "今天", "天气"]

@@ -133,6 +133,7 @@ def test_there_are_the_hundred_languages_of_whisper():
 def test_words_are_joined_as_their_language_writes_them():
     assert join_words(["good", "day."], "en") == "good day."
     assert join_words(["你", "好。"], "zh") == "你好。"
+    assert join_words(["What's", "the", "weather?", "今天", "天气", "OK"], "zh") == "What's the weather?今天天气OK"
     assert separator("zh", "en") == " "
 
 

@@ -1,6 +1,7 @@
 """A chunk is tried again for a reason, and the best try is kept."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,10 @@ from voicepipe_orchestrator.quality import (
     complaint,
     helps,
     joined,
+    lacks_capitals,
     ladder,
     only_silence,
+    same_words,
 )
 
 
@@ -46,18 +49,18 @@ recognitions = st.builds(
 tries = st.lists(st.tuples(recognitions, st.sampled_from(list(SEVERITY))), min_size=1, max_size=7)
 
 
-def test_the_ladder_goes_from_timestamps_over_temperature_to_halves():
-    first, timestamps, *drawn, halves = LADDER
+def test_the_ladder_goes_from_timestamps_over_halves_to_a_temperature():
+    first, timestamps, halves, drawn = LADDER
     assert (first.timestamps, first.temperature, first.split) == (False, 0.0, False)
     assert (timestamps.timestamps, timestamps.temperature, timestamps.split) == (True, 0.0, False)
-    assert [attempt.temperature for attempt in drawn] == [0.2, 0.4, 0.6]
-    assert halves.split
+    assert (halves.split, halves.temperature) == (True, 0.0)
+    assert drawn.temperature == 0.4
     assert not any(attempt.suppress_blank for attempt in LADDER)
 
 
 @pytest.mark.parametrize(("tier", "beam"), [("accurate", 5), ("fast", 1)])
 def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
-    assert [attempt.beam for attempt in ladder(tier)] == [beam, beam, 1, 1, 1, beam]
+    assert [attempt.beam for attempt in ladder(tier)] == [beam, beam, beam, 1]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,8 @@ def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
     [
         ({}, None),
         ({"compression_ratio": 2.4}, None),
-        ({"compression_ratio": 2.41}, REPETITIVE),
+        ({"compression_ratio": 2.41, "avg_logprob": -0.31}, REPETITIVE),
+        ({"compression_ratio": 2.4, "avg_logprob": -0.31}, None),
         ({"avg_logprob": -1.0}, None),
         ({"avg_logprob": -1.01}, UNSURE),
         ({"truncated": True}, TRUNCATED),
@@ -77,6 +81,40 @@ def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
 )
 def test_a_try_over_a_threshold_is_complained_about(changes, code):
     assert complaint(recognition(**changes), speech_s=2.0) == code
+
+
+def test_a_sentence_that_the_speaker_repeats_is_no_loop():
+    assert complaint(recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.1), speech_s=20.0) is None
+
+
+def test_sure_repeats_that_do_not_fit_the_audio_are_a_loop():
+    looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05)
+    squeezed = tuple(replace(word, end_s=word.start_s) for word in looping.words[:9])
+    looping = replace(looping, words=(*squeezed, *looping.words[9:]))
+    assert complaint(looping, speech_s=20.0) == REPETITIVE
+
+
+def test_repeats_that_were_cut_off_are_a_loop():
+    looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05, truncated=True)
+    assert complaint(looping, speech_s=20.0) == REPETITIVE
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("every purchase is a vote.", True),
+        ("Every purchase is a vote.", False),
+        ("no", False),
+        ("今日 は いい 天気", False),
+    ],
+)
+def test_small_letters_alone_are_seen(text, lacks):
+    assert lacks_capitals(text) == lacks
+
+
+def test_texts_that_differ_in_capitals_and_punctuation_have_the_same_words():
+    assert same_words("every purchase is a vote", "Every purchase: is a vote.")
+    assert not same_words("every purchase is a vote", "Every purchase was a vote.")
 
 
 @given(recognitions)
@@ -106,7 +144,7 @@ def test_a_try_without_complaint_beats_a_surer_one_with():
 
 @given(recognitions, recognitions, st.integers(5, 20))
 def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, offset_s):
-    whole = joined(first, second, offset_s, "transcribe")
+    whole = joined([(first, 0.0), (second, offset_s)], "transcribe")
     early = [] if only_silence(first) else [word.text for word in first.words]
     late = [] if only_silence(second) else [word.text for word in second.words]
     assert [word.text for word in whole.words] == early + late
@@ -118,23 +156,26 @@ def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, 
 @given(recognitions, recognitions)
 def test_halves_without_complaint_make_a_whole_without(first, second):
     if not only_silence(first) and not only_silence(second) and complaint(first, 9) is complaint(second, 9) is None:
-        assert complaint(joined(first, second, 9.0, "transcribe"), 9) is None
+        assert complaint(joined([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
 
 
 def test_halves_are_weighed_by_their_words():
-    whole = joined(recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5), 14.0, "transcribe")
+    halves = recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5)
+    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.text == "a b c d"
     assert whole.avg_logprob == pytest.approx(-0.2)
 
 
 def test_the_language_of_a_whole_is_that_of_its_fuller_half():
-    whole = joined(recognition("你", language="zh"), recognition("guten tag", language="de"), 14.0, "transcribe")
+    halves = recognition("你", language="zh"), recognition("guten tag", language="de")
+    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.language == "de"
+    assert [word.language for word in whole.words] == ["zh", None, None]
 
 
 def test_halves_of_a_translation_are_english_whatever_was_heard():
     halves = recognition("This is", language="ja"), recognition("a translation.", language="ja")
-    assert joined(*halves, 14.0, "translate").text == "This is a translation."
+    assert joined([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
 
 
 @pytest.mark.parametrize("attempt", LADDER)

@@ -16,6 +16,7 @@ from voicepipe_orchestrator.stitch import (
     plain_text,
     stitch,
 )
+from voicepipe_wire.languages import join_words
 from voicepipe_wire.transcript import Gap
 
 texts = st.sampled_from(["one", "Two", "three,", "four.", '"Five."', "Dr.", "six?", "。", "7"])
@@ -91,7 +92,7 @@ def test_a_segment_says_what_its_words_say(chunks):
     for segment in stitch(chunks):
         assert segment.words
         assert (segment.start_s, segment.end_s) == (segment.words[0].start_s, segment.words[-1].end_s)
-        assert segment.text == ("" if segment.language == "zh" else " ").join(word.text for word in segment.words)
+        assert segment.text == join_words([word.text for word in segment.words], segment.language)
         probabilities = [word.probability for word in segment.words]
         assert min(probabilities) - 1e-9 <= segment.confidence <= max(*probabilities, 1e-4) + 1e-9
 

@@ -232,12 +232,18 @@ class WhisperRecognizer:
         if params.op == "describe":
             return self._about | {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
         timings = batch.seconds | {"batch_size": len(batch.chunks)}
-        language = {"language": batch.language(row), "language_probability": _probability(batch, row)}
+        language = {"language": batch.language(row), "language_probability": self._probability(batch, row)}
         if row in batch.languages:
             language["probabilities"] = dict(list(batch.languages[row].items())[:_TOP_LANGUAGES])
         if params.op == "detect":
             return language | {"timings": timings}
         return self._transcribed(batch, row) | language | {"timings": timings}
+
+    def _probability(self, batch: Batch, row: int) -> float | None:
+        """Null where the model was not asked for the language, or knows one alone."""
+        if row not in batch.languages or not self._engine.is_multilingual:
+            return None
+        return batch.languages[row].get(batch.language(row), 0.0)
 
     def _transcribed(self, batch: Batch, row: int) -> Result:
         generated, chunk = batch.generated[row], batch.chunks[row]
@@ -327,8 +333,3 @@ def _seed(chunk: Chunk) -> int:
     """From the audio and the wishes alone, so a retry elsewhere draws the same words."""
     content = hashlib.sha256(chunk.pcm.tobytes() + repr(chunk.params).encode())
     return int.from_bytes(content.digest()[:8], "big")
-
-
-def _probability(batch: Batch, row: int) -> float | None:
-    """Null where the model was not asked for the language."""
-    return batch.languages[row].get(batch.language(row), 0.0) if row in batch.languages else None

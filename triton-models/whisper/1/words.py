@@ -17,6 +17,7 @@ from .vocabulary import Piece, Vocabulary
 
 FRAME_S = 0.02  # one encoder output stands for 20 ms
 WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+FIRST_UNSPACED = 0x0E00
 _QUOTES = frozenset("\"'")  # at either end of a word: the space before it tells which
 _OPENING = frozenset("“¿([{-") | _QUOTES
 _CLOSING = frozenset(".。,，!！?？:：”)]}、") | _QUOTES  # noqa: RUF001 - full-width on purpose
@@ -36,11 +37,24 @@ def split(pieces: Sequence[Piece], language: str) -> list[Piece]:
     """Words with the spaces before them; the token counts are kept."""
     words: list[Piece] = []
     for piece in pieces:
-        _append(words, piece, joins=language not in WITHOUT_SPACES and not piece.text.startswith(" "))
+        _append(words, piece, joins=not piece.text.startswith(" ") and not _stands_alone(piece, words, language))
     merged: list[Piece] = []
     for word in words:
         _append(merged, word, joins=_closes(word) or bool(merged and _opens(merged[-1])))
     return merged
+
+
+def _stands_alone(piece: Piece, words: Sequence[Piece], language: str) -> bool:
+    """Whether a piece without a space before it is a word: in a language without spaces, unless it continues a foreign word."""
+    if language not in WITHOUT_SPACES:
+        return False
+    return not (words and _is_spaced(piece.text) and _is_spaced(words[-1].text))
+
+
+def _is_spaced(text: str) -> bool:
+    """Whether the text is in a script that separates words by spaces: all letters before Thai's block."""
+    letters = [char for char in text if char.isalnum()]
+    return bool(letters) and all(ord(char) < FIRST_UNSPACED for char in letters)
 
 
 def _append(words: list[Piece], piece: Piece, *, joins: bool) -> None:

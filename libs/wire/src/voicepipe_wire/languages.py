@@ -120,6 +120,9 @@ LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
 # Written without spaces between words: the set for which openai-whisper's tokenizer splits words at characters.
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
+# The scripts of those languages begin with Thai's block.
+FIRST_UNSPACED: Final = 0x0E00
+
 # Unicode's Sentence_Terminal (UAX 44) in the scripts that Whisper writes, the ellipsis, and the Greek question mark.
 SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։।॥။።፧។៕")  # noqa: RUF001  they only look like each other
 CLAUSE_ENDS: Final = frozenset(",;:—–、，；：،؛፣")  # noqa: RUF001
@@ -136,8 +139,18 @@ def separator(before: str, after: str) -> str:
 
 
 def join_words(words: Iterable[str], language: str) -> str:
-    """The words of one language as running text."""
-    return separator(language, language).join(words)
+    """The words of one language as running text. Foreign words in a language without spaces are kept apart."""
+    if language not in UNSPACED:
+        return " ".join(words)
+    text = ""
+    for word in words:
+        text += (" " if _is_spaced(text[-1:]) and _is_spaced(word[:1]) else "") + word
+    return text
+
+
+def _is_spaced(char: str) -> bool:
+    """Whether a character is a letter, a digit or a mark of a script that separates words by spaces."""
+    return bool(char) and not char.isspace() and ord(char) < FIRST_UNSPACED
 
 
 def last_mark(word: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 2
@@ -40,19 +41,24 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as the model heard it: text with its punctuation, no leading space; probability in [0, 1]."""
+    """A word as the model heard it: text with its punctuation, no leading space; probability in [0, 1].
+
+    `language` is None where it is that of the chunk.
+    """
 
     start_s: float
     end_s: float
     text: str
     probability: float
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What the model says about one chunk. Word times count from the start of the chunk.
 
-    `language_probability` is None where the language was given.
+    `language_probability` is None where the language was given; `languages` are the likeliest ones, code to probability, empty
+    where the model was not asked.
     """
 
     text: str
@@ -63,6 +69,7 @@ class Recognition:
     compression_ratio: float
     truncated: bool
     language_probability: float | None = None
+    languages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ async def a_model_is_known(pool: Pool) -> None:
         raise LookupError("no model was seen yet")
 
 
+async def languages_of_models(pool: Pool) -> dict[str, tuple[str, ...]]:
+    """The languages that each served model knows, by the name of its pool."""
+    rows = await pool.fetch("SELECT name, description -> 'languages' AS languages FROM models")
+    return {row["name"]: tuple(row["languages"] or ()) for row in rows}
+
+
 async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]], pools: Collection[str]) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(

@@ -29,6 +29,7 @@ class Ask:
     language: str | None
     task: str
     prompt: str | None
+    switch_above: float | None = None
 
 
 class Recognizer(Protocol):

@@ -41,7 +41,7 @@ INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The words of one chunk with times of the recording. `index` is the chunk's."""
+    """The words of one chunk with times of the recording, and the language of those that name none. `index` is the chunk's."""
 
     index: int
     words: tuple[Word, ...]
@@ -110,7 +110,9 @@ def _in_order(chunks: Iterable[Heard]) -> list[_Spoken]:
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
     if any(before.index == after.index for before, after in pairwise(ordered)):
         raise ValueError("a chunk is given twice")
-    heard = [_Spoken(word, chunk.language) for chunk in ordered for word in chunk.words if word.text.strip()]
+    heard = [
+        _Spoken(word, word.language or chunk.language) for chunk in ordered for word in chunk.words if word.text.strip()
+    ]
     # A start that runs backwards is moved up to the one before it; an end that reaches over the next start is cut there.
     # So an end never moves a start: one end that is far too late would push all words behind it.
     starts = list(accumulate((each.word.start_s for each in heard), max))

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from voicepipe_wire import jobs
 from voicepipe_wire.database import Pool
+from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import StoredJob
+from voicepipe_wire.languages import LANGUAGES
 from voicepipe_wire.outbox import Outbox, Transaction
 from voicepipe_wire.stages import Event, Stage, advance, fail
 from voicepipe_wire.steps import Step, progress, still_running, take
@@ -17,17 +19,20 @@ from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 
 from . import chunks
+from .chunk_recognizer import ChunkRecognizer
 from .chunks import StoredChunk
-from .language import LanguageChoice, decide, probe_indices
+from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
 from .model import SAMPLE_RATE, ChunkPlan, Recognition
-from .plan import halves
-from .ports import Ask, Audio, Pcm, Recognizer
-from .quality import Attempt, best, complaint, helps, joined, ladder, only_silence
+from .models import languages_of_models
+from .ports import Audio, Recognizer
+from .quality import lacks_capitals
 from .silence import tighten
 
 NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
 PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."
 POOR = "Parts of the transcript are doubtful: the model was unsure there in every way it was asked."
+
+LANGUAGE_ASSUMED = "The model knows {language} alone, so the recording was taken to be in {language}."
 
 
 class StartStep:
@@ -56,24 +61,50 @@ class StartStep:
                 choice.language,
                 choice.probability,
             )
+            if choice.language and choice.probability is None:
+                message = LANGUAGE_ASSUMED.format(language=LANGUAGES[choice.language])
+                await jobs.warn(transaction, job, "language_assumed", message)
             await chunks.requeue(transaction, job)
             await chunks.queue_next(transaction, job, self._window)
             await _finish_if_complete(transaction, job)
 
     async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
-        """What the owner said, what was found before, or what a few chunks sound like."""
+        """What the owner said, what was found before, or what a few chunks sound like.
+
+        Raises:
+            Reject: the recording is in a language that the chosen model does not know.
+        """
         if job.options["language"] != "auto":
             return LanguageChoice(job.options["language"], 1.0)
         if job.language_probability is not None:
             return LanguageChoice(job.language, job.language_probability)
-        if len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
+        model = job.options["model"]["name"]
+        known = await languages_of_models(self._pool)
+        asked = listener(model, known)
+        if asked is None:
+            return LanguageChoice(known[model][0], None)
+        if asked == model and len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
-        return decide(await asyncio.gather(*(self._probe(job, planned[index].plan) for index in indices)))
+        probes = await asyncio.gather(*(self._probe(job, asked, planned[index].plan) for index in indices))
+        choice = decide(probes)
+        return choice if asked == model else _within(choice, known[model][0], job.options["model"]["tier"])
 
-    async def _probe(self, job: StoredJob, plan: ChunkPlan) -> dict[str, float]:
+    async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
         audio = await self._audio.read(job.pcm_key or "", plan.spans)
-        return dict(await self._recognizer.languages(audio, job.options["model"]["name"], job.id))
+        return dict(await self._recognizer.languages(audio, model, job.id))
+
+
+def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
+    """The language for a model that knows `only` one."""
+    surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
+    if surely and surely != only:
+        raise Reject(
+            "language_not_known",
+            f"The recording is in {LANGUAGES.get(surely, surely)}, and the model '{tier}' knows {LANGUAGES[only]} alone. "
+            "Send it again with model=auto, or name the language if this is wrong.",
+        )
+    return LanguageChoice(only, choice.probability if surely else None)
 
 
 class ChunkStep:
@@ -81,7 +112,7 @@ class ChunkStep:
         self._pool = pool
         self._outbox = outbox
         self._audio = audio
-        self._recognizer = recognizer
+        self._recognizer = ChunkRecognizer(recognizer)
         self._window = window_chunks
 
     async def handle(self, command: TranscribeChunk) -> None:
@@ -92,7 +123,10 @@ class ChunkStep:
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
         audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
-        recognition, trouble = await self._climb(job, chunk.plan, audio)
+        recognition, trouble = await self._recognizer.recognize(job, chunk.plan, audio)
+        if lacks_capitals(recognition.text):
+            before = await self._text_before(job, chunk.plan.index)
+            recognition = await self._recognizer.with_capitals(job, audio, recognition, before)
         words = await asyncio.to_thread(tighten, recognition.words, audio)
         recognition = replace(recognition, words=words)
         async with self._outbox.transaction() as transaction:
@@ -106,30 +140,9 @@ class ChunkStep:
             await chunks.queue_next(transaction, job, self._window)
             await _finish_if_complete(transaction, job)
 
-    async def _climb(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
-        """The first try without a complaint, else the best one with its complaint."""
-        tries: list[tuple[Recognition, str | None]] = []
-        for attempt in ladder(job.options["model"]["tier"]):
-            if tries and not helps(attempt, str(tries[-1][1])):
-                continue
-            recognition = await self._ask(job, plan, audio, attempt)
-            tries.append((recognition, complaint(recognition, plan.speech_s)))
-            if tries[-1][1] is None:
-                break
-        recognition, trouble = best(tries)
-        return (replace(recognition, words=(), text="") if only_silence(recognition) else recognition), trouble
-
-    async def _ask(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
-        options = job.options
-        prompt = ", ".join(options["keyterms"]) or None
-        model, whole = options["model"]["name"], replace(attempt, split=False)
-        ask = Ask(job.id, model, whole, job.language, options["task"], prompt)
-        if not attempt.split:
-            return await self._recognizer.recognize(audio, ask)
-        first, _ = halves(plan)
-        parts = (audio[: first.samples], audio[first.samples :])
-        said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for part in parts if len(part)))
-        return said[0] if len(said) == 1 else joined(said[0], said[1], first.samples / SAMPLE_RATE, ask.task)
+    async def _text_before(self, job: StoredJob, index: int) -> str:
+        before = await chunks.load(self._pool, job.id, index - 1) if index else None
+        return before.recognition.text if before and before.recognition else ""
 
     async def _tell(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
         done_s, total_s = await _progress(transaction, job)

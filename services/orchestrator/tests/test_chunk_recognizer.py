@@ -1,0 +1,141 @@
+# ruff: noqa: ARG002 - a fake takes what the real one takes
+"""What is asked of the model for one chunk, and which answers are kept."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from voicepipe_orchestrator.chunk_recognizer import ChunkRecognizer
+from voicepipe_orchestrator.model import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
+
+SPANISH, ENGLISH = 1000, 2000  # loudness by which the model below tells the languages apart
+
+
+def loud(level, seconds):
+    rng = np.random.default_rng(level)
+    return (rng.standard_normal(int(seconds * SAMPLE_RATE)) * level).astype(np.int16)
+
+
+def answer(text, language="en", **changes):
+    words = tuple(Word(at, at + 0.4, word, 0.9) for at, word in enumerate(text.split()))
+    made = Recognition(text, words, language, -0.2, 0.0, 1.0, truncated=False, languages={language: 1.0})
+    return replace(made, **changes)
+
+
+class Bilingual:
+    """Like Whisper: it writes down the speech of the language that it is told, or of the first one that it hears."""
+
+    def __init__(self):
+        self.asked = []
+
+    def _spoken(self, audio):
+        seconds = (
+            np.abs(audio[: len(audio) // SAMPLE_RATE * SAMPLE_RATE].astype(float)).reshape(-1, SAMPLE_RATE).mean(1)
+        )
+        return {"es": int((abs(seconds - 800) < 300).sum()), "en": int((abs(seconds - 1600) < 300).sum())}
+
+    async def recognize(self, audio, ask):
+        self.asked.append(ask)
+        spoken = self._spoken(audio)
+        total = sum(spoken.values())
+        languages = {code: count / total for code, count in spoken.items()}
+        language = ask.language or max(languages, key=languages.get)
+        text = {"es": "hola buenos dias", "en": "good day to you"}[language] if spoken[language] else "blah blah blah"
+        return answer(text, language, languages=languages, avg_logprob=-0.2 if spoken[language] else -0.9)
+
+    async def languages(self, audio, model, job_id):
+        spoken = self._spoken(audio)
+        return {code: count / sum(spoken.values()) for code, count in spoken.items()}
+
+
+class Scripted:
+    """Answers one after another, whatever is asked."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    async def recognize(self, audio, ask):
+        self.asked.append(ask)
+        return self.answers.pop(0)
+
+
+def job(**options):
+    wanted = {
+        "language": "auto",
+        "task": "transcribe",
+        "keyterms": [],
+        "model": {"name": "accurate", "tier": "accurate"},
+    }
+    return SimpleNamespace(id=uuid4(), language=None, options=wanted | options)
+
+
+def plan(audio):
+    return ChunkPlan(0, (Span(0, len(audio)),), len(audio) / SAMPLE_RATE, len(audio) // 2)
+
+
+QUIET = np.zeros(SAMPLE_RATE, np.int16)
+
+
+async def test_a_chunk_in_two_languages_keeps_both():
+    audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
+    heard, trouble = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
+    assert [(word.text, word.language) for word in heard.words] == [
+        *((word, "es") for word in ("hola", "buenos", "dias")),
+        *((word, None) for word in ("good", "day", "to", "you")),
+    ]
+    assert (heard.language, trouble) == ("en", None)
+    assert heard.words[3].start_s == pytest.approx(4.5, abs=0.3)
+
+
+async def test_a_language_that_the_owner_named_is_not_questioned():
+    model = Bilingual()
+    audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
+    wanted = job(language="es")
+    wanted.language = "es"
+    await ChunkRecognizer(model).recognize(wanted, plan(audio), audio)
+    assert {(ask.language, ask.switch_above) for ask in model.asked} <= {("es", None)}
+
+
+async def test_a_doubtful_language_that_answers_worse_is_not_believed():
+    class Unsure(Bilingual):
+        async def languages(self, audio, model, job_id):
+            return {"en": 0.4, "es": 0.5}
+
+        async def recognize(self, audio, ask):
+            return replace(await super().recognize(audio, ask), languages={"en": 0.6, "es": 0.3})
+
+    audio = np.concatenate([loud(ENGLISH, 4), QUIET, loud(ENGLISH, 5)])
+    heard, _ = await ChunkRecognizer(Unsure()).recognize(job(), plan(audio), audio)
+    assert (heard.text, heard.language) == ("good day to you", "en")
+
+
+async def test_a_loop_is_asked_for_once_more_and_not_kept():
+    audio = loud(ENGLISH, 20)
+    loop = answer("you know " * 30, compression_ratio=9.0, truncated=True)
+    model = Scripted(loop, answer("you know what I mean"))
+    heard, trouble = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
+    assert (heard.text, trouble) == ("you know what I mean", None)
+    assert [ask.attempt.timestamps for ask in model.asked] == [False, True]
+
+
+async def test_small_letters_are_asked_for_again_in_the_style_of_the_text_before():
+    audio = loud(ENGLISH, 3)
+    model = Scripted(answer("Every purchase is a vote."))
+    plain = answer("every purchase is a vote.")
+    heard = await ChunkRecognizer(model).with_capitals(job(), audio, plain, "He said so. Then he left.")
+    assert (heard.text, heard.words[0].text) == ("Every purchase is a vote.", "Every")
+    assert model.asked[0].prompt == "He said so. Then he left."
+
+
+async def test_a_prompt_that_changes_words_is_not_taken():
+    plain = answer("every purchase is a vote.")
+    model = Scripted(answer("Every purchase was a vote."))
+    assert await ChunkRecognizer(model).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain
+
+
+async def test_a_language_without_a_style_is_left_as_it_is():
+    plain = answer("et ord til deg.", language="no")
+    assert await ChunkRecognizer(Scripted()).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain

@@ -1,0 +1,57 @@
+"""A chunk in several languages falls into stretches of one language each."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_orchestrator.model import SAMPLE_RATE, Recognition
+from voicepipe_orchestrator.silence import Pause
+from voicepipe_orchestrator.stretches import (
+    MAX_PIECES,
+    SHORTEST_PIECE_S,
+    Stretch,
+    cuts,
+    spoken_languages,
+    stretches,
+)
+
+pause_lists = st.lists(st.tuples(st.floats(0, 28), st.floats(0.03, 2)), max_size=30).map(
+    lambda pairs: [Pause(start, start + length) for start, length in sorted(pairs)]
+)
+
+
+def recognition(language, languages):
+    return Recognition("", (), language, -0.1, 0.0, 1.0, truncated=False, languages=languages)
+
+
+def test_a_chunk_in_one_language_has_one_candidate():
+    assert spoken_languages(recognition("en", {"en": 0.97, "cy": 0.02})) == ("en",)
+    assert spoken_languages(recognition("en", {})) == ("en",)
+
+
+def test_a_language_with_a_tenth_of_the_probability_may_be_spoken_too():
+    assert spoken_languages(recognition("es", {"es": 0.52, "en": 0.47, "it": 0.01})) == ("es", "en")
+
+
+@given(pause_lists, st.floats(0.5, 28))
+def test_no_piece_is_shorter_than_a_short_sentence_and_there_are_few(pauses, seconds):
+    samples = int(seconds * SAMPLE_RATE)
+    edges = [0, *cuts(pauses, samples), samples]
+    pieces = [end - start for start, end in pairwise(edges)]
+    assert sum(pieces) == samples
+    assert len(pieces) <= MAX_PIECES
+    if len(pieces) > 1:
+        assert min(pieces) >= int(SHORTEST_PIECE_S * SAMPLE_RATE)
+
+
+def test_a_chunk_is_cut_in_the_middle_of_its_pauses():
+    assert cuts([Pause(2.0, 3.0), Pause(6.0, 6.05)], 8 * SAMPLE_RATE) == (int(2.5 * SAMPLE_RATE),)
+
+
+def test_neighbours_of_one_language_are_one_stretch():
+    heard = [{"es": 0.9}, {"es": 0.5, "en": 0.4}, {"ms": 0.6, "en": 0.3}]
+    assert stretches((0, 10, 20, 30), heard, ("es", "en")) == (Stretch(0, 20, "es"), Stretch(20, 30, "en"))
+
+
+def test_a_piece_that_sounds_like_no_candidate_is_in_the_usual_language():
+    assert stretches((0, 10), [{"ms": 1.0}], ("es", "en")) == (Stretch(0, 10, "es"),)
