@@ -60,7 +60,7 @@ check: venv ## ruff, mypy, import rules, contracts: all that can be known withou
 	@deploy/local/check.sh
 
 .PHONY: bench
-bench: venv ## measure speed and memory, and print the table
+bench: venv .venv-peers/.installed ## measure speed and memory, and print the table
 	@.venv/bin/python -m tests.bench
 
 .PHONY: accuracy

@@ -1,9 +1,8 @@
-"""Measure the line and print the table: `python -m tests.bench`."""
+"""Measure speed and memory, and print the table: `python -m tests.bench`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -12,39 +11,75 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
+from voicepipe_local import triton
+from voicepipe_local.models import Models
+from voicepipe_local.parts import CannotStart
+from voicepipe_local.stack import StartFailed
+from voicepipe_local.testing import WHISPER_FIXTURE
 
-from . import batch, diarization, end_to_end, long_recording, upload_speed
-from .bed import QUICK, Bed, Sizes, running
-from .end_to_end import ROOT
+from tests.accuracy import machine
+
+from . import (
+    batch,
+    clip_beside,
+    diarization,
+    large_model,
+    long_recording,
+    meeting,
+    preparing,
+    recordings,
+    report,
+    short_jobs,
+    transcription,
+    upload_speed,
+)
+from .bed import QUICK, TIER, Bed, Sizes, running
 from .row import Row, table
+from .speech import Speech
 
-FIXTURE: dict[str, Callable[[Bed], list[Row]]] = {
-    "speed": lambda bed: end_to_end.measure(bed, "fixture model"),
-    "upload": upload_speed.measure,
-    "long": long_recording.measure,
+# What a run consists of. With the toy Whisper, whose answers cost next to nothing:
+TOY: dict[str, Callable[[Bed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
+# On the stack that everybody gets who sets nothing, with real speech:
+REAL: dict[str, Callable[[Bed, Speech], list[Row]]] = {
+    "prepare": preparing.measure,
+    "varied": transcription.varied,
+    "repeats": transcription.repeats,
+    "short": short_jobs.measure,
+    "clip": clip_beside.measure,
+    "meeting": meeting.measure,
 }
-
-ALL = (*FIXTURE, "batch", "speakers", "model")
+SPEAKERS = "speakers"
+GPU = ("batch", "large")
+ALL = (*TOY, SPEAKERS, *REAL, *GPU)
+FIRST_S = 20.0
 
 
 def main() -> int:
     options = _arguments()
-    sizes = QUICK if options.quick else Sizes()
     console = Console(width=None if sys.stdout.isatty() else 170)
-    rows = []
-    for row in _measured(options, sizes, console):
-        rows.append(row)
-        console.print(
-            f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
-            highlight=False,
-        )
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    title = (
-        f"{'QUICK: these are no measurements. ' if options.quick else ''}{os.cpu_count()} cores, load {load} at the end"
-    )
-    console.print(table(rows, title))
+    try:
+        if options.report:
+            print(report.written(options.report))
+            return 0
+        models, speech = machine.wanted_models(), Speech.at_hand()
+        bench = Bench(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
+        rows = []
+        for part, row in bench.measured(options.only or ALL):
+            rows.append((part, row))
+            console.print(
+                f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
+                highlight=False,
+            )
+    except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.Unreadable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"{Path(error.cmd[0]).name} ended with status {error.returncode}; what it said is above", file=sys.stderr)
+        return 1
+    run = report.Run.of(rows, models, speech.about, quick=options.quick, left_out=bench.left_out)
+    console.print(table([row for _, row in rows], run.title))
     if options.json:
-        options.json.write_text(json.dumps({"title": title, "rows": [row.as_json() for row in rows]}, indent=2) + "\n")
+        run.save(options.json)
     return 0
 
 
@@ -53,43 +88,77 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--only", choices=ALL, action="append", help="only these; may be given again")
     parser.add_argument(
-        "--model-size", choices=("tiny", "base", "small"), default="base", help="of the real-size model"
+        "--model-size", choices=("small", "medium", "large-v3"), default="large-v3", help="of the model of `large`"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measure nothing: write the table of tests/bench/README.md from such files",
+    )
     return parser.parse_args()
 
 
-def _measured(options: argparse.Namespace, sizes: Sizes, console: Console) -> Iterator[Row]:
-    wanted = options.only or ALL
+class Bench:
+    """One run. `left_out` names the parts that were wanted and need a GPU, where there is none."""
 
-    def told(name: str) -> None:
-        console.print(f"{name} ... (load {os.getloadavg()[0]:.1f})")
+    def __init__(self, sizes: Sizes, models: Models, speech: Speech, model_size: str, console: Console) -> None:
+        self._sizes = sizes
+        self._models = models
+        self._speech = speech
+        self._model_size = model_size
+        self._console = console
+        self.left_out: tuple[str, ...] = ()
 
-    if chosen := [name for name in FIXTURE if name in wanted]:
-        with running(sizes) as bed:
-            for name in chosen:
-                told(name)
-                yield from FIXTURE[name](bed)
-    if "batch" in wanted:
-        told("batch")
-        with running(sizes, requests=2 * end_to_end.LARGEST_BATCH) as bed:
-            yield from batch.measure(bed)
-    if "speakers" in wanted:
-        told("speakers")
-        yield from diarization.pipelines(sizes)
-        with running(sizes, speakers=True) as bed:
-            yield from diarization.whole_jobs(bed)
-    if "model" in wanted:
-        told(f"a model of the size of Whisper {options.model_size}")
-        with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:
-            _make_model(options.model_size, Path(folder))
-            with running(sizes, Path(folder)) as bed:
-                yield from end_to_end.measure(bed, f"model of the size of {options.model_size}")
+    def measured(self, wanted: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+        yield from self._with_toy([part for part in TOY if part in wanted])
+        if SPEAKERS in wanted:
+            if self._models.speakers is None:
+                raise CannotStart(
+                    "VOICEPIPE_DIARIZATION_MODEL is none: without a model there is nothing to measure of speakers"
+                )
+            rows = self._told(SPEAKERS, lambda: diarization.measure(self._sizes, self._models.speakers, self._speech))
+            yield from rows
+        yield from self._with_real([part for part in REAL if part in wanted])
+        gpu = [part for part in GPU if part in wanted]
+        if triton.GPU.exists():
+            yield from self._on_a_gpu(gpu)
+        else:
+            self.left_out = tuple(gpu)
 
+    def _with_toy(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
+        if parts:
+            first = recordings.meeting_wav(FIRST_S, seed=1_000)
+            with running(self._sizes, first, {TIER: WHISPER_FIXTURE}) as bed:
+                for part in parts:
+                    yield from self._told(part, lambda part=part: TOY[part](bed))
 
-def _make_model(size: str, folder: Path) -> None:
-    python, program = ROOT / ".venv-triton/bin/python", Path(__file__).with_name("heavy_model.py")
-    subprocess.run([python, program, size, folder], check=True, stdout=subprocess.DEVNULL)
+    def _with_real(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
+        if parts:
+            with running(self._sizes, self._first(), self._models.speech, self._models.speakers) as bed:
+                for part in parts:
+                    yield from self._told(part, lambda part=part: REAL[part](bed, self._speech))
+
+    def _on_a_gpu(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
+        if "batch" in parts:
+            with running(self._sizes, self._first(), self._models.speech) as bed:
+                yield from self._told("batch", lambda: batch.measure(bed, self._speech))
+        if "large" in parts:
+            label = f"the shapes of Whisper {self._model_size}, random weights"
+            with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:
+                large_model.make(self._model_size, Path(folder))
+                with running(self._sizes, recordings.meeting_wav(FIRST_S, seed=1_000), {TIER: Path(folder)}) as bed:
+                    yield from self._told("large", lambda: large_model.measure(bed, label))
+
+    def _first(self) -> bytes:
+        return recordings.wav(self._speech.varied(FIRST_S))
+
+    def _told(self, part: str, measure: Callable[[], list[Row]]) -> Iterator[tuple[str, Row]]:
+        self._console.print(f"{part} ... (load {os.getloadavg()[0]:.1f})")
+        for row in measure():
+            yield part, row
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How full the model's batches are while there is more work than it can do."""
+"""How full the batches of a GPU are while there is more work than it can do: Whisper base, real speech."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import httpx
 
 from . import recordings
 from .bed import Bed
-from .end_to_end import LARGEST_BATCH as BATCH
+from .large_model import LARGEST_BATCH as BATCH
 from .row import Goal, Row
+from .speech import Speech
 
 _BUCKET = re.compile(r'^voicepipe_model_batch_bucket\{le="([\d.]+)",model="accurate"\} ([\d.]+)$', re.MULTILINE)
 _TRITON = re.compile(r'^(nv_inference_count|nv_inference_exec_count)\{model="whisper".*\} (\d+)$', re.MULTILINE)
 
 
-def measure(bed: Bed) -> list[Row]:
+def measure(bed: Bed, speech: Speech) -> list[Row]:
     bed.stack.stop_part("transcribe")
     jobs = [
-        bed.send(recordings.meeting_wav(bed.sizes.backlog_s, 3_000 + n), f"backlog-{n}.wav")
+        bed.send(recordings.wav(speech.varied(bed.sizes.backlog_s, n)), f"backlog-{n}.wav")
         for n in range(bed.sizes.backlog)
     ]
     for job in jobs:

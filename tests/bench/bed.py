@@ -1,11 +1,11 @@
-"""The line on the test bed: one stack of its own, what is sent to it, and what its database says came of that."""
+"""The product on the test bed: one stack of its own, what is sent to it, and what its database says came of that."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import psycopg
 from voicepipe_local.lineup import model_requests
-from voicepipe_local.models import DEFAULT_SPEAKERS
+from voicepipe_local.models import NO_SPEAKERS
 from voicepipe_local.trial import TrialStack
 
-FIXTURE_MODEL = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
+ROOT = Path(__file__).parents[2]
+TIER = "accurate"
 LOOK_EVERY_S = 0.02
 
 
@@ -25,20 +26,28 @@ LOOK_EVERY_S = 0.02
 class Sizes:
     """How much is sent. Full sizes are those of the goals; small ones show that the bench works, and no more."""
 
-    meeting_s: float = 600.0
     repeats: int = 3
+    recording_s: float = 600.0
+    short_jobs: int = 32
+    short_rounds: int = 2
+    beside_s: float = 1800.0
+    meeting_s: float = 3600.0
     backlog: int = 6
     backlog_s: float = 300.0
     upload_bytes: int = 1_000_000_000
     long_s: float = 3 * 3600.0
     clips: int = 5
     # Of these the second is compared with the stock pipeline, the last with the second.
-    diarized_s: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
+    diarized_s: tuple[float, ...] = (60.0, 300.0, 900.0)
 
 
 QUICK = Sizes(
-    meeting_s=120,
     repeats=1,
+    recording_s=60,
+    short_jobs=6,
+    short_rounds=1,
+    beside_s=180,
+    meeting_s=120,
     backlog=3,
     backlog_s=120,
     upload_bytes=128 << 20,
@@ -62,19 +71,15 @@ class Finished:
 
 
 class Bed:
-    """One running stack. `client` speaks to the gateway as the first user."""
+    """One running stack. `client` speaks to the gateway as the first user, `model` is the folder of the model that they get."""
 
     def __init__(self, stack: TrialStack, model: Path, sizes: Sizes, requests: int) -> None:
         self.stack = stack
         self.model = model
         self.sizes = sizes
-        self.requests = requests  # at the model at a time: one batch is worked on, one waits
+        self.requests = requests  # at the model at a time
         self.client = httpx.Client(base_url=stack.url, headers=stack.headers, timeout=120, trust_env=False)
         self._database = psycopg.connect(stack.database_url, autocommit=True)
-
-    @property
-    def batch(self) -> int:
-        return max(1, self.requests // 2)
 
     @property
     def scratch(self) -> Path:
@@ -118,6 +123,10 @@ class Bed:
         if self.state(job) != "completed":
             raise RuntimeError(f"{job} {self.state(job)}: {self._reason(job)}")
         wall_s = self.ask("SELECT extract(epoch FROM finished_at - created_at)::float8 FROM jobs WHERE id = %s", job)
+        return Finished(job, wall_s[0][0], self.stages(job))
+
+    def stages(self, job: str) -> dict[str, tuple[float, float, float]]:
+        """Of those that are done, as in `Finished`."""
         rows = self.ask(
             """
             SELECT stage, extract(epoch FROM s.queued_at - j.created_at)::float8,
@@ -127,7 +136,18 @@ class Bed:
             """,
             job,
         )
-        return Finished(job, wall_s[0][0], {stage: (queued, start, end) for stage, queued, start, end in rows})
+        return {stage: (queued, start, end) for stage, queued, start, end in rows}
+
+    def done(self, job: str, stage: str) -> float:
+        """How much of a stage is done, from 0 to 1."""
+        query = "SELECT state = 'done', done_s / nullif(total_s, 0) FROM stages WHERE job_id = %s AND stage = %s"
+        is_done, done = self.ask(query, job, stage)[0]
+        return 1.0 if is_done else float(done or 0.0)
+
+    def text(self, job: str) -> str:
+        answer = self.client.get(f"/v1/transcriptions/{job}/transcript", params={"format": "json"})
+        answer.raise_for_status()
+        return str(answer.json()["text"])
 
     def _reason(self, job: str) -> tuple[Any, ...]:
         return self.ask("SELECT error_code, error_message FROM jobs WHERE id = %s", job)[0]
@@ -147,33 +167,33 @@ class Bed:
 
 @contextmanager
 def running(
-    sizes: Sizes, model: Path = FIXTURE_MODEL, requests: int | None = None, *, speakers: bool = False
+    sizes: Sizes,
+    first: bytes,
+    speech: Mapping[str, Path],
+    speakers: Path | None = None,
+    requests: int | None = None,
 ) -> Iterator[Bed]:
-    """A whole line of its own, gone at the end. `requests` at the model at a time: as the stack chooses, if not given.
+    """A whole stack of its own, gone at the end, that has transcribed the recording `first`.
 
-    With `speakers` it has a diarizer.
+    `speech` holds the folder of each tier's model; without `speakers` there is no diarizer. `requests` at the model at a time: as
+    the stack chooses, if not given.
     """
-    diarizer = DEFAULT_SPEAKERS if speakers else "none"
-    env = {"VOICEPIPE_MODELS": f"accurate={model}", "VOICEPIPE_DIARIZATION_MODEL": diarizer}
-    requests = requests or model_requests(env)
-    env["VOICEPIPE_MODEL_REQUESTS"] = str(requests)
+    env = {
+        "VOICEPIPE_MODELS": ",".join(f"{tier}={folder}" for tier, folder in speech.items()),
+        "VOICEPIPE_DIARIZATION_MODEL": str(speakers or NO_SPEAKERS),
+        **({"VOICEPIPE_MODEL_REQUESTS": str(requests)} if requests else {}),
+    }
     # Not a folder that only this user can enter: PostgreSQL runs as another.
     folder = Path(tempfile.mkdtemp(prefix="voicepipe-bench-"))
     folder.chmod(0o711)
     stack = TrialStack(folder, {}, env)
     try:
         stack.up()
-        bed = Bed(stack, model, sizes, requests)
+        bed = Bed(stack, speech[TIER], sizes, requests or model_requests(env))
         # The first request of everything is slower: imports, connections, caches.
-        bed.finished(bed.send(_first_recording(), "first.wav", diarize=str(speakers).lower()))
+        bed.finished(bed.send(first, "first.wav", model=TIER, diarize=str(speakers is not None).lower()))
         yield bed
         bed.close()
     finally:
         stack.crash()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _first_recording() -> bytes:
-    from .recordings import meeting_wav
-
-    return meeting_wav(20, seed=1_000)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from . import recordings
 from .bed import Bed, Finished
+from .row import Goal, Row
 
 CLIP_S = 10.0
+MOST_CLIPS = 20
+PAUSES_S = (0.1, 0.37, 0.73)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,14 @@ class Clip:
 
 
 class Clips:
-    """Each clip is another recording. The language is found out, as it is for who says nothing about it."""
+    """Sends one of `wavs` after another. The language is found out, as it is for who says nothing about it."""
 
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, wavs: Iterator[bytes]) -> None:
         self._bed = bed
-        self._seeds = itertools.count(4_000)
+        self._wavs = wavs
 
     def send(self) -> Clip:
-        wav = recordings.meeting_wav(CLIP_S, next(self._seeds))
+        wav = next(self._wavs)
         began = time.perf_counter()
         job = self._bed.send(wav, "clip.wav", language="auto")
         with self._bed.client.stream("GET", f"/v1/transcriptions/{job}/events") as events:
@@ -34,10 +37,35 @@ class Clips:
                 if line.startswith("event:") and line.partition(":")[2].strip() in {"job-completed", "job-failed"}:
                     break
         seconds = time.perf_counter() - began
-        return Clip(seconds, self._bed.finished(job))
+        clip = Clip(seconds, self._bed.finished(job))
+        self._bed.remove(job)  # the same bytes are not transcribed twice
+        return clip
 
 
-def about(clip: Clip) -> str:
+def sent_while(sender: Clips, goes_on: Callable[[], bool]) -> list[Clip]:
+    """Clips sent one after the other, each at another moment of the model's work; the last one may outlive it."""
+    sent: list[Clip] = []
+    while len(sent) < MOST_CLIPS and goes_on():
+        sent.append(sender.send())
+        time.sleep(PAUSES_S[len(sent) % len(PAUSES_S)])
+    return sent
+
+
+def row(name: str, idle: Sequence[Clip], busy: Sequence[Clip], goal: Goal) -> Row:
+    idle_s = median(clip.seconds for clip in idle)
+    if not busy:
+        return Row(name, float("nan"), "", None, f"idle {idle_s:.2f} s", "the stage was over before a clip was sent")
+    typical, usual = _middle(busy), _middle(idle)
+    worst_s = max(clip.seconds for clip in busy)
+    limit = f"{len(busy)} clips, median {typical.seconds:.2f} s, worst {worst_s:.2f} s; median one: {_about(typical)}"
+    return Row(name, typical.seconds / idle_s, "", goal, f"idle {idle_s:.2f} s: {_about(usual)}", limit)
+
+
+def _middle(clips: Sequence[Clip]) -> Clip:
+    return sorted(clips, key=lambda clip: clip.seconds)[len(clips) // 2]
+
+
+def _about(clip: Clip) -> str:
     """Where the time of a clip went, stage by stage: waiting, then working."""
     said, before = [], 0.0
     for stage in ("prepare", "transcribe", "assemble"):

@@ -1,31 +1,31 @@
-"""Three hours of meeting, 2 GB, through the whole line; what that needs, and what others feel of it."""
+"""Three hours of meeting, 2 GB, through the whole product with the toy Whisper; what that needs, and what others feel of it."""
 
 from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from statistics import median
 from urllib.parse import urlsplit
 
 from . import clips, recordings
 from .bed import Bed
-from .clips import Clip, Clips
+from .clips import CLIP_S, Clips
 from .memory import Watch
 from .poller import Poller
 from .row import Goal, Row
 
 SEED = 5_000
-MOST_CLIPS = 20
-PAUSES_S = (0.1, 0.37, 0.73)
+CLIP_SEED = 4_000
 POLLS_PER_S = 20.0
 MOST_BYTES = Goal("<=", 200)
 WORKERS = ("prepare", "transcribe", "assemble")
 
 
 def measure(bed: Bed) -> list[Row]:
-    sender = Clips(bed)
+    sender = Clips(bed, (recordings.meeting_wav(CLIP_S, seed) for seed in count(CLIP_SEED)))
     idle = [sender.send() for _ in range(bed.sizes.clips)]
     with Watch(bed.pid("upload")) as upload:
         job = _upload(bed)
@@ -37,9 +37,7 @@ def measure(bed: Bed) -> list[Row]:
         direct = running.enter_context(Poller(bed.address("status"), path, bed.stack.headers, POLLS_PER_S / 2))
         workers = {part: running.enter_context(Watch(bed.pid(part))) for part in WORKERS}
         with _middle_third(bed, job, workers["prepare"]):
-            during_prepare = _clips_while(sender, lambda: _done(bed, job, "prepare") < 2 / 3)
-        bed.wait_for_stage(job, "transcribe", "running", "done")
-        during_transcribe = _clips_while(sender, lambda: _done(bed, job, "transcribe") < 1)
+            during_prepare = clips.sent_while(sender, lambda: bed.done(job, "prepare") < 2 / 3)
         finished = bed.finished(job)
     hours = f"{bed.sizes.long_s / 3600:g} h"
     size = f"{recordings.studio_meeting_bytes(bed.sizes.long_s) / 1e9:.2g} GB"
@@ -50,8 +48,7 @@ def measure(bed: Bed) -> list[Row]:
             _memory(f"peak memory of {part} while {size} ({hours}) pass", watch, took)
             for part, watch in workers.items()
         ),
-        _clip(f"10 s clip while {hours} are transcribed, over idle", idle, during_transcribe, Goal("<=", 2)),
-        _clip(f"10 s clip while {hours} are prepared, over idle", idle, during_prepare, Goal("<=", 2)),
+        clips.row(f"{CLIP_S:g} s clip while {hours} are prepared, over idle", idle, during_prepare, Goal("<=", 2)),
         _status(f"status GET p99 while {hours} work, through the gateway", gateway),
         _status(f"status GET p99 while {hours} work, straight", direct),
     ]
@@ -74,45 +71,15 @@ def _upload(bed: Bed) -> str:
 @contextmanager
 def _middle_third(bed: Bed, job: str, prepare: Watch) -> Iterator[None]:
     """While clips are decoded beside the long recording, the memory of their decoders is not counted to it."""
-    bed.wait(lambda: _done(bed, job, "prepare") > 1 / 3, "a third of the long recording")
+    bed.wait(lambda: bed.done(job, "prepare") > 1 / 3, "a third of the long recording")
     with prepare.paused():
         yield
         time.sleep(1.0)
 
 
-def _clips_while(sender: Clips, goes_on: Callable[[], bool]) -> list[Clip]:
-    """Clips sent one after the other, each at another moment of the model's work; the last one may outlive it."""
-    sent: list[Clip] = []
-    while len(sent) < MOST_CLIPS and goes_on():
-        sent.append(sender.send())
-        time.sleep(PAUSES_S[len(sent) % len(PAUSES_S)])
-    return sent
-
-
-def _done(bed: Bed, job: str, stage: str) -> float:
-    """How much of a stage is done."""
-    query = "SELECT state = 'done', done_s / nullif(total_s, 0) FROM stages WHERE job_id = %s AND stage = %s"
-    is_done, done = bed.ask(query, job, stage)[0]
-    return 1.0 if is_done else float(done or 0.0)
-
-
 def _memory(name: str, watch: Watch, limit: str) -> Row:
     own = f"{watch.peak_own_bytes / 1e6:.0f} MB the process itself, the rest its children"
     return Row(name, watch.peak_bytes / 1e6, "MB", MOST_BYTES, own, limit)
-
-
-def _clip(name: str, idle: Sequence[Clip], busy: Sequence[Clip], goal: Goal) -> Row:
-    idle_s = median(clip.seconds for clip in idle)
-    if not busy:
-        return Row(name, float("nan"), "", None, f"idle {idle_s:.2f} s", "the stage was over before a clip was sent")
-    typical = sorted(busy, key=lambda clip: clip.seconds)[len(busy) // 2]
-    worst_s = max(clip.seconds for clip in busy)
-    usual = sorted(idle, key=lambda clip: clip.seconds)[len(idle) // 2]
-    baseline = f"idle {idle_s:.2f} s: {clips.about(usual)}"
-    limit = (
-        f"{len(busy)} clips, median {typical.seconds:.2f} s, worst {worst_s:.2f} s; median one: {clips.about(typical)}"
-    )
-    return Row(name, typical.seconds / idle_s, "", goal, baseline, limit)
 
 
 def _status(name: str, poller: Poller) -> Row:

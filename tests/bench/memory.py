@@ -26,6 +26,7 @@ class Watch:
         self._paused = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._cpu_before_s = 0.0
+        self.first_bytes = 0
         self.peak_bytes = 0
         self.peak_own_bytes = 0
         self.cpu_s = 0.0
@@ -57,7 +58,9 @@ class Watch:
                 below, looked_s = descendants(self._pid), time.monotonic()
             own = _resident_bytes(self._pid)
             self.peak_own_bytes = max(self.peak_own_bytes, own)
-            self.peak_bytes = max(self.peak_bytes, own + sum(map(_resident_bytes, below)))
+            together = own + sum(map(_resident_bytes, below))
+            self.first_bytes = self.first_bytes or together
+            self.peak_bytes = max(self.peak_bytes, together)
 
 
 def _resident_bytes(pid: int) -> int:

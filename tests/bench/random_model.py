@@ -1,6 +1,6 @@
-"""A Whisper of the real size of `base` or `small` that knows nothing: what it costs is real, what it says never changes.
+"""A Whisper of the real size of `small` to `large-v3` that knows nothing: what it costs is real, what it says never changes.
 
-    .venv-triton/bin/python tests/bench/heavy_model.py base OUT_DIR
+    .venv-triton/bin/python tests/bench/random_model.py large-v3 OUT_DIR
 
 The weights are random but small, so the residual stream stays what the decoder's positions put there: at every position the
 embedding of the token to be said next. Every chunk gets the same 80 tokens (28 s of English speech), then the end.
@@ -20,7 +20,7 @@ import numpy as np
 from ctranslate2.specs import WhisperSpec
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
-MELS, AUDIO_CONTEXT, TEXT_CONTEXT = 80, 1500, 448
+AUDIO_CONTEXT, TEXT_CONTEXT = 1500, 448
 PROMPT_TOKENS = 4  # start, language, task, no timestamps
 SAID_TOKENS = 80
 LOUD, QUIET = 10.0, 0.01
@@ -33,9 +33,16 @@ class Size:
     layers: int
     heads: int
     width: int
+    mels: int = 80
 
 
-SIZES = {"tiny": Size(4, 6, 384), "base": Size(6, 8, 512), "small": Size(12, 12, 768)}
+SIZES = {
+    "tiny": Size(4, 6, 384),
+    "base": Size(6, 8, 512),
+    "small": Size(12, 12, 768),
+    "medium": Size(24, 16, 1024),
+    "large-v3": Size(32, 20, 1280, mels=128),
+}
 
 
 class Filled:
@@ -51,7 +58,7 @@ class Filled:
 
     def _encoder(self, encoder: Any) -> None:
         width = self._size.width
-        encoder.conv1.weight, encoder.conv1.bias = self._random(width, MELS, 3), self._zeros(width)
+        encoder.conv1.weight, encoder.conv1.bias = self._random(width, self._size.mels, 3), self._zeros(width)
         encoder.conv2.weight, encoder.conv2.bias = self._random(width, width, 3), self._zeros(width)
         encoder.position_encodings.encodings = self._random(AUDIO_CONTEXT, width)
         self._norm(encoder.layer_norm)
@@ -115,8 +122,9 @@ def main() -> None:
     spec.optimize(quantization="int8")
     out.mkdir(parents=True, exist_ok=True)
     spec.save(str(out))
-    for name in ("tokenizer.json", "preprocessor_config.json"):
-        shutil.copyfile(FIXTURE / name, out / name)
+    shutil.copyfile(FIXTURE / "tokenizer.json", out / "tokenizer.json")
+    preprocessor = json.loads((FIXTURE / "preprocessor_config.json").read_text())
+    (out / "preprocessor_config.json").write_text(json.dumps(preprocessor | {"feature_size": size.mels}))
     print(f"{out}: {(out / 'model.bin').stat().st_size >> 20} MB, ctranslate2 {ctranslate2.__version__}")
 
 

@@ -1,0 +1,50 @@
+"""Everything together: a meeting with speakers through the whole product, against its parts one after the other."""
+
+from __future__ import annotations
+
+import os
+
+from . import recordings
+from .bed import Bed
+from .memory import Watch
+from .row import Row
+from .speech import Speech
+
+
+def measure(bed: Bed, speech: Speech) -> list[Row]:
+    """First the words alone, then the speakers of the same recording alone, then both at once."""
+    seconds = bed.sizes.meeting_s
+    length = f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
+    wav = recordings.wav(speech.conversation(seconds))
+    words = bed.finished(bed.send(wav, "meeting.wav"))
+    with Watch(bed.pid("diarizer")) as diarizer:
+        speakers_s = _speakers_s(bed, words.id)
+    bed.remove(words.id)
+    both = bed.finished(bed.send(wav, "meeting.wav", diarize="true"))
+    alone = f"words alone {words.wall_s:.1f} s, speakers alone {speakers_s:.1f} s"
+    parts = ", ".join(
+        f"{stage} {both.took_s(stage):.1f} s" for stage in ("prepare", "transcribe", "diarize", "assemble")
+    )
+    bed.remove(both.id)
+    minutes = seconds / 60
+    return [
+        Row(
+            f"a meeting of {length} with speakers: wall time over its parts one after the other, {os.cpu_count()} cores",
+            both.wall_s / (words.wall_s + speakers_s), "", None, alone, f"{both.wall_s:.1f} s: {parts}",
+        ),
+        Row(
+            "the same: seconds for a minute of the meeting", both.wall_s / minutes, "s", None,
+            f"words alone {words.wall_s / minutes:.2f} s, speakers alone {speakers_s / minutes:.2f} s", "both want all cores",
+        ),
+        Row(
+            f"peak memory of the diarizer, {length}", diarizer.peak_bytes / 1e6, "MB", None,
+            f"{diarizer.first_bytes / 1e6:.0f} MB before", "the samples, and the distances between all voices",
+        ),
+    ]  # fmt: skip
+
+
+def _speakers_s(bed: Bed, job: str) -> float:
+    """The speakers of a recording whose words are there already; decoding it again does not count."""
+    bed.client.post(f"/v1/transcriptions/{job}/diarization").raise_for_status()
+    bed.wait_for_stage(job, "diarize", "done")
+    return bed.finished(job).took_s("diarize")

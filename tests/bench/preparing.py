@@ -1,0 +1,51 @@
+"""How long ten minutes take to decode, to search for speech and to cut, against decoding them alone."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from statistics import median
+
+import imageio_ffmpeg
+
+from . import recordings
+from .bed import Bed
+from .row import Goal, Row
+from .speech import RATE, Speech
+
+
+def measure(bed: Bed, speech: Speech) -> list[Row]:
+    """While nothing is transcribed. The time is that of the stage, from its start to its end in the database."""
+    wav = recordings.wav(speech.varied(bed.sizes.recording_s))
+    path = bed.scratch / "prepared.wav"
+    path.write_bytes(wav)
+    bed.stack.stop_part("transcribe")
+    try:
+        rounds = [(_decode_s(path), _prepare_s(bed, wav)) for _ in range(bed.sizes.repeats)]
+    finally:
+        bed.stack.start_part("transcribe")
+    alone_s, took_s = (median(times) for times in zip(*rounds, strict=True))
+    each = ", ".join(f"{seconds:.2f}" for _, seconds in rounds)
+    return [
+        Row(
+            f"prepare of {bed.sizes.recording_s / 60:g} min, the stage itself: median of {len(rounds)}",
+            took_s, "s", Goal("<=", 2), f"ffmpeg alone decodes them in {alone_s:.2f} s", f"{each} s",
+        )
+    ]  # fmt: skip
+
+
+def _decode_s(path: Path) -> float:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-i", str(path)]
+    command += ["-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"]
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def _prepare_s(bed: Bed, wav: bytes) -> float:
+    job = bed.send(wav, "prepared.wav")
+    bed.wait_for_stage(job, "prepare", "done", "failed")
+    took_s = bed.stages(job)["prepare"]
+    bed.remove(job)
+    return took_s[2] - took_s[1]

@@ -1,0 +1,59 @@
+"""Many short recordings at once, against the same recordings one at a time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from statistics import median
+
+from . import recordings
+from .bed import Bed
+from .row import Goal, Row
+from .speech import RATE, Speech
+
+SHORTEST_S, LONGEST_S = 2.0, 8.0
+
+
+def measure(bed: Bed, speech: Speech) -> list[Row]:
+    samples = list(islice(speech.clips(SHORTEST_S, LONGEST_S), bed.sizes.short_jobs))
+    wavs = [recordings.wav(each) for each in samples]
+    rounds = [(_one_at_a_time_s(bed, wavs), _at_once_s(bed, wavs)) for _ in range(bed.sizes.short_rounds)]
+    alone = ", ".join(f"{alone_s:.1f}" for alone_s, _ in rounds)
+    together = ", ".join(f"{together_s:.1f}" for _, together_s in rounds)
+    audio_s = sum(map(len, samples)) / RATE
+    return [
+        Row(
+            f"{len(wavs)} recordings of {SHORTEST_S:g} to {LONGEST_S:g} s: speed at once over one at a time, median of {len(rounds)}",
+            median(alone_s / together_s for alone_s, together_s in rounds), "", Goal(">=", 1.15),
+            f"{alone} s one at a time", f"{together} s at once, {audio_s:.0f} s of speech",
+        )
+    ]  # fmt: skip
+
+
+def _one_at_a_time_s(bed: Bed, wavs: list[bytes]) -> float:
+    began, jobs = time.perf_counter(), []
+    for wav in wavs:
+        jobs.append(_send(bed, wav))
+        bed.finished(jobs[-1])
+    return _ended_s(bed, began, jobs)
+
+
+def _at_once_s(bed: Bed, wavs: list[bytes]) -> float:
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(wavs)) as senders:
+        jobs = list(senders.map(lambda wav: _send(bed, wav), wavs))
+    for job in jobs:
+        bed.finished(job)
+    return _ended_s(bed, began, jobs)
+
+
+def _send(bed: Bed, wav: bytes) -> str:
+    return bed.send(wav, "short.wav", language="auto")
+
+
+def _ended_s(bed: Bed, began: float, jobs: list[str]) -> float:
+    seconds = time.perf_counter() - began
+    for job in jobs:  # the same bytes are not transcribed twice
+        bed.remove(job)
+    return seconds
