@@ -1,10 +1,11 @@
 """A chunk in several languages falls into stretches of one language each."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import SAMPLE_RATE, Recognition
+from voicepipe_orchestrator.model import SAMPLE_RATE, Recognition, Word
 from voicepipe_orchestrator.silence import Pause
 from voicepipe_orchestrator.stretches import (
     MAX_PIECES,
@@ -13,6 +14,7 @@ from voicepipe_orchestrator.stretches import (
     cuts,
     spoken_languages,
     stretches,
+    surer,
 )
 
 pause_lists = st.lists(st.tuples(st.floats(0, 28), st.floats(0.03, 2)), max_size=30).map(
@@ -31,6 +33,20 @@ def test_a_chunk_in_one_language_has_one_candidate():
 
 def test_a_language_with_a_tenth_of_the_probability_may_be_spoken_too():
     assert spoken_languages(recognition("es", {"es": 0.52, "en": 0.47, "it": 0.01})) == ("es", "en")
+
+
+def test_where_the_language_is_undecided_less_probability_speaks_for_a_mixture():
+    assert spoken_languages(recognition("en", {"en": 0.39, "es": 0.09, "ru": 0.04})) == ("en", "es")
+
+
+def test_an_answer_in_another_language_counts_only_if_it_is_sure():
+    usual = replace(recognition("en", {}), avg_logprob=-1.4)
+    words = (Word(0.0, 0.4, "Kich.", 0.3),)
+    doubtful = replace(recognition("de", {}), avg_logprob=-1.1, words=words)
+    assert surer(usual, doubtful) == usual
+    assert surer(usual, replace(doubtful, avg_logprob=-0.3)).language == "de"
+    assert surer(replace(usual, avg_logprob=-0.2), replace(doubtful, avg_logprob=-0.3)).language == "en"
+    assert surer(usual, replace(doubtful, avg_logprob=-0.3, words=())) == usual
 
 
 @given(pause_lists, st.floats(0.5, 28))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SURPRISES_MAX = 32  # bounds the cost of a chunk on which everything is equally likely; the rest is the likeliest text
+SURPRISES_MAX = 12  # bounds the cost of a chunk on which everything is equally likely; the rest is the likeliest text
 _FIRST_TIMESTAMPS = 51  # the first timestamp is at most 1 s (openai-whisper's max_initial_timestamp)
 
 Continue = Callable[[Sequence[int]], Sequence[np.ndarray]]

@@ -24,7 +24,7 @@ from .quality import (
     same_words,
 )
 from .silence import pauses
-from .stretches import Stretch, cuts, spoken_languages, stretches
+from .stretches import Stretch, cuts, spoken_languages, stretches, surer
 
 
 class ChunkRecognizer:
@@ -104,13 +104,15 @@ class ChunkRecognizer:
     async def _stretch(self, job: StoredJob, audio: Pcm, stretch: Stretch, usual: str) -> Recognition:
         """In its own language and, where that is not the usual one, in both: what the model is surer of."""
         attempt = ladder(job.options["model"]["tier"])[0]
-        asks = [
-            replace(self._question(job, attempt, language), switch_above=None)
-            for language in dict.fromkeys((stretch.language, usual))
-        ]
         part = audio[stretch.start : stretch.end]
-        said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for ask in asks))
-        return max(said, key=lambda recognition: (not only_silence(recognition), recognition.avg_logprob))
+
+        async def heard_in(language: str) -> Recognition:
+            ask = replace(self._question(job, attempt, language), switch_above=None)
+            return await self._recognizer.recognize(part, ask)
+
+        if stretch.language == usual:
+            return await heard_in(usual)
+        return surer(*await asyncio.gather(heard_in(usual), heard_in(stretch.language)))
 
     def _question(self, job: StoredJob, attempt: Attempt, language: str | None) -> Ask:
         options = job.options

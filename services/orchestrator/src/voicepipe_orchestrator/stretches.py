@@ -19,8 +19,12 @@ from typing import Final
 from .model import SAMPLE_RATE, Recognition
 from .silence import Pause
 
-# A tenth of a chunk of 28 s is one short sentence.
+# A tenth of a chunk of 28 s is one short sentence. Where the model cannot tell the language at all, less will do.
 MIXED_FROM: Final = 0.1
+UNDECIDED_BELOW: Final = 0.5
+MIXED_FROM_IF_UNDECIDED: Final = 0.05
+# What Whisper base made of noise and mumbling in a language that nobody spoke had -0.94 and less, real changes -0.34 and more.
+LEAST_AVG_LOGPROB: Final = -0.5
 SHORTEST_PIECE_S: Final = 1.2
 MAX_PIECES: Final = 6
 # Shorter silences are within words.
@@ -38,12 +42,20 @@ class Stretch:
 
 def spoken_languages(recognition: Recognition) -> tuple[str, ...]:
     """The languages that may be spoken in a chunk, its own first; one where nothing speaks for a mixture."""
+    undecided = max(recognition.languages.values(), default=1.0) < UNDECIDED_BELOW
+    least = MIXED_FROM_IF_UNDECIDED if undecided else MIXED_FROM
     others = (
         code
         for code, probability in recognition.languages.items()
-        if probability >= MIXED_FROM and code != recognition.language
+        if probability >= least and code != recognition.language
     )
     return (recognition.language, *others)
+
+
+def surer(usual: Recognition, other: Recognition) -> Recognition:
+    """Of a stretch heard in the usual and in another language, the answer to believe."""
+    is_likely = other.avg_logprob >= LEAST_AVG_LOGPROB and bool(other.words)
+    return other if is_likely and other.avg_logprob > usual.avg_logprob else usual
 
 
 def cuts(pauses: Sequence[Pause], samples: int) -> tuple[int, ...]:
