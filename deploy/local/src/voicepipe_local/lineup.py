@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from . import gateway, nats, objectstore, postgres, services, triton
 from .home import Home
@@ -20,7 +19,9 @@ DATABASE = "voicepipe"
 # Of all pools together: what waits in a model's queue cannot be overtaken by a shorter recording.
 REQUESTS_GPU = 16  # batches of eight, and as many that wait
 REQUESTS_CPU = 4  # batches of two for both instances of a pool; larger ones gain nothing there
-REQUESTS_CPU_SHARED = 3  # with several recordings: whoever comes waits for one of two batches, and has the next for itself
+REQUESTS_CPU_SHARED = (
+    3  # with several recordings: whoever comes waits for one of two batches, and has the next for itself
+)
 
 
 @dataclass(frozen=True, slots=True)
