@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -61,25 +61,13 @@ def main() -> int:
         if options.report:
             print(report.written(options.report))
             return 0
-        models, speech = machine.wanted_models(), Speech.at_hand()
-        bench = Bench(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
-        rows = []
-        for part, row in bench.measured(options.only or ALL):
-            rows.append((part, row))
-            console.print(
-                f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
-                highlight=False,
-            )
+        _measured(options, console)
     except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.Unreadable) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"{Path(error.cmd[0]).name} ended with status {error.returncode}; what it said is above", file=sys.stderr)
         return 1
-    run = report.Run.of(rows, models, speech.about, quick=options.quick, left_out=bench.left_out)
-    console.print(table([row for _, row in rows], run.title))
-    if options.json:
-        run.save(options.json)
     return 0
 
 
@@ -101,32 +89,47 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Bench:
-    """One run. `left_out` names the parts that were wanted and need a GPU, where there is none."""
+def _measured(options: argparse.Namespace, console: Console) -> None:
+    """Kept after every row, so that a run that is cut off is not lost."""
+    models, speech = machine.wanted_models(), Speech.at_hand()
+    if TIER not in models.speech:
+        raise CannotStart(f"VOICEPIPE_MODELS names no model of the tier {TIER}, which the bench measures: unset it")
+    bench = Bench(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
+    wanted = options.only or ALL
+    known = machine.about(models)
+    about = f"{known['made_at']}, revision {known['revision']}, {known['machine']}"
+    run, rows = report.Run(about, speech.about, options.quick, bench.left_out(wanted)), []
+    for part, row in bench.measured(wanted):
+        rows.append(row)
+        run = run.having(part, row, os.getloadavg()[0])
+        console.print(
+            f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
+            highlight=False,
+        )
+        if options.json:
+            run.save(options.json)
+    console.print(table(rows, run.title))
 
+
+class Bench:
     def __init__(self, sizes: Sizes, models: Models, speech: Speech, model_size: str, console: Console) -> None:
         self._sizes = sizes
         self._models = models
         self._speech = speech
         self._model_size = model_size
         self._console = console
-        self.left_out: tuple[str, ...] = ()
 
-    def measured(self, wanted: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+    def left_out(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """What needs a GPU, where there is none."""
+        return () if triton.GPU.exists() else tuple(part for part in GPU if part in wanted)
+
+    def measured(self, wanted: Sequence[str]) -> Iterator[tuple[str, Row]]:
         yield from self._with_toy([part for part in TOY if part in wanted])
         if SPEAKERS in wanted:
-            if self._models.speakers is None:
-                raise CannotStart(
-                    "VOICEPIPE_DIARIZATION_MODEL is none: without a model there is nothing to measure of speakers"
-                )
-            rows = self._told(SPEAKERS, lambda: diarization.measure(self._sizes, self._models.speakers, self._speech))
-            yield from rows
+            yield from self._told(SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech))
         yield from self._with_real([part for part in REAL if part in wanted])
-        gpu = [part for part in GPU if part in wanted]
-        if triton.GPU.exists():
-            yield from self._on_a_gpu(gpu)
-        else:
-            self.left_out = tuple(gpu)
+        left_out = self.left_out(wanted)
+        yield from self._on_a_gpu([part for part in GPU if part in wanted and part not in left_out])
 
     def _with_toy(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
@@ -137,7 +140,7 @@ class Bench:
 
     def _with_real(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
-            with running(self._sizes, self._first(), self._models.speech, self._models.speakers) as bed:
+            with running(self._sizes, self._first(), self._models.speech, self._speakers()) as bed:
                 for part in parts:
                     yield from self._told(part, lambda part=part: REAL[part](bed, self._speech))
 
@@ -151,6 +154,11 @@ class Bench:
                 large_model.make(self._model_size, Path(folder))
                 with running(self._sizes, recordings.meeting_wav(FIRST_S, seed=1_000), {TIER: Path(folder)}) as bed:
                     yield from self._told("large", lambda: large_model.measure(bed, label))
+
+    def _speakers(self) -> Path:
+        if self._models.speakers is None:
+            raise CannotStart("VOICEPIPE_DIARIZATION_MODEL is none, and the bench measures speakers: unset it")
+        return self._models.speakers
 
     def _first(self) -> bytes:
         return recordings.wav(self._speech.varied(FIRST_S))

@@ -10,7 +10,7 @@ import httpx
 from . import recordings
 from .bed import Bed
 from .large_model import LARGEST_BATCH as BATCH
-from .row import Goal, Row
+from .row import Goal, Row, length
 from .speech import Speech
 
 _BUCKET = re.compile(r'^voicepipe_model_batch_bucket\{le="([\d.]+)",model="accurate"\} ([\d.]+)$', re.MULTILINE)
@@ -37,7 +37,7 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     rows = after["nv_inference_count"] - before["nv_inference_count"]
     runs = after["nv_inference_exec_count"] - before["nv_inference_exec_count"]
     seen = ", ".join(f"{round(count / size)} of {size}" for size, count in sorted(sizes.items()))
-    recorded = f"{bed.sizes.backlog} x {bed.sizes.backlog_s / 60:g} min"
+    recorded = f"{bed.sizes.backlog} x {length(bed.sizes.backlog_s)}"
     return [
         Row(
             f"mean batch under backlog ({recorded}, {bed.requests} requests at the model) over the maximum of {BATCH}",

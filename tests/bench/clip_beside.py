@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from . import clips, recordings
 from .bed import Bed
 from .clips import CLIP_S, Clips
-from .row import Goal, Row
+from .row import Goal, Row, length
 from .speech import RATE, Speech
 
 LONG_SEED = 7
@@ -22,6 +22,5 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     bed.wait_for_stage(job, "transcribe", "running", "done")
     busy = clips.sent_while(sender, lambda: bed.done(job, "transcribe") < 1)
     bed.remove(job)
-    minutes = f"{bed.sizes.beside_s / 60:g} min"
-    name = f"{CLIP_S:g} s clip while {minutes} of speech are transcribed, over idle"
+    name = f"{CLIP_S:g} s clip while {length(bed.sizes.beside_s)} of speech are transcribed, over idle"
     return [clips.row(name, idle, busy, Goal("<=", 2))]

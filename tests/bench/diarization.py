@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bed import ROOT, Sizes
-from .row import Goal, Row
+from .row import Goal, Row, length
 from .speech import Speech
 
 
@@ -40,11 +40,11 @@ def measure(sizes: Sizes, model: Path, speech: Speech) -> list[Row]:
         ours = [_once(model, seconds, path, stock=False) for seconds, path in pcm.items()]
         stock = _once(model, compared_s, pcm[compared_s], stock=True)
     same, longest = ours[1], ours[-1]
-    minutes = f"{compared_s / 60:g} min"
+    minutes = length(compared_s)
     about = (
         f"stock {stock.seconds:.1f} s, peak {stock.peak_mb:.0f} MB, {stock.speakers} speakers in {stock.turns} turns"
     )
-    lengths = ", ".join(f"{each.audio_s / 60:g} min {each.per_minute_s:.2f}" for each in ours)
+    lengths = ", ".join(f"{length(each.audio_s)} {each.per_minute_s:.2f}" for each in ours)
     return [
         Row(
             f"diarization of {minutes}, default model: speed over the stock pipeline", stock.seconds / same.seconds, "",
@@ -55,12 +55,12 @@ def measure(sizes: Sizes, model: Path, speech: Speech) -> list[Row]:
             Goal("<=", 1), about, f"{same.peak_mb:.0f} MB, of which {same.loaded_mb:.0f} before the first sample",
         ),
         Row(
-            f"diarization: time per minute of audio, {longest.audio_s / 60:g} min over {minutes}",
+            f"diarization: time per minute of audio, {length(longest.audio_s)} over {minutes}",
             longest.per_minute_s / same.per_minute_s, "", Goal("<=", 1.2), f"seconds per minute of audio: {lengths}",
             "the clustering grows with the square of the length",
         ),
         Row(
-            f"peak memory of the pipeline, {longest.audio_s / 60:g} min", longest.peak_mb, "MB", None,
+            f"peak memory of the pipeline, {length(longest.audio_s)}", longest.peak_mb, "MB", None,
             f"{same.peak_mb:.0f} MB for {minutes}", "the samples (0.23 GB an hour) and the distances between all voices",
         ),
     ]  # fmt: skip

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import recordings
 from .bed import ROOT, Bed, Finished
-from .row import Goal, Row
+from .row import Goal, Row, length
 
 LARGEST_BATCH = 8  # max_batch_size of triton-models/whisper
 BEAM = 5  # of tier accurate, which a model is unless it says otherwise
@@ -44,10 +44,9 @@ def measure(bed: Bed, label: str) -> list[Row]:
     pairs = [_both_ways(bed, seed) for seed in range(2_000, 2_000 + bed.sizes.repeats)]
     typical = sorted(pairs, key=lambda pair: pair.whole)[len(pairs) // 2]
     baseline = _about(typical, bed.sizes.recording_s)
-    minutes = f"{bed.sizes.recording_s / 60:g} min"
     return [
         Row(
-            f"end to end, {minutes}, {label}: accepted to completed, over the speed of a bare loop",
+            f"end to end, {length(bed.sizes.recording_s)}, {label}: accepted to completed, over the speed of a bare loop",
             median(pair.whole for pair in pairs), "", GOAL, baseline, _where_time_goes(typical),
         ),
         Row(

@@ -15,7 +15,7 @@ from .bed import Bed
 from .clips import CLIP_S, Clips
 from .memory import Watch
 from .poller import Poller
-from .row import Goal, Row
+from .row import Goal, Row, length
 
 SEED = 5_000
 CLIP_SEED = 4_000
@@ -39,7 +39,7 @@ def measure(bed: Bed) -> list[Row]:
         with _middle_third(bed, job, workers["prepare"]):
             during_prepare = clips.sent_while(sender, lambda: bed.done(job, "prepare") < 2 / 3)
         finished = bed.finished(job)
-    hours = f"{bed.sizes.long_s / 3600:g} h"
+    hours = length(bed.sizes.long_s)
     size = f"{recordings.studio_meeting_bytes(bed.sizes.long_s) / 1e9:.2g} GB"
     took = ", ".join(f"{stage} {finished.took_s(stage):.1f} s" for stage in WORKERS)
     return [

@@ -7,14 +7,13 @@ import os
 from . import recordings
 from .bed import Bed
 from .memory import Watch
-from .row import Row
+from .row import Row, length
 from .speech import Speech
 
 
 def measure(bed: Bed, speech: Speech) -> list[Row]:
     """First the words alone, then the speakers of the same recording alone, then both at once."""
     seconds = bed.sizes.meeting_s
-    length = f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
     wav = recordings.wav(speech.conversation(seconds))
     words = bed.finished(bed.send(wav, "meeting.wav"))
     with Watch(bed.pid("diarizer")) as diarizer:
@@ -29,7 +28,7 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     minutes = seconds / 60
     return [
         Row(
-            f"a meeting of {length} with speakers: wall time over its parts one after the other, {os.cpu_count()} cores",
+            f"a meeting of {length(seconds)} with speakers: wall time over its parts one after the other, {os.cpu_count()} cores",
             both.wall_s / (words.wall_s + speakers_s), "", None, alone, f"{both.wall_s:.1f} s: {parts}",
         ),
         Row(
@@ -37,7 +36,7 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
             f"words alone {words.wall_s / minutes:.2f} s, speakers alone {speakers_s / minutes:.2f} s", "both want all cores",
         ),
         Row(
-            f"peak memory of the diarizer, {length}", diarizer.peak_bytes / 1e6, "MB", None,
+            f"peak memory of the diarizer, {length(seconds)}", diarizer.peak_bytes / 1e6, "MB", None,
             f"{diarizer.first_bytes / 1e6:.0f} MB before", "the samples, and the distances between all voices",
         ),
     ]  # fmt: skip

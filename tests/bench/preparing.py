@@ -11,7 +11,7 @@ import imageio_ffmpeg
 
 from . import recordings
 from .bed import Bed
-from .row import Goal, Row
+from .row import Goal, Row, length
 from .speech import RATE, Speech
 
 
@@ -29,7 +29,7 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     each = ", ".join(f"{seconds:.2f}" for _, seconds in rounds)
     return [
         Row(
-            f"prepare of {bed.sizes.recording_s / 60:g} min, the stage itself: median of {len(rounds)}",
+            f"prepare of {length(bed.sizes.recording_s)}, the stage itself: median of {len(rounds)}",
             took_s, "s", Goal("<=", 2), f"ffmpeg alone decodes them in {alone_s:.2f} s", f"{each} s",
         )
     ]  # fmt: skip

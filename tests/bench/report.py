@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from voicepipe_local.models import Models
-
-from tests.accuracy import machine
 
 from .row import Row
 
 PAGE = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
-HEADINGS = ("row", "value", "goal", "", "baseline", "what limits it")
+HEADINGS = ("row", "value", "goal", "", "baseline", "what limits it", "load")
 
 
 class Unreadable(ValueError):
@@ -31,17 +26,12 @@ class Run:
     about: str
     speech: str
     quick: bool
-    left_out: tuple[str, ...]
-    rows: tuple[dict[str, Any], ...]
+    left_out: tuple[str, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
 
-    @classmethod
-    def of(
-        cls, rows: Sequence[tuple[str, Row]], models: Models, speech: str, *, quick: bool, left_out: Sequence[str]
-    ) -> Run:
-        known = machine.about(models)
-        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-        about = f"{known['made_at']}, revision {known['revision']}, {known['machine']}, load {load} at the end"
-        return cls(about, speech, quick, tuple(left_out), tuple({"part": part, **row.as_json()} for part, row in rows))
+    def having(self, part: str, row: Row, load: float) -> Run:
+        """`load` is that of the machine when the row was measured."""
+        return replace(self, rows=(*self.rows, {"part": part, **row.as_json(), "load": round(load, 1)}))
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -64,7 +54,7 @@ class Run:
         return f"{'QUICK: these are no measurements. ' if self.quick else ''}{self.about}\nSpeech: {self.speech}.{left_out}"
 
 
-def written(paths: Sequence[Path]) -> str:
+def written(paths: Sequence[Path], page: Path = PAGE) -> str:
     """Write the table of README.md; of a part that several files have, the last one counts. What was done, as a sentence.
 
     Raises:
@@ -74,10 +64,10 @@ def written(paths: Sequence[Path]) -> str:
     for path, run in zip(paths, runs, strict=True):
         if run.quick:
             raise Unreadable(f"{path} is a run with --quick, which measures nothing: leave that out")
-    before, _, rest = PAGE.read_text().partition(BEGIN)
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{_markdown(runs)}\n{END}{after}")
-    return f"{PAGE.name} has {sum(len(run.rows) for run in _latest(runs))} rows now."
+    page.write_text(f"{before}{BEGIN}\n{_markdown(runs)}\n{END}{after}")
+    return f"{page.name} has {sum(len(run.rows) for run in _latest(runs))} rows now."
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
@@ -88,7 +78,7 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
         rows = tuple(row for row in run.rows if row["part"] not in later)
         later |= {row["part"] for row in run.rows}
         if rows:
-            kept.insert(0, Run(run.about, run.speech, run.quick, run.left_out, rows))
+            kept.insert(0, replace(run, rows=rows))
     return kept
 
 
@@ -102,7 +92,17 @@ def _table(run: Run) -> str:
     for row in run.rows:
         value = f"{row['value']:.3g} {row['unit']}".strip()
         lines.append(
-            _line((row["name"], value, row["goal"] or "", row["verdict"] or "", row["baseline"], row["what_limits_it"]))
+            _line(
+                (
+                    row["name"],
+                    value,
+                    row["goal"] or "",
+                    row["verdict"] or "",
+                    row["baseline"],
+                    row["what_limits_it"],
+                    str(row["load"]),
+                )
+            )
         )
     return "\n".join(lines)
 

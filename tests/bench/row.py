@@ -50,6 +50,13 @@ class Row:
         }
 
 
+def length(seconds: float) -> str:
+    """For the name of a row."""
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"
+
+
 def table(rows: Sequence[Row], title: str) -> Table:
     shown = Table(title=title, title_justify="left", show_lines=True)
     for heading in ("row", "value", "goal", "", "baseline", "what limits it"):

@@ -16,8 +16,6 @@ import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from tests.accuracy import corpus
-
 Samples = npt.NDArray[np.int16]
 
 RATE = 16_000
@@ -54,6 +52,8 @@ class Speech:
     @classmethod
     def at_hand(cls) -> Speech:
         """Raises FileNotFoundError where not even the phone call is there."""
+        from tests.accuracy import corpus  # which pytest knows by another name
+
         english = [one for one in corpus.speech() if one.language == "en" and not one.is_talked_over]
         if english:
             pieces = [Piece(_decoded(one.path), one.speakers) for one in english]

@@ -12,7 +12,7 @@ from statistics import mean
 
 from . import recordings
 from .bed import ROOT, Bed, Finished
-from .row import Goal, Row
+from .row import Goal, Row, length
 from .speech import Samples, Speech
 
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
@@ -55,7 +55,7 @@ class Ours:
 
 
 def varied(bed: Bed, speech: Speech) -> list[Row]:
-    minutes = f"{bed.sizes.recording_s / 60:g} min"
+    minutes = length(bed.sizes.recording_s)
     samples = speech.varied(bed.sizes.recording_s)
     rows, given_s = _compared(bed, samples, f"{minutes} of varied speech", Goal("<=", 0.95))
     found = _ours(bed, samples, "auto")
@@ -71,7 +71,7 @@ def varied(bed: Bed, speech: Speech) -> list[Row]:
 
 def repeats(bed: Bed, speech: Speech) -> list[Row]:
     samples = speech.repeating(bed.sizes.recording_s)
-    name = f"{bed.sizes.recording_s / 60:g} min of clips, each eight times in a row"
+    name = f"{length(bed.sizes.recording_s)} of clips, each eight times in a row"
     return _compared(bed, samples, name, Goal("<=", 1.1))[0]
 
 
