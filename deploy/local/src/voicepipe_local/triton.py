@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from .parts import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
 GPU = Path("/dev/nvidiactl")
+CPU_INSTANCES = 2  # as triton-models/whisper/configs/cpu.pbtxt says
 MODEL = "whisper"
 
 
@@ -62,6 +63,7 @@ def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = No
     """Triton serving the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
+    instances = 1 if GPU.exists() else CPU_INSTANCES
     settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
     return Part(
         name=name,
@@ -75,7 +77,7 @@ def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = No
         ),
         address=url(home, pool),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port(f'{name}-http')}"),
+        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port(f'{name}-http')}", instances),
         env=_environment(runtime) | settings | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
         folder=home.folder(name),
@@ -130,19 +132,25 @@ def _install_stub(runtime: Runtime) -> None:
     Path(copy).replace(target)  # another stack may be executing the old one
 
 
-async def describes_itself(address: str) -> None:
+async def describes_itself(address: str, instances: int) -> None:
     """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready.
 
-    Over HTTP: the threads of a gRPC client do not survive the forks of a supervisor.
+    Each instance is a process of its own. They take turns, and others ask in between, so there are twice as many questions as
+    instances. Over HTTP: the threads of a gRPC client do not survive the forks of a supervisor.
     """
     tensors = [
         {"name": "AUDIO", "datatype": "INT16", "shape": [1, 16_000], "data": [0] * 16_000},
         {"name": "NUM_SAMPLES", "datatype": "INT32", "shape": [1, 1], "data": [16_000]},
         {"name": "PARAMS", "datatype": "BYTES", "shape": [1, 1], "data": ['{"op": "describe"}']},
     ]
+    async with asking(timeout_s=4.0) as client:
+        for _ in range(2 * instances):
+            await _describe(client, address, tensors)
+
+
+async def _describe(client: httpx.AsyncClient, address: str, tensors: Sequence[Mapping[str, object]]) -> None:
     try:
-        async with asking(timeout_s=4.0) as client:
-            answer = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
+        answer = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
     except httpx.ReadTimeout as error:  # a server that is busy with a batch is not sick
         raise TimeoutError(f"the model {MODEL} takes long to answer") from error
     if answer.status_code != httpx.codes.OK:

@@ -134,6 +134,9 @@ class TritonRecognizer:
                 )
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
             return self._missing(pool)
+        # Of a model's instances one has lost its process: the server has to be restarted, the chunk is not to blame.
+        if "is not healthy" in message:
+            return _unavailable(pool, error)
         if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
             return _unavailable(pool, error)
         return RuntimeError(f"the model failed: {status} {code[:200]}")
