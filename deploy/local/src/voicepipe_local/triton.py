@@ -65,6 +65,8 @@ def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = No
     name = name_of(pool)
     instances = 1 if GPU.exists() else CPU_INSTANCES
     settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
+    if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
+        settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // instances))
     return Part(
         name=name,
         # The default 8 MB of stack overflow when a JSON body of more than 4 MB arrives over HTTP, and the server dies.
