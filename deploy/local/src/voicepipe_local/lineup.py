@@ -85,10 +85,7 @@ def model_requests_shared(environment: Mapping[str, str] = os.environ) -> int:
     Raises:
         CannotStart: as above.
     """
-    said = _number(environment, "VOICEPIPE_MODEL_REQUESTS_SHARED")
-    if said or triton.GPU.exists():
-        return said or model_requests(environment)
-    return min(REQUESTS_CPU_SHARED, model_requests(environment))
+    return _number(environment, "VOICEPIPE_MODEL_REQUESTS_SHARED") or model_requests(environment)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
