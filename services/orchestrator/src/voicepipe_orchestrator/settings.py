@@ -20,7 +20,7 @@ class Settings(WireSettings):
     # Chunks in hand of one transcribe worker: more than one job has in the queue, so that the next one's is there, too.
     transcribe_concurrency: int = Field(24, ge=1)
     # Those of them that are at the models, where what waits cannot be overtaken by a shorter recording, as it can here. Two
-    # batches keep a GPU's batches full. On a processor: two for each of the model's two instances.
+    # batches keep a GPU's batches full. On a processor: one for each of the model's two instances.
     model_requests: int = Field(16, ge=1)
     # The same while several recordings are transcribed; as many as above if not set.
     model_requests_shared: int | None = Field(None, ge=1)
