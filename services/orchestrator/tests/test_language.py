@@ -5,7 +5,9 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.language import ENOUGH_SPEECH_S, decide, probe_indices
+from voicepipe_orchestrator.language import ENOUGH_SPEECH_S, LanguageChoice, decide, listener, probe_indices
+from voicepipe_orchestrator.transcribe import _within
+from voicepipe_wire.errors import Reject
 
 speech = st.lists(st.floats(0.1, 28), max_size=120)
 probes = st.lists(st.dictionaries(st.sampled_from(["en", "de", "ja"]), st.floats(0, 1), max_size=3), max_size=5)
@@ -63,3 +65,30 @@ def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, languag
 def test_the_order_of_the_probes_decides_nothing(heard, random):
     shuffled = random.sample(heard, len(heard))
     assert decide(shuffled) == decide(heard)
+
+
+def test_a_model_of_several_languages_tells_the_language_itself():
+    assert listener("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+
+
+def test_a_model_of_one_language_asks_one_that_knows_several():
+    assert listener("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+
+
+def test_nobody_tells_the_language_where_every_model_knows_one():
+    assert listener("fast", {"fast": ("en",)}) is None
+
+
+def test_a_model_that_is_not_seen_yet_is_asked_itself():
+    assert listener("accurate", {"fast": ("en",)}) == "accurate"
+
+
+def test_a_recording_surely_in_another_language_is_refused_by_a_model_of_one():
+    with pytest.raises(Reject, match="in German, and the model 'fast' knows English alone") as refused:
+        _within(LanguageChoice("de", 0.9), "en", "fast")
+    assert refused.value.code == "language_not_known"
+
+
+def test_an_unsure_language_is_assumed_to_be_that_of_the_model():
+    assert _within(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
+    assert _within(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)
