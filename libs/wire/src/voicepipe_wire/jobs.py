@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -94,12 +94,22 @@ async def create(transaction: Transaction, new: NewJob) -> None:
 async def lock(connection: Any, job_id: UUID) -> StoredJob | None:
     """The job, held until the transaction ends; None if it was deleted."""
     row = await connection.fetchrow("SELECT * FROM jobs WHERE id = $1 FOR UPDATE", job_id)
-    return await _with_stages(connection, row)
+    if row is None:
+        return None
+    # A second statement: the first may have waited for the lock, and what it joined would be as old as its snapshot.
+    return _stored(row, await connection.fetch("SELECT stage, state, attempts FROM stages WHERE job_id = $1", job_id))
 
 
 async def read(connection: Any, job_id: UUID) -> StoredJob | None:
-    row = await connection.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
-    return await _with_stages(connection, row)
+    """The job as it was at one moment: one statement, so that a commit cannot fall between the job and its stages."""
+    row = await connection.fetchrow(
+        """
+        SELECT jobs.*, (SELECT jsonb_agg(to_jsonb(stages)) FROM stages WHERE job_id = $1) AS stages
+        FROM jobs WHERE id = $1
+        """,
+        job_id,
+    )
+    return None if row is None else _stored(row, row["stages"])
 
 
 async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
@@ -216,10 +226,7 @@ async def _write_stage(connection: Any, job_id: UUID, stage: Stage, state: State
     )
 
 
-async def _with_stages(connection: Any, row: Any) -> StoredJob | None:
-    if row is None:
-        return None
-    stages = await connection.fetch("SELECT stage, state, attempts FROM stages WHERE job_id = $1", row["id"])
+def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> StoredJob:
     return StoredJob(
         id=row["id"],
         owner_id=row["owner_id"],
