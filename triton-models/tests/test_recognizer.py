@@ -19,6 +19,7 @@ class SpellingEngine:
     """An engine that hears in every chunk its length in samples, and chokes on one length. It notes its calls."""
 
     n_mels = 80
+    device = "cpu"
 
     def __init__(self, *, multilingual=True, poisons=()):
         self.is_multilingual = multilingual

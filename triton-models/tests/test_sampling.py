@@ -51,7 +51,7 @@ def drawn(temperature, seed, max_tokens, calls=None):
     )
 
 
-@given(st.floats(0.1, 2), st.integers(0, 999), st.integers(1, 20))
+@given(st.floats(0.1, 2), st.integers(0, 999), st.integers(1, sampling.SURPRISES_MAX))
 def test_looking_ahead_changes_nothing_about_the_draw(temperature, seed, max_tokens):
     assert drawn(temperature, seed, max_tokens).tokens == one_by_one(temperature, seed, max_tokens)
 

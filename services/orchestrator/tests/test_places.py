@@ -82,16 +82,20 @@ async def _once(places: FairPlaces, holder: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), max_size=30), st.integers(1, 4))
-def test_never_more_than_there_are_and_all_come_back(users, count):
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 4),
+)
+def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
     async def run() -> None:
-        places, held, most = FairPlaces(count), Counter(), 0
+        places, held, most, most_of_one = FairPlaces(count, per_holder), Counter(), 0, 0
 
         async def use(holder: str, stay: int) -> None:
-            nonlocal most
+            nonlocal most, most_of_one
             async with places.place(holder):
                 held[holder] += 1
-                most = max(most, held.total())
+                most, most_of_one = max(most, held.total()), max(most_of_one, held[holder])
                 for _ in range(stay):
                     await asyncio.sleep(0)
                 held[holder] -= 1
@@ -105,34 +109,31 @@ def test_never_more_than_there_are_and_all_come_back(users, count):
         async with asyncio.timeout(5):
             await asyncio.gather(*tasks, return_exceptions=True)
             # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
-            for _ in range(count):
-                await places._take("last")
-        assert most <= count + sum(leaves for _, _, leaves in users)
+            for number in range(count):
+                await places._take(number)
+        cancelled = sum(leaves for _, _, leaves in users)
+        assert most <= count + cancelled
+        assert most_of_one <= per_holder + cancelled
 
     asyncio.run(run())
 
 
-async def test_one_holder_alone_has_every_place_and_several_share_fewer():
-    places, order, leave = FairPlaces(4, shared=3), [], asyncio.Queue()
+async def test_a_place_that_one_holder_may_not_have_is_free_for_the_next():
+    places, order, leave = FairPlaces(3, per_holder=2), [], asyncio.Queue()
 
     async def use(holder: str) -> None:
         async with places.place(holder):
             order.append(holder)
             await leave.get()
 
-    tasks = [asyncio.create_task(use("long")) for _ in range(7)]
+    tasks = [asyncio.create_task(use("long")) for _ in range(4)]
     await settle()
-    assert order == ["long"] * 4
-    tasks.append(asyncio.create_task(use("clip")))
+    assert order == ["long"] * 2
+    tasks += [asyncio.create_task(use(clip)) for clip in ("clip 1", "clip 2")]
     await settle()
-    leave.put_nowait(None)
-    await settle()
-    assert order == ["long"] * 4  # three are left: no batch is filled while the clip waits
-    leave.put_nowait(None)
-    await settle()
-    assert order == ["long"] * 4 + ["clip"]
+    assert order == ["long"] * 2 + ["clip 1"]
     for _ in tasks:
         leave.put_nowait(None)
         await settle()
     await asyncio.gather(*tasks)
-    assert order == ["long"] * 4 + ["clip"] + ["long"] * 3
+    assert order == ["long"] * 2 + ["clip 1", "clip 2"] + ["long"] * 2

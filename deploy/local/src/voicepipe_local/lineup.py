@@ -18,10 +18,10 @@ DATABASE = "voicepipe"
 
 # Of all pools together: what waits in a model's queue cannot be overtaken by a shorter recording.
 REQUESTS_GPU = 16  # batches of eight, and as many that wait
-REQUESTS_CPU = 4  # batches of two for both instances of a pool; larger ones gain nothing there
-REQUESTS_CPU_SHARED = (
-    3  # with several recordings: whoever comes waits for one of two batches, and has the next for itself
-)
+REQUESTS_CPU = triton.CPU_INSTANCES  # one each: batches gain nothing there
+REQUESTS_CPU_PER_JOB = (
+    triton.CPU_INSTANCES - 1
+)  # the last one is for whoever comes while a long recording is transcribed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def full(home: Home, models: Models, workers: Mapping[str, int], environment: Ma
     pools = {tier: triton.url(home, tier) for tier in models.speech}
     env = _environment(home) | {
         "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
-        "VOICEPIPE_MODEL_REQUESTS_SHARED": str(model_requests_shared(environment)),
+        "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
         "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
     }
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
@@ -79,13 +79,16 @@ def model_requests(environment: Mapping[str, str] = os.environ) -> int:
     return _number(environment, "VOICEPIPE_MODEL_REQUESTS") or (REQUESTS_GPU if triton.GPU.exists() else REQUESTS_CPU)
 
 
-def model_requests_shared(environment: Mapping[str, str] = os.environ) -> int:
-    """The same while several recordings are transcribed.
+def model_requests_per_job(environment: Mapping[str, str] = os.environ) -> int:
+    """How many of them one recording may have.
 
     Raises:
         CannotStart: as above.
     """
-    return _number(environment, "VOICEPIPE_MODEL_REQUESTS_SHARED") or model_requests(environment)
+    said = _number(environment, "VOICEPIPE_MODEL_REQUESTS_PER_JOB")
+    if said or triton.GPU.exists():
+        return said or model_requests(environment)
+    return min(REQUESTS_CPU_PER_JOB, model_requests(environment))
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:

@@ -18,7 +18,7 @@ from .parts import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
 GPU = Path("/dev/nvidiactl")
-CPU_INSTANCES = 2  # as triton-models/whisper/configs/cpu.pbtxt says
+CPU_INSTANCES = 3  # as triton-models/whisper/configs/cpu.pbtxt says
 MODEL = "whisper"
 
 
@@ -66,7 +66,8 @@ def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = No
     instances = 1 if GPU.exists() else CPU_INSTANCES
     settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
     if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
-        settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // instances))
+        busy = max(1, instances - 1)  # all but the one for newcomers
+        settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // busy))
     return Part(
         name=name,
         # The default 8 MB of stack overflow when a JSON body of more than 4 MB arrives over HTTP, and the server dies.

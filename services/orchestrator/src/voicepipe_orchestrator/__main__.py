@@ -82,7 +82,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
         pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
         for pool, address in settings.pools.items()
     }
-    places = FairPlaces(settings.model_requests, settings.model_requests_shared)
+    places = FairPlaces(settings.model_requests, settings.model_requests_per_job)
     recognizer = TritonRecognizer(clients, places, settings.model_patience_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartStep(*built), ChunkStep(*built)

@@ -13,17 +13,16 @@ from contextlib import asynccontextmanager
 
 
 class FairPlaces:
-    """`count` places for one holder alone, `shared` (at most `count`) while there are several.
+    """`count` places, of which one holder has at most `per_holder` at a time.
 
-    One recording alone fills the model's batches. As soon as somebody else wants a place no batch is filled any more, so the
-    newcomer waits for the first place that becomes free, and shares no batch with a long chunk. Of those who hold equally many, the one who has waited longest goes first; never the same twice while others wait.
-
-    Without that a clip would wait for two chunks of a long recording: that of its arrival, and the next, which has waited longer.
+    With fewer for each than there are, a newcomer finds a free place beside a long recording. Of those who hold equally many, the one
+    who has waited longest goes first; never the same twice while others wait. Without that a clip would wait for two chunks of a
+    long recording: that of its arrival, and the next, which has waited longer.
     """
 
-    def __init__(self, count: int, shared: int | None = None) -> None:
+    def __init__(self, count: int, per_holder: int | None = None) -> None:
         self._count = count
-        self._shared = count if shared is None else shared
+        self._per_holder = count if per_holder is None else per_holder
         self._held: Counter[Hashable] = Counter()
         self._last: Hashable = None
         # In the order in which each began to wait.
@@ -55,8 +54,11 @@ class FairPlaces:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._waiting and self._held.total() < self._limit():
-            holder = min(self._waiting, key=lambda each: (self._held[each], each == self._last))
+        while self._held.total() < self._count:
+            entitled = [each for each in self._waiting if self._held[each] < self._per_holder]
+            if not entitled:
+                return
+            holder = min(entitled, key=lambda each: (self._held[each], each == self._last))
             # To the end of the order, if more of the same holder wait.
             turns = self._waiting.pop(holder)
             turn = turns.popleft()
@@ -66,6 +68,3 @@ class FairPlaces:
                 self._held[holder] += 1
                 self._last = holder
                 turn.set_result(None)
-
-    def _limit(self) -> int:
-        return self._count if len(self._held.keys() | self._waiting.keys()) <= 1 else self._shared
