@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from voicepipe_local.managed_process import CannotStart
 from voicepipe_local.models import Models
-from voicepipe_local.parts import CannotStart
 from voicepipe_local.stack import StartFailed
 
 from . import corpus, machine, page, peers, report, sounds

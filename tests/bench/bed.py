@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 import psycopg
-from voicepipe_local.lineup import model_requests
 from voicepipe_local.models import NO_SPEAKERS
-from voicepipe_local.trial import TrialStack
+from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.topology import model_requests
 
 ROOT = Path(__file__).parents[2]
 TIER = "accurate"

@@ -13,8 +13,8 @@ import pytest
 from fixtures import meeting as meetings
 from psycopg.sql import SQL, Identifier
 from voicepipe_local.objectstore import ObjectStore
-from voicepipe_local.trial import TrialStack
-from voicepipe_wire import keys
+from voicepipe_local.test_stack import TrialStack
+from voicepipe_wire.web import keys
 
 from .front_door import FrontDoor
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from accuracy.corpus import phone_call
 from fixtures.score import wer
-from voicepipe_local.trial import TrialStack
+from voicepipe_local.test_stack import TrialStack
 
 from .front_door import FrontDoor
 

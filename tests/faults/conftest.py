@@ -9,8 +9,8 @@ import pytest
 from e2e.front_door import FrontDoor, words
 from fixtures.meeting import Recording, compose
 from fixtures.score import wer
+from voicepipe_local.test_stack import TrialStack
 from voicepipe_local.testing import stacks
-from voicepipe_local.trial import TrialStack
 
 # What a dead worker had in hand comes back after seconds; and chunks go through one after another, so that there is a middle.
 ENVIRONMENT = {

@@ -15,7 +15,7 @@ from e2e.front_door import FINAL, FrontDoor, told_apart, until, words
 from fixtures import media
 from fixtures.score import normal
 from tusclient.client import TusClient
-from voicepipe_local.trial import TrialStack
+from voicepipe_local.test_stack import TrialStack
 
 from .holding import SAVES_TO, held
 

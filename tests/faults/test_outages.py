@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
-from voicepipe_local.trial import TrialStack
+from voicepipe_local.test_stack import TrialStack
 
 from .holding import held
 

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from accuracy.corpus import phone_call
 from e2e.front_door import FrontDoor
+from voicepipe_local.test_stack import TrialStack
 from voicepipe_local.testing import real_models, stacks
-from voicepipe_local.trial import TrialStack
 
 LONGEST_S = 40
 ENVIRONMENT = {

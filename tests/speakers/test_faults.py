@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
 from faults.holding import SAVES_TO, held
+from voicepipe_local.test_stack import TrialStack
 from voicepipe_local.testing import stacks
-from voicepipe_local.trial import TrialStack
 
 from .conftest import ENVIRONMENT
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
 from fixtures.meeting import silence
-from voicepipe_local.trial import TrialStack
+from voicepipe_local.test_stack import TrialStack
 
 from .conftest import LONGEST_S, PART_S
 

@@ -31,15 +31,15 @@ from .errors import (
     UnusableSettings,
     VoicepipeError,
 )
+from .event_stream import TRANSCRIPTIONS, Follower
 from .events import Event
-from .following import TRANSCRIPTIONS, Follower
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .pace import Pace, Wait
 from .recording import Recording
+from .resume_store import UploadMemory
 from .speakers import Speaker, SpeakerLimits
 from .transport import Transport
 from .tus import OnBytes, Uploader
-from .upload_memory import UploadMemory
 
 __all__ = [
     "ApiError",

@@ -18,8 +18,8 @@ from .errors import ApiError, UnexpectedAnswer
 from .model import Options
 from .pace import Away
 from .recording import Recording
+from .resume_store import UploadKey, UploadMemory
 from .transport import Transport
-from .upload_memory import UploadKey, UploadMemory
 
 UPLOADS: Final = "/v1/uploads"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}

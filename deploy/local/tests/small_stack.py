@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from voicepipe_local import postgres, triton
-from voicepipe_local.home import Home
-from voicepipe_local.parts import Part, answers
+from voicepipe_local.data_dir import Home
+from voicepipe_local.managed_process import Part, answers
 from voicepipe_local.supervisor import Supervisor
 
 home = Home.at(Path(sys.argv[1]))

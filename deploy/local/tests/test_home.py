@@ -4,9 +4,9 @@ import json
 import socket
 
 import pytest
-from voicepipe_local import lineup, logs, nats, objectstore
-from voicepipe_local.home import Home
-from voicepipe_local.parts import CannotStart
+from voicepipe_local import logs, nats, objectstore, topology
+from voicepipe_local.data_dir import Home
+from voicepipe_local.managed_process import CannotStart
 
 
 def test_ports_and_secrets_are_chosen_once(tmp_path):
@@ -45,7 +45,7 @@ def test_a_log_that_grew_too_long_is_moved_away_and_its_writer_goes_on(tmp_path)
 
 def test_an_unknown_service_cannot_have_more_workers():
     with pytest.raises(CannotStart, match="transcribe"):
-        lineup.check({"transcript": 2})
+        topology.check({"transcript": 2})
 
 
 def test_recordings_and_messages_are_closed_to_other_users(tmp_path):

@@ -1,8 +1,8 @@
 """Which models a stack serves."""
 
 import pytest
-from voicepipe_local import lineup, models
-from voicepipe_local.parts import CannotStart
+from voicepipe_local import models, topology
+from voicepipe_local.managed_process import CannotStart
 from voicepipe_local.testing import TOY_MODELS, WHISPER_FIXTURE
 
 
@@ -71,6 +71,6 @@ def test_a_model_that_cannot_be_had_stops_the_start_with_one_sentence(python_mod
 
 
 def test_a_number_of_requests_that_is_none_stops_the_start():
-    assert lineup.model_requests({"VOICEPIPE_MODEL_REQUESTS": "8"}) == 8
+    assert topology.model_requests({"VOICEPIPE_MODEL_REQUESTS": "8"}) == 8
     with pytest.raises(CannotStart, match="whole number"):
-        lineup.model_requests({"VOICEPIPE_MODEL_REQUESTS": "many"})
+        topology.model_requests({"VOICEPIPE_MODEL_REQUESTS": "many"})

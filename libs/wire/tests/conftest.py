@@ -2,9 +2,10 @@ import os
 from contextlib import suppress
 
 import pytest
-from voicepipe_wire import broker, database
-from voicepipe_wire.broker import JetStream
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.settings import Settings
+from voicepipe_wire.storage import database
 
 
 @pytest.fixture

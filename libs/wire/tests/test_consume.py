@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 from nats.js.errors import NotFoundError
-from voicepipe_wire.broker import Delivery
-from voicepipe_wire.consume import Worker, retry_delay_s
 from voicepipe_wire.errors import Reject, RetryLater
-from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.subjects import DLQ, WORK, Tier
+from voicepipe_wire.messaging.broker import Delivery
+from voicepipe_wire.messaging.consumer import Worker, retry_delay_s
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.subjects import DLQ, WORK, Tier
 from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
 
 DELIVERY = Delivery(ack_wait_s=1.0, max_deliver=3)

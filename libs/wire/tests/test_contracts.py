@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
-from voicepipe_wire import subjects
-from voicepipe_wire.envelope import TYPES, headers_for, unpack
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.messaging import subjects
+from voicepipe_wire.messaging.envelope import TYPES, headers_for, unpack
 from voicepipe_wire.v1.commands_pb2 import TranscribeChunk
 from voicepipe_wire.v1.events_pb2 import DESCRIPTOR as EVENTS
 

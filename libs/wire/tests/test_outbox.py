@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import JobCancelled
 

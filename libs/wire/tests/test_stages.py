@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_wire.stages import (
+from voicepipe_wire.jobs.stages import (
     FINAL,
     MET,
     NEEDS,

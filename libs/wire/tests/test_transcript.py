@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_wire.languages import LANGUAGES, SENTENCE_ENDS, UNSPACED, join_words, last_mark, separator
-from voicepipe_wire.transcript import (
+from voicepipe_wire.transcript.document import (
     Gap,
     ModelUsed,
     Notice,
@@ -17,6 +16,7 @@ from voicepipe_wire.transcript import (
     TranscriptUnreadable,
     TranscriptWord,
 )
+from voicepipe_wire.transcript.languages import LANGUAGES, SENTENCE_ENDS, UNSPACED, join_words, last_mark, separator
 
 times = st.integers(0, 10**8).map(lambda milliseconds: milliseconds / 1000)
 shares = st.integers(0, 10**4).map(lambda parts: parts / 10**4)

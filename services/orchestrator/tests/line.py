@@ -13,11 +13,13 @@ from uuid import UUID, uuid4
 import asyncpg
 from voicepipe_orchestrator import __main__ as roles
 from voicepipe_orchestrator.settings import Settings
-from voicepipe_wire import broker, database, jobs, objects
-from voicepipe_wire.broker import JetStream
-from voicepipe_wire.jobs import NewJob, StoredJob
-from voicepipe_wire.objects import ObjectStore
-from voicepipe_wire.stages import FINAL
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.jobs import NewJob, StoredJob
+from voicepipe_wire.jobs.stages import FINAL
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.storage import database, objects
+from voicepipe_wire.storage.objects import ObjectStore
 
 OPTIONS = {
     "model": {"name": "accurate", "tier": "accurate"},

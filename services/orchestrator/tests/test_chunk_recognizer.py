@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from voicepipe_orchestrator.chunk_recognizer import ChunkRecognizer
-from voicepipe_orchestrator.model import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
+from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
+from voicepipe_orchestrator.transcribe.chunk_recognizer import ChunkRecognizer
 
 SPANISH, ENGLISH = 1000, 2000  # loudness by which the model below tells the languages apart
 

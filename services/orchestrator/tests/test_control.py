@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
-from voicepipe_orchestrator.expire import Expiry
-from voicepipe_wire.broker import Delivery
-from voicepipe_wire.objects import ObjectMissing
+from voicepipe_orchestrator.controller.retention import Expiry
+from voicepipe_wire.messaging.broker import Delivery
+from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
     CancelJob,
     DeleteJob,
@@ -206,7 +206,7 @@ async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(lin
 
 
 async def test_parts_of_an_object_whose_writer_was_killed_are_removed(line, monkeypatch):
-    monkeypatch.setattr("voicepipe_orchestrator.expire.UNFINISHED_AFTER", timedelta())
+    monkeypatch.setattr("voicepipe_orchestrator.controller.retention.UNFINISHED_AFTER", timedelta())
     names = [await line.store.begin_multipart(key, "audio/wav") for key in ("pcm/nobody/nothing", "audio/an/upload")]
     await line.pool.execute(
         "INSERT INTO uploads (id, owner_id, name, media_type, options, object_key, multipart_id, expires_at)"

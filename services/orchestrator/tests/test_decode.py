@@ -17,8 +17,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from fixtures.media import external_reference
-from voicepipe_orchestrator import confine
-from voicepipe_orchestrator.decode import BLOCK_BYTES, ERRORS, WARNINGS, DecodeError, DecodeLimits, decode
+from voicepipe_orchestrator.prepare import sandbox
+from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, ERRORS, WARNINGS, DecodeError, DecodeLimits, decode
 
 RATE = 16_000
 LENGTH_S = 6.0
@@ -263,7 +263,7 @@ def confined(script):
     """What bash says when it is confined as the decoder is, and which doors are closed."""
     order = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", confine.__file__, json.dumps(order)],
+        [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)],
         check=False,
         capture_output=True,
         text=True,
@@ -299,7 +299,7 @@ def test_a_child_that_computes_for_ever_is_ended():
         "cpu_s": 1,
         "memory_bytes": 1 << 30,
     }
-    ended = subprocess.run([sys.executable, "-I", "-S", confine.__file__, json.dumps(order)], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)], check=False, timeout=60)
     assert ended.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
 
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.language import ENOUGH_SPEECH_S, LanguageChoice, decide, listener, probe_indices
-from voicepipe_orchestrator.transcribe import _within
+from voicepipe_orchestrator.transcribe.handler import _within
+from voicepipe_orchestrator.transcribe.language import ENOUGH_SPEECH_S, LanguageChoice, decide, listener, probe_indices
 from voicepipe_wire.errors import Reject
 
 speech = st.lists(st.floats(0.1, 28), max_size=120)

@@ -9,10 +9,10 @@ import soundfile
 from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
-from voicepipe_orchestrator.decode import DecodeLimits
-from voicepipe_orchestrator.prepare import PrepareStep
-from voicepipe_orchestrator.speech import load_detector
-from voicepipe_wire.objects import ObjectMissing
+from voicepipe_orchestrator.prepare.decode import DecodeLimits
+from voicepipe_orchestrator.prepare.handler import PrepareStep
+from voicepipe_orchestrator.prepare.vad import load_detector
+from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")
@@ -155,7 +155,9 @@ async def test_a_job_that_asks_for_speakers_completes_with_a_warning(line, meeti
 
 
 async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton, monkeypatch):
-    monkeypatch.setattr("voicepipe_orchestrator.recognizer.RETRY_DELAY_S", 0.1)  # many tries, as in a long outage
+    monkeypatch.setattr(
+        "voicepipe_orchestrator.transcribe.triton_recognizer.RETRY_DELAY_S", 0.1
+    )  # many tries, as in a long outage
     address, server = private_triton()
     server.kill()
     line.start("prepare", "assemble", "keeper")

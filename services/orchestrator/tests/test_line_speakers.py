@@ -9,14 +9,14 @@ from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
 from test_control import ask
 from test_line import events_of, wav, words_of
-from voicepipe_orchestrator.giveup import GiveUp
-from voicepipe_wire import diarizations, jobs
-from voicepipe_wire.broker import Delivery
-from voicepipe_wire.consume import Worker
-from voicepipe_wire.presence import announce
-from voicepipe_wire.stages import Event, Stage, advance
-from voicepipe_wire.steps import Step, still_running, take
-from voicepipe_wire.turns import Diarization, DiarizedBy, Turn
+from voicepipe_orchestrator.dead_letters import GiveUp
+from voicepipe_wire.jobs import diarizations, jobs
+from voicepipe_wire.jobs.claim import Step, still_running, take
+from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.stages import Event, Stage, advance
+from voicepipe_wire.messaging.broker import Delivery
+from voicepipe_wire.messaging.consumer import Worker
+from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
 
 ALL = ("prepare", "transcribe", "assemble", "keeper")

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from voicepipe_orchestrator.models import a_model_is_known, announce_models
-from voicepipe_wire import database
+from voicepipe_orchestrator.transcribe.model_registry import a_model_is_known, announce_models
+from voicepipe_wire.storage import database
 
 
 async def test_transcribe_is_not_ready_before_it_has_seen_a_model(database_url, settings):

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.places import FairPlaces
+from voicepipe_orchestrator.transcribe.fair_semaphore import FairPlaces
 
 
 async def settle() -> None:

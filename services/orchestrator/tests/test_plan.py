@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import SAMPLE_RATE, Span
-from voicepipe_orchestrator.plan import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, halves, plan
-from voicepipe_orchestrator.trigger import ON, WINDOW, regions
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Span
+from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, halves, plan
+from voicepipe_orchestrator.prepare.speech_regions import ON, WINDOW, regions
 
 
 @st.composite

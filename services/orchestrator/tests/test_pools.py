@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tritonclient.grpc.aio as triton_client
 from pydantic import ValidationError
-from voicepipe_orchestrator.places import FairPlaces
 from voicepipe_orchestrator.ports import Ask
-from voicepipe_orchestrator.quality import LADDER
-from voicepipe_orchestrator.recognizer import TritonRecognizer
 from voicepipe_orchestrator.settings import Settings, addresses_of_pools
+from voicepipe_orchestrator.transcribe.fair_semaphore import FairPlaces
+from voicepipe_orchestrator.transcribe.fallback import LADDER
+from voicepipe_orchestrator.transcribe.triton_recognizer import TritonRecognizer
 from voicepipe_wire.errors import Reject, RetryLater
 
 SECOND = np.zeros(16_000, np.int16)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import Recognition, Word
-from voicepipe_orchestrator.quality import (
+from voicepipe_orchestrator.domain import Recognition, Word
+from voicepipe_orchestrator.transcribe.fallback import (
     LADDER,
     NO_WORDS,
     REPETITIVE,

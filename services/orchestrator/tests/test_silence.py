@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import SAMPLE_RATE, Word
-from voicepipe_orchestrator.silence import SHORTEST_WORD_S, pauses, tighten
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Word
+from voicepipe_orchestrator.transcribe.word_timing import SHORTEST_WORD_S, pauses, tighten
 
 
 def audio(*pieces, noise=30):

@@ -3,10 +3,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import Word
-from voicepipe_orchestrator.speakers import REACH_S, Voice, about, colour, numbered, smoothed, voices
-from voicepipe_orchestrator.stitch import Heard, stitch
-from voicepipe_wire.turns import Diarization, Turn
+from voicepipe_orchestrator.assemble.speakers import REACH_S, Voice, about, colour, numbered, smoothed, voices
+from voicepipe_orchestrator.assemble.stitch import Heard, stitch
+from voicepipe_orchestrator.domain import Word
+from voicepipe_wire.transcript.turns import Diarization, Turn
 
 times = st.integers(0, 600).map(lambda tenths: tenths / 10)
 labels = st.sampled_from(["A", "B", "C"])

@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.speech import BATCH, CONTEXT, SpeechDetector, load_detector
-from voicepipe_orchestrator.trigger import MIN_SILENCE, MIN_SPEECH, OFF, ON, PAD, WINDOW, regions
+from voicepipe_orchestrator.prepare.speech_regions import MIN_SILENCE, MIN_SPEECH, OFF, ON, PAD, WINDOW, regions
+from voicepipe_orchestrator.prepare.vad import BATCH, CONTEXT, SpeechDetector, load_detector
 
 byte_arrays = st.lists(
     st.tuples(st.integers(1, 30), st.sampled_from([0, OFF - 1, OFF, ON - 1, ON, 255])), max_size=40

@@ -6,8 +6,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import ChunkPlan, Span, Word
-from voicepipe_orchestrator.stitch import (
+from voicepipe_orchestrator.assemble.stitch import (
     MAX_SEGMENT_S,
     MAX_SEGMENT_WORDS,
     PAUSE_S,
@@ -16,8 +15,9 @@ from voicepipe_orchestrator.stitch import (
     plain_text,
     stitch,
 )
-from voicepipe_wire.languages import join_words
-from voicepipe_wire.transcript import Gap
+from voicepipe_orchestrator.domain import ChunkPlan, Span, Word
+from voicepipe_wire.transcript.document import Gap
+from voicepipe_wire.transcript.languages import join_words
 
 texts = st.sampled_from(["one", "Two", "three,", "four.", '"Five."', "Dr.", "six?", "。", "7"])
 pauses = st.sampled_from([0.0, 0.1, 0.5, 0.79, 0.8, 3.0])

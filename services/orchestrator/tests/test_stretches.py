@@ -5,9 +5,8 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import SAMPLE_RATE, Recognition, Word
-from voicepipe_orchestrator.silence import Pause
-from voicepipe_orchestrator.stretches import (
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
+from voicepipe_orchestrator.transcribe.code_switching import (
     MAX_PIECES,
     SHORTEST_PIECE_S,
     Stretch,
@@ -16,6 +15,7 @@ from voicepipe_orchestrator.stretches import (
     stretches,
     surer,
 )
+from voicepipe_orchestrator.transcribe.word_timing import Pause
 
 pause_lists = st.lists(st.tuples(st.floats(0, 28), st.floats(0.03, 2)), max_size=30).map(
     lambda pairs: [Pause(start, start + length) for start, length in sorted(pairs)]

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.model import SAMPLE_RATE, Span, Word
-from voicepipe_orchestrator.timemap import TimeMap
+from voicepipe_orchestrator.assemble.timemap import TimeMap
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Span, Word
 
 
 @st.composite

@@ -18,13 +18,14 @@ import uvicorn
 from voicepipe_local.objectstore import ObjectStore as TestStore
 from voicepipe_status import app
 from voicepipe_status.__main__ import open_parts
-from voicepipe_status.parts import Parts
+from voicepipe_status.dependencies import Parts
 from voicepipe_status.settings import StatusSettings
-from voicepipe_wire import database, jobs
-from voicepipe_wire.auth import key_hash, new_key
-from voicepipe_wire.broker import JetStream
-from voicepipe_wire.outbox import Outbox
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.storage import database
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
+from voicepipe_wire.web.auth import key_hash, new_key
 
 OPTIONS = {
     "model": {"name": "accurate", "tier": "accurate"},

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_status.captions import (
+from voicepipe_status.formats.captions import (
     CLOSED_GAP_MS,
     MAX_COLUMNS,
     MAX_LINES,

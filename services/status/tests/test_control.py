@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 from google.protobuf.message import Message
-from voicepipe_wire.envelope import unpack
-from voicepipe_wire.subjects import WORK
+from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.messaging.subjects import WORK
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
 from .conftest import Client, Line

@@ -6,9 +6,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from voicepipe_wire.deadletters import DeadLetter
-from voicepipe_wire.envelope import headers_for, unpack
-from voicepipe_wire.subjects import DLQ
+from voicepipe_wire.messaging.dead_letters import DeadLetter
+from voicepipe_wire.messaging.envelope import headers_for, unpack
+from voicepipe_wire.messaging.subjects import DLQ
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter, TranscribeChunk
 
 from .conftest import Client, Line, Service

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
-from voicepipe_wire.subjects import EVENTS, events_of
+from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
 
 from .conftest import Client, Line, Sent, Service, following, rest, take

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from voicepipe_wire.subjects import EVENTS
+from voicepipe_wire.messaging.subjects import EVENTS
 
 from .conftest import Client, Line, Sent, Service, following, take
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_status.formats import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
-from voicepipe_wire.transcript import Gap, ModelUsed, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_status.formats.renderings import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
+from voicepipe_wire.transcript.document import Gap, ModelUsed, Transcript, TranscriptSegment, TranscriptWord
 
 
 def segment(text, start_s, speaker=None, language="en", word_s=0.5):

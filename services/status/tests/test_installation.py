@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from voicepipe_status.problems import TABLE
+from voicepipe_status.http.problems import TABLE
 
 from .conftest import Client, Line, Service
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_status import cursors, ranges
-from voicepipe_status.disposition import content_disposition, with_suffix
 from voicepipe_status.eta import StageProgress, eta_s
+from voicepipe_status.http import cursors, ranges
+from voicepipe_status.http.disposition import content_disposition, with_suffix
 from voicepipe_wire.errors import Problem
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from voicepipe_wire.transcript import ModelUsed, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_wire.transcript.document import ModelUsed, Transcript, TranscriptSegment, TranscriptWord
 
 from .conftest import AUDIO, Client, Line
 

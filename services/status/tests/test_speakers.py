@@ -11,8 +11,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from voicepipe_wire.transcript import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
-from voicepipe_wire.turns import DiarizedBy, Turn
+from voicepipe_wire.transcript.document import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_wire.transcript.turns import DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 

@@ -11,12 +11,14 @@ import httpx
 import pytest
 from voicepipe_local import gateway as caddy
 from voicepipe_local import testing
-from voicepipe_local.home import free_port
+from voicepipe_local.data_dir import free_port
 from voicepipe_upload import app
-from voicepipe_upload.late import LatePublisher
+from voicepipe_upload.lazy_publisher import LatePublisher
 from voicepipe_upload.settings import Settings
-from voicepipe_wire import broker, keys, objects
-from voicepipe_wire.database import connect as connect_database
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.storage import objects
+from voicepipe_wire.storage.database import connect as connect_database
+from voicepipe_wire.web import keys
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,7 +11,7 @@ import pytest
 from test_tus import BYTES, MIB, check_job, create, head, patch
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
-from voicepipe_wire import keys
+from voicepipe_wire.web import keys
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_upload.naming import LONGEST_NAME, media_type, name_in_disposition, safe_name
+from voicepipe_upload.file_name import LONGEST_NAME, media_type, name_in_disposition, safe_name
 from voicepipe_upload.sniff import HEAD_BYTES, what_else
 from voicepipe_wire.errors import Problem
 

@@ -5,10 +5,10 @@ import random
 from uuid import uuid4
 
 import pytest
-from voicepipe_upload.receive import PartWriter
-from voicepipe_upload.uploads import NewUpload, Uploads
-from voicepipe_wire import objects
-from voicepipe_wire.database import connect as connect_database
+from voicepipe_upload.storage.part_writer import PartWriter
+from voicepipe_upload.storage.uploads import NewUpload, Uploads
+from voicepipe_wire.storage import objects
+from voicepipe_wire.storage.database import connect as connect_database
 
 MIB = 1 << 20
 KEEP_S = 60

@@ -5,7 +5,7 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_upload import tus_protocol
+from voicepipe_upload.tus import protocol
 from voicepipe_wire.errors import Problem
 
 
@@ -15,7 +15,7 @@ def b64(text):
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "", " 1", "1e3", "٣", "9" * 30])
 def test_a_length_or_offset_that_is_no_number_is_refused(value):
-    for call, name in ((tus_protocol.offset, "upload-offset"), (tus_protocol.length, "upload-length")):
+    for call, name in ((protocol.offset, "upload-offset"), (protocol.length, "upload-length")):
         with pytest.raises(Problem) as caught:
             call({name: value})
         assert (caught.value.status, caught.value.code) == (400, "invalid_header")
@@ -26,12 +26,12 @@ def test_a_length_or_offset_that_is_no_number_is_refused(value):
 )
 def test_a_new_upload_has_a_length_or_will_have_one(headers):
     with pytest.raises(Problem, match="Upload-Length"):
-        tus_protocol.length_of_new(headers)
+        protocol.length_of_new(headers)
 
 
 def test_an_empty_upload_is_refused_before_it_begins():
     with pytest.raises(Problem) as caught:
-        tus_protocol.length_of_new({"upload-length": "0"})
+        protocol.length_of_new({"upload-length": "0"})
     assert caught.value.code == "empty_body"
 
 
@@ -41,13 +41,13 @@ def test_an_empty_upload_is_refused_before_it_begins():
 )
 def test_a_checksum_that_cannot_be_compared_is_refused(value):
     with pytest.raises(Problem) as caught:
-        tus_protocol.checksum({"upload-checksum": value})
+        protocol.checksum({"upload-checksum": value})
     assert (caught.value.status, caught.value.code) == (400, "invalid_checksum")
 
 
 def test_metadata_is_split_into_name_type_and_options():
     header = f"filename {b64('päuse.wav')}, filetype {b64('audio/wav')},language {b64('en')},diarize"
-    assert tus_protocol.metadata(header) == tus_protocol.Metadata(
+    assert protocol.metadata(header) == protocol.Metadata(
         "päuse.wav", "audio/wav", (("language", "en"), ("diarize", ""))
     )
 
@@ -57,14 +57,14 @@ def test_metadata_is_split_into_name_type_and_options():
 )
 def test_metadata_that_cannot_be_read_is_refused(header):
     with pytest.raises(Problem) as caught:
-        tus_protocol.metadata(header)
+        protocol.metadata(header)
     assert (caught.value.status, caught.value.code) == (400, "invalid_metadata")
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,10}", fullmatch=True), st.text(max_size=50), max_size=5))
 def test_metadata_comes_back_as_it_was_sent(pairs):
     header = ",".join(f"{key} {b64(value)}" for key, value in pairs.items())
-    found = tus_protocol.metadata(header)
+    found = protocol.metadata(header)
     rest = {key: value for key, value in pairs.items() if key not in {"filename", "name", "filetype", "type"}}
     assert dict(found.options) == rest
 
@@ -73,7 +73,7 @@ def test_metadata_comes_back_as_it_was_sent(pairs):
 def test_any_metadata_is_read_or_refused(header):
     status = 400
     try:
-        tus_protocol.metadata(header)
+        protocol.metadata(header)
     except Problem as problem:
         status = problem.status
     assert status == 400

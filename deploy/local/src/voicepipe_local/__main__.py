@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import control, lineup, models, show
+from . import control, models, status_table, topology
 from .control import AlreadyRunning, NotRunning
-from .home import Home
-from .parts import CannotStart
+from .data_dir import Home
+from .managed_process import CannotStart
 from .stack import Stack, StartFailed
 from .supervisor import Supervisor
 
@@ -107,7 +107,7 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    print(show.next_steps(stack.ask("ps")))
+    print(status_table.next_steps(stack.ask("ps")))
     return 0
 
 
@@ -126,9 +126,9 @@ def _supervise(stack: Stack, workers: dict[str, int]) -> int:
     def say(text: str) -> None:
         print(text, flush=True)
 
-    lineup.check(workers)
+    topology.check(workers)
     served = models.put_in_place(models.wanted(os.environ), say)
-    line = lineup.full(home, served, workers)
+    line = topology.full(home, served, workers)
     say(f"speech models: {line.facts['speech']}; speakers: {line.facts['speakers']}")
     return asyncio.run(Supervisor(home, line.steps, say, line.facts).run())
 
@@ -139,7 +139,7 @@ def _ps(stack: Stack, *, as_json: bool) -> None:
         print(json.dumps(answer, indent=2))
         return
     console = Console(width=None if sys.stdout.isatty() else 200)
-    show.table(answer, console)
+    status_table.table(answer, console)
     facts = answer["facts"]
     print(f"\n{facts['url']}   speech: {facts['speech']}   speakers: {facts['speakers']}")
 

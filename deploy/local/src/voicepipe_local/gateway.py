@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from .home import LOOPBACK, Home
-from .parts import Part, answers
+from .data_dir import LOOPBACK, Home
+from .managed_process import Part, answers
 from .triton import ROOT
 
 CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"

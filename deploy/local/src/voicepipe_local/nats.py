@@ -6,8 +6,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from .home import LOOPBACK, Home
-from .parts import Part, answers
+from .data_dir import LOOPBACK, Home
+from .managed_process import Part, answers
 
 _CONFIGURATION = """\
 server_name: voicepipe

@@ -14,8 +14,8 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from .home import LOOPBACK, Home
-from .parts import Part
+from .data_dir import LOOPBACK, Home
+from .managed_process import Part
 
 BUCKET = "voicepipe"
 

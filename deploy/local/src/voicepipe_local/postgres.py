@@ -13,8 +13,8 @@ from pathlib import Path
 
 import asyncpg
 
-from .home import LOOPBACK, Home
-from .parts import CannotStart, Part
+from .data_dir import LOOPBACK, Home
+from .managed_process import CannotStart, Part
 
 _USER = "postgres"
 _UNPRIVILEGED = "nobody"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .home import LOOPBACK, Home
-from .parts import CannotStart, Part, answers
+from .data_dir import LOOPBACK, Home
+from .managed_process import CannotStart, Part, answers
 
 ROOT = Path(__file__).resolve().parents[4]
 

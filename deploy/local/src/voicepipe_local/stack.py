@@ -15,8 +15,8 @@ from typing import Any
 
 from . import control, guard
 from .control import NotRunning
-from .home import Home
-from .running import last_lines
+from .data_dir import Home
+from .standalone import last_lines
 
 _STOP_TIMEOUT_S = 60.0
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from . import guard, logs
 from .control import serve
-from .home import Home
-from .life import Life, State, ended_by
+from .data_dir import Home
+from .managed_process import CannotStart, Part, reason
 from .memory import memory_bytes
-from .parts import CannotStart, Part, reason
 from .process import Process, kill_orphans
-from .running import last_lines
+from .process_supervisor import Life, State, ended_by
+from .standalone import last_lines
 
 _TICK_S = 5.0
 

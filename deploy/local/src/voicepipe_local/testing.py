@@ -21,15 +21,15 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from . import home as homes
+from . import data_dir as homes
 from . import models, nats, objectstore
 from . import postgres as postgresql
 from . import triton as tritonserver
-from .home import Home
+from .data_dir import Home
+from .managed_process import Part
 from .objectstore import ObjectStore
-from .parts import Part
-from .running import Running
-from .trial import TrialStack
+from .standalone import Running
+from .test_stack import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
 # One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.

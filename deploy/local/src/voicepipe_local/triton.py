@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from .home import LOOPBACK, Home
-from .parts import CannotStart, Part, Unhealthy, asking
+from .data_dir import LOOPBACK, Home
+from .managed_process import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
 GPU = Path("/dev/nvidiactl")

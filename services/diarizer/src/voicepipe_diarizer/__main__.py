@@ -10,13 +10,17 @@ from uuid import UUID
 import structlog
 from fastapi import FastAPI
 from google.protobuf.message import Message
-from voicepipe_wire import broker, database, http, jobs, objects, telemetry
-from voicepipe_wire.broker import Delivery, JetStream
-from voicepipe_wire.consume import GiveUp, Handlers, Worker
-from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.presence import announce
-from voicepipe_wire.stages import ACTIVE, Stage
+from voicepipe_wire import telemetry
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.stages import ACTIVE, Stage
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.broker import Delivery, JetStream
+from voicepipe_wire.messaging.consumer import GiveUp, Handlers, Worker
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
+from voicepipe_wire.web import server
 
 from .diarize import DiarizeStep
 from .model import Model, ModelUnusable, load
@@ -28,7 +32,7 @@ log = structlog.get_logger(__name__)
 async def run(settings: Settings) -> None:
     telemetry.configure("diarizer", settings.log_level)
     async with AsyncExitStack() as stack:
-        app = FastAPI(title="Voicepipe diarizer", openapi_url=None, telemetry=http.NO_TELEMETRY)
+        app = FastAPI(title="Voicepipe diarizer", openapi_url=None, telemetry=server.NO_TELEMETRY)
         try:
             model = await asyncio.to_thread(load, settings)
         except ModelUnusable as error:
@@ -47,8 +51,8 @@ async def run(settings: Settings) -> None:
                 group.create_task(announce(pool, Stage.DIARIZE, stop))
                 group.create_task(worker.run(stop))
 
-        http.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
-        await http.serve(app, settings.http_host, settings.http_port, work)
+        server.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+        await server.serve(app, settings.http_host, settings.http_port, work)
     telemetry.shutdown()
 
 
@@ -84,8 +88,8 @@ async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusabl
     async def wait(stop: asyncio.Event) -> None:
         await stop.wait()
 
-    http.install(app, {"model": no_model})
-    await http.serve(app, settings.http_host, settings.http_port, wait)
+    server.install(app, {"model": no_model})
+    await server.serve(app, settings.http_host, settings.http_port, wait)
 
 
 def main() -> int:

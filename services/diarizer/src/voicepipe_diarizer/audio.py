@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from voicepipe_wire.objects import ObjectStore
+from voicepipe_wire.storage.objects import ObjectStore
 
 SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 2

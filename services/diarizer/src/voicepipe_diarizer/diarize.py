@@ -7,15 +7,16 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
-from voicepipe_wire import diarizations, jobs, telemetry
-from voicepipe_wire.database import Pool
+from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import StoredJob
-from voicepipe_wire.objects import ObjectMissing, ObjectStore
-from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.stages import Event, Stage, advance
-from voicepipe_wire.steps import Step, progress, still_running, take
-from voicepipe_wire.turns import Diarization, DiarizedBy
+from voicepipe_wire.jobs import diarizations, jobs
+from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.jobs.stages import Event, Stage, advance
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
+from voicepipe_wire.transcript.turns import Diarization, DiarizedBy
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
 from voicepipe_wire.v1.events_pb2 import StageProgressed
 

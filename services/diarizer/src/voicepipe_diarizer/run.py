@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from pyannote.core import Annotation
-from voicepipe_wire.turns import Diarization, Turn
+from voicepipe_wire.transcript.turns import Diarization, Turn
 
 from .audio import SAMPLE_RATE
 from .pipeline import OncePerWindow

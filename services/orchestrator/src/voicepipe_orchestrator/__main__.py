@@ -9,31 +9,34 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
-from voicepipe_wire import broker, database, http, objects, telemetry
-from voicepipe_wire.broker import Delivery, JetStream
-from voicepipe_wire.consume import Handlers, Worker
-from voicepipe_wire.database import Pool
-from voicepipe_wire.objects import ObjectStore
-from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.presence import announce
-from voicepipe_wire.stages import Stage
-from voicepipe_wire.subjects import CONTROL
+from voicepipe_wire import telemetry
+from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.stages import Stage
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.broker import Delivery, JetStream
+from voicepipe_wire.messaging.consumer import Handlers, Worker
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.subjects import CONTROL
+from voicepipe_wire.storage import database, objects
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, PrepareRecording, StartTranscription, TranscribeChunk
+from voicepipe_wire.web import server
 
-from .advisories import Advisories
-from .assemble import AssembleStep
-from .audio import StoredAudio
-from .control import Control
-from .decode import DecodeLimits
-from .expire import Expiry
-from .giveup import GiveUp
-from .keeper import Keeper
-from .models import a_model_is_known, announce_models
-from .patience import Patience
-from .places import FairPlaces
+from .assemble.handler import AssembleStep
+from .controller.advisories import Advisories
+from .controller.commands import Control
+from .controller.diarization_deadline import Patience
+from .controller.loop import Keeper
+from .controller.retention import Expiry
+from .controller.sweep import Sweeper
+from .dead_letters import GiveUp
+from .pcm_reader import StoredAudio
+from .prepare.decode import DecodeLimits
 from .settings import Settings
-from .sweep import Sweeper
-from .transcribe import ChunkStep, StartStep
+from .transcribe.fair_semaphore import FairPlaces
+from .transcribe.handler import ChunkStep, StartStep
+from .transcribe.model_registry import a_model_is_known, announce_models
 
 Task = Callable[[asyncio.Event], Awaitable[object]]
 
@@ -56,8 +59,8 @@ class Parts:
 
 def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
     # onnxruntime: memory and time at start that only this worker needs to spend
-    from .prepare import PrepareStep
-    from .speech import load_detector
+    from .prepare.handler import PrepareStep
+    from .prepare.vad import load_detector
 
     settings = parts.settings
     step = PrepareStep(
@@ -75,7 +78,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
     # gRPC and Triton's client: likewise
     import tritonclient.grpc.aio as triton
 
-    from .recognizer import KEEPALIVE, TritonRecognizer
+    from .transcribe.triton_recognizer import KEEPALIVE, TritonRecognizer
 
     settings = parts.settings
     clients = {
@@ -135,10 +138,12 @@ async def run(role: str) -> None:
                     group.create_task(_run(task, stop))
                 group.create_task(worker.run(stop))
 
-        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=http.NO_TELEMETRY)
-        checks: http.Checks = {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
-        http.install(app, {**checks, "models": lambda: a_model_is_known(pool)} if role == Stage.TRANSCRIBE else checks)
-        await http.serve(app, settings.http_host, settings.http_port, work)
+        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=server.NO_TELEMETRY)
+        checks: server.Checks = {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
+        server.install(
+            app, {**checks, "models": lambda: a_model_is_known(pool)} if role == Stage.TRANSCRIBE else checks
+        )
+        await server.serve(app, settings.http_host, settings.http_port, work)
     telemetry.shutdown()
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from voicepipe_wire.jobs import StoredJob
-from voicepipe_wire.outbox import Transaction
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.messaging.outbox import Transaction
 from voicepipe_wire.v1.commands_pb2 import TranscribeChunk
 
-from .model import ChunkPlan, Recognition, Span, Word
+from .domain import ChunkPlan, Recognition, Span, Word
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from .model import Recognition, Span
-from .quality import Attempt
+from .domain import Recognition, Span
+from .transcribe.fallback import Attempt
 
 Pcm = npt.NDArray[np.int16]
 

@@ -7,23 +7,26 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from voicepipe_wire import broker, database, http, objects, telemetry
-from voicepipe_wire.auth import Authenticator
-from voicepipe_wire.broker import JetStream
-from voicepipe_wire.outbox import Outbox
-from voicepipe_wire.subjects import DLQ, EVENTS
+from voicepipe_wire import telemetry
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.subjects import DLQ, EVENTS
+from voicepipe_wire.storage import database, objects
+from voicepipe_wire.web import server
+from voicepipe_wire.web.auth import Authenticator
 
 from . import app
-from .hub import Hub
-from .parts import Parts
+from .dependencies import Parts
+from .events.hub import Hub
+from .events.stream_reader import StreamLog
 from .queries import Queries
 from .settings import StatusSettings
-from .streamlog import StreamLog
 
 
 async def run(settings: StatusSettings) -> None:
     async with open_parts(settings) as parts:
-        await http.serve(app.create(parts), settings.http_host, settings.http_port, parts.hub.run)
+        await server.serve(app.create(parts), settings.http_host, settings.http_port, parts.hub.run)
 
 
 @asynccontextmanager

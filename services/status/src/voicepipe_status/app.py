@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from voicepipe_wire import __version__, http
+from voicepipe_wire import __version__
+from voicepipe_wire.web import server
 
-from . import audio, capabilities, control, deadletters, docs, events, speakers, transcriptions, transcripts
-from .bodies import SmallBodies
-from .parts import Parts
-from .problems import ProblemDocument
+from .dependencies import Parts
+from .http.body_limit import SmallBodies
+from .http.problems import ProblemDocument
+from .routes import actions, audio, capabilities, dead_letters, docs, events, speakers, transcriptions, transcripts
 
-_ROUTERS = (transcriptions, control, events, transcripts, speakers, audio, capabilities, deadletters, docs)
+_ROUTERS = (transcriptions, actions, events, transcripts, speakers, audio, capabilities, dead_letters, docs)
 _DESCRIPTION = "Everything a client reads or manages. Errors are RFC 9457 problem JSON with a stable `code`."
 
 
@@ -21,7 +22,7 @@ def create(parts: Parts) -> FastAPI:
         title="Voicepipe status",
         version=__version__,
         description=_DESCRIPTION,
-        telemetry=http.NO_TELEMETRY,
+        telemetry=server.NO_TELEMETRY,
         openapi_url="/v1/openapi/status.json",
         docs_url=None,
         redoc_url=None,
@@ -30,7 +31,7 @@ def create(parts: Parts) -> FastAPI:
     app.add_middleware(SmallBodies)
     for module in _ROUTERS:
         app.include_router(module.router)
-    http.install(app, {"postgres": parts.queries.ping, "events": parts.hub.ready})
+    server.install(app, {"postgres": parts.queries.ping, "events": parts.hub.ready})
     _describe_problems(app)
     return app
 

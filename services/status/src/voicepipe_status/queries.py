@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from voicepipe_wire import presence
-from voicepipe_wire.database import Pool
+from voicepipe_wire.jobs import heartbeats
+from voicepipe_wire.storage.database import Pool
 
-from .cursors import Place
+from .http.cursors import Place
 
 Row = Any  # asyncpg.Record, which has no types
 
@@ -215,9 +215,9 @@ class Queries:
 
     async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """Models, and how many workers live by stage."""
-        row = await self._pool.fetchrow(_SERVED, presence.ALIVE_FOR_S)
+        row = await self._pool.fetchrow(_SERVED, heartbeats.ALIVE_FOR_S)
         return row["models"] or [], row["workers"] or {}
 
     async def is_alive(self, stage: str) -> bool:
         """Whether a worker of the stage lives."""
-        return await presence.is_alive(self._pool, stage)
+        return await heartbeats.is_alive(self._pool, stage)

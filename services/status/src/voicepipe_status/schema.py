@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from voicepipe_wire.stages import JobState, Stage, State
+from voicepipe_wire.jobs.stages import JobState, Stage, State
 
-from . import naming
+from .formats import speaker_names
 
 _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
@@ -137,9 +137,9 @@ class SpeakerName(BaseModel):
     name: (
         Annotated[
             str,
-            BeforeValidator(naming.one_line),
-            Field(min_length=1, max_length=naming.MAX_CHARACTERS),
-            AfterValidator(naming.checked),
+            BeforeValidator(speaker_names.one_line),
+            Field(min_length=1, max_length=speaker_names.MAX_CHARACTERS),
+            AfterValidator(speaker_names.checked),
         ]
         | None
     ) = Field(description="White space in it is one space")

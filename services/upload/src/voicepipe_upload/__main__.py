@@ -7,10 +7,12 @@ import sys
 
 import structlog
 from pydantic import ValidationError
-from voicepipe_wire import database, http, objects, telemetry
+from voicepipe_wire import telemetry
+from voicepipe_wire.storage import database, objects
+from voicepipe_wire.web import server
 
 from . import app
-from .late import LatePublisher
+from .lazy_publisher import LatePublisher
 from .settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -21,7 +23,7 @@ async def run(settings: Settings) -> None:
     async with await database.connect(settings) as pool, objects.connect(settings) as store:
         application = app.create(settings, pool, store, publisher)
         try:
-            await http.serve(application, settings.http_host, settings.http_port, publisher.connect)
+            await server.serve(application, settings.http_host, settings.http_port, publisher.connect)
         finally:
             # Late enough that uploads which end meanwhile are announced.
             await publisher.close()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from voicepipe_wire import http
-from voicepipe_wire.auth import Authenticator
-from voicepipe_wire.database import Pool
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.objects import ObjectMissing, ObjectStore
-from voicepipe_wire.outbox import Outbox, Publisher
+from voicepipe_wire.messaging.outbox import Outbox, Publisher
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
+from voicepipe_wire.web import server
+from voicepipe_wire.web.auth import Authenticator
 
-from . import __version__, plain, tus, tus_routes
-from .accept import Acceptance
-from .linger import Lingering
-from .reception import Reception
+from . import __version__
+from .admission import Reception
+from .finalize import Acceptance
+from .lingering_close import Lingering
+from .plain import routes as plain
 from .settings import Settings
-from .uploads import Overtaken, Uploads
+from .storage.uploads import Overtaken, Uploads
+from .tus import handlers as tus
+from .tus import routes as tus_routes
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +30,13 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         title="Voicepipe upload",
         version=__version__,
         description="Recordings in: in one request, or resumable by tus 1.0.0.",
-        telemetry=http.NO_TELEMETRY,
+        telemetry=server.NO_TELEMETRY,
         openapi_url="/v1/openapi/upload.json",
         docs_url=None,
         redoc_url=None,
     )
     # Without NATS an upload is accepted all the same, so it is not needed to be ready.
-    http.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
+    server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
     app.exception_handler(Overtaken)(_on_overtaken)
     app.exception_handler(ObjectMissing)(_on_object_missing)
     app.add_middleware(tus_routes.TusSurface)
@@ -68,10 +71,10 @@ async def _on_overtaken(_: Request, __: Exception) -> JSONResponse:
     detail = (
         "Another connection goes on with this upload, or it was ended. Ask for its offset (HEAD) and go on from there."
     )
-    return http.problem_response(Problem(409, "overtaken", detail))
+    return server.problem_response(Problem(409, "overtaken", detail))
 
 
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:
     log.error("the object store lacks what it should have", route=request.url.path, key=str(error))
     detail = "The object store is not as it should be; it was logged. Nothing was lost; try again in a moment."
-    return http.problem_response(Problem(503, "unavailable", detail, retry_after_s=http.AWAY_RETRY_AFTER_S))
+    return server.problem_response(Problem(503, "unavailable", detail, retry_after_s=server.AWAY_RETRY_AFTER_S))

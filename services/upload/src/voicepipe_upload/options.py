@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.languages import LANGUAGES
-from voicepipe_wire.subjects import Tier
+from voicepipe_wire.messaging.subjects import Tier
+from voicepipe_wire.transcript.languages import LANGUAGES
 
 AUTO: Final = "auto"
 TRANSCRIBE: Final = "transcribe"

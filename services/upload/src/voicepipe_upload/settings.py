@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pydantic import Field
-from voicepipe_wire.objects import PART_BYTES
 from voicepipe_wire.settings import Settings as WireSettings
+from voicepipe_wire.storage.objects import PART_BYTES
 
 GIB = 1024**3
 HOUR_S = 3600.0

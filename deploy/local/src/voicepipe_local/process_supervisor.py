@@ -1,0 +1,138 @@
+"""The life of one part under the supervisor: started, watched, restarted when it dies, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+
+from .managed_process import Part, reason, wait_until_healthy
+from .process import Process
+
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 30.0
+SETTLED_AFTER_S = 30.0  # up for so long: the next death is a new one, not the same one again
+WELL_EVERY_S = 5.0
+SICK_EVERY_S = 1.0
+SICK_AFTER = 3
+WELL, SLOW = "well", "slow to answer"
+
+
+class State(StrEnum):
+    WAITING = "waiting"  # for the parts that it needs
+    STARTING = "starting"
+    UP = "up"
+    RESTARTING = "restarting"  # it died and is started again after a delay
+    STOPPED = "stopped"
+
+
+class Life:
+    """`calm` is held while orphans are swept, and while a part makes processes that the sweeper does not know."""
+
+    def __init__(self, part: Part, log: Path, *, calm: asyncio.Lock, sweep: Callable[[], Awaitable[None]]) -> None:
+        self.part = part
+        self.log = log
+        self.state = State.WAITING
+        self.restarts = 0
+        self.trouble = ""
+        self.process: Process | None = None
+        self._calm = calm
+        self._sweep = sweep
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.alive() else None
+
+    async def start(self) -> None:
+        """Start it for the first time; return once it is well and is watched.
+
+        Raises:
+            Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
+        """
+        await self._launch(timeout_s=self.part.start_timeout_s)
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.part.name}")
+
+    async def stop(self) -> None:
+        """End it and keep it ended."""
+        if self._keeper:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self.process and self.process.alive():
+            await self.process.stop(self.part.stop_signal, self.part.grace_s)
+            await self._sweep()
+        self.state = State.STOPPED
+
+    def kill(self) -> None:
+        """No more waiting: its grace time is over."""
+        if self.process:
+            self.process.send(signal.SIGKILL)
+
+    async def health(self, timeout_s: float = 3.0) -> str:
+        """WELL, SLOW, or what is wrong. Slow is not sick: behind a full queue a health check answers late."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.part.healthy()
+        except TimeoutError:
+            return SLOW
+        except Exception as error:  # noqa: BLE001 - a health check may raise anything
+            return reason(error)
+        return WELL
+
+    async def _launch(self, timeout_s: float) -> None:
+        self.state = State.STARTING
+        async with self._calm:
+            await asyncio.to_thread(self.part.prepare)
+            process = self.process = Process(
+                self.part.command, log=self.log, env=self.part.env, folder=self.part.folder, user=self.part.user
+            )
+        await wait_until_healthy(self.part, timeout_s=timeout_s, alive=process.alive)
+        self.state = State.UP
+
+    async def _keep(self) -> None:
+        delay_s = FIRST_DELAY_S
+        while True:
+            up_at = time.monotonic()
+            if self.process:
+                self.trouble = await self._trouble_of(self.process)
+            if time.monotonic() - up_at > SETTLED_AFTER_S:
+                delay_s = FIRST_DELAY_S
+            self.state = State.RESTARTING
+            self.restarts += 1
+            await self._sweep()
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, LONGEST_DELAY_S)
+            try:
+                # Not being ready is no reason to kill it now: it may wait for a part that is away.
+                await self._launch(timeout_s=math.inf)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
+                self.trouble = reason(error)
+
+    async def _trouble_of(self, process: Process) -> str:
+        """Return when the part has to be started again, and say why."""
+        sick = 0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SICK_EVERY_S if sick else WELL_EVERY_S):
+                    return ended_by(await process.wait())
+            if not self.part.restart_when_sick:
+                continue
+            health = await self.health(timeout_s=10.0)
+            sick = 0 if health in {WELL, SLOW} else sick + 1
+            if sick >= SICK_AFTER:
+                process.send(signal.SIGKILL)
+                await process.wait()
+                return f"it was unwell: {health}"
+
+
+def ended_by(code: int) -> str:
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    return f"it was ended by {signal.Signals(-code).name}"

@@ -1,0 +1,83 @@
+"""One part outside of a stack, for whoever cannot use asyncio: tests, mostly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import guard
+from .managed_process import Part, Unhealthy, wait_until_healthy
+
+
+class Running:
+    """A part under a guard of its own: it ends with this process, even when this process is killed."""
+
+    def __init__(self, part: Part, log: Path) -> None:
+        self.part = part
+        self.log = log
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and return once it is well.
+
+        Raises:
+            Unhealthy: it is not; the message ends with the last lines of its log.
+        """
+        self.part.prepare()
+        user = ["--user", self.part.user] if self.part.user else []
+        with self.log.open("ab") as log:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", guard.__file__, "--lifeline", *user, "--", *self.part.command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.part.folder,
+                env=os.environ | self.part.env,
+            )
+        try:
+            self.wait_until_healthy()
+        except Unhealthy as error:
+            self.kill()
+            raise Unhealthy(f"{error}\n{last_lines(self.log)}") from None
+
+    def wait_until_healthy(self) -> None:
+        # In a thread of its own: the caller may already be inside an event loop.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, wait_until_healthy(self.part, alive=self.alive)).result()
+
+    def alive(self) -> bool:
+        return self._guard is not None and self._guard.poll() is None
+
+    def kill(self) -> None:
+        """Kill it and all its children with SIGKILL; returns when none is left."""
+        if self._guard is None or self._guard.stdin is None:
+            return
+        self._guard.stdin.close()  # the lifeline
+        self._guard.wait()
+
+    def stop(self) -> None:
+        """Ask it to end; kill it when it does not within its grace time."""
+        if self._guard is None:
+            return
+        self._guard.send_signal(self.part.stop_signal)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guard.wait(self.part.grace_s)
+        self.kill()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+def last_lines(log: Path, count: int = 15) -> str:
+    """The end of a log file."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8_192))
+        return b"\n".join(file.read().splitlines()[-count:]).decode(errors="replace")

@@ -1,0 +1,118 @@
+"""A stack for tests: ends with the process that started it, and lets a test kill what it likes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import gateway, nats, objectstore, postgres, topology
+from .data_dir import Home
+from .objectstore import ObjectStore
+from .stack import Stack
+
+
+class TrialStack(Stack):
+    """A whole line that a test owns.
+
+    Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
+    `transcribe`, `assemble`, `keeper`, `gateway`; the second process of a service is `transcribe-2`.
+    """
+
+    def __init__(self, data: Path, workers: Mapping[str, int], env: Mapping[str, str]) -> None:
+        super().__init__(data)
+        self.workers = dict(workers)
+        self.env = dict(env)
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def home(self) -> Home:
+        return Home.at(self.data)
+
+    @property
+    def url(self) -> str:
+        return gateway.url(self.home)
+
+    @property
+    def api_key(self) -> str:
+        return (self.data / topology.API_KEY).read_text(encoding="utf-8").strip()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request needs to be that of the first user."""
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    @property
+    def database_url(self) -> str:
+        return postgres.url(self.home, topology.DATABASE)
+
+    @property
+    def nats_url(self) -> str:
+        return nats.url(self.home)
+
+    @property
+    def object_store(self) -> ObjectStore:
+        return objectstore.store(self.home)
+
+    def up(self) -> None:
+        """Start it, with the same data, workers and variables as before; return when every part is well."""
+        self._guard = self.start(self.workers, env=self.env, lifeline=True)
+
+    def down(self) -> None:
+        """Stop it in order, as `make down` does."""
+        self.stop()
+        self._forget_guard()
+
+    def crash(self) -> None:
+        """Kill every process at once, the supervisor too, as a power cut does."""
+        self._forget_guard()
+
+    def part(self, name: str) -> dict[str, Any]:
+        """What `ps` says about one part: state, health, version, address, pid, restarts, memory_bytes, log."""
+        return next(part for part in self.ask("ps")["parts"] if part["name"] == name)
+
+    def kill(self, name: str) -> None:
+        """Kill the process of a part with SIGKILL; the supervisor starts it again after half a second."""
+        os.kill(self.part(name)["pid"], signal.SIGKILL)
+
+    def stop_part(self, name: str) -> None:
+        """Stop a part; it stays away until `start_part`."""
+        self._told("stop", name)
+
+    def start_part(self, name: str) -> None:
+        self._told("start", name)
+
+    def restart(self, name: str) -> None:
+        """Stop a part as an update would, and start it again; return when it is well."""
+        self._told("restart", name)
+
+    def wait_until_well(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
+        """Return when a part is well and has been restarted at least so often."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            part = self.part(name)
+            if part["state"] == "up" and part["health"] == "well" and part["restarts"] >= restarts:
+                return part
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{name} is not well: {part}\n{self.log_of(name)[-2000:]}")
+            time.sleep(0.1)
+
+    def log_of(self, name: str) -> str:
+        return self.home.log(name).read_text(encoding="utf-8", errors="replace")
+
+    def _told(self, verb: str, name: str) -> None:
+        answer = self.ask(verb, part=name)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+
+    def _forget_guard(self) -> None:
+        if self._guard and self._guard.stdin:
+            with contextlib.suppress(OSError):
+                self._guard.stdin.close()
+            self._guard.wait()
+        self._guard = None

@@ -1,0 +1,140 @@
+"""Which parts a stack has, in which order, with which settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from . import gateway, nats, objectstore, postgres, services, triton
+from .data_dir import Home
+from .managed_process import CannotStart, Part
+from .models import Models
+from .supervisor import Step, Supervisor, Task
+
+API_KEY = "api-key"
+DATABASE = "voicepipe"
+
+# Of all pools together: what waits in a model's queue cannot be overtaken by a shorter recording.
+REQUESTS_GPU = 16  # batches of eight, and as many that wait
+REQUESTS_CPU = triton.CPU_INSTANCES  # one each: batches gain nothing there
+REQUESTS_CPU_PER_JOB = (
+    triton.CPU_INSTANCES - 1
+)  # the last one is for whoever comes while a long recording is transcribed
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    steps: tuple[Step, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def full(home: Home, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> Lineup:
+    """The whole line, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
+
+    Raises:
+        CannotStart: something is not installed, or there is no such service.
+    """
+    check(workers)
+    pools = {tier: triton.url(home, tier) for tier in models.speech}
+    env = _environment(home) | {
+        "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
+        "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
+        "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
+    }
+    count = {service.name: workers.get(service.name, 1) for service in services.ALL}
+    upload = tuple(services.replicas(home, services.UPLOAD, count["upload"], env))
+    status = tuple(services.replicas(home, services.STATUS, count["status"], env))
+    work = tuple(part for each in services.WORKERS for part in services.replicas(home, each, count[each.name], env))
+    if models.speakers:
+        told = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
+        work += tuple(services.replicas(home, services.DIARIZER, count["diarizer"], told))
+    front = gateway.part(home, upload=_addresses(upload), status=_addresses(status))
+    speech = tuple(triton.part(home, tier, folder) for tier, folder in models.speech.items())
+    servers = (nats.part(home), postgres.part(home), objectstore.part(home), *speech)
+    return Lineup(
+        steps=(
+            servers,
+            Task("migrations", _migrate),
+            Task("first-key", _first_key),
+            (*upload, *status, *work),
+            (front,),
+        ),
+        facts={
+            "url": gateway.url(home),
+            "api_key_file": str(home.path / API_KEY),
+            "speech": models.about_speech,
+            "speakers": models.about_speakers,
+        },
+    )
+
+
+def model_requests(environment: Mapping[str, str] = os.environ) -> int:
+    """How many requests are at the models at a time: as the operator says, or as this machine's processors want it.
+
+    Raises:
+        CannotStart: the operator says something that is not a number.
+    """
+    return _number(environment, "VOICEPIPE_MODEL_REQUESTS") or (REQUESTS_GPU if triton.GPU.exists() else REQUESTS_CPU)
+
+
+def model_requests_per_job(environment: Mapping[str, str] = os.environ) -> int:
+    """How many of them one recording may have.
+
+    Raises:
+        CannotStart: as above.
+    """
+    said = _number(environment, "VOICEPIPE_MODEL_REQUESTS_PER_JOB")
+    if said or triton.GPU.exists():
+        return said or model_requests(environment)
+    return min(REQUESTS_CPU_PER_JOB, model_requests(environment))
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    said = environment.get(name)
+    if said and not said.isdecimal():
+        raise CannotStart(f"{name} is {said!r}: it must be a whole number")
+    return int(said) if said else None
+
+
+def check(workers: Mapping[str, int]) -> None:
+    """Raise CannotStart if a name is not that of a service that can be more than one."""
+    for name in workers:
+        if name not in (known := [service.name for service in services.ALL]):
+            raise CannotStart(f"there is no service {name!r}; those that can be more than one are {', '.join(known)}")
+
+
+def _environment(home: Home) -> dict[str, str]:
+    bucket = objectstore.store(home)
+    return {
+        # glibc keeps an arena for every thread, and in each what large blocks it once held: tens of megabytes a process.
+        "MALLOC_ARENA_MAX": "2",
+        "VOICEPIPE_DATABASE_URL": postgres.url(home, DATABASE),
+        "VOICEPIPE_NATS_URL": nats.url(home),
+        "VOICEPIPE_S3_ENDPOINT": bucket.endpoint,
+        "VOICEPIPE_S3_BUCKET": bucket.bucket,
+        "VOICEPIPE_S3_ACCESS_KEY": bucket.access_key,
+        "VOICEPIPE_S3_SECRET_KEY": bucket.secret_key,
+        "VOICEPIPE_PUBLIC_URL": gateway.url(home),
+    }
+
+
+def _addresses(parts: tuple[Part, ...]) -> tuple[str, ...]:
+    return tuple(part.address for part in parts)
+
+
+async def _migrate(supervisor: Supervisor) -> None:
+    home = supervisor.home
+    await postgres.ensure_database(home, DATABASE)
+    await supervisor.do("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(home))
+
+
+async def _first_key(supervisor: Supervisor) -> None:
+    home = supervisor.home
+    if (home.path / API_KEY).exists():
+        return
+    draft = home.write_private(f"{API_KEY}.new", "")
+    module = ("voicepipe_wire.web.keys", "create", "--user", "local", "--name", "this machine", "--operator")
+    await supervisor.do("first-key", sys.executable, "-m", *module, env=_environment(home), output=draft)
+    draft.replace(home.path / API_KEY)

@@ -1,0 +1,32 @@
+"""Diarizations in PostgreSQL: one for each job, the newest."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.transcript.turns import Diarization, DiarizedBy
+
+from .jobs import StoredJob
+
+
+async def save(transaction: Transaction, job: StoredJob, said: Diarization, by: DiarizedBy) -> None:
+    """Make this the diarization of the job; the one before is of no use any more."""
+    await transaction.connection.execute(
+        """
+        INSERT INTO diarizations (job_id, owner_id, document, model, revision) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (job_id) DO UPDATE
+        SET document = excluded.document, model = excluded.model, revision = excluded.revision, created_at = now()
+        """,
+        job.id,
+        job.owner_id,
+        said.to_json(),
+        by.name,
+        by.revision,
+    )
+
+
+async def load(connection: Any, job_id: UUID) -> tuple[Diarization, DiarizedBy] | None:
+    row = await connection.fetchrow("SELECT document, model, revision FROM diarizations WHERE job_id = $1", job_id)
+    return (Diarization.from_json(row["document"]), DiarizedBy(row["model"], row["revision"])) if row else None

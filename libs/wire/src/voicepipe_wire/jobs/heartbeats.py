@@ -1,0 +1,43 @@
+"""Which workers live, by their own word."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from voicepipe_wire import __version__
+from voicepipe_wire.storage.database import AWAY, Pool
+
+SAY_EVERY_S = 5.0
+ALIVE_FOR_S = 30.0
+
+
+async def is_alive(connection: Any, stage: str) -> bool:
+    """Whether a worker of the stage was seen lately."""
+    query = "SELECT EXISTS (SELECT FROM workers WHERE stage = $1 AND seen_at > now() - make_interval(secs => $2))"
+    return bool(await connection.fetchval(query, stage, ALIVE_FOR_S))
+
+
+async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
+    """Say every few seconds that this worker lives; take it back at the end."""
+    worker_id = uuid4()
+    with suppress(*AWAY):  # of those that could not take it back
+        await pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 hour'")
+    while not stop.is_set():
+        with suppress(*AWAY):
+            await pool.execute(
+                """
+                INSERT INTO workers (id, stage, version) VALUES ($1, $2, $3)
+                ON CONFLICT (id) DO UPDATE SET seen_at = now()
+                """,
+                worker_id,
+                stage,
+                __version__,
+            )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAY_EVERY_S):
+                await stop.wait()
+    with suppress(*AWAY):
+        await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

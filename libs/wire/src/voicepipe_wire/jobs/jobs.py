@@ -1,0 +1,245 @@
+"""Jobs in PostgreSQL. The one way in which a job changes state: lock it, decide with `stages`, `save`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
+from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
+
+from .stages import FINAL, Event, Job, JobState, Stage, State, advance, job_state, queue_due
+
+COMMANDS: Mapping[Stage, Callable[..., Message]] = {
+    Stage.PREPARE: PrepareRecording,
+    Stage.TRANSCRIBE: StartTranscription,
+    Stage.DIARIZE: DiarizeRecording,
+    Stage.ASSEMBLE: AssembleTranscript,
+}
+
+RUN_AGAIN = "The transcript is complete without them; the speakers can be asked for again."
+SPEAKERS_FAILED = f"The speakers could not be told apart. {RUN_AGAIN}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A row of `jobs` with its stages."""
+
+    id: UUID
+    owner_id: UUID
+    recording_id: UUID
+    tier: str
+    options: Mapping[str, Any]
+    language: str | None
+    language_probability: float | None
+    duration_s: float | None
+    speech_s: float | None
+    pcm_key: str | None
+    warnings: tuple[Mapping[str, str], ...]
+    stages: Job
+    attempts: Mapping[Stage, int]
+
+    @property
+    def state(self) -> JobState:
+        return job_state(self.stages)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    id: UUID
+    owner_id: UUID
+    recording_id: UUID
+    tier: str
+    options: Mapping[str, Any]
+
+
+def options_hash(options: Mapping[str, Any]) -> bytes:
+    """Of what decides the words: two jobs with the same recording and the same hash have the same transcript."""
+    deciding = {key: value for key, value in options.items() if key != "priority"}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).digest()
+
+
+async def create(transaction: Transaction, new: NewJob) -> None:
+    """Insert a job whose recording is stored, and queue its first stage."""
+    connection = transaction.connection
+    await connection.execute(
+        """
+        INSERT INTO jobs (id, owner_id, recording_id, state, tier, options, options_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        new.id,
+        new.owner_id,
+        new.recording_id,
+        JobState.UPLOADED,
+        new.tier,
+        dict(new.options),
+        options_hash(new.options),
+    )
+    await connection.executemany(
+        "INSERT INTO stages (job_id, owner_id, stage, state) VALUES ($1, $2, $3, $4)",
+        [(new.id, new.owner_id, stage, State.WAITING) for stage in Stage],
+    )
+    job = await lock(connection, new.id)
+    assert job is not None  # noqa: S101 - inserted above
+    stages = job.stages if new.options.get("diarize") else advance(job.stages, Stage.DIARIZE, Event.SKIP)
+    await save(transaction, job, stages)
+
+
+async def lock(connection: Any, job_id: UUID) -> StoredJob | None:
+    """The job, held until the transaction ends; None if it was deleted."""
+    row = await connection.fetchrow("SELECT * FROM jobs WHERE id = $1 FOR UPDATE", job_id)
+    if row is None:
+        return None
+    # A second statement: the first may have waited for the lock, and what it joined would be as old as its snapshot.
+    return _stored(row, await connection.fetch("SELECT stage, state, attempts FROM stages WHERE job_id = $1", job_id))
+
+
+async def read(connection: Any, job_id: UUID) -> StoredJob | None:
+    """The job as it was at one moment: one statement, so that a commit cannot fall between the job and its stages."""
+    row = await connection.fetchrow(
+        """
+        SELECT jobs.*, (SELECT jsonb_agg(to_jsonb(stages)) FROM stages WHERE job_id = $1) AS stages
+        FROM jobs WHERE id = $1
+        """,
+        job_id,
+    )
+    return None if row is None else _stored(row, row["stages"])
+
+
+async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
+    """Write what changed from a locked job to `after`, queue what is due, and emit commands and events for it.
+
+    The caller emits JobCompleted and JobFailed itself (see `fail`): they carry what only it knows.
+    """
+    after, _ = queue_due(after)
+    new_state = job_state(after)
+    changed = {stage: state for stage, state in after.stages.items() if state is not before.stages.stages[stage]}
+    for stage, state in changed.items():
+        attempt = before.attempts[stage] + (state is State.RUNNING)
+        await _write_stage(transaction.connection, before.id, stage, state, attempt)
+        _tell(transaction, before, stage, state, attempt, new_state)
+        if state is State.QUEUED:
+            command(transaction, before, stage)
+    if changed:
+        await transaction.connection.execute(
+            """
+            UPDATE jobs SET state = $2, changed_at = now(), finished_at = CASE WHEN $3 THEN now() END,
+                error_code = CASE WHEN $2 = 'failed' THEN error_code END,
+                error_message = CASE WHEN $2 = 'failed' THEN error_message END
+            WHERE id = $1
+            """,
+            before.id,
+            str(new_state),
+            new_state in FINAL,
+        )
+    if new_state in FINAL:
+        await transaction.connection.execute(
+            "DELETE FROM outbox WHERE job_id = $1 AND published_at IS NOT NULL", before.id
+        )
+        if new_state is JobState.CANCELLED and before.state is not JobState.CANCELLED:
+            transaction.event(JobCancelled(job_id=str(before.id)), job_id=before.id, owner_id=before.owner_id)
+    return after
+
+
+async def restart(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
+    """Begin a running stage anew, within the same attempt: its time counts from now."""
+    await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage])
+
+
+async def fail(transaction: Transaction, job: StoredJob, after: Job, code: str, message: str) -> None:
+    """Save a job that failed for good, with what its owner is told."""
+    await save(transaction, job, after)
+    await transaction.connection.execute(
+        "UPDATE jobs SET error_code = $2, error_message = $3 WHERE id = $1", job.id, code, message
+    )
+    failed = JobFailed(job_id=str(job.id), code=code, message=message)
+    transaction.event(failed, job_id=job.id, owner_id=job.owner_id)
+
+
+async def warn(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+    """Note on a locked job that something is less good than asked for. The same code is noted once."""
+    added = await transaction.connection.execute(
+        """
+        UPDATE jobs SET warnings = warnings || jsonb_build_array(jsonb_build_object('code', $2::text, 'message', $3::text))
+        WHERE id = $1 AND NOT warnings @> jsonb_build_array(jsonb_build_object('code', $2::text))
+        """,
+        job.id,
+        code,
+        message,
+    )
+    if added != "UPDATE 0":
+        warned = JobWarned(job_id=str(job.id), code=code, message=message)
+        transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
+
+
+async def take_back(transaction: Transaction, job: StoredJob, codes: str) -> None:
+    """Remove the warnings of a locked job whose code is LIKE `codes`: what still holds is said anew."""
+    await transaction.connection.execute(
+        """
+        UPDATE jobs SET warnings = coalesce(
+            (SELECT jsonb_agg(each) FROM jsonb_array_elements(warnings) each WHERE each ->> 'code' NOT LIKE $2), '[]')
+        WHERE id = $1
+        """,
+        job.id,
+        codes,
+    )
+
+
+async def do_without_speakers(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+    """Let a locked job go on to its transcript, which tells why it has no speakers."""
+    await warn(transaction, job, code, message)
+    await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
+
+
+def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
+    """Queue the command that does a stage."""
+    message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
+    transaction.command(stage, job.tier, message, job_id=job.id, owner_id=job.owner_id)
+
+
+def _tell(
+    transaction: Transaction, job: StoredJob, stage: Stage, state: State, attempt: int, job_state: JobState
+) -> None:
+    changed = StageChanged(job_id=str(job.id), stage=stage, state=state, attempt=attempt, job_state=job_state)
+    transaction.event(changed, job_id=job.id, owner_id=job.owner_id)
+
+
+async def _write_stage(connection: Any, job_id: UUID, stage: Stage, state: State, attempt: int) -> None:
+    await connection.execute(
+        """
+        UPDATE stages SET state = $3, attempts = $4,
+            queued_at = CASE WHEN $3 = 'queued' THEN now() ELSE queued_at END,
+            started_at = CASE WHEN $3 = 'running' THEN now() WHEN $3 IN ('waiting', 'queued') THEN NULL ELSE started_at END,
+            finished_at = CASE WHEN $3 IN ('done', 'skipped', 'failed', 'cancelled') THEN now() END
+        WHERE job_id = $1 AND stage = $2
+        """,
+        job_id,
+        str(stage),
+        str(state),
+        attempt,
+    )
+
+
+def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> StoredJob:
+    return StoredJob(
+        id=row["id"],
+        owner_id=row["owner_id"],
+        recording_id=row["recording_id"],
+        tier=row["tier"],
+        options=row["options"],
+        language=row["language"],
+        language_probability=row["language_probability"],
+        duration_s=row["duration_s"],
+        speech_s=row["speech_s"],
+        pcm_key=row["pcm_key"],
+        warnings=tuple(row["warnings"]),
+        stages=Job({Stage(item["stage"]): State(item["state"]) for item in stages}),
+        attempts={Stage(item["stage"]): item["attempts"] for item in stages},
+    )

@@ -1,0 +1,164 @@
+"""The connection to NATS and the streams that must exist on it. Whoever finds one missing puts it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig, DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig
+from nats.js.client import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from voicepipe_wire.settings import Settings
+
+from . import subjects
+
+# What the client raises while the server is away or starts, besides ConnectionError and TimeoutError.
+BROKER_AWAY = NatsError
+
+log = structlog.get_logger(__name__)
+
+DAY_S = 86_400.0
+# A relay publishes what a crash left behind within seconds; minutes are generous.
+DUPLICATE_WINDOW_S = 600.0
+PUBLISH_TIMEOUT_S = 2.0
+
+STREAMS = (
+    StreamConfig(
+        name=subjects.WORK,
+        subjects=["work.*.*"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+    ),
+    StreamConfig(
+        name=subjects.EVENTS,
+        subjects=["events.*.*.*"],
+        storage=StorageType.FILE,
+        max_age=7 * DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+    ),
+    StreamConfig(
+        name=subjects.DLQ,
+        subjects=["dlq.*"],
+        storage=StorageType.FILE,
+        max_age=30 * DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+    ),
+    StreamConfig(
+        name=subjects.ADVISORIES,
+        subjects=[subjects.MAX_DELIVERIES, subjects.MSG_TERMINATED],
+        storage=StorageType.FILE,
+        max_age=7 * DAY_S,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a stage's commands are delivered. A worker that says nothing for `ack_wait_s` counts as dead."""
+
+    ack_wait_s: float = 30.0
+    max_deliver: int = 5
+
+
+DEFAULT_DELIVERY = Delivery()
+
+
+async def connect(settings: Settings, name: str) -> Client:
+    """A connection that never gives up: the default closes the client for good after two minutes without a server.
+
+    Raises ConnectionError when no server answers now.
+    """
+    try:
+        return await nats.connect(
+            settings.nats_url,
+            name=name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            error_cb=_log_error,
+            disconnected_cb=_log_disconnect,
+        )
+    except (TimeoutError, NatsError, OSError) as error:
+        raise ConnectionError("NATS does not answer") from error
+
+
+async def _log_error(error: Exception) -> None:
+    log.warning("broker connection", error=type(error).__name__)
+
+
+async def _log_disconnect() -> None:
+    log.warning("broker connection lost, reconnecting")
+
+
+class JetStream:
+    """Streams, consumers and publishing. A `Publisher` for the outbox."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.context: JetStreamContext = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        if not self.client.is_connected:
+            raise ConnectionError("NATS is away")
+        try:
+            ack = await self.context.publish(subject, payload, headers=headers, timeout=PUBLISH_TIMEOUT_S)
+        except (TimeoutError, NatsError) as error:
+            raise ConnectionError("NATS did not store the message") from error
+        return ack.seq
+
+    async def find(self, stream: str, sequence: int) -> RawStreamMsg | None:
+        """A stored message, or None if it is there no more."""
+        try:
+            return await self.context.get_msg(stream, sequence)
+        except NotFoundError:
+            return None
+
+    async def drop(self, stream: str, sequence: int) -> None:
+        """Delete a stored message; one that is missing is deleted already."""
+        try:
+            await self.context.delete_msg(stream, sequence)
+        except APIError:  # 400, 404 or 500 for one that is missing, by what is left around it
+            if await self.find(stream, sequence) is not None:
+                raise
+
+    async def backlog(self, stage: str, tier: str) -> int | None:
+        """How many commands wait for a worker; None if no worker of that stage ever lived here."""
+        try:
+            info = await self.context.consumer_info(subjects.WORK, f"{stage}-{tier}")
+        except NotFoundError:
+            return None
+        return info.num_pending or 0
+
+    async def ensure_streams(self) -> None:
+        """Create what is missing, bring up to date what is there."""
+        for config in STREAMS:
+            try:
+                await self.context.update_stream(config)
+            except NotFoundError:
+                log.info("stream was missing", stream=config.name)
+                await self.context.add_stream(config)
+
+    async def ensure_consumer(self, stage: str, tier: str, delivery: Delivery) -> str:
+        """Name of the durable consumer of one stage and tier; created, or brought up to date."""
+        name = f"{stage}-{tier}"
+        await self.context.add_consumer(
+            subjects.WORK,
+            ConsumerConfig(
+                durable_name=name,
+                filter_subject=subjects.work(stage, tier),
+                ack_wait=delivery.ack_wait_s,
+                max_deliver=delivery.max_deliver,
+                max_ack_pending=10_000,
+            ),
+        )
+        return name

@@ -1,0 +1,269 @@
+"""Pull commands, run a handler on each, tell the broker how it went.
+
+| the handler | the message |
+|---|---|
+| returns | is acked |
+| raises RetryLater | stays in hand: heartbeats go on, the handler is called again after the delay; no delivery is spent |
+| raises Reject | becomes a dead letter |
+| raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
+| dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the keeper |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from google.protobuf.message import Message
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from prometheus_client import Counter, Gauge, Histogram
+
+from voicepipe_wire import telemetry
+from voicepipe_wire.errors import Reject, RetryLater
+from voicepipe_wire.storage.database import AWAY
+
+from .broker import DEFAULT_DELIVERY, Delivery, JetStream
+from .dead_letters import DeadLetter
+from .envelope import MSG_ID, Envelope, unpack
+from .subjects import WORK, Tier, work
+
+log = structlog.get_logger(__name__)
+
+HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "tier", "outcome"])
+IN_HAND = Gauge("voicepipe_commands_in_hand", "Commands that are being worked on", ["stage"])
+SECONDS = Histogram(
+    "voicepipe_command_seconds",
+    "Time a command was in hand",
+    ["stage"],
+    buckets=(0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 3600),
+)
+
+# Of five turns four look at premium first: premium is quick, and standard gets a fifth of the line at least.
+TURNS = (Tier.PREMIUM,) * 4 + (Tier.STANDARD,)
+# Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
+# for somebody else: after each ring it looks again quickly first.
+LOOK_EVERY_S = 1.0
+LOOK_AGAIN_S, SLOWER = 0.01, 4.0
+PULL_TIMEOUT_S = 2.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+
+LOST: tuple[type[Exception], ...] = (NatsError, *AWAY)
+
+# What to do with a command, by its type.
+Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
+# Makes the job go on or end without this work: (command, code, message).
+GiveUp = Callable[[Message, str, str], Awaitable[None]]
+
+
+class Worker:
+    """Works on the commands of one stage, up to `concurrency` at a time."""
+
+    def __init__(
+        self,
+        jetstream: JetStream,
+        stage: str,
+        handlers: Handlers,
+        give_up: GiveUp,
+        *,
+        concurrency: int = 1,
+        delivery: Delivery = DEFAULT_DELIVERY,
+    ) -> None:
+        self._jetstream = jetstream
+        self._stage = stage
+        self._handlers = handlers
+        self._give_up = give_up
+        self._delivery = delivery
+        self._slots = asyncio.Semaphore(concurrency)
+        self._bell = asyncio.Event()
+        self._turns = itertools.cycle(TURNS)
+        self._connected = False
+
+    async def ready(self) -> None:
+        """Raises while commands cannot be pulled."""
+        if not self._connected:
+            raise ConnectionError("no commands can be pulled")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand."""
+        await self._repair()
+        async with self._doorbell(stop), asyncio.TaskGroup() as handlers:
+            while not stop.is_set():
+                await self._slots.acquire()
+                message = await self._next(stop)
+                if message is None:
+                    break
+                handlers.create_task(self._work(message, stop))
+
+    async def _next(self, stop: asyncio.Event) -> Msg | None:
+        """The next message of either tier, however long it takes; None when it is time to stop."""
+        pause_s = LOOK_AGAIN_S
+        while not stop.is_set():
+            self._bell.clear()
+            try:
+                message = await self._pull_either()
+                self._connected = True
+            except ConnectionError as error:
+                self._connected = False
+                message, pause_s = None, LOOK_EVERY_S
+                log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
+                await self._repair()
+            if message is not None:
+                return message
+            try:
+                # Not wait_for: that of Python 3.11 may swallow a cancellation.
+                async with asyncio.timeout(pause_s):
+                    await self._bell.wait()
+                pause_s = LOOK_AGAIN_S
+            except TimeoutError:
+                pause_s = min(pause_s * SLOWER, LOOK_EVERY_S)
+        return None
+
+    async def _pull_either(self) -> Msg | None:
+        first = next(self._turns)
+        for tier in (first, *(other for other in Tier if other is not first)):
+            if message := await self._pull(tier):
+                return message
+        return None
+
+    async def _pull(self, tier: Tier) -> Msg | None:
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{tier}"
+        request = json.dumps({"batch": 1, "no_wait": True}).encode()
+        try:
+            # The answer keeps its own subject, by which the client's shared inbox would not know it: an inbox of its own.
+            message = await self._jetstream.client.request(subject, request, timeout=PULL_TIMEOUT_S, old_style=True)
+        except (NatsError, TimeoutError) as error:
+            # No responders: the consumer or its stream is gone, whatever the connection says.
+            raise ConnectionError(type(error).__name__) from error
+        status = (message.headers or {}).get("Status")
+        if status is None:
+            return message
+        if status in {"404", "408"}:  # nothing there
+            return None
+        raise ConnectionError(f"status {status}")
+
+    async def _repair(self) -> None:
+        """Put back what was deleted on the server. Without a server there is nothing to do but wait."""
+        with suppress(NatsError, TimeoutError, ConnectionError):
+            await self._jetstream.ensure_streams()
+            for tier in Tier:
+                await self._jetstream.ensure_consumer(self._stage, tier, self._delivery)
+
+    async def _work(self, message: Msg, stop: asyncio.Event) -> None:
+        tier = message.subject.rpartition(".")[2]
+        IN_HAND.labels(self._stage).inc()
+        heart = asyncio.create_task(self._beat(message))
+        outcome = "lost"
+        try:
+            with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
+                outcome = await self._deliver(message, stop)
+        except LOST as error:
+            # It comes again after ack_wait.
+            log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
+        except Exception:
+            log.exception("bug while a command was put away", stage=self._stage)
+        finally:
+            heart.cancel()
+            HANDLED.labels(self._stage, tier, outcome).inc()
+            IN_HAND.labels(self._stage).dec()
+            self._slots.release()
+
+    async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
+        try:
+            envelope, command = self._understand(message)
+        except Reject as reject:
+            return await self._bury(message, None, reject.code, reject.message)
+        structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
+        try:
+            while not await self._try(command):
+                if stop.is_set():
+                    await self._hand_back(message)
+                    return "handed_back"
+        except Reject as reject:
+            log.info("rejected", stage=self._stage, code=reject.code)
+            return await self._bury(message, command, reject.code, reject.message)
+        except Exception as error:
+            deliveries = message.metadata.num_delivered
+            log.exception("bug in a handler", stage=self._stage, delivery=deliveries)
+            if deliveries >= self._delivery.max_deliver:
+                detail = "It failed again and again for a reason on our side. An operator can look at the dead letter."
+                return await self._bury(message, command, "internal_error", detail, f"{type(error).__name__}: {error}")
+            await message.nak(delay=retry_delay_s(deliveries))
+            return "failed"
+        await message.ack()
+        return "done"
+
+    async def _hand_back(self, message: Msg) -> None:
+        """A worker that is restarted during an outage is not the work's fault: the last delivery becomes a new message."""
+        if message.metadata.num_delivered < self._delivery.max_deliver:
+            await message.nak(delay=FIRST_RETRY_S)
+            return
+        headers = {**(message.headers or {}), MSG_ID: str(uuid4())}
+        await self._jetstream.publish(message.subject, message.data, headers)
+        await message.ack()
+
+    def _understand(self, message: Msg) -> tuple[Envelope, Message]:
+        envelope, command = unpack(message.headers, message.data)
+        if type(command) not in self._handlers:
+            raise Reject("bad_message", f"{envelope.type} is no command of {self._stage}.")
+        return envelope, command
+
+    async def _try(self, command: Message) -> bool:
+        """Run the handler; False if it is to be run again, after the delay that it asked for."""
+        try:
+            await self._handlers[type(command)](command)
+        except RetryLater as later:
+            delay_s, reason = later.delay_s, str(later)
+        except AWAY as error:
+            delay_s, reason = 2.0, type(error).__name__
+        else:
+            return True
+        log.warning("waiting", stage=self._stage, reason=reason, delay_s=delay_s)
+        await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
+        return False
+
+    async def _bury(self, message: Msg, command: Message | None, code: str, detail: str, error: str = "") -> str:
+        letter = DeadLetter.of(message, code, error or detail)
+        await letter.publish(self._jetstream)
+        if command is not None:
+            await self._give_up(command, code, detail)
+        await message.term()
+        return "dead"
+
+    async def _beat(self, message: Msg) -> None:
+        while True:
+            await asyncio.sleep(self._delivery.ack_wait_s / 3)
+            with suppress(NatsError):
+                await message.in_progress()
+
+    @asynccontextmanager
+    async def _doorbell(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Whatever is published to this stage rings, and so does the end."""
+
+        async def ring(_: Msg) -> None:
+            self._bell.set()
+
+        async def ring_at_end() -> None:
+            await stop.wait()
+            self._bell.set()
+
+        subscription = await self._jetstream.client.subscribe(work(self._stage, "*"), cb=ring)
+        end = asyncio.create_task(ring_at_end())
+        try:
+            yield
+        finally:
+            end.cancel()
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+
+def retry_delay_s(deliveries: int) -> float:
+    """Exponential, with a quarter of jitter to either side, so that what failed together does not come back together."""
+    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)

@@ -1,0 +1,69 @@
+"""A message on the wire: protobuf in the payload, CloudEvents 1.0 (NATS protocol binding, binary mode) in the headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.propagate import inject
+
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.v1 import commands_pb2, events_pb2
+
+MSG_ID = "Nats-Msg-Id"
+TYPE_PREFIX = "voicepipe.v1."
+
+TYPES: Mapping[str, type[Message]] = {
+    TYPE_PREFIX + name: getattr(module, name)
+    for module in (commands_pb2, events_pb2)
+    for name in module.DESCRIPTOR.message_types_by_name
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    id: UUID
+    type: str
+    source: str
+    time: datetime
+    traceparent: str | None
+
+
+def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, str]:
+    """Headers of a message that happens now, in the current trace. `source` is the service, such as `upload`."""
+    headers = {
+        MSG_ID: str(message_id),
+        "ce-specversion": "1.0",
+        "ce-id": str(message_id),
+        "ce-type": TYPE_PREFIX + message.DESCRIPTOR.name,
+        "ce-source": f"/voicepipe/{source}",
+        "ce-time": datetime.now(UTC).isoformat(),
+        "content-type": "application/protobuf",
+    }
+    inject(headers)
+    return headers
+
+
+def unpack(headers: Mapping[str, str] | None, payload: bytes) -> tuple[Envelope, Message]:
+    """The message and what its headers say of it.
+
+    Raises:
+        Reject: `bad_message`; this is no message of ours, and never will be.
+    """
+    try:
+        headers = headers or {}
+        envelope = Envelope(
+            id=UUID(headers["ce-id"]),
+            type=headers["ce-type"],
+            source=headers["ce-source"],
+            time=datetime.fromisoformat(headers["ce-time"]),
+            traceparent=headers.get("traceparent"),
+        )
+        message = TYPES[envelope.type]()
+        message.ParseFromString(payload)
+    except (KeyError, ValueError, DecodeError) as error:
+        raise Reject("bad_message", f"This is not a message that this version understands: {error!r}.") from error
+    return envelope, message

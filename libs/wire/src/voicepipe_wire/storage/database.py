@@ -1,0 +1,47 @@
+"""The pool of connections to PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import asyncpg
+from asyncpg import Pool
+
+from voicepipe_wire.settings import Settings
+
+__all__ = ["AWAY", "Pool", "connect"]
+
+# What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
+AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def connect(settings: Settings) -> Pool:
+    """A pool that speaks JSON. Raises what is in `AWAY` when the server does not answer."""
+    return await asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=1,
+        max_size=settings.database_pool_size,
+        command_timeout=30,
+        init=_speak_json,
+        reset=_keep,
+    )
+
+
+async def _speak_json(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _keep(_: Any) -> None:
+    """Nothing to put back: no code here changes a session, and asyncpg itself rolls back what was left open.
+
+    Its usual reset is a round trip of its own after every single query.
+    """

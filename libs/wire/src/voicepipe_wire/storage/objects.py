@@ -1,0 +1,253 @@
+"""S3: streams in and out with constant memory.
+
+minio-py signs every call and makes the small ones; it is synchronous and keeps its multipart calls private, so the
+streaming ones are presigned with it and sent with httpx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import httpx
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.settings import Settings
+
+Result = TypeVar("Result")
+
+# S3 wants at least 5 MiB in every part but the last, and at most 10,000 parts: 8 MiB reaches 80 GB.
+PART_BYTES = 8 * 1024 * 1024
+SMALLEST_PART_BYTES = 5 * 1024 * 1024
+RETRY_DELAY_S = 2.0
+SENDERS = 32  # parts on their way at a time
+_BLOCK_BYTES = 256 * 1024
+_SIGNED_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    number: int
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A multipart upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    begun_at: datetime
+
+
+class ObjectMissing(Exception):
+    """There is no object of that key."""
+
+
+class ObjectStore:
+    """One bucket. Every method raises RetryLater when the store is away, and ObjectMissing when the object is."""
+
+    def __init__(
+        self, minio: Minio, blocking: urllib3.PoolManager, senders: Executor, http: httpx.AsyncClient, bucket: str
+    ) -> None:
+        self._minio = minio
+        self._blocking = blocking
+        self._senders = senders
+        self._http = http
+        self._bucket = bucket
+
+    async def ensure_bucket(self) -> None:
+        if not await self._call(self._minio.bucket_exists, self._bucket):
+            await self._call(self._minio.make_bucket, self._bucket)
+
+    async def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
+        await self._send("PUT", key, content=data, headers={"Content-Type": media_type})
+
+    async def size_bytes(self, key: str) -> int:
+        response = await self._send("HEAD", key)
+        return int(response.headers["content-length"])
+
+    async def read(self, key: str, start: int, end: int) -> bytes:
+        """Bytes [start, end) of an object, fewer where it ends earlier."""
+        if start >= end:
+            return b""
+        response = await self._send("GET", key, headers={"Range": f"bytes={start}-{end - 1}"}, allowed={206, 416})
+        return response.content if response.status_code == httpx.codes.PARTIAL_CONTENT else b""
+
+    @asynccontextmanager
+    async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Blocks of the bytes [start, end) of an object. Leaving the block early closes the connection."""
+        headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        try:
+            async with self._http.stream("GET", self._url("GET", key), headers=headers) as response:
+                _check(response.status_code, key)
+                yield response.aiter_bytes(_BLOCK_BYTES)
+        except httpx.TransportError as error:
+            raise _away(error) from error
+
+    async def delete(self, *keys: str) -> None:
+        """Objects that are missing are deleted already."""
+        for key in keys:
+            await self._send("DELETE", key, allowed={404})
+
+    async def delete_under(self, prefix: str) -> None:
+        def delete_all() -> None:
+            for item in self._minio.list_objects(self._bucket, prefix=prefix, recursive=True):
+                self._minio.remove_object(self._bucket, item.object_name)
+
+        await self._call(delete_all)
+
+    async def begin_multipart(self, key: str, media_type: str) -> str:
+        response = await self._send("POST", key, {"uploads": ""}, headers={"Content-Type": media_type})
+        upload_id = ET.fromstring(response.content).findtext("{*}UploadId")  # noqa: S314 - our own store's answer
+        if not upload_id:
+            raise RetryLater(RETRY_DELAY_S, "the object store began no upload")
+        return upload_id
+
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes | memoryview) -> Part:
+        """In a thread: eight megabytes go to the socket at once, and the event loop has its time for what comes in."""
+        url = self._url("PUT", key, {"partNumber": str(number), "uploadId": upload_id})
+        try:
+            put = partial(self._blocking.request, "PUT", url, body=data)  # type: ignore[arg-type]  # any buffer will do
+            answer = await asyncio.get_running_loop().run_in_executor(self._senders, put)
+        except urllib3.exceptions.HTTPError as error:
+            raise _away(error) from error
+        _check(answer.status, key)
+        return Part(number, answer.headers["etag"], len(data))
+
+    async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        root = ET.Element("CompleteMultipartUpload")
+        for part in sorted(parts, key=lambda part: part.number):
+            item = ET.SubElement(root, "Part")
+            ET.SubElement(item, "PartNumber").text = str(part.number)
+            ET.SubElement(item, "ETag").text = part.etag
+        response = await self._send("POST", key, {"uploadId": upload_id}, content=ET.tostring(root))
+        # S3 may answer 200 and say in the body that it failed.
+        if b"<Error>" in response.content:
+            raise RetryLater(RETRY_DELAY_S, "the object store did not complete the upload")
+
+    async def abort_multipart(self, key: str, upload_id: str) -> None:
+        await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
+
+    async def unfinished(self) -> list[Unfinished]:
+        """Multipart uploads of this bucket, a thousand at most."""
+        list_them = self._minio._list_multipart_uploads  # noqa: SLF001 - a URL of the bucket itself cannot be presigned
+        found = await self._call(list_them, self._bucket)
+        return [
+            Unfinished(each.object_name, each.upload_id, each.initiated_time)
+            for each in found.uploads
+            if each.object_name and each.upload_id and each.initiated_time
+        ]
+
+    async def _send(
+        self,
+        method: str,
+        key: str,
+        query: dict[str, str] | None = None,
+        allowed: AbstractSet[int] = frozenset(),
+        **request: Any,
+    ) -> httpx.Response:
+        try:
+            response = await self._http.request(method, self._url(method, key, query), **request)
+        except httpx.TransportError as error:
+            raise _away(error) from error
+        if response.status_code not in allowed:
+            _check(response.status_code, key)
+        return response
+
+    def _url(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
+        return self._minio.get_presigned_url(
+            method, self._bucket, key, expires=_SIGNED_FOR, extra_query_params=dict(query or {})
+        )
+
+    async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        try:
+            return await asyncio.to_thread(function, *arguments)
+        except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
+            if isinstance(error, S3Error) and error.code in {"NoSuchKey", "NoSuchBucket"}:
+                raise ObjectMissing(error.code) from error
+            raise _away(error) from error
+
+
+class MultipartWriter:
+    """Bytes of any block size become an object; at most one part is in memory, and that as small as may be.
+
+    Use as a context: leaving it without `finish` aborts, so that nothing stays behind.
+    """
+
+    def __init__(self, store: ObjectStore, key: str, media_type: str = "application/octet-stream") -> None:
+        self._store = store
+        self._key = key
+        self._media_type = media_type
+        self._upload_id: str | None = None
+        self._buffer = bytearray()
+        self._parts: list[Part] = []
+
+    async def __aenter__(self) -> Self:
+        self._upload_id = await self._store.begin_multipart(self._key, self._media_type)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._upload_id is not None:
+            await self._store.abort_multipart(self._key, self._upload_id)
+
+    async def write(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= SMALLEST_PART_BYTES:
+            with memoryview(self._buffer) as buffer, buffer[:SMALLEST_PART_BYTES] as part:  # two copies of a part less
+                await self._put(part)
+            del self._buffer[:SMALLEST_PART_BYTES]
+
+    async def finish(self) -> None:
+        assert self._upload_id is not None  # noqa: S101 - narrows the type
+        if self._buffer or not self._parts:
+            await self._put(bytes(self._buffer))
+        await self._store.complete_multipart(self._key, self._upload_id, self._parts)
+        self._upload_id = None
+
+    async def _put(self, data: bytes | memoryview) -> None:
+        assert self._upload_id is not None  # noqa: S101 - narrows the type
+        self._parts.append(await self._store.put_part(self._key, self._upload_id, len(self._parts) + 1, data))
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
+    """The store of the settings. Nothing is sent yet, so the store may be away."""
+    address = urlsplit(settings.s3_endpoint)
+    pool = urllib3.PoolManager(maxsize=SENDERS, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1))
+    minio = Minio(
+        endpoint=address.netloc,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        secure=address.scheme == "https",
+        region=settings.s3_region,  # given, so that signing asks nobody
+        http_client=pool,
+    )
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
+    with ThreadPoolExecutor(SENDERS, "object-store") as senders:
+        async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as http:
+            yield ObjectStore(minio, pool, senders, http, settings.s3_bucket)
+
+
+def _check(status: int, key: str) -> None:
+    if status == httpx.codes.NOT_FOUND:
+        raise ObjectMissing(key)
+    if not httpx.codes.is_success(status):
+        raise RetryLater(RETRY_DELAY_S, f"the object store answers {status}")
+
+
+def _away(error: Exception) -> RetryLater:
+    return RetryLater(RETRY_DELAY_S, f"the object store is away: {type(error).__name__}")

@@ -1,0 +1,70 @@
+"""Who asks. Keys are stored as hashes; a key that is unknown or revoked is the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.storage.database import Pool
+
+KEY_PREFIX = "vp_"
+# For the API's description: the headers are read by `Authenticator` itself.
+Bearer = Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`"))]
+KeyHeader = Annotated[object, Depends(APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-header"))]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    name: str
+    is_operator: bool
+
+
+def new_key() -> str:
+    """256 random bits behind a prefix that secret scanners can learn."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def key_hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+class Authenticator:
+    """A FastAPI dependency: the user behind `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __call__(self, request: Request, _bearer: Bearer = None, _header: KeyHeader = None) -> User:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        if not key:
+            raise _unauthorized("key_missing", "This needs an API key. Send it as 'Authorization: Bearer KEY'.")
+        user = await user_of(self._pool, key)
+        if user is None:
+            raise _unauthorized(
+                "key_unknown", "This API key is not known here, or was revoked. Check it or ask for a new one."
+            )
+        return user
+
+
+async def user_of(connection: Any, key: str) -> User | None:
+    row = await connection.fetchrow(
+        """
+        SELECT u.id, u.name, u.is_operator FROM api_keys k JOIN users u ON u.id = k.owner_id
+        WHERE k.key_sha256 = $1 AND k.revoked_at IS NULL
+        """,
+        key_hash(key),
+    )
+    return User(**row) if row else None
+
+
+def _unauthorized(code: str, detail: str) -> Problem:
+    return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,207 @@
+"""What every HTTP surface of the project does alike: problems, health, metrics, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as ASGIMessage
+
+from voicepipe_wire import __version__, telemetry
+from voicepipe_wire.errors import Problem, RetryLater
+from voicepipe_wire.storage.database import AWAY
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+AWAY_RETRY_AFTER_S = 5
+CHECKSUM_MISMATCH = 460
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+# For every FastAPI. Its own spans carry the query, and with it names of recordings and key terms; `install` makes spans without.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+
+REQUEST_SECONDS = Histogram(
+    "voicepipe_http_request_seconds", "Time to answer a request, to the first byte", ["method", "route", "status"]
+)
+
+# Name of a dependency -> a check that raises when it is not usable.
+Checks = Mapping[str, Callable[[], Awaitable[object]]]
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    return JSONResponse(
+        {
+            "type": f"urn:voicepipe:problem:{problem.code}",
+            "title": _title(problem.status),
+            "status": problem.status,
+            "code": problem.code,
+            "detail": problem.detail,
+            **problem.members,
+        },
+        problem.status,
+        problem.headers,
+        PROBLEM_JSON,
+    )
+
+
+def _title(status: int) -> str:
+    # tus has a status of its own
+    return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
+
+
+def install(app: FastAPI, checks: Checks) -> None:
+    """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span of every request."""
+    app.exception_handler(Problem)(_on_problem)
+    app.exception_handler(RetryLater)(_on_away)
+    for kind in AWAY:
+        app.exception_handler(kind)(_on_away)
+    app.exception_handler(RequestValidationError)(_on_invalid)
+    app.exception_handler(HTTPException)(_on_http)
+    app.exception_handler(Exception)(_on_bug)
+    app.add_middleware(_Measure)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        return await readiness(checks)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def readiness(checks: Checks) -> JSONResponse:
+    """200 when all that is needed answers within 2 s, else 503; either way which do."""
+
+    async def state(check: Callable[[], Awaitable[object]]) -> str:
+        try:
+            async with asyncio.timeout(2):
+                await check()
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it is not ready
+            return f"unavailable: {type(error).__name__}"
+        return "ok"
+
+    states = dict(zip(checks, await asyncio.gather(*map(state, checks.values())), strict=True))
+    ready = all(value == "ok" for value in states.values())
+    return JSONResponse({"status": "ready" if ready else "unavailable", "checks": states}, 200 if ready else 503)
+
+
+async def serve(
+    app: FastAPI, host: str, port: int, work: Callable[[asyncio.Event], Awaitable[object]] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; beside it run `work`, which ends when its event is set. If either fails, both end."""
+    stop = asyncio.Event()
+    server = _Server(
+        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def end_server() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    async def run_server() -> None:
+        await server.serve()
+        stop.set()
+
+    async def run_work() -> None:
+        if work is not None:
+            await work(stop)
+            stop.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        for task in (end_server, run_server, run_work):
+            tasks.create_task(task())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to `serve`, which has more to stop."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, Problem)  # noqa: S101 - narrows the type
+    return problem_response(problem)
+
+
+async def _on_away(_: Request, error: Exception) -> JSONResponse:
+    log.warning("something that this request needs is away", error=type(error).__name__, reason=str(error)[:200])
+    detail = "A part of the service is away for a moment. Nothing was lost; try again."
+    return problem_response(Problem(503, "unavailable", detail, retry_after_s=AWAY_RETRY_AFTER_S))
+
+
+async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
+    faults = "; ".join(
+        f"{'.'.join(map(str, fault['loc'][1:])) or 'request'}: {fault['msg']}" for fault in error.errors()
+    )
+    return problem_response(Problem(422, "invalid_request", f"The request does not fit: {faults}."))
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    detail = f"{request.method} {request.url.path}: {phrase.lower()}. See /docs for what there is."
+    return problem_response(Problem(error.status_code, code, detail, headers=dict(error.headers or {})))
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("bug in a request handler", route=request.url.path, exc_info=error)
+    return problem_response(
+        Problem(500, "internal_error", "Something went wrong on our side; it was logged. Try again.")
+    )
+
+
+class _Measure:
+    """Plain ASGI: what starlette's own base class puts around every block of a body costs more than the block."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        # Probes and scrapes come every few seconds and tell nobody anything.
+        span = telemetry.span(scope["method"], _text_headers(scope)) if scope["path"] not in PROBES else nullcontext()
+
+        async def measured(message: ASGIMessage) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unknown")
+                seconds = time.perf_counter() - begun
+                REQUEST_SECONDS.labels(scope["method"], route, message["status"]).observe(seconds)
+                if current is not None:
+                    current.update_name(f"{scope['method']} {route}")
+                    current.set_attribute("http.response.status_code", message["status"])
+            await send(message)
+
+        with span as current:
+            await self._app(scope, receive, measured)
+
+
+def _text_headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

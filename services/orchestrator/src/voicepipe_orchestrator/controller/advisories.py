@@ -1,0 +1,79 @@
+"""Deaths that no handler saw: a worker that died on the last delivery of a command leaves only an advisory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig, RawStreamMsg
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.consumer import GiveUp
+from voicepipe_wire.messaging.dead_letters import DeadLetter
+from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.messaging.subjects import ADVISORIES, WORK
+from voicepipe_wire.storage.database import AWAY
+
+log = structlog.get_logger(__name__)
+
+CONSUMER = "keeper"
+LOST: tuple[type[Exception], ...] = (NatsError, TimeoutError, *AWAY)
+DIED = "The worker died over this work each time it was tried."
+
+
+class Advisories:
+    def __init__(self, jetstream: JetStream, give_up: GiveUp) -> None:
+        self._jetstream = jetstream
+        self._give_up = give_up
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._listen_once(stop)
+            except LOST as error:
+                log.warning("advisories cannot be read", error=type(error).__name__)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(2.0):
+                        await stop.wait()
+
+    async def _listen_once(self, stop: asyncio.Event) -> None:
+        await self._jetstream.ensure_streams()
+        config = ConsumerConfig(durable_name=CONSUMER, ack_wait=30)
+        subscription = await self._jetstream.context.pull_subscribe("", CONSUMER, ADVISORIES, config=config)
+        try:
+            while not stop.is_set():
+                try:
+                    messages = await subscription.fetch(10, timeout=1.0)
+                except TimeoutError:
+                    await self._jetstream.context.consumer_info(ADVISORIES, CONSUMER)  # raises when it was deleted
+                    continue
+                for message in messages:
+                    await self._hear(message)
+        finally:
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def _hear(self, message: Msg) -> None:
+        advisory = json.loads(message.data)
+        await self.bury(advisory["stream_seq"], advisory.get("deliveries", 0))
+        await message.ack()
+
+    async def bury(self, sequence: int, deliveries: int) -> None:
+        """Make a dead letter of a command that nobody gets any more. Nothing to do if a handler did it."""
+        stored = await self._jetstream.find(WORK, sequence)
+        if stored is None:
+            return
+        await _letter(stored, deliveries).publish(self._jetstream)
+        with suppress(Reject):  # no message of ours: the letter is all there is to do
+            _, command = unpack(stored.headers, stored.data or b"")
+            await self._give_up(command, "worker_lost", DIED + " An operator can look at the dead letter.")
+        await self._jetstream.drop(WORK, sequence)
+        log.error("a worker died over a command, buried it", sequence=sequence, deliveries=deliveries)
+
+
+def _letter(stored: RawStreamMsg, deliveries: int) -> DeadLetter:
+    return DeadLetter(stored.subject or "", stored.headers or {}, stored.data or b"", "worker_lost", DIED, deliveries)

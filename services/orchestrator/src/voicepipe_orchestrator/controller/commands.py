@@ -1,0 +1,144 @@
+"""What users and operators ask for: cancel, retry, delete, speakers, redrive, discard. The keeper does it, one command at a time."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from google.protobuf.message import Message
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.stages import Stage, State, cancel, outcome
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.consumer import Handlers
+from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.subjects import DLQ, EVENTS, WORK, events_of
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectStore
+from voicepipe_wire.v1.commands_pb2 import (
+    CancelJob,
+    DeleteJob,
+    DiarizeAgain,
+    DiarizeRecording,
+    DiscardDeadLetter,
+    RedriveDeadLetter,
+    RenameSpeaker,
+    RetryJob,
+    TranscribeChunk,
+)
+from voicepipe_wire.v1.events_pb2 import JobDeleted
+
+from voicepipe_orchestrator import chunks
+from voicepipe_orchestrator.pcm_store import drop_pcm, pcm_folder
+
+from .reopen import reopen
+from .speaker_commands import SpeakerControl
+
+
+class Control:
+    def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._store = store
+        self._jetstream = jetstream
+        self.speakers = SpeakerControl(outbox)
+
+    @property
+    def handlers(self) -> Handlers:
+        """Every one is safe to repeat."""
+        return {
+            CancelJob: self.cancel,
+            RetryJob: self.retry,
+            DeleteJob: self.delete,
+            DiarizeAgain: self.speakers.diarize_again,
+            RenameSpeaker: self.speakers.rename,
+            RedriveDeadLetter: self.redrive,
+            DiscardDeadLetter: self.discard,
+        }
+
+    async def cancel(self, command: CancelJob | DeleteJob) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None or outcome(job.stages):
+                return
+            await jobs.save(transaction, job, cancel(job.stages))
+        await drop_pcm(self._pool, self._store, job.id)
+
+    async def retry(self, command: RetryJob) -> None:
+        """Finished chunks are kept; failed ones are tried again."""
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None or outcome(job.stages) is None:
+                return
+            await reopen(transaction, job)
+
+    async def delete(self, command: DeleteJob) -> None:
+        """First stop the work, then delete what is outside, then the rows that lead to it."""
+        await self.cancel(command)
+        job_id = UUID(command.job_id)
+        row = await self._pool.fetchrow(
+            "SELECT j.owner_id, r.object_key FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1",
+            job_id,
+        )
+        if row is None:
+            return
+        await self._store.delete_under(row["object_key"])
+        await self._store.delete_under(pcm_folder(row["owner_id"], job_id))
+        await self._forget_messages(row["owner_id"], job_id)
+        async with self._outbox.transaction() as transaction:
+            connection = transaction.connection
+            recording_id = await connection.fetchval("DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id)
+            await connection.execute("DELETE FROM recordings WHERE id = $1", recording_id)
+            # Its own row; another one with the same bytes leads to a copy of them that may not be gone yet.
+            await connection.execute("DELETE FROM uploads WHERE id = $1", job_id)
+            await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
+            await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
+            transaction.event(JobDeleted(job_id=str(job_id)), job_id=job_id, owner_id=row["owner_id"])
+
+    async def redrive(self, command: RedriveDeadLetter) -> None:
+        """Let the work of a dead letter go on, with a new message and attempts from nothing; then drop the letter."""
+        dead = await self._letter(command.sequence)
+        if dead is None:
+            return
+        if handler := self.handlers.get(type(dead)):
+            await handler(dead)
+        else:
+            await self._redrive_work(UUID(dead.job_id), dead)  # type: ignore[attr-defined]
+        await self._jetstream.drop(DLQ, command.sequence)
+
+    async def discard(self, command: DiscardDeadLetter) -> None:
+        await self._jetstream.drop(DLQ, command.sequence)
+
+    async def _redrive_work(self, job_id: UUID, command: Message) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, job_id)
+            if job is None:
+                return
+            stages = job.stages.stages
+            if outcome(job.stages) and isinstance(command, DiarizeRecording):
+                await jobs.take_back(transaction, job, "speakers%")
+                await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
+            elif outcome(job.stages):
+                await reopen(transaction, job)
+            elif isinstance(command, TranscribeChunk) and stages[Stage.TRANSCRIBE] is State.RUNNING:
+                await chunks.reopen_failed(transaction, job)
+                await chunks.queue_next(transaction, job, window=1 << 30)
+            elif isinstance(command, TranscribeChunk):
+                if stages[Stage.ASSEMBLE] is not State.WAITING:
+                    raise RetryLater(2.0, "the job is being assembled")
+                await reopen(transaction, job)
+
+    async def _letter(self, sequence: int) -> Message | None:
+        message = await self._jetstream.find(DLQ, sequence)
+        if message is None:
+            return None
+        _, command = unpack(message.headers, message.data or b"")
+        return command
+
+    async def _forget_messages(self, owner_id: UUID, job_id: UUID) -> None:
+        await self._jetstream.context.purge_stream(EVENTS, subject=events_of(owner_id, job_id))
+        rows = await self._pool.fetch(
+            "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
+        )
+        for row in rows:
+            await self._jetstream.drop(WORK, row["stream_seq"])

@@ -1,0 +1,73 @@
+"""Keeps the promises of the line beside the work itself: nothing stays behind in the outbox, lost, dead or expired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Gauge
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.jobs.stages import Stage
+from voicepipe_wire.messaging.broker import BROKER_AWAY, JetStream
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.subjects import CONTROL, Tier
+from voicepipe_wire.storage.database import AWAY
+
+from .advisories import Advisories
+from .diarization_deadline import Patience
+from .retention import Expiry
+from .sweep import Sweeper
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = Gauge("voicepipe_backlog", "Commands that wait for a worker", ["stage", "tier"])
+
+RELAY_EVERY_S = 1.0
+BACKLOG_EVERY_S = 5.0
+EXPIRE_EVERY_S = 30.0
+
+PASSING: tuple[type[Exception], ...] = (RetryLater, BROKER_AWAY, *AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    outbox: Outbox
+    sweeper: Sweeper
+    advisories: Advisories
+    expiry: Expiry
+    patience: Patience
+    jetstream: JetStream
+    sweep_every_s: float
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.advisories.listen(stop))
+            tasks.create_task(_every(RELAY_EVERY_S, self.outbox.relay, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.patience.end, stop))
+            tasks.create_task(_every(EXPIRE_EVERY_S, self.expiry.run, stop))
+            tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
+
+    async def _measure_backlog(self) -> None:
+        for stage in (*Stage, CONTROL):
+            for tier in Tier:
+                waiting = await self.jetstream.backlog(stage, tier)
+                if waiting is not None:
+                    BACKLOG.labels(stage, tier).set(waiting)
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+    """Act again and again. While something is away it is tried again the next time."""
+    while not stop.is_set():
+        try:
+            await act()
+        except PASSING as error:
+            log.warning(
+                "put off", act=getattr(act, "__qualname__", "?"), error=type(error).__name__, reason=str(error)[:200]
+            )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()

@@ -1,0 +1,30 @@
+"""An ended job goes on."""
+
+from __future__ import annotations
+
+from voicepipe_wire.jobs import jobs, stages
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.jobs.stages import Job, Stage, State
+from voicepipe_wire.messaging.outbox import Transaction
+
+from voicepipe_orchestrator import chunks
+
+
+async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[Stage] = frozenset()) -> None:
+    """Let an ended job go on where it can: with `redo`, from the failed chunks, or from decoding if the PCM is gone."""
+    connection = transaction.connection
+    if await chunks.reopen_failed(transaction, job):
+        await jobs.take_back(transaction, job, "part_missing")
+        if job.stages.stages[Stage.TRANSCRIBE] is State.DONE:
+            redo |= {Stage.TRANSCRIBE}
+    after = stages.reopen(job.stages, redo=redo)
+    if job.pcm_key is None and _needs_pcm(after) and after.stages[Stage.PREPARE] is State.DONE:
+        after = stages.reopen(after, redo=frozenset({Stage.PREPARE}))
+    await connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
+    fresh = await jobs.lock(connection, job.id)
+    if fresh is not None:
+        await jobs.save(transaction, fresh, after)
+
+
+def _needs_pcm(job: Job) -> bool:
+    return any(job.stages[stage] is State.WAITING for stage in (Stage.TRANSCRIBE, Stage.DIARIZE))

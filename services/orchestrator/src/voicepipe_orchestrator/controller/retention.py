@@ -1,0 +1,78 @@
+"""What nobody needs any more goes away: abandoned uploads, the PCM of ended jobs, what killed processes left half written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectStore
+
+from voicepipe_orchestrator.pcm_store import drop_pcm
+
+log = structlog.get_logger(__name__)
+
+
+# Longer than it takes to decode the longest recording.
+UNFINISHED_AFTER = timedelta(days=1)
+
+
+class Expiry:
+    def __init__(self, pool: Pool, store: ObjectStore, keep_failed_pcm_s: float) -> None:
+        self._pool = pool
+        self._store = store
+        self._keep_failed_pcm_s = keep_failed_pcm_s
+
+    async def run(self) -> None:
+        await self._uploads()
+        await self._pcm()
+        await self._unfinished()
+        await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
+        # Commands of jobs that go on are what the sweeper looks for.
+        await self._pool.execute(
+            """
+            DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
+                AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = o.job_id AND j.finished_at IS NULL)
+            """
+        )
+
+    async def _uploads(self) -> None:
+        """First the objects, then the row that leads to them, and that only if nobody took it up again meanwhile."""
+        rows = await self._pool.fetch(
+            """
+            SELECT id, object_key, multipart_id, job_id, expires_at FROM uploads WHERE expires_at < now()
+            ORDER BY expires_at LIMIT 100
+            """
+        )
+        for row in rows:
+            if row["job_id"] != row["id"]:  # else the object is the recording of that job
+                if row["multipart_id"]:
+                    await self._store.abort_multipart(row["object_key"], row["multipart_id"])
+                await self._store.delete_under(row["object_key"])
+            await self._pool.execute(
+                "DELETE FROM uploads WHERE id = $1 AND expires_at = $2", row["id"], row["expires_at"]
+            )
+            log.info("upload expired", upload=str(row["id"]))
+
+    async def _pcm(self) -> None:
+        rows = await self._pool.fetch(
+            """
+            SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
+                now() - make_interval(secs => CASE WHEN state = 'failed' THEN $1 ELSE 10 END::double precision)
+            LIMIT 100
+            """,
+            self._keep_failed_pcm_s,
+        )
+        for row in rows:
+            await drop_pcm(self._pool, self._store, row["id"])
+
+    async def _unfinished(self) -> None:
+        """Parts of an object whose writer was killed before it was whole: no row leads to them."""
+        for found in await self._store.unfinished():
+            if datetime.now(UTC) - found.begun_at < UNFINISHED_AFTER:
+                continue
+            if not await self._pool.fetchval(
+                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", found.upload_id
+            ):
+                await self._store.abort_multipart(found.key, found.upload_id)
+                log.info("an unfinished object was removed", begun_at=found.begun_at.isoformat())

@@ -1,0 +1,72 @@
+"""What users ask about speakers: to be told apart once more, and to be called by their names."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.stages import JobState, Stage
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
+from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
+
+from .reopen import reopen
+
+
+class SpeakerControl:
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def diarize_again(self, command: DiarizeAgain) -> None:
+        """With other limits, from now on; the words stay. A job that is not completed is left alone."""
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None or job.state is not JobState.COMPLETED:
+                return
+            limits = {"min_speakers": command.min_speakers or None, "max_speakers": command.max_speakers or None}
+            options = {**job.options, **limits, "diarize": True}
+            await transaction.connection.execute(
+                "UPDATE jobs SET options = $2, options_sha256 = $3 WHERE id = $1",
+                job.id,
+                options,
+                jobs.options_hash(options),
+            )
+            await jobs.take_back(transaction, job, "speakers%")
+            # Turns within the old limits would be joined to the words if none are found within the new ones.
+            await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)
+            await transaction.connection.execute(
+                "UPDATE stages SET done_s = 0 WHERE job_id = $1 AND stage = 'diarize'", job.id
+            )
+            await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
+
+    async def rename(self, command: RenameSpeaker) -> None:
+        """Safe to repeat; a version or a speaker that does not exist is left alone."""
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))
+            if job is None:
+                return
+            if command.name:
+                await transaction.connection.execute(
+                    """
+                    INSERT INTO speaker_names (job_id, owner_id, version, speaker, name)
+                    SELECT job_id, owner_id, version, $3, $4 FROM transcripts
+                    WHERE job_id = $1 AND version = $2
+                        AND document -> 'speakers' @> jsonb_build_array(jsonb_build_object('id', $3::text))
+                    ON CONFLICT (job_id, version, speaker) DO UPDATE SET name = excluded.name
+                    """,
+                    job.id,
+                    command.transcript_version,
+                    command.speaker,
+                    command.name,
+                )
+            else:
+                await transaction.connection.execute(
+                    "DELETE FROM speaker_names WHERE job_id = $1 AND version = $2 AND speaker = $3",
+                    job.id,
+                    command.transcript_version,
+                    command.speaker,
+                )
+            renamed = SpeakerRenamed(
+                job_id=command.job_id, transcript_version=command.transcript_version, speaker=command.speaker
+            )
+            transaction.event(renamed, job_id=job.id, owner_id=job.owner_id)

@@ -1,0 +1,51 @@
+"""What becomes of a job when one of its commands is a dead letter: it ends, or goes on without that part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from google.protobuf.message import Message
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.stages import ACTIVE, Stage, State, fail
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.v1.commands_pb2 import (
+    AssembleTranscript,
+    DiarizeRecording,
+    PrepareRecording,
+    StartTranscription,
+    TranscribeChunk,
+)
+
+from .transcribe.handler import give_up_chunk
+
+STAGES: Mapping[type[Message], Stage] = {
+    PrepareRecording: Stage.PREPARE,
+    StartTranscription: Stage.TRANSCRIBE,
+    TranscribeChunk: Stage.TRANSCRIBE,
+    DiarizeRecording: Stage.DIARIZE,
+    AssembleTranscript: Stage.ASSEMBLE,
+}
+
+
+class GiveUp:
+    def __init__(self, outbox: Outbox, window_chunks: int) -> None:
+        self._outbox = outbox
+        self._window = window_chunks
+
+    async def __call__(self, command: Message, code: str, message: str) -> None:
+        """Safe to repeat. A control command belongs to no stage: its job stays as it is."""
+        stage = STAGES.get(type(command))
+        if stage is None:
+            return
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
+            if job is None or job.stages.stages[stage] not in ACTIVE:
+                return
+            if isinstance(command, TranscribeChunk):
+                if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
+                    await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
+            elif stage is Stage.DIARIZE:
+                await jobs.do_without_speakers(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+            else:
+                await jobs.fail(transaction, job, fail(job.stages, stage), code, message)

@@ -1,0 +1,240 @@
+"""A file that anybody may have made becomes 16 kHz mono PCM, in a confined child, with constant memory.
+
+    async with decode(path, limits) as decoding:
+        async for block in decoding:
+            ...
+    decoding.result
+
+What is capped is decoded samples, not what the file says about itself. Leaving the block early, by an error or by
+cancellation, kills the child and reaps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
+
+from . import sandbox
+from .ffmpeg import Words, arguments
+
+BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
+HEAD_BYTES = 16
+# zip, rar, 7z, gzip, pdf: ffmpeg looks for frames anywhere and would find the ones of an MP3 stored inside
+ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
+STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of that or more says: written to a pipe, length unknown
+# told while opening: the format was recognised, what it needs lies beyond the end
+CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
+NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
+
+ERRORS = {
+    "not_audio": "This file is not an audio or video recording. Send WAV, MP3, M4A, FLAC, OGG, WebM or MP4.",
+    "unsupported_media": "The sound in this file is coded in a way that we cannot read. Convert it to WAV, MP3 or FLAC.",
+    "no_audio_stream": "This video has no sound. Send the file that has the sound track.",
+    "damaged_media": "This file is damaged or incomplete and nothing could be read. Export it again and send that.",
+    "too_short": "This recording is shorter than {min_audio_s:g} seconds. Send one with speech in it.",
+    "too_long": "This recording is longer than {max_audio_h:g} hours. Cut it into parts and send these.",
+    "decode_timeout": "This file took too long to read. Convert it to WAV, MP3 or FLAC and send that.",
+    "decode_limit": "This file needs more memory or time to read than is allowed. Convert it to WAV, MP3 or FLAC.",
+}
+WARNINGS = {
+    "truncated_media": "The file ends before the length that it states. What is there was transcribed.",
+    "damaged_parts": "Parts of the file could not be read. Words may be missing there.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """`timeout_s` counts the time spent waiting for the decoder, not the time that the consumer of the blocks takes."""
+
+    min_audio_s: float = 0.25
+    max_audio_s: float = 12 * 3600
+    timeout_s: float = 1800
+    cpu_s: int = 1800
+    memory_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`container` and `codec` in ffmpeg's names; `warnings` are keys of `WARNINGS`; `confinement` is what took effect."""
+
+    samples: int
+    container: str
+    codec: str
+    warnings: tuple[str, ...]
+    confinement: tuple[str, ...]
+
+
+class DecodeError(Exception):
+    """The file cannot become a recording, now or later. `code` is a key of `ERRORS` and stable."""
+
+    def __init__(self, code: str, limits: DecodeLimits) -> None:
+        self.code = code
+        self.message = ERRORS[code].format(min_audio_s=limits.min_audio_s, max_audio_h=limits.max_audio_s / 3600)
+        super().__init__(self.message)
+
+
+@contextlib.asynccontextmanager
+async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
+    """Starts to decode the regular file `path`. What else is wrong with the file is raised where the blocks are read.
+
+    Raises:
+        DecodeError: not_audio, where the first bytes say so.
+        OSError: the file cannot be opened.
+    """
+    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as nothing:
+        source = os.open(path, os.O_RDONLY)
+        try:
+            head, size_bytes = os.pread(source, HEAD_BYTES, 0), os.fstat(source).st_size
+            if head.startswith(ARCHIVES):
+                raise DecodeError("not_audio", limits)
+            process = await _start(source, limits, nothing)
+        finally:
+            os.close(source)
+        words = Words(is_cut=_states_more(head, size_bytes))
+        listening = asyncio.create_task(_listen(process, words))
+        try:
+            yield Decoding(process, words, listening, limits)
+        finally:
+            listening.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            # to the end of both pipes, else the transport never lets go of a child that is gone
+            await process.communicate()
+
+
+class Decoding:
+    """One pass over the PCM. `hint_s` is the length that the file states, for progress only, None while unknown."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, words: Words, listening: asyncio.Task[None], limits: DecodeLimits
+    ) -> None:
+        self._process = process
+        self._words = words
+        self._listening = listening
+        self._limits = limits
+        self._left_s = limits.timeout_s
+        self._samples = 0
+        self._result: Decoded | None = None
+
+    @property
+    def hint_s(self) -> float | None:
+        return self._words.duration_s
+
+    @property
+    def result(self) -> Decoded:
+        """Only after the last block."""
+        if self._result is None:
+            raise RuntimeError("the recording has not been read to its end")
+        return self._result
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Blocks of `BLOCK_BYTES`, the last one shorter.
+
+        Raises:
+            DecodeError: with the code that says why there is no (further) block.
+        """
+        most = int(self._limits.max_audio_s * SAMPLE_RATE)
+        while block := await self._read():
+            self._samples += len(block) // SAMPLE_BYTES
+            if self._samples > most:
+                raise self._error("too_long")
+            yield block
+        self._result = self._judge(await self._process.wait())
+
+    async def _read(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(self._left_s):
+                try:
+                    return await self._process.stdout.readexactly(BLOCK_BYTES)
+                except asyncio.IncompleteReadError as end:
+                    await self._listening
+                    return end.partial[: len(end.partial) // SAMPLE_BYTES * SAMPLE_BYTES]
+        except TimeoutError:
+            raise self._error("decode_timeout") from None
+        finally:
+            self._left_s -= clock() - began
+
+    def _judge(self, exit_code: int) -> Decoded:
+        """What the end of the decoder means."""
+        words = self._words
+        if not words.confinement or words.says("Option not found"):
+            raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
+        is_stopped = exit_code < 0 and not words.container  # the loader dies of too little memory
+        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or words.says(*NO_MEMORY):
+            raise self._error("decode_limit")
+        if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
+            raise self._error(self._reason_for_nothing(exit_code))
+        return Decoded(self._samples, words.container, words.codec, self._warnings(exit_code), words.confinement)
+
+    def _reason_for_nothing(self, exit_code: int) -> str:
+        words = self._words
+        if words.says(*CUT_OFF):
+            return "damaged_media"
+        if not words.container:
+            return "not_audio"
+        if words.says("matches no streams"):
+            return "no_audio_stream" if words.has_pictures else "damaged_media"
+        if words.says("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
+            return "unsupported_media"
+        is_short = words.duration_s is None or words.duration_s <= self._limits.min_audio_s
+        return "too_short" if is_short and exit_code == 0 else "damaged_media"
+
+    def _warnings(self, exit_code: int) -> tuple[str, ...]:
+        words, decoded_s = self._words, self._samples / SAMPLE_RATE
+        stated_s = 0.0 if words.is_estimate or words.duration_s is None else words.duration_s
+        is_cut = exit_code != 0 or words.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
+        return tuple(
+            code
+            for code, holds in (("truncated_media", is_cut), ("damaged_parts", words.troubles > 0 and not words.is_cut))
+            if holds
+        )
+
+    def _error(self, code: str) -> DecodeError:
+        return DecodeError(code, self._limits)
+
+
+def _states_more(head: bytes, size_bytes: int) -> bool:
+    """Whether a RIFF file says that it is longer than it is. ffmpeg goes by the file, and calls the last packet corrupt."""
+    stated_bytes = int.from_bytes(head[4:8], "little")
+    return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
+
+
+async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
+    order = {
+        "argv": arguments(imageio_ffmpeg.get_ffmpeg_exe(), source),
+        "parent": os.getpid(),
+        "cpu_s": limits.cpu_s,
+        "memory_bytes": limits.memory_bytes,
+    }
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env={"LC_ALL": "C"},
+        pass_fds=(source,),
+        start_new_session=True,
+        limit=BLOCK_BYTES,
+    )
+
+
+async def _listen(process: asyncio.subprocess.Process, words: Words) -> None:
+    assert process.stderr is not None  # noqa: S101
+    while block := await process.stderr.read(1 << 14):
+        words.feed(block)

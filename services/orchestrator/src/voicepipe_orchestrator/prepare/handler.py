@@ -1,0 +1,155 @@
+"""A recording becomes PCM, and the PCM becomes chunks of speech."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from onnxruntime import InferenceSession
+from voicepipe_wire import telemetry
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.heartbeats import is_alive
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.jobs.stages import Event, Stage, State, advance
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import MultipartWriter, ObjectMissing, ObjectStore
+from voicepipe_wire.v1.commands_pb2 import PrepareRecording
+from voicepipe_wire.v1.events_pb2 import StageProgressed
+
+from voicepipe_orchestrator import chunks
+from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
+from voicepipe_orchestrator.pcm_store import pcm_folder
+
+from .chunking import plan
+from .decode import WARNINGS, Decoded, DecodeError, DecodeLimits, decode
+from .vad import Speech, SpeechDetector
+
+PROGRESS_EVERY_S = 1.0
+NO_SPEAKERS = f"No diarizer is running, so the speakers were not told apart. {jobs.RUN_AGAIN}"
+
+
+class Stopped(Exception):
+    """The job was cancelled or deleted while it was worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    decoded: Decoded
+    speech: Speech
+    plans: tuple[ChunkPlan, ...]
+    pcm_key: str
+
+
+class PrepareStep:
+    def __init__(
+        self,
+        pool: Pool,
+        outbox: Outbox,
+        store: ObjectStore,
+        detector: InferenceSession,
+        scratch_dir: Path,
+        limits: DecodeLimits,
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._store = store
+        self._detector = detector
+        self._scratch_dir = scratch_dir
+        self._limits = limits
+
+    async def handle(self, command: PrepareRecording) -> None:
+        """Safe to repeat: a recording that is prepared is left alone; one that is not begins anew."""
+        step = Step(UUID(command.job_id), Stage.PREPARE)
+        job = await take(self._outbox, step)
+        if job is None:
+            return
+        # Of its own: another attempt at the same step, still at work somewhere, deletes only what it made itself.
+        pcm_key = f"{pcm_folder(job.owner_id, job.id)}/{uuid4()}"
+        try:
+            async with self._original(job) as path:
+                prepared = await self._convert(job, path, pcm_key)
+            saved = await self._save(step, prepared)
+        except DecodeError as error:
+            raise Reject(error.code, error.message) from error
+        except ObjectMissing as error:
+            raise Reject("audio_missing", "The stored recording is gone. Upload it again.") from error
+        except Stopped:
+            saved = False
+        if not saved:
+            await self._store.delete(pcm_key)
+
+    @asynccontextmanager
+    async def _original(self, job: StoredJob) -> AsyncIterator[Path]:
+        """What was uploaded, as a file: a decoder wants to seek in it. It has no name, so none stays behind after a kill."""
+        key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
+        with (
+            telemetry.span("fetch original"),
+            tempfile.TemporaryFile(dir=self._scratch_dir) as file,
+        ):
+            async with self._store.open(key) as blocks:
+                async for block in blocks:
+                    await asyncio.to_thread(file.write, block)
+            file.flush()
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+
+    async def _convert(self, job: StoredJob, path: Path, pcm_key: str) -> Prepared:
+        """Decode once; every block goes to the detector and into the PCM object."""
+        detector = SpeechDetector(self._detector)
+        clock = asyncio.get_running_loop().time
+        samples, next_look = 0, clock() + PROGRESS_EVERY_S
+        async with MultipartWriter(self._store, pcm_key) as writer, decode(path, self._limits) as decoding:
+            async for block in decoding:
+                await asyncio.gather(writer.write(block), asyncio.to_thread(detector.feed, block))
+                samples += len(block) // SAMPLE_BYTES
+                if clock() >= next_look:
+                    next_look = clock() + PROGRESS_EVERY_S
+                    await self._tell(job, samples / SAMPLE_RATE, decoding.hint_s)
+            speech = await asyncio.to_thread(detector.finish)
+            await writer.finish()
+            plans = await asyncio.to_thread(plan, speech.regions, speech.probabilities, speech.samples)
+            return Prepared(decoding.result, speech, plans, pcm_key)
+
+    async def _tell(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
+        total_s = max(done_s, hint_s or 0.0)
+        async with self._outbox.transaction() as transaction:
+            if not await still_running(transaction, Step(job.id, Stage.PREPARE)):
+                raise Stopped
+            await progress(transaction, job, Stage.PREPARE, done_s, total_s)
+            event = StageProgressed(job_id=str(job.id), stage=Stage.PREPARE, done_s=done_s, total_s=total_s)
+            transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+
+    async def _save(self, step: Step, prepared: Prepared) -> bool:
+        """Chunks, durations and the end of the stage in one transaction; False if nobody wants them any more."""
+        duration_s = prepared.decoded.samples / SAMPLE_RATE
+        speech_s = sum(chunk.speech_s for chunk in prepared.plans)
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None:
+                return False
+            await chunks.replace_plan(transaction, job, prepared.plans)
+            await transaction.connection.execute(
+                "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4 WHERE id = $1",
+                job.id,
+                duration_s,
+                speech_s,
+                prepared.pcm_key,
+            )
+            await progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
+            for code in prepared.decoded.warnings:
+                await jobs.warn(transaction, job, code, WARNINGS[code])
+            stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
+            if stages.stages[Stage.DIARIZE] is State.WAITING and not await is_alive(
+                transaction.connection, Stage.DIARIZE
+            ):
+                stages = advance(stages, Stage.DIARIZE, Event.SKIP)
+                await jobs.warn(transaction, job, "speakers_unavailable", NO_SPEAKERS)
+            await jobs.save(transaction, job, stages)
+        return True

@@ -1,0 +1,171 @@
+"""How a chunk is tried again, and which try is kept.
+
+Pure: a worker walks `ladder`, asks `complaint` after every try and stops at the first try without one; else `best`
+chooses, and the complaint of the chosen try becomes a warning. The thresholds are the defaults of openai-whisper's
+`transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6), from Radford et al.,
+"Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from voicepipe_wire.transcript.languages import join_words, language_of_text
+
+from voicepipe_orchestrator.domain import Recognition, Word
+
+MAX_COMPRESSION_RATIO: Final = 2.4
+MIN_AVG_LOGPROB: Final = -1.0
+MAX_NO_SPEECH_PROB: Final = 0.6
+# People do repeat themselves. Repeated words are right where the model is this sure of them and they fit the audio: on recordings
+# in which a sentence was played over and over, right answers had -0.03 to -0.27, and up to 0.32 of their tokens took no time;
+# a loop had 0.54 (Whisper base).
+SURE_AVG_LOGPROB: Final = -0.3
+MAX_SQUEEZED: Final = 0.4
+SQUEEZED_WORD_S: Final = 0.021  # one frame of the encoder, or less
+# Less speech than this may be a cough or a door, and no word a right answer.
+MIN_SPEECH_FOR_WORDS_S: Final = 2.0
+FEW_WORDS: Final = 3
+
+NO_WORDS: Final = "no_words"
+REPETITIVE: Final = "repetitive"
+TRUNCATED: Final = "truncated"
+UNSURE: Final = "unsure"
+
+# From the one that a reader forgives first: doubtful words, words missing at the end, words that loop, no words.
+SEVERITY: Final[Mapping[str | None, int]] = {None: 0, UNSURE: 1, TRUNCATED: 2, REPETITIVE: 3, NO_WORDS: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How the model is asked. `split`: each half of the chunk by itself, cut at `ChunkPlan.split`, then `joined`.
+
+    `suppress_blank` stays off: with it, a model must say a word even where there is none.
+    """
+
+    beam: int
+    temperature: float
+    timestamps: bool
+    split: bool
+    suppress_blank: bool = False
+
+
+# A quick model is asked quickly. Beam 5 is what the Whisper paper uses; a tier that is not named here has no beams.
+BEAM_OF_TIER: Final[Mapping[str, int]] = {"accurate": 5, "fast": 1}
+
+# Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new audio, so they are asked as the
+# whole was. With a temperature the model draws, which a beam cannot do; each surprise costs another call of the model.
+LADDER: Final[tuple[Attempt, ...]] = (
+    Attempt(beam=5, temperature=0.0, timestamps=False, split=False),
+    Attempt(beam=5, temperature=0.0, timestamps=True, split=False),
+    Attempt(beam=5, temperature=0.0, timestamps=False, split=True),
+    Attempt(beam=1, temperature=0.4, timestamps=True, split=False),
+)
+
+
+def ladder(tier: str) -> tuple[Attempt, ...]:
+    """`LADDER` for a quality tier: its own beam wherever the model does not draw."""
+    beam = BEAM_OF_TIER.get(tier, 1)
+    return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in LADDER)
+
+
+def helps(attempt: Attempt, trouble: str) -> bool:
+    """Whether an attempt may end this trouble. Where the surest words are none, drawn ones are made up."""
+    return attempt.temperature == 0 or trouble != NO_WORDS
+
+
+def complaint(recognition: Recognition, speech_s: float) -> str | None:
+    """The stable code of what is wrong with a try, the worst first, or None.
+
+    `speech_s` is how much of the chunk the speech detector called speech: where that is little, silence is a good answer.
+    """
+    if only_silence(recognition):
+        return NO_WORDS if speech_s >= MIN_SPEECH_FOR_WORDS_S else None
+    if recognition.compression_ratio > MAX_COMPRESSION_RATIO and not _was_repeated(recognition):
+        return REPETITIVE
+    if recognition.truncated:
+        return TRUNCATED
+    if recognition.avg_logprob < MIN_AVG_LOGPROB:
+        return UNSURE
+    return None
+
+
+def _was_repeated(recognition: Recognition) -> bool:
+    """Whether the speaker repeated the words, and not the model: it ended by itself, is sure, and every word has its time."""
+    squeezed = sum(word.end_s - word.start_s < SQUEEZED_WORD_S for word in recognition.words)
+    fits = squeezed <= MAX_SQUEEZED * len(recognition.words)
+    return fits and not recognition.truncated and recognition.avg_logprob >= SURE_AVG_LOGPROB
+
+
+def best(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
+    """The try to keep, with its complaint: the mildest complaint, then the surest words, then the earliest.
+
+    `tries` are (recognition, its complaint) in the order of the ladder, at least one.
+    """
+    return min(tries, key=lambda each: (SEVERITY[each[1]], -each[0].avg_logprob))
+
+
+def only_silence(recognition: Recognition) -> bool:
+    """Whether nothing was said, as far as the model knows. Words of such a recognition are made up: drop them.
+
+    Whisper's own rule: `no_speech_prob` alone is not reliable, so it counts only where the words are doubtful too.
+    """
+    doubtful = recognition.no_speech_prob > MAX_NO_SPEECH_PROB and recognition.avg_logprob < MIN_AVG_LOGPROB
+    return doubtful or not recognition.words
+
+
+def joined(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
+    """One recognition of a chunk from those of its parts, each with the second of the chunk where it starts.
+
+    Words that were made up over silence are left out. What is measured for each part becomes: the mean of `avg_logprob` over
+    words, the worst `compression_ratio` and `truncated`, and silence only where all are silent. The language is that of most
+    words; words of another one say so.
+    """
+    heard = [(part, offset_s) for part, offset_s in parts if not only_silence(part)]
+    fullest = max((part for part, _ in parts), key=lambda part: 0 if only_silence(part) else len(part.words))
+    language = fullest.language
+    return Recognition(
+        text=join_words((part.text.strip() for part, _ in heard), language_of_text(language, task)),
+        words=tuple(_moved(word, offset_s, part, language) for part, offset_s in heard for word in part.words),
+        language=language,
+        avg_logprob=_mean_logprob([part for part, _ in heard or parts]),
+        no_speech_prob=min(part.no_speech_prob for part, _ in parts),
+        compression_ratio=max((part.compression_ratio for part, _ in heard), default=0.0),
+        truncated=any(part.truncated for part, _ in heard),
+        language_probability=fullest.language_probability,
+        languages=fullest.languages,
+    )
+
+
+def lacks_capitals(text: str) -> bool:
+    """Whether a text of several words is written in small letters alone, as Whisper sometimes answers a short clip."""
+    return len(text.split()) >= FEW_WORDS and text == text.lower() and text != text.upper()
+
+
+def same_words(first: str, second: str) -> bool:
+    """Whether two texts differ in capitals and punctuation alone."""
+    return _letters(first) == _letters(second)
+
+
+def _letters(text: str) -> list[str]:
+    bare = "".join(char if char.isalnum() else " " for char in text.casefold())
+    return bare.split()
+
+
+def _moved(word: Word, offset_s: float, part: Recognition, language: str) -> Word:
+    own = word.language or part.language
+    return replace(
+        word,
+        start_s=word.start_s + offset_s,
+        end_s=word.end_s + offset_s,
+        language=own if own != language else None,
+    )
+
+
+def _mean_logprob(parts: Sequence[Recognition]) -> float:
+    weights = [max(len(part.words), 1) for part in parts]
+    total = math.fsum(part.avg_logprob * weight for part, weight in zip(parts, weights, strict=True))
+    return total / sum(weights)

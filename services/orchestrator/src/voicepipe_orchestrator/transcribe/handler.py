@@ -1,0 +1,215 @@
+"""Chunks of speech become words: first the language and the order of work, then chunk by chunk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.jobs.stages import Event, Stage, advance, fail
+from voicepipe_wire.messaging.outbox import Outbox, Transaction
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.transcript.languages import LANGUAGES
+from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
+from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
+
+from voicepipe_orchestrator import chunks
+from voicepipe_orchestrator.chunks import StoredChunk
+from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
+from voicepipe_orchestrator.ports import Audio, Recognizer
+
+from .chunk_recognizer import ChunkRecognizer
+from .fallback import lacks_capitals
+from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
+from .model_registry import languages_of_models
+from .word_timing import tighten
+
+NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
+PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."
+POOR = "Parts of the transcript are doubtful: the model was unsure there in every way it was asked."
+
+LANGUAGE_ASSUMED = "The model knows {language} alone, so the recording was taken to be in {language}."
+
+
+class StartStep:
+    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._audio = audio
+        self._recognizer = recognizer
+        self._window = window_chunks
+
+    async def handle(self, command: StartTranscription) -> None:
+        """Safe to repeat: the language stays as it was chosen, and queued chunks get their commands again."""
+        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await take(self._outbox, step)
+        if job is None:
+            return
+        planned = await chunks.load_all(self._pool, job.id)
+        choice = await self._language(job, planned)
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None:
+                return
+            await transaction.connection.execute(
+                "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
+                job.id,
+                choice.language,
+                choice.probability,
+            )
+            if choice.language and choice.probability is None:
+                message = LANGUAGE_ASSUMED.format(language=LANGUAGES[choice.language])
+                await jobs.warn(transaction, job, "language_assumed", message)
+            await chunks.requeue(transaction, job)
+            await chunks.queue_next(transaction, job, self._window)
+            await _finish_if_complete(transaction, job)
+
+    async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
+        """What the owner said, what was found before, or what a few chunks sound like.
+
+        Raises:
+            Reject: the recording is in a language that the chosen model does not know.
+        """
+        if job.options["language"] != "auto":
+            return LanguageChoice(job.options["language"], 1.0)
+        if job.language_probability is not None:
+            return LanguageChoice(job.language, job.language_probability)
+        model = job.options["model"]["name"]
+        known = await languages_of_models(self._pool)
+        asked = listener(model, known)
+        if asked is None:
+            return LanguageChoice(known[model][0], None)
+        if asked == model and len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
+            return LanguageChoice(None, None)
+        indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
+        probes = await asyncio.gather(*(self._probe(job, asked, planned[index].plan) for index in indices))
+        choice = decide(probes)
+        return choice if asked == model else _within(choice, known[model][0], job.options["model"]["tier"])
+
+    async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
+        audio = await self._audio.read(job.pcm_key or "", plan.spans)
+        return dict(await self._recognizer.languages(audio, model, job.id))
+
+
+def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
+    """The language for a model that knows `only` one."""
+    surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
+    if surely and surely != only:
+        raise Reject(
+            "language_not_known",
+            f"The recording is in {LANGUAGES.get(surely, surely)}, and the model '{tier}' knows {LANGUAGES[only]} alone. "
+            "Send it again with model=auto, or name the language if this is wrong.",
+        )
+    return LanguageChoice(only, choice.probability if surely else None)
+
+
+class ChunkStep:
+    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._audio = audio
+        self._recognizer = ChunkRecognizer(recognizer)
+        self._window = window_chunks
+
+    async def handle(self, command: TranscribeChunk) -> None:
+        """Safe to repeat: a chunk that has its words is left alone, and so is one whose job has ended."""
+        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await jobs.read(self._pool, step.job_id)
+        chunk = await chunks.load(self._pool, step.job_id, command.chunk_index)
+        if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
+            return
+        audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
+        recognition, trouble = await self._recognizer.recognize(job, chunk.plan, audio)
+        if lacks_capitals(recognition.text):
+            before = await self._text_before(job, chunk.plan.index)
+            recognition = await self._recognizer.with_capitals(job, audio, recognition, before)
+        words = await asyncio.to_thread(tighten, recognition.words, audio)
+        recognition = replace(recognition, words=words)
+        async with self._outbox.transaction() as transaction:
+            job = await still_running(transaction, step)
+            if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
+                return
+            await _keep_language(transaction, job, recognition)
+            if trouble is not None:
+                await jobs.warn(transaction, job, "doubtful_parts", POOR)
+            await self._tell(transaction, job, chunk.plan, recognition)
+            await chunks.queue_next(transaction, job, self._window)
+            await _finish_if_complete(transaction, job)
+
+    async def _text_before(self, job: StoredJob, index: int) -> str:
+        before = await chunks.load(self._pool, job.id, index - 1) if index else None
+        return before.recognition.text if before and before.recognition else ""
+
+    async def _tell(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
+        done_s, total_s = await _progress(transaction, job)
+        event = ChunkTranscribed(
+            job_id=str(job.id),
+            chunk_index=plan.index,
+            start_s=plan.spans[0].start / SAMPLE_RATE,
+            end_s=plan.spans[-1].end / SAMPLE_RATE,
+            text=recognition.text.strip(),
+            language=recognition.language,
+            done_s=done_s,
+            total_s=total_s,
+        )
+        transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+
+
+async def _keep_language(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
+    """Of the only chunk, where it was not known before."""
+    if job.language_probability is not None or recognition.language_probability is None:
+        return
+    choice = decide([{recognition.language: recognition.language_probability}])
+    await transaction.connection.execute(
+        "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
+        job.id,
+        choice.language,
+        choice.probability,
+    )
+
+
+async def give_up_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
+    """The rest of the recording goes on without this chunk."""
+    if not await chunks.save_failure(transaction, job, index, code):
+        return
+    await jobs.warn(transaction, job, "part_missing", PART_MISSING)
+    await _progress(transaction, job)
+    await chunks.queue_next(transaction, job, window_chunks)
+    await _finish_if_complete(transaction, job)
+
+
+async def _progress(transaction: Transaction, job: StoredJob) -> tuple[float, float]:
+    row = await transaction.connection.fetchrow(
+        """
+        SELECT coalesce(sum(speech_s) FILTER (WHERE state IN ('done', 'failed')), 0) AS done_s,
+            coalesce(sum(speech_s), 0) AS total_s
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    await progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
+    return row["done_s"], row["total_s"]
+
+
+async def _finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
+    """End the stage with its last chunk. The job is locked, so exactly one chunk is the last."""
+    counts = await transaction.connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
+            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned,
+            max(error_code) AS error_code
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    if counts["unfinished"]:
+        return
+    if counts["planned"] and not counts["done"]:
+        await jobs.fail(transaction, job, fail(job.stages, Stage.TRANSCRIBE), "nothing_recognized", NOTHING_HEARD)
+        return
+    await jobs.save(transaction, job, advance(job.stages, Stage.TRANSCRIBE, Event.FINISH))

@@ -1,0 +1,65 @@
+"""Which models the workers see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.jobs.heartbeats import SAY_EVERY_S
+from voicepipe_wire.storage.database import AWAY, Pool
+
+from voicepipe_orchestrator.ports import Recognizer
+
+log = structlog.get_logger(__name__)
+
+
+# Another worker with other pools, as there are two during an update, says so more often.
+FORGET_AFTER_S = 60.0
+
+
+async def announce_models(pool: Pool, recognizer: Recognizer, pools: Collection[str], stop: asyncio.Event) -> None:
+    """Write down the models that are served, whenever that changes and every few seconds. `pools` are those of the settings."""
+    known: Mapping[str, Mapping[str, Any]] = {}
+    while not stop.is_set():
+        with suppress(RetryLater, *AWAY):
+            served = await recognizer.describe()
+            if served != known:
+                log.info("models served", models={name: about.get("model") for name, about in served.items()})
+                known = served
+            await _write_models(pool, served, pools)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAY_EVERY_S):
+                await stop.wait()
+
+
+async def a_model_is_known(pool: Pool) -> None:
+    """Raises LookupError until a worker has seen a model: so long no recording is accepted."""
+    if not await pool.fetchval("SELECT EXISTS (SELECT FROM models)"):
+        raise LookupError("no model was seen yet")
+
+
+async def languages_of_models(pool: Pool) -> dict[str, tuple[str, ...]]:
+    """The languages that each served model knows, by the name of its pool."""
+    rows = await pool.fetch("SELECT name, description -> 'languages' AS languages FROM models")
+    return {row["name"]: tuple(row["languages"] or ()) for row in rows}
+
+
+async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]], pools: Collection[str]) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.executemany(
+            """
+            INSERT INTO models (name, description) VALUES ($1, $2)
+            ON CONFLICT (name) DO UPDATE SET description = excluded.description, seen_at = now()
+            """,
+            [(name, dict(about)) for name, about in served.items()],
+        )
+        # A pool of the settings stays, even while its server is down: its jobs wait for it, and `auto` chooses no other.
+        await connection.execute(
+            "DELETE FROM models WHERE name <> ALL ($1) AND seen_at < now() - make_interval(secs => $2)",
+            list(pools),
+            FORGET_AFTER_S,
+        )

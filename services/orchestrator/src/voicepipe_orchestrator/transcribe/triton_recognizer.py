@@ -1,0 +1,162 @@
+"""Speech models behind Triton, over asynchronous gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import tritonclient.grpc.aio as triton
+from prometheus_client import Histogram
+from tritonclient.utils import InferenceServerException
+from voicepipe_wire import telemetry
+from voicepipe_wire.errors import Reject, RetryLater
+
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
+from voicepipe_orchestrator.ports import Ask, Pcm
+
+from .fair_semaphore import FairPlaces
+
+BATCH = Histogram("voicepipe_model_batch", "Requests that the model answered together", ["model"], buckets=range(1, 33))
+SECONDS = Histogram("voicepipe_model_seconds", "Time to an answer of the model", ["model"])
+
+# What every pool serves; the pools differ in its weights.
+MODEL = "whisper"
+
+RETRY_DELAY_S = 2.0
+# A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
+TIMEOUT_S = 900.0
+# What a model answers about a request that no second try can help; the part before the colon is the code.
+HOPELESS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
+KEEPALIVE = triton.KeepAliveOptions(
+    keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
+)
+
+
+class TritonRecognizer:
+    """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
+
+    def __init__(
+        self, pools: Mapping[str, triton.InferenceServerClient], places: FairPlaces, model_patience_s: float
+    ) -> None:
+        self._pools = dict(pools)
+        self._places = places
+        self._patience_s = model_patience_s
+        self._missing_since: dict[str, float] = {}
+
+    async def recognize(self, audio: Pcm, ask: Ask) -> Recognition:
+        parameters = {
+            "op": "transcribe",
+            "language": ask.language,
+            "switch_above": ask.switch_above,
+            "task": ask.task,
+            "prompt": ask.prompt,
+            "beam": ask.attempt.beam,
+            "temperature": ask.attempt.temperature,
+            "timestamps": ask.attempt.timestamps,
+            "suppress_blank": ask.attempt.suppress_blank,
+            "word_timestamps": True,
+        }
+        said = await self._infer(ask.model, audio, parameters, ask.job_id)
+        return Recognition(
+            text=said["text"],
+            words=tuple(Word(start, end, text, probability) for start, end, text, probability in said["words"]),
+            language=said["language"],
+            avg_logprob=said["avg_logprob"],
+            no_speech_prob=said["no_speech_prob"],
+            compression_ratio=said["compression_ratio"],
+            truncated=said["truncated"],
+            language_probability=said["language_probability"],
+            languages=said.get("probabilities", {}),
+        )
+
+    async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
+        said = await self._infer(model, audio, {"op": "detect"}, job_id)
+        return {str(code): float(probability) for code, probability in said["probabilities"].items()}
+
+    async def describe(self) -> Mapping[str, Mapping[str, Any]]:
+        answers = await asyncio.gather(*(self._describe(pool) for pool in self._pools), return_exceptions=True)
+        served: dict[str, Mapping[str, Any]] = {}
+        unavailable: list[RetryLater] = []
+        for pool, answer in zip(self._pools, answers, strict=True):
+            if isinstance(answer, RetryLater):
+                unavailable.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer is not None:
+                served[pool] = answer
+        if unavailable and not served:
+            raise unavailable[0]
+        return served
+
+    async def _describe(self, pool: str) -> Mapping[str, Any] | None:
+        """What the pool's model says of itself, None while its server has not loaded it."""
+        try:
+            if not await self._pools[pool].is_model_ready(MODEL):
+                return None
+        except InferenceServerException as error:
+            raise _unavailable(pool, error) from error
+        said = await self._infer(pool, np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, None)
+        return {key: value for key, value in said.items() if key != "timings"}
+
+    async def _infer(self, pool: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None) -> dict[str, Any]:
+        if pool not in self._pools:
+            raise self._missing(pool)
+        inputs = [
+            _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
+            _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
+            _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
+        ]
+        async with self._places.place(job_id):
+            with telemetry.span("triton infer", model=pool, op=parameters["op"]), SECONDS.labels(pool).time():
+                try:
+                    answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=TIMEOUT_S)
+                except InferenceServerException as error:
+                    raise self._meant(pool, error) from error
+        self._missing_since.pop(pool, None)
+        said: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
+        if batch := said.get("timings", {}).get("batch_size"):
+            BATCH.labels(pool).observe(batch)
+        return said
+
+    def _meant(self, pool: str, error: InferenceServerException) -> Exception:
+        """What an error of the server means for the chunk."""
+        status, message = error.status() or "", error.message() or ""
+        code = message.partition(":")[0].strip()
+        for hopeless in HOPELESS:
+            if hopeless in message:
+                return Reject(
+                    hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}."
+                )
+        if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
+            return self._missing(pool)
+        # Of a model's instances one has lost its process: the server has to be restarted, the chunk is not to blame.
+        if "is not healthy" in message:
+            return _unavailable(pool, error)
+        if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
+            return _unavailable(pool, error)
+        return RuntimeError(f"the model failed: {status} {code[:200]}")
+
+    def _missing(self, pool: str) -> Exception:
+        """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
+        since_s = self._missing_since.setdefault(pool, time.monotonic())
+        if time.monotonic() - since_s > self._patience_s:
+            return Reject(
+                "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
+            )
+        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served now")
+
+
+def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
+    tensor = triton.InferInput(name, list(data.shape), kind)
+    tensor.set_data_from_numpy(data)
+    return tensor
+
+
+def _unavailable(pool: str, error: Exception) -> RetryLater:
+    return RetryLater(RETRY_DELAY_S, f"the Triton server of {pool} does not answer: {type(error).__name__}")

@@ -1,0 +1,65 @@
+"""What the routes work with. `__main__` builds it once; a route asks for it by type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import Depends, Path, Request
+from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.storage.objects import ObjectStore
+from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
+
+from .events.hub import Hub
+from .events.stream_reader import StreamLog
+from .http.problems import problem
+from .queries import Queries
+from .settings import StatusSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: StatusSettings
+    authenticate: Authenticator
+    queries: Queries
+    outbox: Outbox
+    objects: ObjectStore
+    hub: Hub
+    events: StreamLog
+    letters: StreamLog
+
+
+# Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions through a thread.
+
+
+async def _parts(request: Request) -> Parts:
+    return cast("Parts", request.app.state.parts)
+
+
+async def _user(request: Request, _bearer: Bearer, _header: KeyHeader) -> User:
+    return await cast("Parts", request.app.state.parts).authenticate(request)
+
+
+async def _operator(user: Annotated[User, Depends(_user)]) -> User:
+    if not user.is_operator:
+        raise problem("operators_only")
+    return user
+
+
+async def _job_id(
+    job_id: Annotated[
+        str, Path(description="The transcription's id", examples=["5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"])
+    ],
+) -> UUID:
+    """What is no id at all is answered like an id that nobody has."""
+    try:
+        return UUID(job_id)
+    except ValueError:
+        raise problem("not_found") from None
+
+
+Served = Annotated[Parts, Depends(_parts)]
+CurrentUser = Annotated[User, Depends(_user)]
+Operator = Annotated[User, Depends(_operator)]
+JobId = Annotated[UUID, Depends(_job_id)]

@@ -1,0 +1,239 @@
+"""All events reach this replica through one JetStream consumer, and every client that listens through here.
+
+nats-py has an ordered consumer, but it does not notice when its heartbeats stop (nats.py #510): a consumer that was deleted
+would look healthy for ever. So the consumer is made and watched here. When it falls silent, skips a message, or the
+connection was lost, it is made again behind the last event that was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from enum import Enum, auto
+from uuid import UUID
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.subjects import EVENTS
+
+from voicepipe_status import metrics
+from voicepipe_status.http.problems import problem
+
+from . import job_events
+from .job_events import JobEvent
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 1.0
+PATIENCE_S = 2.5
+AGAIN_AFTER_S = 0.5
+# How long the server keeps the consumer of a replica that died.
+FORGET_AFTER_S = 10.0
+
+
+class Signal(Enum):
+    RESTARTED = auto()  # the stream was made anew: sequences count from 1 again
+    CLOSED = auto()  # this replica stops
+
+
+class Listener:
+    """What one client has still to be sent, a bounded number of events."""
+
+    def __init__(self, queue_length: int) -> None:
+        self._queue: asyncio.Queue[JobEvent | Signal] = asyncio.Queue(queue_length)
+        self.dropped = asyncio.Event()
+
+    def offer(self, item: JobEvent | Signal) -> None:
+        """Never waits: a client that is too slow loses its stream, and may come back with the last id that it saw."""
+        try:
+            self._queue.put_nowait(item)
+        except asyncio.QueueFull:
+            self.dropped.set()
+
+    async def next(self, timeout_s: float) -> JobEvent | Signal | None:
+        """None when nothing came in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    @property
+    def is_idle(self) -> bool:
+        return self._queue.empty()
+
+
+class Hub:
+    def __init__(self, jetstream: JetStream, *, queue_length: int, max_streams_per_owner: int) -> None:
+        self._jetstream = jetstream
+        self._queue_length = queue_length
+        self._max_streams_per_owner = max_streams_per_owner
+        self._listeners: defaultdict[tuple[str, str], set[Listener]] = defaultdict(set)
+        self._streams: Counter[str] = Counter()
+        self._following = False
+        self._heard = False
+        self._stream_created: datetime | None = None
+        self._consumer_sequence = 0
+        # Of the last event that was seen.
+        self.position = 0
+
+    async def ready(self) -> None:
+        """Raises while events do not arrive."""
+        if not (self._following and self._jetstream.client.is_connected):
+            raise ConnectionError("events are not being followed")
+
+    @contextmanager
+    def listen(self, owner_id: UUID, job_id: UUID) -> Iterator[Listener]:
+        """From here on every event of the job is offered to the listener.
+
+        Raises Problem 429 `too_many_streams`, and 503 before events were followed for the first time: what happens until
+        then would be heard by nobody.
+        """
+        if self._stream_created is None:
+            raise problem("unavailable", retry_after_s=1)
+        owner, key = str(owner_id), (str(owner_id), str(job_id))
+        if self._streams[owner] >= self._max_streams_per_owner:
+            raise problem("too_many_streams", retry_after_s=5)
+        listener = Listener(self._queue_length)
+        self._streams[owner] += 1
+        self._listeners[key].add(listener)
+        try:
+            with metrics.STREAMS.track_inprogress():
+                yield listener
+        finally:
+            self._listeners[key].discard(listener)
+            if not self._listeners[key]:
+                del self._listeners[key]
+            self._streams[owner] -= 1
+            if not self._streams[owner]:
+                del self._streams[owner]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the events until `stop` is set; then end every client's stream."""
+        following = asyncio.create_task(self._follow_always())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        following.cancel()
+        self._tell_all(Signal.CLOSED)
+        with suppress(asyncio.CancelledError):
+            await following
+
+    async def _follow_always(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (NatsError, TimeoutError, ConnectionError) as error:
+                log.warning("events are lost, following them anew", reason=str(error) or type(error).__name__)
+            self._following = False
+            metrics.RESTARTS.inc()
+            await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _follow(self) -> None:
+        """Follow the events for as long as they come. Raises when they do not."""
+        if not self._jetstream.client.is_connected:
+            raise ConnectionError("NATS is away")
+        await self._find_place()
+        lost = asyncio.Event()
+        inbox = self._jetstream.client.new_inbox()
+
+        async def heard(message: Msg) -> None:
+            if not lost.is_set() and not await self._take(message):
+                lost.set()
+
+        subscription = await self._jetstream.client.subscribe(inbox, cb=heard)
+        consumer = None
+        try:
+            self._consumer_sequence = 0
+            consumer = await self._make_consumer(inbox)
+            self._following = True
+            await self._watch(lost)
+        finally:
+            self._following = False
+            with suppress(NatsError, TimeoutError):
+                await subscription.unsubscribe()
+                if consumer is not None and self._jetstream.client.is_connected:
+                    await self._jetstream.context.delete_consumer(EVENTS, consumer)
+
+    async def _find_place(self) -> None:
+        """Put the stream back if it is gone; begin from its first event if it is another one than before."""
+        try:
+            info = await self._jetstream.context.stream_info(EVENTS)
+        except NotFoundError:
+            await self._jetstream.ensure_streams()
+            info = await self._jetstream.context.stream_info(EVENTS)
+        if self._stream_created is None:
+            self.position = info.state.last_seq
+        elif info.created != self._stream_created or info.state.last_seq < self.position:
+            log.warning("the events' stream was made anew", lost_position=self.position)
+            self.position = 0
+            self._tell_all(Signal.RESTARTED)
+        self._stream_created = info.created
+
+    async def _make_consumer(self, inbox: str) -> str:
+        info = await self._jetstream.context.add_consumer(
+            EVENTS,
+            ConsumerConfig(
+                description="status: all events of all clients of one replica",
+                deliver_subject=inbox,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=self.position + 1,
+                ack_policy=AckPolicy.NONE,
+                max_deliver=1,
+                flow_control=True,
+                idle_heartbeat=BEAT_S,
+                inactive_threshold=FORGET_AFTER_S,
+                mem_storage=True,
+                num_replicas=1,
+            ),
+        )
+        return info.name
+
+    async def _watch(self, lost: asyncio.Event) -> None:
+        while True:
+            self._heard = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await lost.wait()
+                raise ConnectionError("events were skipped")
+            if not self._heard:
+                raise ConnectionError("no heartbeat")
+
+    async def _take(self, message: Msg) -> bool:
+        """Hand a message on. False when messages before it are missing."""
+        self._heard = True
+        headers = message.headers or {}
+        if headers.get("Status"):
+            # A flow control request is answered, a stalled consumer is told where to go on.
+            if answer_to := message.reply or headers.get("Nats-Consumer-Stalled"):
+                await self._jetstream.client.publish(answer_to)
+            return int(headers.get("Nats-Last-Consumer", 0)) <= self._consumer_sequence
+        sequence = message.metadata.sequence
+        if sequence.consumer != self._consumer_sequence + 1:
+            return False
+        self._consumer_sequence = sequence.consumer
+        self.position = sequence.stream
+        self._hand_out(message, sequence.stream)
+        return True
+
+    def _hand_out(self, message: Msg, sequence: int) -> None:
+        _, owner, job, _ = message.subject.split(".")
+        listeners = self._listeners.get((owner, job))
+        if not listeners:
+            return
+        event = job_events.read(sequence, message.subject, message.headers, message.data)
+        if event is not None:
+            for listener in listeners:
+                listener.offer(event)
+
+    def _tell_all(self, signal: Signal) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.offer(signal)

@@ -1,0 +1,111 @@
+"""Messages of a stream, read by place without any consumer: JetStream's direct get."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.messaging.broker import JetStream
+
+TIMEOUT_S = 2.0
+RETRY_DELAY_S = 2.0
+# Short enough for the broker's 64 bits.
+_SEQUENCE = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    sequence: int
+    subject: str
+    headers: Mapping[str, str]
+    payload: bytes
+
+
+class StreamLog:
+    """One stream. Every method raises RetryLater while the broker or the stream is away."""
+
+    def __init__(self, jetstream: JetStream, stream: str) -> None:
+        self._jetstream = jetstream
+        self._stream = stream
+
+    async def page(self, subject: str, first: int, limit: int) -> list[Stored]:
+        """The first `limit` messages of a subject (wildcards allowed) from sequence `first` on; fewer at the end.
+
+        One request, many answers (batch direct get, NATS 2.11).
+        """
+        request = {"seq": max(1, first), "next_by_subj": subject, "batch": limit}
+        client = self._jetstream.client
+        inbox = client.new_inbox()
+        found: list[Stored] = []
+        try:
+            subscription = await client.subscribe(inbox)
+            try:
+                await client.publish(self._address, json.dumps(request).encode(), reply=inbox)
+                while len(found) < limit:
+                    message = _read(await subscription.next_msg(TIMEOUT_S))
+                    if message is None:
+                        break
+                    found.append(message)
+            finally:
+                await subscription.unsubscribe()
+        except (NatsError, TimeoutError) as error:
+            raise _away(error) from error
+        return found
+
+    async def get(self, sequence: int) -> Stored | None:
+        if sequence < 1:
+            return None
+        try:
+            message = await self._jetstream.client.request(
+                self._address, json.dumps({"seq": sequence}).encode(), timeout=TIMEOUT_S
+            )
+        except (NatsError, TimeoutError) as error:
+            raise _away(error) from error
+        return _read(message)
+
+    async def last_sequence(self) -> int:
+        return int((await self._info()).state.last_seq)
+
+    async def count(self, subject: str) -> int:
+        """How many messages lie under a subject."""
+        subjects = (await self._info(subject)).state.subjects or {}
+        return sum(subjects.values())
+
+    @property
+    def _address(self) -> str:
+        return f"$JS.API.DIRECT.GET.{self._stream}"
+
+    async def _info(self, subject: str | None = None) -> Any:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await self._jetstream.context.stream_info(self._stream, subjects_filter=subject)
+        except (NatsError, TimeoutError, NotFoundError) as error:
+            raise _away(error) from error
+
+
+def whole_number(text: str) -> int | None:
+    """A sequence as a client writes it; None if it is none."""
+    return int(text) if _SEQUENCE.fullmatch(text) else None
+
+
+def _read(message: Msg) -> Stored | None:
+    """What a direct get answered; None for "there is none" and for the end of a batch."""
+    headers = message.headers or {}
+    status = headers.get("Status")
+    if status in {"204", "404"}:
+        return None
+    if status is not None:
+        raise RetryLater(RETRY_DELAY_S, f"the broker answers {status} to a direct get")
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], headers, message.data)
+
+
+def _away(error: Exception) -> RetryLater:
+    return RetryLater(RETRY_DELAY_S, f"events cannot be read: {type(error).__name__}")

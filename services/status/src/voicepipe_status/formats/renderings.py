@@ -1,0 +1,219 @@
+"""A transcript as json, plain text, SubRip, WebVTT and RTTM, and which of them a client wants.
+
+Pure. Segments name speakers by id; readers are shown what `speakers` calls them. SubRip has no specification to escape by, so words stand there as they are; WebVTT is written as W3C's WebVTT 1 asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from heapq import merge
+from typing import Final
+
+from voicepipe_wire.transcript.document import Gap, Transcript, TranscriptSegment
+from voicepipe_wire.transcript.languages import UNSPACED, separator
+
+from .captions import Caption, CaptionSegment, CaptionWord, captions
+
+# A pause as long as this begins a paragraph.
+PARAGRAPH_PAUSE_S: Final = 2.0
+
+
+class Format(StrEnum):
+    """In the order of preference where a client likes several equally."""
+
+    JSON = "json"
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+    RTTM = "rttm"
+
+    @property
+    def media_type(self) -> str:
+        return MEDIA_TYPES[self]
+
+
+MEDIA_TYPES: Final = {
+    Format.JSON: "application/json",
+    Format.TXT: "text/plain",
+    Format.SRT: "application/x-subrip",
+    Format.VTT: "text/vtt",
+    Format.RTTM: "application/x-rttm",
+}
+
+
+def negotiate(accept_header: str | None, format_query: str | None) -> Format | None:
+    """The format to answer with, or None where none of ours is acceptable.
+
+    `?format=` wins over `Accept`. Within `Accept` (RFC 9110, 12.5.1) the most specific range decides about a format, the
+    highest quality wins, then what was named more specifically, then what was named first. No header is `*/*`.
+    """
+    if format_query is not None:
+        return Format(format_query.lower()) if format_query.lower() in set(Format) else None
+    ranges = list(_ranges((accept_header or "").strip() or "*/*"))
+
+    def liking(each: Format) -> tuple[float, int, int]:
+        """The quality, how specific the range is that says so, and how early that stands."""
+        matches = [
+            (specific, -position, quality)
+            for position, (media_range, quality) in enumerate(ranges)
+            if (specific := _specificity(media_range, each.media_type))
+        ]
+        specific, position, quality = max(matches, default=(0, 0, 0.0))
+        return quality, specific, position
+
+    favourite = max(Format, key=liking)
+    return favourite if liking(favourite)[0] > 0 else None
+
+
+def as_json(transcript: Transcript) -> str:
+    """The document as it is stored."""
+    return json.dumps(transcript.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def as_txt(transcript: Transcript) -> str:
+    """One line per paragraph, an empty line between two; a new one after a long pause and when another person speaks.
+
+    With speakers each paragraph tells when it begins and who speaks.
+    """
+    names = _names(transcript)
+    paragraphs: list[str] = []
+    before: TranscriptSegment | Gap | None = None
+    for part in _in_order(transcript):
+        if isinstance(part, Gap):
+            paragraphs.append(inaudible(part))
+        elif isinstance(before, TranscriptSegment) and _goes_on(before, part):
+            paragraphs[-1] += separator(before.language, part.language) + _one_line(part.text)
+        else:
+            paragraphs.append(_opening(part, names) + _one_line(part.text))
+        before = part
+    return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
+
+
+def as_srt(transcript: Transcript) -> str:
+    """SubRip; the speaker stands before the words whenever it is another one."""
+    cues = captions(_caption_segments(transcript, label=True))
+    blocks = ("\n".join((str(number), _times(cue, ","), *cue.lines, "")) for number, cue in enumerate(cues, start=1))
+    return "\n".join(blocks)
+
+
+def as_vtt(transcript: Transcript) -> str:
+    """WebVTT, with voice spans where speakers are known."""
+    names = _names(transcript)
+    cues = captions(_caption_segments(transcript, label=False))
+    blocks = (f"\n{number}\n{_times(cue, '.')}\n{_vtt_text(cue, names)}\n" for number, cue in enumerate(cues, start=1))
+    return "WEBVTT\n" + "".join(blocks)
+
+
+def as_rttm(transcript: Transcript, recording: str) -> str:
+    """Who spoke when, a line for each turn (Rich Transcription Time Marked; NIST RT-09 evaluation plan, appendix A).
+
+    Two speakers who are called the same are one there.
+    """
+    names = _names(transcript)
+    file = _field(recording) or transcript.id
+    lines = []
+    for turn in transcript.turns:
+        start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
+        times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
+        label = _field(_called(turn.speaker, names)) or turn.speaker
+        lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {label} <NA> <NA>\n")
+    return "".join(lines)
+
+
+def inaudible(gap: Gap) -> str:
+    """How a gap is shown to a reader."""
+    return f"[inaudible {_clock(round(gap.start_s * 1000))}-{_clock(round(gap.end_s * 1000))}]"
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    for each in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in each.split(";"))
+        quality = next((value[2:].strip() for value in parameters if value.startswith("q=")), "1")
+        try:
+            yield media_range, min(1.0, max(0.0, float(quality)))
+        except ValueError:
+            continue  # a quality that is no number: as if the range were not there
+
+
+def _specificity(media_range: str, media_type: str) -> int:
+    """3 for the type itself, 2 for `type/*`, 1 for `*/*`, 0 for another one."""
+    if media_range == media_type:
+        return 3
+    if media_range == f"{media_type.split('/', 1)[0]}/*":
+        return 2
+    return 1 if media_range == "*/*" else 0
+
+
+def _names(transcript: Transcript) -> Mapping[str, str]:
+    return {speaker.id: _one_line(speaker.name) for speaker in transcript.speakers}
+
+
+def _called(speaker: str, names: Mapping[str, str]) -> str:
+    return names.get(speaker) or _one_line(speaker)
+
+
+def _opening(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
+    """What stands before the words of a paragraph."""
+    when = f"[{_clock(round(segment.start_s * 1000))}] " if names else ""
+    return when + (f"{_called(segment.speaker, names)}: " if segment.speaker else "")
+
+
+def _field(text: str) -> str:
+    """As one of the fields that RTTM has between spaces."""
+    return "_".join(text.split())
+
+
+def _in_order(transcript: Transcript) -> Iterator[TranscriptSegment | Gap]:
+    return merge(transcript.segments, sorted(transcript.gaps, key=_start_s), key=_start_s)
+
+
+def _start_s(part: TranscriptSegment | Gap) -> float:
+    return part.start_s
+
+
+def _goes_on(before: TranscriptSegment, after: TranscriptSegment) -> bool:
+    return before.speaker == after.speaker and after.start_s - before.end_s < PARAGRAPH_PAUSE_S
+
+
+def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[CaptionSegment]:
+    """`label`: the name of a speaker is a word before their first one."""
+    names = _names(transcript)
+    speaker: str | None = None
+    for part in _in_order(transcript):
+        if isinstance(part, Gap):
+            yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), apart=True)
+            continue
+        words = tuple(CaptionWord(word.start_s, word.end_s, word.text) for word in part.words)
+        if label and part.speaker and part.speaker != speaker:
+            words = (CaptionWord(part.start_s, part.start_s, f"{_called(part.speaker, names)}:"), *words)
+        speaker = part.speaker
+        yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker)
+
+
+def _vtt_text(cue: Caption, names: Mapping[str, str]) -> str:
+    voice = f"<v {_escaped(_called(cue.speaker, names))}>" if cue.speaker else ""
+    return voice + "\n".join(_escaped(line) for line in cue.lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _one_line(text: str) -> str:
+    """Without the line breaks that would end a paragraph or a cue."""
+    return " ".join(text.split())
+
+
+def _times(cue: Caption, point: str) -> str:
+    return f"{_clock(cue.start_ms, point)} --> {_clock(cue.end_ms, point)}"
+
+
+def _clock(at_ms: int, point: str | None = None) -> str:
+    """HH:MM:SS, with milliseconds behind the `point` where one is given."""
+    seconds, milliseconds = divmod(at_ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours:02}:{minutes:02}:{seconds:02}"
+    return clock if point is None else f"{clock}{point}{milliseconds:03}"

@@ -1,0 +1,86 @@
+"""Cancel, retry, delete: commands that the keeper carries out. A request waits a moment to see the effect."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from voicepipe_wire.jobs.stages import JobState
+from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
+
+from voicepipe_status.commands import once, send, standing
+from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.queries import Standing
+from voicepipe_status.schema import Transcription
+
+from .transcriptions import look
+
+router = APIRouter(tags=["transcriptions"])
+
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {"model": Transcription, "description": "It will take effect; that takes longer than 3 s"}
+}
+
+
+@router.post(
+    "/v1/transcriptions/{job_id}/cancel",
+    response_model=Transcription,
+    responses={**_LATER, **answers("not_found", "not_cancellable")},
+    operation_id="cancel_transcription",
+)
+async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+    """Stop it. What is queued of it is not begun any more."""
+    _raise_if(ended := await standing(parts, user.id, job_id), ended.ended, "not_cancellable")
+    await send(parts, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await once(parts, user.id, job_id, lambda now: now.ended)
+    if after is not None and after.ended:
+        _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
+    return await _answer(parts, user.id, job_id, took_effect=after is not None and after.ended)
+
+
+@router.post(
+    "/v1/transcriptions/{job_id}/retry",
+    response_model=Transcription,
+    responses={**_LATER, **answers("not_found", "not_retryable")},
+    operation_id="retry_transcription",
+)
+async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+    """Run again what failed or was cancelled. What is done is kept."""
+    before = await standing(parts, user.id, job_id)
+    again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
+    _raise_if(before, not again, "not_retryable")
+    await send(parts, RetryJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
+    took_effect = after is not None and after.changed_at > before.changed_at
+    return await _answer(parts, user.id, job_id, took_effect=took_effect)
+
+
+@router.delete(
+    "/v1/transcriptions/{job_id}",
+    status_code=204,
+    responses={
+        204: {"description": "Nothing of it is left"},
+        202: {"description": "It will be deleted; that takes longer than 3 s"},
+        **answers("not_found"),
+    },
+    operation_id="delete_transcription",
+)
+async def delete(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+    """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
+    await standing(parts, user.id, job_id)
+    await send(parts, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    left = await once(parts, user.id, job_id, lambda _: False)
+    return Response(status_code=204 if left is None else 202)
+
+
+def _raise_if(standing: Standing, impossible: bool, code: str) -> None:
+    if impossible:
+        raise problem(code, members={"state": standing.state})
+
+
+async def _answer(parts: Parts, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
+    transcription = await look(parts, owner_id, job_id)
+    return JSONResponse(transcription.model_dump(mode="json"), 200 if took_effect else 202)

@@ -1,0 +1,111 @@
+"""The recording as it was uploaded, streamed from the object store."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
+
+from voicepipe_status.dependencies import CurrentUser, JobId, Served
+from voicepipe_status.http.conditional import matches, range_holds
+from voicepipe_status.http.disposition import content_disposition
+from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.ranges import wanted
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(tags=["transcriptions"])
+
+# What a browser plays and never runs: html and svg are neither.
+_PLAYABLE = re.compile(r"(audio|video)/[a-z0-9][a-z0-9.+-]*")
+_ANY = "application/octet-stream"
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All of it", "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}},
+    206: {"description": "The range that was asked for"},
+    304: {"description": "The client has it"},
+    **answers("not_found", "audio_gone", "range_unsatisfiable"),
+}
+
+
+@router.head(
+    "/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_ANSWERS, operation_id="look_at_audio"
+)
+@router.get("/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_ANSWERS, operation_id="get_audio")
+async def get_audio(
+    job_id: JobId,
+    user: CurrentUser,
+    parts: Served,
+    request: Request,
+    asked: Annotated[str | None, Header(alias="range", description="One range of bytes")] = None,
+    if_range: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The original, whole or a range of it."""
+    recording = await parts.queries.recording(user.id, job_id)
+    if recording is None:
+        raise problem("not_found")
+    size_bytes, etag = recording["size_bytes"], f'"{recording["sha256"].hex()}"'
+    headers = _headers(recording, etag)
+    if matches(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    part = wanted(asked, size_bytes) if request.method == "GET" and range_holds(if_range, etag) else None
+    start, end = part or (0, size_bytes)
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD":
+        return Response(headers=headers)
+    return StoredAudio(
+        parts.objects, recording["object_key"], start, end, status_code=206 if part else 200, headers=headers
+    )
+
+
+class StoredAudio(StreamingResponse):
+    """Bytes [start, end) of an object, opened when the answer begins: what goes wrong then is still an answer."""
+
+    def __init__(self, objects: ObjectStore, key: str, start: int, end: int, **response: Any) -> None:
+        super().__init__((), **response)
+        self._objects = objects
+        self._key = key
+        self._start = start
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with self._objects.open(self._key, self._start, self._end) as blocks:
+                self.body_iterator = blocks
+                await super().__call__(scope, receive, noted)
+        except ObjectMissing:
+            raise problem("audio_gone") from None
+        except RetryLater as error:
+            if not begun:
+                raise
+            # Too late for an answer: it stays unfinished, and the client asks for the rest by Range.
+            log.warning("the object store went away in the middle of a recording", reason=str(error))
+
+
+def _headers(recording: Any, etag: str) -> dict[str, str]:
+    media_type = recording["media_type"].partition(";")[0].strip().lower()
+    return {
+        "Content-Type": media_type if _PLAYABLE.fullmatch(media_type) else _ANY,
+        "Content-Disposition": content_disposition("inline", recording["name"]),
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, X-API-Key",
+    }

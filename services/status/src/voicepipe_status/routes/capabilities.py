@@ -1,0 +1,41 @@
+"""What this installation can do now."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from voicepipe_wire.jobs.stages import Stage
+from voicepipe_wire.messaging.subjects import Tier
+from voicepipe_wire.transcript.languages import LANGUAGES
+
+from voicepipe_status.dependencies import CurrentUser, Served
+from voicepipe_status.formats.renderings import Format
+from voicepipe_status.http.problems import answers
+from voicepipe_status.schema import MAX_SPEAKERS, Capabilities, Language, Limits, Model, Speakers
+
+# As docs/architecture.md has them; upload refuses what is beyond.
+MAX_KEYTERMS, MAX_KEYTERM_CHARACTERS = 100, 1000
+TASKS = ("transcribe", "translate")
+
+router = APIRouter(tags=["installation"])
+
+
+@router.get("/v1/capabilities", responses=answers(), operation_id="get_capabilities")
+async def get_capabilities(_: CurrentUser, parts: Served) -> Capabilities:
+    """Models, languages, tasks, formats, limits; whether speakers are told apart; how many workers live."""
+    models, workers = await parts.queries.served()
+    return Capabilities(
+        models=[Model(**model) for model in models],
+        languages=[Language(code=code, name=name) for code, name in LANGUAGES.items()],
+        tasks=list(TASKS),
+        priorities=[Tier.STANDARD, Tier.PREMIUM],
+        formats=list(Format),
+        limits=Limits(
+            max_upload_bytes=parts.settings.max_upload_bytes,
+            max_keyterms=MAX_KEYTERMS,
+            max_keyterm_characters=MAX_KEYTERM_CHARACTERS,
+            max_speakers=MAX_SPEAKERS,
+            max_event_streams=parts.settings.max_event_streams,
+        ),
+        speakers=Speakers(available=bool(workers.get(Stage.DIARIZE))),
+        workers=workers,
+    )

@@ -1,0 +1,124 @@
+"""Live events of one transcription, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from voicepipe_status import metrics
+from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.events.feed import Feed
+from voicepipe_status.events.stream_reader import whole_number
+from voicepipe_status.http.problems import answers, problem
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(tags=["transcriptions"])
+
+_EXAMPLE = (
+    'id: 4711\nevent: stage-changed\ndata: {"job_id":"5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10","stage":"prepare",'
+    '"state":"running","attempt":1,"job_state":"preparing"}\n\n'
+)
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events until the transcription has ended; a comment every 15 s",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    },
+    204: {"description": "The transcription has ended, and nothing came after Last-Event-ID. Do not come back."},
+    **answers("not_found", "bad_event_id", "too_many_streams"),
+}
+
+
+@router.get(
+    "/v1/transcriptions/{job_id}/events",
+    response_class=Response,
+    responses=_ANSWERS,
+    operation_id="follow_transcription",
+)
+async def follow_transcription(
+    job_id: JobId,
+    user: CurrentUser,
+    parts: Served,
+    last_event_id: Annotated[str | None, Header(description="Go on after this event")] = None,
+    last_event_id_query: Annotated[
+        str | None, Query(alias="last_event_id", description="The same, for those who cannot set headers")
+    ] = None,
+) -> Response:
+    """What happened to it so far, then what happens.
+
+    `id:` is the place in the stream, `event:` the type, `data:` JSON. It ends after `job-completed`, `job-failed`,
+    `job-cancelled` or `job-deleted`. After a lost connection go on with `Last-Event-ID`.
+    """
+    seen = _event_id(last_event_id or last_event_id_query)
+    if await parts.queries.standing(user.id, job_id) is None:
+        raise problem("not_found")
+    if seen is not None and seen > parts.hub.position and seen > await parts.events.last_sequence():
+        # The stream was made anew and its sequences count from 1 again: that id says nothing any more.
+        seen = None
+    return EventStream(parts, user.id, job_id, seen)
+
+
+class EventStream(StreamingResponse):
+    """Open until the job has ended, the client goes, or the client is too slow."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, parts: Parts, owner_id: UUID, job_id: UUID, seen: int | None) -> None:
+        super().__init__((), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._parts = parts
+        self._owner_id = owner_id
+        self._job_id = job_id
+        self._seen = seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._parts.hub.listen(self._owner_id, self._job_id) as listener:
+            feed = Feed(
+                self._parts.events,
+                self._parts.queries,
+                listener,
+                owner_id=self._owner_id,
+                job_id=self._job_id,
+                after=self._seen or 0,
+                heartbeat_s=self._parts.settings.event_heartbeat_s,
+            )
+            await feed.begin()
+            if self._seen is not None and feed.is_finished:
+                await Response(status_code=204)(scope, receive, send)
+                return
+            self.body_iterator = feed.frames()
+            if not await _unless(listener.dropped, super().__call__(scope, receive, send)):
+                # The answer stays unfinished, so that the client knows that there is more.
+                metrics.DROPPED.inc()
+                log.warning("a client was too slow for its events", job=str(self._job_id))
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether the work came to its end before the event."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+            return True
+        return False
+    finally:
+        for task in (working, waiting):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def _event_id(text: str | None) -> int | None:
+    if not text:
+        return None
+    if (sequence := whole_number(text)) is None:
+        raise problem("bad_event_id")
+    return sequence

@@ -1,0 +1,82 @@
+"""Look at transcriptions: one, a page, a batch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from voicepipe_wire.jobs.stages import JobState
+
+from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.http import cursors
+from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.queries import Filter
+from voicepipe_status.schema import Transcription, TranscriptionPage
+from voicepipe_status.serializers import transcription
+
+MAX_IDS = 100
+
+router = APIRouter(tags=["transcriptions"])
+
+
+@router.get("/v1/transcriptions", responses=answers("bad_cursor"), operation_id="list_transcriptions")
+async def list_transcriptions(
+    user: CurrentUser,
+    parts: Served,
+    state: Annotated[list[JobState] | None, Query(description="Only in these states; may be repeated")] = None,
+    created_after: AwareDatetime | None = None,
+    created_before: AwareDatetime | None = None,
+    name: Annotated[
+        str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only where the name contains this")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    ids: Annotated[str | None, Query(description=f"These alone, comma separated, {MAX_IDS} at most")] = None,
+) -> TranscriptionPage:
+    """Newest first. With `ids` all of those that are there, and nothing else is looked at."""
+    if ids is not None:
+        return await _batch(parts, user.id, ids)
+    wanted = Filter(state, created_after, created_before, name)
+    after = cursors.decode(cursor) if cursor else None
+    rows = await parts.queries.page(user.id, wanted, after, limit + 1)
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return TranscriptionPage(
+        items=[transcription(row, parts.settings.public_url) for row in shown],
+        next_cursor=cursors.encode(cursors.Place(shown[-1]["created_at"], shown[-1]["id"])) if more else None,
+    )
+
+
+@router.get("/v1/transcriptions/{job_id}", responses=answers("not_found"), operation_id="get_transcription")
+async def get_transcription(job_id: JobId, user: CurrentUser, parts: Served) -> Transcription:
+    """State, progress in seconds of audio, place in the queue, time left, warnings, error."""
+    return await look(parts, user.id, job_id)
+
+
+async def look(parts: Parts, owner_id: UUID, job_id: UUID) -> Transcription:
+    """Raises Problem 404 `not_found`."""
+    row = await parts.queries.one(owner_id, job_id)
+    if row is None:
+        raise problem("not_found")
+    return transcription(row, parts.settings.public_url)
+
+
+async def _batch(parts: Parts, owner_id: UUID, ids: str) -> TranscriptionPage:
+    asked = [each.strip() for each in ids.split(",") if each.strip()]
+    if len(asked) > MAX_IDS:
+        raise problem(
+            "invalid_request", f"These are {len(asked)} ids, and {MAX_IDS} are the most. Ask in several requests."
+        )
+    known = [each for each in map(_uuid, asked) if each is not None]
+    rows = {row["id"]: row for row in await parts.queries.batch(owner_id, known)}
+    items = [transcription(rows[each], parts.settings.public_url) for each in dict.fromkeys(known) if each in rows]
+    return TranscriptionPage(items=items, next_cursor=None)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

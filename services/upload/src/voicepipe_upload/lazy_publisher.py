@@ -1,0 +1,43 @@
+"""A publisher that need not be there at the start: uploads are accepted while NATS is away."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from voicepipe_wire.messaging import broker
+
+from .settings import Settings
+
+log = structlog.get_logger(__name__)
+
+TRY_AGAIN_AFTER_S = 1.0
+
+
+class LatePublisher:
+    """A `Publisher` for the outbox. Once connected, the connection mends itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._jetstream: broker.JetStream | None = None
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        if self._jetstream is None:
+            raise ConnectionError("NATS is away")
+        return await self._jetstream.publish(subject, payload, headers)
+
+    async def connect(self, stop: asyncio.Event) -> None:
+        """Try until connected or told to stop."""
+        while not stop.is_set():
+            with suppress(ConnectionError):
+                self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TRY_AGAIN_AFTER_S):
+                    await stop.wait()
+        await stop.wait()
+
+    async def close(self) -> None:
+        if self._jetstream is not None:
+            await self._jetstream.client.close()

@@ -1,0 +1,200 @@
+"""Table `uploads`: the one place that knows what of an upload is stored.
+
+A writer is one request that brings bytes. Only the newest may change a row: each of its statements says who it is, so that
+one that was overtaken, on this replica or another, changes nothing. A row that has expired is changed by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import Part
+
+from voicepipe_upload.options import TIERS, Model
+
+NOTHING = "UPDATE 0"
+
+
+class Overtaken(Exception):
+    """Another writer goes on with this upload, or it was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A row. `offset_bytes` is what the client need not send again; the last `tail_bytes` of it lie in `tail_key`."""
+
+    id: UUID
+    owner_id: UUID
+    name: str
+    media_type: str
+    tus_metadata: str
+    options: dict[str, Any]
+    object_key: str
+    multipart_id: str | None
+    size_bytes: int | None
+    offset_bytes: int
+    parts: tuple[Part, ...]
+    tail_key: str | None
+    tail_bytes: int
+    writer: UUID | None
+    job_id: UUID | None
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        fields = {name: row[name] for name in cls.__slots__}
+        return cls(**{**fields, "parts": tuple(Part(**part) for part in row["parts"])})
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= datetime.now(UTC)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.size_bytes is not None and self.offset_bytes == self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    id: UUID
+    owner_id: UUID
+    name: str
+    media_type: str
+    options: dict[str, Any]
+    tus_metadata: str = ""
+    size_bytes: int | None = None
+    writer: UUID | None = None
+
+    @property
+    def object_key(self) -> str:
+        return f"audio/{self.owner_id}/{datetime.now(UTC):%Y-%m-%d}/{self.id}/original"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What became safe: parts that are stored, and how far that brings the upload."""
+
+    parts: Sequence[Part]
+    offset_bytes: int
+    tail_key: str | None = None
+    tail_bytes: int = 0
+
+
+class Uploads:
+    """Every method raises what is in `voicepipe_wire.database.AWAY` while PostgreSQL is away."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def insert(self, new: NewUpload, keep_for_s: float) -> Upload:
+        row = await self._pool.fetchrow(
+            """
+            INSERT INTO uploads (id, owner_id, name, media_type, options, tus_metadata, size_bytes, writer, object_key, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10)) RETURNING *
+            """,
+            new.id,
+            new.owner_id,
+            new.name,
+            new.media_type,
+            new.options,
+            new.tus_metadata,
+            new.size_bytes,
+            new.writer,
+            new.object_key,
+            keep_for_s,
+        )
+        return Upload.of(row)
+
+    async def find(self, upload_id: UUID, owner_id: UUID) -> Upload | None:
+        row = await self._pool.fetchrow("SELECT * FROM uploads WHERE id = $1 AND owner_id = $2", upload_id, owner_id)
+        return Upload.of(row) if row else None
+
+    async def set_multipart(self, upload: Upload, multipart_id: str) -> None:
+        """Raises Overtaken."""
+        done = await self._pool.execute(
+            "UPDATE uploads SET multipart_id = $3 WHERE id = $1 AND writer = $2 AND expires_at > now()",
+            upload.id,
+            upload.writer,
+            multipart_id,
+        )
+        if done == NOTHING:
+            raise Overtaken
+
+    async def take_over(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
+        """Make `writer` the newest, if the offset is still what it was. Raises Overtaken when it is not.
+
+        `size_bytes` is kept where the length was not known before.
+        """
+        row = await self._pool.fetchrow(
+            """
+            UPDATE uploads SET writer = $2, size_bytes = coalesce(size_bytes, $4),
+                expires_at = now() + make_interval(secs => $5)
+            WHERE id = $1 AND offset_bytes = $3 AND expires_at > now() AND job_id IS NULL RETURNING *
+            """,
+            upload.id,
+            writer,
+            upload.offset_bytes,
+            size_bytes,
+            keep_for_s,
+        )
+        if row is None:
+            raise Overtaken
+        return Upload.of(row)
+
+    async def advance(self, upload: Upload, step: Advance, keep_for_s: float, numbers: int) -> range:
+        """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Overtaken."""
+        row = await self._pool.fetchrow(
+            """
+            UPDATE uploads SET parts = parts || $3, offset_bytes = $4, tail_key = $5, tail_bytes = $6,
+                next_part = next_part + $8, expires_at = now() + make_interval(secs => $7)
+            WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL RETURNING next_part
+            """,
+            upload.id,
+            upload.writer,
+            [asdict(part) for part in step.parts],
+            step.offset_bytes,
+            step.tail_key,
+            step.tail_bytes,
+            keep_for_s,
+            numbers,
+        )
+        if row is None:
+            raise Overtaken
+        return range(row["next_part"] - numbers, row["next_part"])
+
+    async def give_up(self, upload_id: UUID) -> Upload | None:
+        """Expire it now, so that nobody writes it any more. None if there is no such row (any more).
+
+        Waits for a transaction that is about to make a job of it, so that the answer is final.
+        """
+        row = await self._pool.fetchrow(
+            "UPDATE uploads SET expires_at = now(), writer = NULL WHERE id = $1 RETURNING *", upload_id
+        )
+        return Upload.of(row) if row else None
+
+    async def delete(self, upload_id: UUID) -> None:
+        await self._pool.execute("DELETE FROM uploads WHERE id = $1", upload_id)
+
+    async def models(self) -> list[Model]:
+        """The speech models that are served, as their workers described them."""
+        rows = await self._pool.fetch("SELECT name, description FROM models ORDER BY name")
+        return [
+            Model(
+                row["name"],
+                row["description"]["tier"],
+                frozenset(row["description"]["languages"]),
+                frozenset(row["description"]["tasks"]),
+            )
+            for row in rows
+            if row["description"]["tier"] in TIERS  # a row of another version may stay for a minute
+        ]
+
+
+def no_such_upload() -> Problem:
+    return Problem(404, "not_found", "There is no such upload, or it is somebody else's. Start a new one.")

@@ -1,0 +1,213 @@
+"""tus 1.0.0 at /v1/uploads. All state is in PostgreSQL and the object store, so any replica goes on with any upload."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from email.utils import format_datetime
+from uuid import UUID, uuid4
+
+from fastapi import Request
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.storage.objects import ObjectStore
+from voicepipe_wire.web.auth import User
+
+from voicepipe_upload import file_name, request_body
+from voicepipe_upload.admission import Reception
+from voicepipe_upload.finalize import Acceptance, Accepted
+from voicepipe_upload.metrics import BYTES, UPLOADS
+from voicepipe_upload.options import Given, read, resolve
+from voicepipe_upload.storage.part_writer import PartWriter
+from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, no_such_upload
+
+from . import protocol
+from .protocol import Checksum
+
+KIND = "tus"
+Headers = dict[str, str]
+
+
+class TusUploads:
+    """What each request does. The answers are headers; `tus_routes` gives them their status."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        uploads: Uploads,
+        acceptance: Acceptance,
+        reception: Reception,
+        *,
+        silence_s: float,
+        keep_for_s: float,
+    ) -> None:
+        self._store = store
+        self._uploads = uploads
+        self._acceptance = acceptance
+        self._reception = reception
+        self._silence_s = silence_s
+        self._keep_for_s = keep_for_s
+
+    @property
+    def max_bytes(self) -> int:
+        return self._reception.max_bytes
+
+    async def create(self, request: Request, owner: User) -> Headers:
+        """A new upload, with its first bytes if the request has a body."""
+        headers = request.headers
+        size_bytes = protocol.length_of_new(headers)
+        self._reception.check_size(size_bytes)
+        metadata = protocol.metadata(headers.get("upload-metadata", ""))
+        name = file_name.safe_name(metadata.name)
+        media_type = file_name.media_type(metadata.media_type, name)
+        given = Given()
+        given.add_all(metadata.options)
+        options = resolve(read(given), await self._uploads.models())
+        tus_metadata = headers.get("upload-metadata", "")
+        new = NewUpload(uuid4(), owner.id, name, media_type, options, tus_metadata, size_bytes, writer=uuid4())
+        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+            upload = await self._uploads.insert(new, self._keep_for_s)
+        else:
+            upload = await self._create_with_bytes(request, new)
+        return {"Location": f"/v1/uploads/{upload.id}", **await self._progress(upload)}
+
+    async def _create_with_bytes(self, request: Request, new: NewUpload) -> Upload:
+        protocol.check_content_type(request.headers)
+        checksum = protocol.checksum(request.headers)
+        self._check_room(request, 0, new.size_bytes)
+        upload = await self._uploads.insert(new, self._keep_for_s)
+        try:
+            return await self._receive(request, upload, checksum)
+        except BaseException:
+            # Without an answer the client does not know where to go on.
+            await asyncio.shield(self._acceptance.discard(upload.id))
+            raise
+
+    async def append(self, request: Request, owner: User, upload_id: UUID) -> Headers:
+        """The bytes of a PATCH. With the last ones the upload becomes a job."""
+        headers = request.headers
+        protocol.check_content_type(headers)
+        offset, length = protocol.offset(headers), protocol.length(headers)
+        checksum = protocol.checksum(headers)
+        upload = await self._find(owner, upload_id)
+        if offset != upload.offset_bytes:
+            detail = f"The upload stands at {upload.offset_bytes} bytes, not at {offset}. Go on from there."
+            raise Problem(409, "wrong_offset", detail)
+        upload = self._with_length(upload, length)
+        self._check_room(request, offset, upload.size_bytes)
+        if upload.job_id is None:
+            upload = await self._uploads.take_over(upload, uuid4(), upload.size_bytes, self._keep_for_s)
+            upload = await self._receive(request, upload, checksum)
+        return await self._progress(upload)
+
+    async def look(self, owner: User, upload_id: UUID) -> Headers:
+        """How far an upload is. One whose last bytes are here, but whose request died before the job was made, gets it now."""
+        upload = await self._find(owner, upload_id)
+        headers = {"Cache-Control": "no-store", **await self._progress(upload)}
+        if upload.size_bytes is None:
+            headers["Upload-Defer-Length"] = "1"
+        else:
+            headers["Upload-Length"] = str(upload.size_bytes)
+        if upload.tus_metadata:
+            headers["Upload-Metadata"] = upload.tus_metadata
+        return headers
+
+    async def end(self, owner: User, upload_id: UUID) -> None:
+        """Forget an upload and what it left. A transcription that came of it stays."""
+        upload = await self._find(owner, upload_id)
+        await self._acceptance.discard(upload.id)
+        if upload.job_id is None:
+            UPLOADS.labels(KIND, "ended").inc()
+
+    async def _find(self, owner: User, upload_id: UUID) -> Upload:
+        upload = await self._uploads.find(upload_id, owner.id)
+        if upload is None:
+            raise no_such_upload()
+        if upload.has_expired:
+            raise Problem(410, "expired", "This upload was given up or not finished in time. Start a new one.")
+        return upload
+
+    def _with_length(self, upload: Upload, length: int | None) -> Upload:
+        if length is None:
+            return upload
+        self._reception.check_size(length)
+        if upload.size_bytes not in {None, length} or length < upload.offset_bytes:
+            detail = f"Upload-Length {length} is not what was said before, or less than what has arrived."
+            raise Problem(400, "length_mismatch", detail)
+        return replace(upload, size_bytes=length)
+
+    async def _receive(self, request: Request, upload: Upload, checksum: Checksum | None) -> Upload:
+        """Add the body. Refusals of what the bytes are end the upload; anything else leaves it so that it can go on."""
+        with self._reception.place():
+            writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
+            try:
+                await writer.resume()
+                await self._write(request, writer, upload.size_bytes)
+                writer.verify()
+                if writer.offset_bytes != upload.size_bytes:
+                    return await writer.save_tail()
+                upload, sha256 = await writer.finish()
+            except Problem as problem:
+                if problem.code == "not_audio":
+                    await asyncio.shield(self._refuse(writer))
+                raise
+            finally:
+                await writer.stop()
+        accepted = await self._acceptance.accept(upload, sha256, keep_row=True)
+        return self._became(upload, accepted)
+
+    async def _write(self, request: Request, writer: PartWriter, size_bytes: int | None) -> None:
+        try:
+            async for block in request_body.blocks(request, self._silence_s):
+                arrived = writer.offset_bytes + len(block)
+                self._reception.check_size(arrived)
+                if size_bytes is not None and arrived > size_bytes:
+                    raise _longer_than_announced(size_bytes)
+                BYTES.labels(KIND).inc(len(block))
+                await writer.write(block)
+        except (request_body.Interrupted, asyncio.CancelledError):
+            # What arrived need not be sent again, unless it was to be checked as a whole.
+            if not writer.is_checked:
+                await asyncio.shield(writer.save_tail())
+            raise
+
+    async def _refuse(self, writer: PartWriter) -> None:
+        await writer.stop()
+        await self._acceptance.discard(writer.upload_id)
+        UPLOADS.labels(KIND, "refused").inc()
+
+    def _became(self, upload: Upload, accepted: Accepted) -> Upload:
+        UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
+        return replace(upload, job_id=accepted.id)
+
+    async def _progress(self, upload: Upload) -> Headers:
+        if upload.is_complete and upload.job_id is None:
+            upload = await self._finish_what_was_left(upload)
+        headers = {
+            "Upload-Offset": str(upload.offset_bytes),
+            "Upload-Expires": format_datetime(upload.expires_at, usegmt=True),
+        }
+        if upload.job_id is not None:
+            headers["Transcription-Id"] = str(upload.job_id)
+            headers["Transcription-Location"] = f"/v1/transcriptions/{upload.job_id}"
+        return headers
+
+    async def _finish_what_was_left(self, upload: Upload) -> Upload:
+        """All bytes are here, but the request that brought the last ones died before it made the job."""
+        if upload.tail_key is not None:
+            upload = await self._uploads.take_over(upload, uuid4(), None, self._keep_for_s)
+            writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
+            await writer.resume()
+            upload, _ = await writer.finish()
+        return self._became(upload, await self._acceptance.accept(upload, None, keep_row=True))
+
+    def _check_room(self, request: Request, offset: int, size_bytes: int | None) -> None:
+        """Refuse by its announced length what would be too long in the end."""
+        arriving = offset + int(request.headers.get("content-length", 0))
+        self._reception.check_size(arriving)
+        if size_bytes is not None and arriving > size_bytes:
+            raise _longer_than_announced(size_bytes)
+
+
+def _longer_than_announced(size_bytes: int) -> Problem:
+    detail = f"More bytes were sent than the {size_bytes} that were announced. Ask for the offset (HEAD) and go on from there."
+    return Problem(400, "length_mismatch", detail)

@@ -1,0 +1,87 @@
+"""The addresses of tus, and what the protocol wants of every answer there."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from voicepipe_wire.web.auth import Authenticator, User
+
+from voicepipe_upload.storage.uploads import no_such_upload
+
+from . import protocol
+from .docs import APPEND, CREATE, END, LOOK
+from .handlers import TusUploads
+
+ROOT = "/v1/uploads"
+
+
+class TusSurface:
+    """Every answer names the version; a client that can only GET and POST says in a header which method it means."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
+            await self._app(scope, receive, send)
+            return
+
+        async def with_version(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Tus-Resumable"] = protocol.VERSION
+            await send(message)
+
+        method = Headers(scope=scope).get("x-http-method-override", scope["method"]).upper()
+        # A copy: the server must know what was really asked, or it leaves out the body of an answer.
+        await self._app({**scope, "method": method}, receive, with_version)
+
+
+async def speaks_tus(request: Request) -> None:
+    protocol.check_version(request.headers)
+
+
+def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
+    routes = APIRouter(prefix=ROOT, tags=["uploads (tus)"])
+    spoken = [Depends(speaks_tus)]
+
+    @routes.options("", status_code=204, summary="What this server can do")
+    @routes.options("/{upload_id}", status_code=204, include_in_schema=False)
+    async def abilities() -> Response:
+        headers = {
+            "Tus-Version": protocol.VERSION,
+            "Tus-Extension": ",".join(protocol.EXTENSIONS),
+            "Tus-Max-Size": str(uploads.max_bytes),
+            "Tus-Checksum-Algorithm": ",".join(protocol.CHECKSUMS),
+        }
+        return Response(status_code=204, headers=headers)
+
+    @routes.post("", status_code=201, summary="Begin an upload", dependencies=spoken, **CREATE)
+    async def create(request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        """`Upload-Metadata` carries `filename`, `filetype` and the options of a transcription."""
+        return Response(status_code=201, headers=await uploads.create(request, owner))
+
+    @routes.head("/{upload_id}", summary="How far an upload is", dependencies=spoken, **LOOK)
+    async def look(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        return Response(status_code=200, headers=await uploads.look(owner, _id(upload_id)))
+
+    @routes.patch("/{upload_id}", status_code=204, summary="Send bytes of an upload", dependencies=spoken, **APPEND)
+    async def append(upload_id: str, request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        """The answer to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
+        return Response(status_code=204, headers=await uploads.append(request, owner, _id(upload_id)))
+
+    @routes.delete("/{upload_id}", status_code=204, summary="Give an upload up", dependencies=spoken, **END)
+    async def end(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        """A transcription that came of it stays."""
+        await uploads.end(owner, _id(upload_id))
+        return Response(status_code=204)
+
+    return routes
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise no_such_upload() from None
