@@ -8,7 +8,7 @@ import pytest
 
 from .front_door import FrontDoor, told_apart, words
 
-SERVICES = ("upload", "prepare", "transcribe", "assemble", "keeper", "status")
+SERVICES = ("upload", "prepare", "transcribe", "assemble", "controller", "status")
 RUN = 4  # so many words in a row are no coincidence
 
 

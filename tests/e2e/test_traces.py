@@ -71,7 +71,7 @@ def test_what_a_user_orders_is_followed_from_status_to_the_keeper(traced: FrontD
     def names() -> set[tuple[str, str]]:
         return {(span.service, span.name) for span in collector.trace(trace_id)}
 
-    wanted = {("status", "DELETE /v1/transcriptions/{job_id}"), ("orchestrator-keeper", "control command")}
+    wanted = {("status", "DELETE /v1/transcriptions/{job_id}"), ("orchestrator-controller", "control command")}
     until(lambda: wanted <= names(), about=names)
 
 

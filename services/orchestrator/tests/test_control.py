@@ -1,4 +1,4 @@
-"""What users and operators ask for, and what the keeper puts right, on the real servers."""
+"""What users and operators ask for, and what the controller puts right, on the real servers."""
 
 import asyncio
 from datetime import timedelta
@@ -32,7 +32,7 @@ async def chunk_states(line, job_id) -> list[str]:
 
 
 async def test_a_cancelled_job_begins_no_other_chunk(line, long_meeting):
-    line.start("prepare", "assemble", "keeper")
+    line.start("prepare", "assemble", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
     await ask(line, CancelJob(job_id=str(job_id)))
@@ -44,7 +44,7 @@ async def test_a_cancelled_job_begins_no_other_chunk(line, long_meeting):
 
 
 async def test_a_cancelled_job_can_be_retried_and_completes(line, long_meeting):
-    line.start("prepare", "keeper")
+    line.start("prepare", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
     await ask(line, CancelJob(job_id=str(job_id)))
@@ -56,7 +56,7 @@ async def test_a_cancelled_job_can_be_retried_and_completes(line, long_meeting):
 
 
 async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(line, long_meeting):
-    line.start("prepare", "keeper")
+    line.start("prepare", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
     # No worker has it yet: make the first chunk one that the model refuses.
@@ -108,7 +108,7 @@ async def test_a_deleted_job_leaves_nothing_behind(line, meeting):
 
 
 async def test_work_that_vanished_from_the_queue_is_put_back(line, long_meeting):
-    line.start("prepare", "keeper")
+    line.start("prepare", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
     await line.jetstream.context.purge_stream("WORK")
@@ -125,7 +125,7 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(line
 
 
 async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(line, meeting):
-    line.start("keeper")
+    line.start("controller")
     job_id = await line.submit(wav(meeting))
     delivery = Delivery(ack_wait_s=0.5, max_deliver=line.settings.max_deliver)
     await line.jetstream.ensure_consumer("prepare", "standard", delivery)

@@ -15,7 +15,7 @@ from voicepipe_orchestrator.prepare.vad import load_detector
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 
-ALL = ("prepare", "transcribe", "assemble", "keeper")
+ALL = ("prepare", "transcribe", "assemble", "controller")
 
 
 def wav(recording) -> bytes:
@@ -160,7 +160,7 @@ async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, mee
     )  # many tries, as in a long outage
     address, server = private_triton()
     server.kill()
-    line.start("prepare", "assemble", "keeper")
+    line.start("prepare", "assemble", "controller")
     line.start("transcribe", triton_urls=f"accurate={address}")
     job_id = await line.submit(wav(meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")

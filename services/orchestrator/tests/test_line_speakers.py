@@ -19,7 +19,7 @@ from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
 
-ALL = ("prepare", "transcribe", "assemble", "keeper")
+ALL = ("prepare", "transcribe", "assemble", "controller")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ async def chunk_times(line, job_id):
 async def test_every_word_has_its_speaker_whichever_stage_ends_last(line, meeting, last):
     begin = asyncio.Event()
     async with diarizer(line, meeting, begin):
-        line.start("prepare", "assemble", "keeper")
+        line.start("prepare", "assemble", "controller")
         job_id = await line.submit(wav(meeting), diarize=True)
         if last == "words":
             begin.set()
@@ -110,7 +110,7 @@ async def test_a_transcript_waits_for_its_speakers_only_so_long(line, meeting):
     short = compose(5, ["annie"], seed=1)
     async with diarizer(line, short, asyncio.Event()):
         line.start("prepare", "transcribe", "assemble")
-        line.start("keeper", speakers_wait_s=1.0)
+        line.start("controller", speakers_wait_s=1.0)
         job_id = await line.submit(wav(short), diarize=True)
         job = await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
         assert job.state == "transcribing"
@@ -182,7 +182,7 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(li
 
 
 async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):
-    line.start("keeper")
+    line.start("controller")
     job_id = await line.submit(wav(meeting))
     await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2))
     await asyncio.sleep(1)

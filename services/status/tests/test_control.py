@@ -21,7 +21,7 @@ async def written(line: Line) -> list[Message]:
 
 
 async def carried_out(line: Line, effect: Callable[[], Awaitable[object]]) -> None:
-    """What the keeper does once it sees a command."""
+    """What the controller does once it sees a command."""
     async with asyncio.timeout(10):
         while not await line.commands():
             await asyncio.sleep(0.01)
@@ -39,9 +39,9 @@ async def test_cancel_writes_the_command_and_waits_for_its_effect(alice: Client,
             "UPDATE jobs SET state = 'cancelled', finished_at = now(), changed_at = now() WHERE id = $1", job_id
         )
 
-    keeper = asyncio.create_task(carried_out(line, cancelled))
+    controller = asyncio.create_task(carried_out(line, cancelled))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
-    await keeper
+    await controller
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert await written(line) == [CancelJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
     (row,) = await line.commands()
@@ -68,9 +68,9 @@ async def test_an_ended_job_cannot_be_cancelled(alice: Client, line: Line):
 
 async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, line: Line):
     job_id = await line.job(alice.owner_id)
-    keeper = asyncio.create_task(carried_out(line, lambda: line.end(alice.owner_id, job_id)))
+    controller = asyncio.create_task(carried_out(line, lambda: line.end(alice.owner_id, job_id)))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
-    await keeper
+    await controller
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", "completed")
 
 
@@ -83,9 +83,9 @@ async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, 
             "UPDATE jobs SET state = 'failed', changed_at = clock_timestamp() WHERE id = $1", job_id
         )
 
-    keeper = asyncio.create_task(carried_out(line, failed_again))
+    controller = asyncio.create_task(carried_out(line, failed_again))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
-    await keeper
+    await controller
     assert (answer.status_code, answer.json()["state"]) == (200, "failed")
     assert await written(line) == [RetryJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
 

@@ -98,9 +98,9 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, line: 
                     await asyncio.sleep(0.01)
             await line.jetstream.context.delete_msg(DLQ, sequence)
 
-        keeper = asyncio.create_task(carry_out())
+        controller = asyncio.create_task(carry_out())
         done = await operator.http.request(method, f"{PATH}/{sequence}{path}")
-        await keeper
+        await controller
         assert done.status_code == 204
         assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
 

@@ -66,7 +66,7 @@ async def completed(line: Line, owner_id: UUID, *versions: int, **changes: Any) 
 
 
 async def call(line: Line, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
-    """What the keeper does to a name."""
+    """What the controller does to a name."""
     if name is None:
         await line.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
         return
@@ -102,9 +102,9 @@ async def diarizer_lives(line: Line, seconds_ago: float = 0) -> None:
 
 async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, line: Line):
     job_id = await completed(line, alice.owner_id, 1, 2)
-    keeper = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_1", "The Chair", version=2)))
+    controller = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_1", "The Chair", version=2)))
     answer = await rename(alice, job_id, "speaker_1", "  The  Chair ")
-    await keeper
+    await controller
     assert answer.status_code == 200
     assert answer.json() == {
         "id": "speaker_1",
@@ -139,9 +139,9 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
     assert "\n<v Ann &amp; Bob>Yes.\n" in during["vtt"].text
     assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
     assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
-    keeper = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_2", None)))
+    controller = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_2", None)))
     taken_back = await rename(alice, job_id, "speaker_2", None)
-    await keeper
+    await controller
     assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
     assert [command.name for command in await written(line)] == [""]
     after = await shown(alice, job_id)
@@ -287,10 +287,10 @@ async def test_speakers_are_told_apart_again_within_limits(
             "UPDATE jobs SET state = 'queued', finished_at = NULL, changed_at = clock_timestamp() WHERE id = $1", job_id
         )
 
-    keeper = asyncio.create_task(carried_out(line, reopened))
+    controller = asyncio.create_task(carried_out(line, reopened))
     sent = {} if body is None else {"json": body}
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", **sent)
-    await keeper
+    await controller
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job_id), "queued")
     least, most = limits
     assert await written(line) == [

@@ -150,7 +150,7 @@ async def test_without_the_object_store_clients_are_asked_to_come_back(within, l
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert await database.fetchval("SELECT count(*) FROM jobs") == 0
-    # What could not be removed expires at once, for the keeper.
+    # What could not be removed expires at once, for the controller.
     assert await database.fetchval("SELECT count(*) FROM uploads WHERE expires_at > now()") == 0
 
 

@@ -35,7 +35,7 @@ UPLOAD = Service("upload", ("voicepipe_upload",), "voicepipe-upload")
 STATUS = Service("status", ("voicepipe_status",), "voicepipe-status")
 WORKERS = tuple(
     Service(name, ("voicepipe_orchestrator", name), "voicepipe-orchestrator")
-    for name in ("prepare", "transcribe", "assemble", "keeper")
+    for name in ("prepare", "transcribe", "assemble", "controller")
 )
 DIARIZER = Service("diarizer", ("voicepipe_diarizer",), "voicepipe-diarizer", ".venv-diarizer")
 ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)

@@ -21,7 +21,7 @@ class TrialStack(Stack):
     """A whole line that a test owns.
 
     Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
-    `transcribe`, `assemble`, `keeper`, `gateway`; the second process of a service is `transcribe-2`.
+    `transcribe`, `assemble`, `controller`, `gateway`; the second process of a service is `transcribe-2`.
     """
 
     def __init__(self, data: Path, workers: Mapping[str, int], env: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Run one kind of worker: `python -m voicepipe_orchestrator prepare|transcribe|assemble|keeper`."""
+"""Run one kind of worker: `python -m voicepipe_orchestrator prepare|transcribe|assemble|controller`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .assemble.handler import AssembleStep
 from .controller.advisories import Advisories
 from .controller.commands import Control
 from .controller.diarization_deadline import Patience
-from .controller.loop import Keeper
+from .controller.loop import Controller
 from .controller.retention import Expiry
 from .controller.sweep import Sweeper
 from .dead_letters import GiveUp
@@ -100,9 +100,9 @@ def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
     return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: step.handle}, parts.settings.assemble_concurrency), []
 
 
-def keeper(parts: Parts) -> tuple[Worker, list[Task]]:
+def controller(parts: Parts) -> tuple[Worker, list[Task]]:
     settings = parts.settings
-    keeper = Keeper(
+    controller = Controller(
         parts.outbox,
         Sweeper(parts.pool, parts.outbox, parts.jetstream, settings.stuck_after_s),
         Advisories(parts.jetstream, parts.give_up),
@@ -112,10 +112,10 @@ def keeper(parts: Parts) -> tuple[Worker, list[Task]]:
         settings.sweep_every_s,
     )
     control = Control(parts.pool, parts.outbox, parts.store, parts.jetstream)
-    return parts.worker(CONTROL, control.handlers, 4), [keeper.run]
+    return parts.worker(CONTROL, control.handlers, 4), [controller.run]
 
 
-ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "keeper": keeper}
+ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "controller": controller}
 
 
 async def run(role: str) -> None:

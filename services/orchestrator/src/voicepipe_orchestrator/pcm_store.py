@@ -15,7 +15,7 @@ def pcm_folder(owner_id: UUID, job_id: UUID) -> str:
 
 
 async def drop_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
-    """Delete the decoded audio of a job that has ended. What fails here the keeper does later.
+    """Delete the decoded audio of a job that has ended. What fails here the controller does later.
 
     Under the lock of the job: who lets it go on at this moment finds the audio, or that there is none.
     """

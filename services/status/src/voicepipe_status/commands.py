@@ -1,4 +1,4 @@
-"""Commands that the keeper carries out, and a moment to see what they do."""
+"""Commands that the controller carries out, and a moment to see what they do."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Acceptance:
         return Accepted(**row, is_new=is_new) if row else None
 
     async def discard(self, upload_id: UUID) -> None:
-        """Remove all that an upload left, but not the recording of a job. What fails now, the keeper does later."""
+        """Remove all that an upload left, but not the recording of a job. What fails now, the controller does later."""
         try:
             upload = await self._uploads.give_up(upload_id)
             if upload is None:
@@ -93,7 +93,7 @@ class Acceptance:
                 await self._remove_objects(upload)
             await self._uploads.delete(upload.id)
         except LOST as error:
-            log.warning("an upload is left to the keeper", upload=str(upload_id), error=type(error).__name__)
+            log.warning("an upload is left to the controller", upload=str(upload_id), error=type(error).__name__)
 
     async def _put_together(self, upload: Upload) -> None:
         assert upload.multipart_id is not None  # noqa: S101 - its last part is recorded

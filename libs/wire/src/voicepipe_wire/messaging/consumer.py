@@ -6,7 +6,7 @@
 | raises RetryLater | stays in hand: heartbeats go on, the handler is called again after the delay; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
-| dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the keeper |
+| dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the controller |
 """
 
 from __future__ import annotations

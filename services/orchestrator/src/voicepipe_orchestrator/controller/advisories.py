@@ -20,7 +20,7 @@ from voicepipe_wire.storage.database import AWAY
 
 log = structlog.get_logger(__name__)
 
-CONSUMER = "keeper"
+CONSUMER = "controller"
 LOST: tuple[type[Exception], ...] = (NatsError, TimeoutError, *AWAY)
 DIED = "The worker died over this work each time it was tried."
 

@@ -1,4 +1,4 @@
-"""What users and operators ask for: cancel, retry, delete, speakers, redrive, discard. The keeper does it, one command at a time."""
+"""What users and operators ask for: cancel, retry, delete, speakers, redrive, discard. The controller does it, one command at a time."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ PASSING: tuple[type[Exception], ...] = (RetryLater, BROKER_AWAY, *AWAY)
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class Controller:
     outbox: Outbox
     sweeper: Sweeper
     advisories: Advisories

@@ -1,4 +1,4 @@
-"""Cancel, retry, delete: commands that the keeper carries out. A request waits a moment to see the effect."""
+"""Cancel, retry, delete: commands that the controller carries out. A request waits a moment to see the effect."""
 
 from __future__ import annotations
 
