@@ -17,7 +17,7 @@ JFK = Path(__file__).parents[3] / "shared" / "audio" / "jfk.flac"
 JFK_SAID = (
     "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 )
-TIERS = {"accurate": "whisper-base", "fast": "whisper-tiny.en"}
+QUALITY_TIERS = {"accurate": "whisper-base", "fast": "whisper-tiny.en"}
 # Word error rates on the phone call, above what was measured (16.0 % and 16.0 %): what is worse than that is broken.
 MOST_WER = 0.3
 
@@ -45,17 +45,17 @@ def call_by_tier(real: FrontDoor) -> dict[str, dict[str, Any]]:
 def test_both_pools_are_offered_with_their_models_and_languages(real: FrontDoor):
     offered = {model["name"]: model for model in real.http.get("/v1/capabilities").json()["models"]}
     assert {name: (model["tier"], model["model"]) for name, model in offered.items()} == {
-        tier: (tier, model) for tier, model in TIERS.items()
+        tier: (tier, model) for tier, model in QUALITY_TIERS.items()
     }
     assert offered["accurate"]["revision"] != offered["fast"]["revision"]
     assert len(offered["accurate"]["languages"]) == 99
     assert offered["fast"]["languages"] == ["en"]
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", QUALITY_TIERS)
 def test_a_phone_call_is_transcribed_by_each_tier_and_the_transcript_names_the_model(call_by_tier, tier):
     document = call_by_tier[tier]
-    assert (document["model"]["name"], document["model"]["tier"]) == (TIERS[tier], tier)
+    assert (document["model"]["name"], document["model"]["tier"]) == (QUALITY_TIERS[tier], tier)
     assert document["language"] == "en"
     assert wer(phone_call().text or "", document["text"]) < MOST_WER
 
@@ -67,7 +67,7 @@ def test_the_two_people_of_the_phone_call_are_told_apart(call_by_tier):
 
 
 @pytest.mark.skipif(not JFK.exists(), reason="there is no ../shared/audio/jfk.flac beside this checkout")
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", QUALITY_TIERS)
 def test_a_famous_sentence_comes_out_word_for_word(real: FrontDoor, tier):
     document = real.completed(real.accepted_or_known(JFK, model=tier), 200)
     assert wer(JFK_SAID, document["text"]) == 0

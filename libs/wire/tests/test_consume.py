@@ -10,7 +10,7 @@ from voicepipe_wire.errors import Reject, RetryLater
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker, retry_delay_s
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.messaging.subjects import DLQ, WORK, Tier
+from voicepipe_wire.messaging.subjects import DLQ, WORK, Priority
 from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
 
 DELIVERY = Delivery(ack_wait_s=1.0, max_deliver=3)
@@ -49,9 +49,9 @@ async def working(jetstream, handler, *, concurrency=1):
         await asyncio.wait_for(task, 10)
 
 
-async def send(pool, jetstream, name, tier=Tier.STANDARD) -> None:
+async def send(pool, jetstream, name, priority=Priority.STANDARD) -> None:
     async with Outbox(pool, jetstream, "test").transaction() as transaction:
-        transaction.command("prepare", tier, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
+        transaction.command("prepare", priority, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
 
 
 async def until(holds, timeout_s=15):
@@ -128,7 +128,7 @@ async def test_a_command_of_another_stage_is_a_dead_letter(pool, jetstream):
     handler = Handler()
     async with working(jetstream, handler):
         async with Outbox(pool, jetstream, "test").transaction() as transaction:
-            transaction.command("prepare", Tier.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
+            transaction.command("prepare", Priority.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
         await until(_letters(jetstream))
     assert not handler.seen
 
@@ -143,7 +143,7 @@ def _letters(jetstream):
 async def test_premium_goes_first_and_standard_does_not_starve(pool, jetstream):
     for number in range(20):
         await send(pool, jetstream, f"standard {number}")
-        await send(pool, jetstream, f"premium {number}", Tier.PREMIUM)
+        await send(pool, jetstream, f"premium {number}", Priority.PREMIUM)
     handler = Handler()
     async with working(jetstream, handler):
         await until(lambda: len(handler.seen) == 40)

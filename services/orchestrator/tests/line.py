@@ -74,8 +74,8 @@ class Line:
                 hashlib.sha256(data).digest(),
                 key,
             )
-            tier = str(options.get("priority", "standard"))
-            await jobs.create(transaction, NewJob(job_id, self.owner_id, job_id, tier, {**OPTIONS, **options}))
+            priority = str(options.get("priority", "standard"))
+            await jobs.create(transaction, NewJob(job_id, self.owner_id, job_id, priority, {**OPTIONS, **options}))
         return job_id
 
     async def job(self, job_id: UUID) -> StoredJob:

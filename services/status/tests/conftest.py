@@ -77,8 +77,10 @@ class Line:
                 hashlib.sha256(AUDIO).digest(),
                 key,
             )
-            tier = columns.pop("tier", "standard")
-            await jobs.create(transaction, jobs.NewJob(job_id, owner_id, job_id, tier, columns.pop("options", OPTIONS)))
+            priority = columns.pop("priority", "standard")
+            await jobs.create(
+                transaction, jobs.NewJob(job_id, owner_id, job_id, priority, columns.pop("options", OPTIONS))
+            )
         if columns:
             names = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=2))
             await self.pool.execute(

@@ -39,12 +39,12 @@ async def test_links_are_absolute_where_the_gateway_is_known(start):
         await user.http.aclose()
 
 
-async def test_the_queue_is_counted_by_stage_and_tier(alice: Client, bob: Client, line: Line):
+async def test_the_queue_is_counted_by_stage_and_priority(alice: Client, bob: Client, line: Line):
     for _ in range(3):
         await line.job(bob.owner_id)
-    await line.job(bob.owner_id, tier="premium")
+    await line.job(bob.owner_id, priority="premium")
     standard = await line.job(alice.owner_id)
-    premium = await line.job(alice.owner_id, tier="premium")
+    premium = await line.job(alice.owner_id, priority="premium")
     running = await line.job(alice.owner_id)
     await line.stage(running, "prepare", state="running")
     positions = {item["id"]: item["queue_position"] for item in (await alice.get("/v1/transcriptions")).json()["items"]}

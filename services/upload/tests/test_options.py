@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_upload.options import NAMES, TIERS, Given, Model, Wanted, read, resolve
+from voicepipe_upload.options import NAMES, QUALITY_TIERS, Given, Model, Wanted, read, resolve
 from voicepipe_wire.errors import Problem
 
 ENGLISH = frozenset({"en"})
@@ -138,7 +138,7 @@ def models():
     return st.builds(
         Model,
         st.text(min_size=1, max_size=5),
-        st.sampled_from(TIERS),
+        st.sampled_from(QUALITY_TIERS),
         st.frozensets(st.sampled_from(["en", "de", "ja"]), min_size=1),
         st.frozensets(st.sampled_from(["transcribe", "translate"]), min_size=1),
     )
@@ -146,7 +146,7 @@ def models():
 
 @given(
     st.lists(models(), max_size=4),
-    st.sampled_from(["auto", *TIERS]),
+    st.sampled_from(["auto", *QUALITY_TIERS]),
     st.sampled_from(["auto", "en", "de", "ja"]),
     st.sampled_from(["transcribe", "translate"]),
 )
@@ -158,5 +158,5 @@ def test_a_resolved_model_can_do_what_is_wanted_and_none_better_could(served, ti
     except Problem:
         assert not able
     else:
-        assert chosen["tier"] == min((m.tier for m in able), key=TIERS.index)
+        assert chosen["tier"] == min((m.tier for m in able), key=QUALITY_TIERS.index)
         assert chosen["name"] in {m.name for m in able}

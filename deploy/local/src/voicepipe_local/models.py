@@ -15,7 +15,7 @@ from .managed_process import CannotStart
 from .services import DIARIZER, ROOT
 
 # The tiers that a job can ask for. Each may have a pool.
-TIERS: Final = ("accurate", "fast")
+QUALITY_TIERS: Final = ("accurate", "fast")
 DEFAULT_SPEECH: Final = "accurate=whisper-base,fast=whisper-tiny.en"
 DEFAULT_SPEAKERS: Final = "pyannote-campplus"
 NO_SPEAKERS: Final = "none"
@@ -70,12 +70,12 @@ def _by_tier(text: str) -> dict[str, str]:
         tier, _, reference = (word.strip() for word in entry.partition("="))
         if not reference:
             raise CannotStart(f"VOICEPIPE_MODELS has {entry.strip()!r}: write TIER=MODEL, as in {DEFAULT_SPEECH}")
-        if tier not in TIERS:
+        if tier not in QUALITY_TIERS:
             raise CannotStart(f"VOICEPIPE_MODELS names the tier {tier!r}: the tiers are {' and '.join(TIERS)}")
         if tier in references:
             raise CannotStart(f"VOICEPIPE_MODELS names two models for the tier {tier!r}: a tier has one")
         references[tier] = reference
-    return {tier: references[tier] for tier in TIERS if tier in references}
+    return {tier: references[tier] for tier in QUALITY_TIERS if tier in references}
 
 
 def put_in_place(

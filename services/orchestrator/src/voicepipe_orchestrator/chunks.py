@@ -126,7 +126,7 @@ async def reopen_failed(transaction: Transaction, job: StoredJob) -> bool:
 
 def command(transaction: Transaction, job: StoredJob, index: int) -> None:
     message = TranscribeChunk(job_id=str(job.id), owner_id=str(job.owner_id), chunk_index=index)
-    transaction.command(work_of(index), job.tier, message, job_id=job.id, owner_id=job.owner_id)
+    transaction.command(work_of(index), job.priority, message, job_id=job.id, owner_id=job.owner_id)
 
 
 def work_of(index: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from google.protobuf.message import Message
-from voicepipe_wire.messaging.subjects import CONTROL, Tier
+from voicepipe_wire.messaging.subjects import CONTROL, Priority
 
 from . import metrics
 from .dependencies import Parts
@@ -27,7 +27,7 @@ async def standing(parts: Parts, owner_id: UUID, job_id: UUID) -> Standing:
 
 async def send(parts: Parts, command: Message, owner_id: UUID, job_id: UUID) -> None:
     async with parts.outbox.transaction() as transaction:
-        transaction.command(CONTROL, Tier.PREMIUM, command, job_id=job_id, owner_id=owner_id)
+        transaction.command(CONTROL, Priority.PREMIUM, command, job_id=job_id, owner_id=owner_id)
     metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 
 

@@ -17,7 +17,7 @@ Row = Any  # asyncpg.Record, which has no types
 
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
-# - queue: for each queued stage, how many of its stage and tier were queued earlier; only looked at if the page has one
+# - queue: for each queued stage, how many of its stage and priority were queued earlier; only looked at if the page has one
 _TRANSCRIPTIONS = """
 , pace AS (
     SELECT m.model, (
@@ -36,7 +36,7 @@ _TRANSCRIPTIONS = """
     FROM (SELECT DISTINCT options -> 'model' ->> 'name' AS model FROM page WHERE finished_at IS NULL) m
 ), queue AS (
     SELECT waiting.job_id, min(waiting.ahead) AS ahead FROM (
-        SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.tier ORDER BY s.queued_at, s.job_id) - 1 AS ahead
+        SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.priority ORDER BY s.queued_at, s.job_id) - 1 AS ahead
         FROM stages s JOIN jobs q ON q.id = s.job_id
         WHERE s.state = 'queued' AND q.finished_at IS NULL
             AND EXISTS (SELECT FROM page p JOIN stages ps ON ps.job_id = p.id WHERE ps.state = 'queued')

@@ -189,5 +189,5 @@ async def _insert(transaction: Transaction, upload: Upload, sha256: bytes) -> No
     )
     created = JobCreated(job_id=str(upload.id), name=upload.name, size_bytes=upload.offset_bytes)
     transaction.event(created, job_id=upload.id, owner_id=upload.owner_id)
-    tier = upload.options["priority"]
-    await jobs.create(transaction, jobs.NewJob(upload.id, upload.owner_id, upload.id, tier, upload.options))
+    priority = upload.options["priority"]
+    await jobs.create(transaction, jobs.NewJob(upload.id, upload.owner_id, upload.id, priority, upload.options))

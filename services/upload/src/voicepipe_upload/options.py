@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.messaging.subjects import Tier
+from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
 
 AUTO: Final = "auto"
 TRANSCRIBE: Final = "transcribe"
 # Best first.
-TIERS: Final = ("accurate", "fast")
+QUALITY_TIERS: Final = ("accurate", "fast")
 TASKS: Final = (TRANSCRIBE, "translate")
 MOST_KEYTERMS: Final = 100
 KEYTERMS_CHARS: Final = 1000
@@ -32,7 +32,7 @@ class Wanted:
     diarize: bool = False
     min_speakers: int | None = None
     max_speakers: int | None = None
-    priority: str = Tier.STANDARD
+    priority: str = Priority.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _choose(wanted: Wanted, models: Sequence[Model]) -> Model:
             "No speech model is served yet. Try again in a moment; if it stays so, an operator should look at Triton.",
             retry_after_s=NO_MODEL_RETRY_AFTER_S,
         )
-    in_order = sorted(models, key=lambda model: (TIERS.index(model.tier), model.name))
+    in_order = sorted(models, key=lambda model: (QUALITY_TIERS.index(model.tier), model.name))
     allowed = [model for model in in_order if wanted.model in {AUTO, model.tier}]
     if not allowed:
         served = ", ".join(dict.fromkeys(model.tier for model in in_order))
@@ -185,14 +185,14 @@ def _keyterms(name: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 _READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Any]]] = {
-    "model": _one_of(AUTO, *TIERS),
+    "model": _one_of(AUTO, *QUALITY_TIERS),
     "language": _language,
     "task": _one_of(*TASKS),
     "keyterms": _keyterms,
     "diarize": _yes_or_no,
     "min_speakers": _speakers,
     "max_speakers": _speakers,
-    "priority": _one_of(*Tier),
+    "priority": _one_of(*Priority),
 }
 NAMES: Final = tuple(_READERS)
 

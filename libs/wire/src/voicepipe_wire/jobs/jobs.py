@@ -35,7 +35,7 @@ class StoredJob:
     id: UUID
     owner_id: UUID
     recording_id: UUID
-    tier: str
+    priority: str
     options: Mapping[str, Any]
     language: str | None
     language_probability: float | None
@@ -56,7 +56,7 @@ class NewJob:
     id: UUID
     owner_id: UUID
     recording_id: UUID
-    tier: str
+    priority: str
     options: Mapping[str, Any]
 
 
@@ -71,14 +71,14 @@ async def create(transaction: Transaction, new: NewJob) -> None:
     connection = transaction.connection
     await connection.execute(
         """
-        INSERT INTO jobs (id, owner_id, recording_id, state, tier, options, options_sha256)
+        INSERT INTO jobs (id, owner_id, recording_id, state, priority, options, options_sha256)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         new.id,
         new.owner_id,
         new.recording_id,
         JobState.UPLOADED,
-        new.tier,
+        new.priority,
         dict(new.options),
         options_hash(new.options),
     )
@@ -201,7 +201,7 @@ async def do_without_speakers(transaction: Transaction, job: StoredJob, code: st
 def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
     """Queue the command that does a stage."""
     message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
-    transaction.command(stage, job.tier, message, job_id=job.id, owner_id=job.owner_id)
+    transaction.command(stage, job.priority, message, job_id=job.id, owner_id=job.owner_id)
 
 
 def _tell(
@@ -232,7 +232,7 @@ def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> Stor
         id=row["id"],
         owner_id=row["owner_id"],
         recording_id=row["recording_id"],
-        tier=row["tier"],
+        priority=row["priority"],
         options=row["options"],
         language=row["language"],
         language_probability=row["language_probability"],

@@ -131,10 +131,10 @@ class JetStream:
             if await self.find(stream, sequence) is not None:
                 raise
 
-    async def backlog(self, stage: str, tier: str) -> int | None:
+    async def backlog(self, stage: str, priority: str) -> int | None:
         """How many commands wait for a worker; None if no worker of that stage ever lived here."""
         try:
-            info = await self.context.consumer_info(subjects.WORK, f"{stage}-{tier}")
+            info = await self.context.consumer_info(subjects.WORK, f"{stage}-{priority}")
         except NotFoundError:
             return None
         return info.num_pending or 0
@@ -148,14 +148,14 @@ class JetStream:
                 log.info("stream was missing", stream=config.name)
                 await self.context.add_stream(config)
 
-    async def ensure_consumer(self, stage: str, tier: str, delivery: Delivery) -> str:
-        """Name of the durable consumer of one stage and tier; created, or brought up to date."""
-        name = f"{stage}-{tier}"
+    async def ensure_consumer(self, stage: str, priority: str, delivery: Delivery) -> str:
+        """Name of the durable consumer of one stage and priority; created, or brought up to date."""
+        name = f"{stage}-{priority}"
         await self.context.add_consumer(
             subjects.WORK,
             ConsumerConfig(
                 durable_name=name,
-                filter_subject=subjects.work(stage, tier),
+                filter_subject=subjects.work(stage, priority),
                 ack_wait=delivery.ack_wait_s,
                 max_deliver=delivery.max_deliver,
                 max_ack_pending=10_000,

@@ -33,11 +33,11 @@ from voicepipe_wire.storage.database import AWAY
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .dead_letters import DeadLetter
 from .envelope import MSG_ID, Envelope, unpack
-from .subjects import WORK, Tier, work
+from .subjects import WORK, Priority, work
 
 log = structlog.get_logger(__name__)
 
-HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "tier", "outcome"])
+HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "priority", "outcome"])
 IN_HAND = Gauge("voicepipe_commands_in_hand", "Commands that are being worked on", ["stage"])
 SECONDS = Histogram(
     "voicepipe_command_seconds",
@@ -47,7 +47,7 @@ SECONDS = Histogram(
 )
 
 # Of five turns four look at premium first: premium is quick, and standard gets a fifth of the line at least.
-TURNS = (Tier.PREMIUM,) * 4 + (Tier.STANDARD,)
+TURNS = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 # Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
 # for somebody else: after each ring it looks again quickly first.
 LOOK_EVERY_S = 1.0
@@ -103,7 +103,7 @@ class Worker:
                 handlers.create_task(self._work(message, stop))
 
     async def _next(self, stop: asyncio.Event) -> Msg | None:
-        """The next message of either tier, however long it takes; None when it is time to stop."""
+        """The next message of either priority, however long it takes; None when it is time to stop."""
         pause_s = LOOK_AGAIN_S
         while not stop.is_set():
             self._bell.clear()
@@ -128,13 +128,13 @@ class Worker:
 
     async def _pull_either(self) -> Msg | None:
         first = next(self._turns)
-        for tier in (first, *(other for other in Tier if other is not first)):
-            if message := await self._pull(tier):
+        for priority in (first, *(other for other in Priority if other is not first)):
+            if message := await self._pull(priority):
                 return message
         return None
 
-    async def _pull(self, tier: Tier) -> Msg | None:
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{tier}"
+    async def _pull(self, priority: Priority) -> Msg | None:
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{priority}"
         request = json.dumps({"batch": 1, "no_wait": True}).encode()
         try:
             # The answer keeps its own subject, by which the client's shared inbox would not know it: an inbox of its own.
@@ -153,11 +153,11 @@ class Worker:
         """Put back what was deleted on the server. Without a server there is nothing to do but wait."""
         with suppress(NatsError, TimeoutError, ConnectionError):
             await self._jetstream.ensure_streams()
-            for tier in Tier:
-                await self._jetstream.ensure_consumer(self._stage, tier, self._delivery)
+            for priority in Priority:
+                await self._jetstream.ensure_consumer(self._stage, priority, self._delivery)
 
     async def _work(self, message: Msg, stop: asyncio.Event) -> None:
-        tier = message.subject.rpartition(".")[2]
+        priority = message.subject.rpartition(".")[2]
         IN_HAND.labels(self._stage).inc()
         heart = asyncio.create_task(self._beat(message))
         outcome = "lost"
@@ -171,7 +171,7 @@ class Worker:
             log.exception("bug while a command was put away", stage=self._stage)
         finally:
             heart.cancel()
-            HANDLED.labels(self._stage, tier, outcome).inc()
+            HANDLED.labels(self._stage, priority, outcome).inc()
             IN_HAND.labels(self._stage).dec()
             self._slots.release()
 

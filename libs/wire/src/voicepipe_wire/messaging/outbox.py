@@ -53,10 +53,12 @@ class Transaction:
     source: str
     outgoing: list[Outgoing] = field(default_factory=list)
 
-    def command(self, work: str, tier: str, message: Message, *, job_id: UUID | None, owner_id: UUID | None) -> None:
+    def command(
+        self, work: str, priority: str, message: Message, *, job_id: UUID | None, owner_id: UUID | None
+    ) -> None:
         """Put work into a queue. `work` is the stage, for a chunk with its index: `transcribe/7`."""
         stage = work.partition("/")[0]
-        self._add(subjects.work(stage, tier), message, work=work, job_id=job_id, owner_id=owner_id)
+        self._add(subjects.work(stage, priority), message, work=work, job_id=job_id, owner_id=owner_id)
 
     def event(self, message: Message, *, job_id: UUID, owner_id: UUID) -> None:
         self._add(subjects.event(owner_id, job_id, message), message, job_id=job_id, owner_id=owner_id)

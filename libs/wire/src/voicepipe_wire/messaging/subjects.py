@@ -17,7 +17,7 @@ MAX_DELIVERIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{WORK}.*"
 MSG_TERMINATED = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{WORK}.*"
 
 
-class Tier(StrEnum):
+class Priority(StrEnum):
     """Premium goes first, standard never starves."""
 
     PREMIUM = "premium"
@@ -28,8 +28,8 @@ class Tier(StrEnum):
 CONTROL = "control"
 
 
-def work(stage: str, tier: str) -> str:
-    return f"work.{stage}.{tier}"
+def work(stage: str, priority: str) -> str:
+    return f"work.{stage}.{priority}"
 
 
 def event(owner_id: UUID, job_id: UUID, message: Message) -> str:

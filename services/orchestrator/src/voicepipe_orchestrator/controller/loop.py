@@ -13,7 +13,7 @@ from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.broker import BROKER_AWAY, JetStream
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.messaging.subjects import CONTROL, Tier
+from voicepipe_wire.messaging.subjects import CONTROL, Priority
 from voicepipe_wire.storage.database import AWAY
 
 from .advisories import Advisories
@@ -23,7 +23,7 @@ from .sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 
-BACKLOG = Gauge("voicepipe_backlog", "Commands that wait for a worker", ["stage", "tier"])
+BACKLOG = Gauge("voicepipe_backlog", "Commands that wait for a worker", ["stage", "priority"])
 
 RELAY_EVERY_S = 1.0
 BACKLOG_EVERY_S = 5.0
@@ -53,10 +53,10 @@ class Controller:
 
     async def _measure_backlog(self) -> None:
         for stage in (*Stage, CONTROL):
-            for tier in Tier:
-                waiting = await self.jetstream.backlog(stage, tier)
+            for priority in Priority:
+                waiting = await self.jetstream.backlog(stage, priority)
                 if waiting is not None:
-                    BACKLOG.labels(stage, tier).set(waiting)
+                    BACKLOG.labels(stage, priority).set(waiting)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from voicepipe_wire.jobs.stages import Stage
-from voicepipe_wire.messaging.subjects import Tier
+from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
 
 from voicepipe_status.dependencies import CurrentUser, Served
@@ -27,7 +27,7 @@ async def get_capabilities(_: CurrentUser, parts: Served) -> Capabilities:
         models=[Model(**model) for model in models],
         languages=[Language(code=code, name=name) for code, name in LANGUAGES.items()],
         tasks=list(TASKS),
-        priorities=[Tier.STANDARD, Tier.PREMIUM],
+        priorities=[Priority.STANDARD, Priority.PREMIUM],
         formats=list(Format),
         limits=Limits(
             max_upload_bytes=parts.settings.max_upload_bytes,

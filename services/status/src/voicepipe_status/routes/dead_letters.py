@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging import dead_letters as letters
 from voicepipe_wire.messaging.envelope import unpack
-from voicepipe_wire.messaging.subjects import CONTROL, Tier, dead_letter
+from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from voicepipe_status import metrics
@@ -129,7 +129,7 @@ async def _stored(parts: Parts, sequence: int) -> Stored:
 async def _command(parts: Parts, *commands: Message) -> None:
     async with parts.outbox.transaction() as transaction:
         for command in commands:
-            transaction.command(CONTROL, Tier.PREMIUM, command, job_id=None, owner_id=None)
+            transaction.command(CONTROL, Priority.PREMIUM, command, job_id=None, owner_id=None)
     for command in commands:
         metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from voicepipe_wire.messaging.subjects import Tier
+from voicepipe_wire.messaging.subjects import Priority
 
-from voicepipe_upload.options import AUTO, MOST_SPEAKERS, TASKS, TIERS
+from voicepipe_upload.options import AUTO, MOST_SPEAKERS, QUALITY_TIERS, TASKS
 from voicepipe_upload.schema import Transcription, problems
 
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "model": {
         "type": "string",
-        "enum": [AUTO, *TIERS],
+        "enum": [AUTO, *QUALITY_TIERS],
         "default": AUTO,
         "description": "auto: the best that is served",
     },
@@ -26,7 +26,7 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "diarize": {"type": "boolean", "default": False, "description": "tell speakers apart"},
     "min_speakers": {"type": "integer", "minimum": 1, "maximum": MOST_SPEAKERS},
     "max_speakers": {"type": "integer", "minimum": 1, "maximum": MOST_SPEAKERS},
-    "priority": {"type": "string", "enum": [*Tier], "default": str(Tier.STANDARD)},
+    "priority": {"type": "string", "enum": [*Priority], "default": str(Priority.STANDARD)},
 }
 _BINARY: Final = {"type": "string", "format": "binary"}
 

@@ -16,7 +16,7 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import Part
 
-from voicepipe_upload.options import TIERS, Model
+from voicepipe_upload.options import QUALITY_TIERS, Model
 
 NOTHING = "UPDATE 0"
 
@@ -192,7 +192,7 @@ class Uploads:
                 frozenset(row["description"]["tasks"]),
             )
             for row in rows
-            if row["description"]["tier"] in TIERS  # a row of another version may stay for a minute
+            if row["description"]["tier"] in QUALITY_TIERS  # a row of another version may stay for a minute
         ]
 
 
