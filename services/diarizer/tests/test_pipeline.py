@@ -60,7 +60,7 @@ def test_progress_counts_every_window_once(model, heard):
     file, segmentations = heard
     told = []
     model.pipeline.get_embeddings(
-        file, segmentations, hook=lambda step, _, *, total, completed: told.append((step, completed, total))
+        file, segmentations, hook=lambda ref, _, *, total, completed: told.append((ref, completed, total))
     )
     windows = len(segmentations.data)
     assert told == [("embeddings", number, windows) for number in range(windows + 1)]

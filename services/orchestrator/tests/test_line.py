@@ -10,7 +10,7 @@ from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from nats.js.errors import NotFoundError
 from voicepipe_orchestrator.prepare.decode import DecodeLimits
-from voicepipe_orchestrator.prepare.handler import PrepareStep
+from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
@@ -113,8 +113,8 @@ async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_th
 
     monkeypatch.setattr(line.store, "open", open_later)
     settings = line.settings
-    step = PrepareStep(line.pool, line.outbox, line.store, load_detector(), settings.scratch_dir, DecodeLimits())
-    slower = asyncio.create_task(step.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
+    ref = PrepareHandler(line.pool, line.outbox, line.store, load_detector(), settings.scratch_dir, DecodeLimits())
+    slower = asyncio.create_task(ref.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
     await held.wait()
     await line.pool.execute("UPDATE stages SET state = 'done' WHERE job_id = $1 AND stage = 'prepare'", job_id)
     opened.set()

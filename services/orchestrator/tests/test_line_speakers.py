@@ -11,7 +11,7 @@ from test_control import ask
 from test_line import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import GiveUp
 from voicepipe_wire.jobs import diarizations, jobs
-from voicepipe_wire.jobs.claim import Step, still_running, take
+from voicepipe_wire.jobs.claim import StageRef, lock_if_running, take
 from voicepipe_wire.jobs.heartbeats import announce
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.broker import Delivery
@@ -33,15 +33,15 @@ async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exc
     turns = tuple(Turn(*stretch) for stretch in stretches(meeting.words))
 
     async def handle(command: DiarizeRecording) -> None:
-        step = Step(UUID(command.job_id), Stage.DIARIZE)
-        if await take(line.outbox, step) is None:
+        ref = StageRef(UUID(command.job_id), Stage.DIARIZE)
+        if await take(line.outbox, ref) is None:
             return
         if fault:
             raise fault
         if begin:
             await begin.wait()
         async with line.outbox.transaction() as transaction:
-            if job := await still_running(transaction, step):
+            if job := await lock_if_running(transaction, ref):
                 await diarizations.save(transaction, job, Diarization(turns, turns), DiarizedBy("truth", "1"))
                 await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 

@@ -22,7 +22,7 @@ from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
 from voicepipe_wire.web import server
 
-from .diarize import DiarizeStep
+from .diarize import DiarizeHandler
 from .model import Model, ModelUnusable, load
 from .settings import Settings
 
@@ -60,9 +60,9 @@ def _worker(
     settings: Settings, pool: database.Pool, jetstream: JetStream, store: objects.ObjectStore, model: Model
 ) -> Worker:
     outbox = Outbox(pool, jetstream, "diarizer")
-    step = DiarizeStep(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
+    ref = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
     delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
-    handlers: Handlers = {DiarizeRecording: step.handle}
+    handlers: Handlers = {DiarizeRecording: ref.handle}
     # One recording has all threads; a second one beside it would only need memory.
     return Worker(jetstream, Stage.DIARIZE, handlers, _give_up(outbox), concurrency=1, delivery=delivery)
 

@@ -10,7 +10,7 @@ import structlog
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import diarizations, jobs
-from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Outbox
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 PROGRESS_EVERY_S = 1.0
 
 
-class DiarizeStep:
+class DiarizeHandler:
     def __init__(
         self, pool: Pool, outbox: Outbox, store: ObjectStore, model: Model, scratch_dir: Path, max_audio_s: float
     ) -> None:
@@ -42,16 +42,16 @@ class DiarizeStep:
 
     async def handle(self, command: DiarizeRecording) -> None:
         """Safe to repeat: a recording whose turns are saved is left alone; one that is not begins anew."""
-        step = Step(UUID(command.job_id), Stage.DIARIZE)
-        job = await take(self._outbox, step)
+        ref = StageRef(UUID(command.job_id), Stage.DIARIZE)
+        job = await claim(self._outbox, ref)
         if job is None:
             return
         if (job.duration_s or 0.0) > self._max_audio_s:
-            await self._do_without(step)
+            await self._do_without(ref)
             return
         said = await self._diarize(job)
         if said is not None:
-            await self._save(step, said)
+            await self._save(ref, said)
 
     async def _diarize(self, job: StoredJob) -> Diarization | None:
         """The turns; None if nobody wants them any more."""
@@ -66,7 +66,7 @@ class DiarizeStep:
                         await run.stop()
         except ObjectMissing as error:
             async with self._outbox.transaction() as transaction:
-                if await still_running(transaction, Step(job.id, Stage.DIARIZE)) is None:
+                if await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)) is None:
                     return None
             raise Reject("audio_missing", "The decoded recording is gone. Try again.") from error
 
@@ -85,27 +85,27 @@ class DiarizeStep:
         """Note how far it is; False if the job was cancelled or does without speakers by now."""
         total_s = job.duration_s or 0.0
         async with self._outbox.transaction() as transaction:
-            if not await still_running(transaction, Step(job.id, Stage.DIARIZE)):
+            if not await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)):
                 return False
             await progress(transaction, job, Stage.DIARIZE, done * total_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.DIARIZE, done_s=done * total_s, total_s=total_s)
             transaction.event(event, job_id=job.id, owner_id=job.owner_id)
         return True
 
-    async def _save(self, step: Step, said: Diarization) -> None:
+    async def _save(self, ref: StageRef, said: Diarization) -> None:
         async with self._outbox.transaction() as transaction:
-            job = await still_running(transaction, step)
+            job = await lock_if_running(transaction, ref)
             if job is None:
                 return
             await diarizations.save(transaction, job, said, DiarizedBy(self._model.name, self._model.revision))
             await progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 
-    async def _do_without(self, step: Step) -> None:
+    async def _do_without(self, ref: StageRef) -> None:
         message = (
             f"The recording is longer than the {self._max_audio_s / 3600:g} hours within which speakers are told apart. "
             "The transcript is complete without them; for speakers, send it in parts."
         )
         async with self._outbox.transaction() as transaction:
-            if job := await still_running(transaction, step):
+            if job := await lock_if_running(transaction, ref):
                 await jobs.do_without_speakers(transaction, job, "speakers_too_long", message)

@@ -23,7 +23,7 @@ from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, PrepareRecording, StartTranscription, TranscribeChunk
 from voicepipe_wire.web import server
 
-from .assemble.handler import AssembleStep
+from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
 from .controller.commands import Control
 from .controller.diarization_deadline import Patience
@@ -35,7 +35,7 @@ from .pcm_reader import StoredAudio
 from .prepare.decode import DecodeLimits
 from .settings import Settings
 from .transcribe.fair_semaphore import FairPlaces
-from .transcribe.handler import ChunkStep, StartStep
+from .transcribe.handler import ChunkHandler, StartHandler
 from .transcribe.model_registry import a_model_is_known, announce_models
 
 Task = Callable[[asyncio.Event], Awaitable[object]]
@@ -59,11 +59,11 @@ class Parts:
 
 def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
     # onnxruntime: memory and time at start that only this worker needs to spend
-    from .prepare.handler import PrepareStep
+    from .prepare.handler import PrepareHandler
     from .prepare.vad import load_detector
 
     settings = parts.settings
-    step = PrepareStep(
+    ref = PrepareHandler(
         parts.pool,
         parts.outbox,
         parts.store,
@@ -71,7 +71,7 @@ def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
         settings.scratch_dir,
         DecodeLimits(max_audio_s=settings.max_audio_s),
     )
-    return parts.worker(Stage.PREPARE, {PrepareRecording: step.handle}, settings.prepare_concurrency), []
+    return parts.worker(Stage.PREPARE, {PrepareRecording: ref.handle}, settings.prepare_concurrency), []
 
 
 def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
@@ -88,7 +88,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
     places = FairPlaces(settings.model_requests, settings.model_requests_per_job)
     recognizer = TritonRecognizer(clients, places, settings.model_patience_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
-    start, chunk = StartStep(*built), ChunkStep(*built)
+    start, chunk = StartHandler(*built), ChunkHandler(*built)
 
     handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
     worker = parts.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
@@ -96,8 +96,8 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
 
 
 def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
-    step = AssembleStep(parts.pool, parts.outbox, parts.store)
-    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: step.handle}, parts.settings.assemble_concurrency), []
+    ref = AssembleHandler(parts.pool, parts.outbox, parts.store)
+    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: ref.handle}, parts.settings.assemble_concurrency), []
 
 
 def controller(parts: Parts) -> tuple[Worker, list[Task]]:

@@ -17,14 +17,14 @@ MAX_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StageRef:
     """One stage of one job, by its command."""
 
     job_id: UUID
     stage: Stage
 
 
-async def take(outbox: Outbox, step: Step) -> StoredJob | None:
+async def claim(outbox: Outbox, ref: StageRef) -> StoredJob | None:
     """Start the stage; None if there is nothing to do: it is done, or the job has ended or is gone.
 
     A stage that runs already goes on: its command came back because a worker died, or is tried again because something was
@@ -34,22 +34,22 @@ async def take(outbox: Outbox, step: Step) -> StoredJob | None:
         Reject: it was started too often.
     """
     async with outbox.transaction() as transaction:
-        job = await jobs.lock(transaction.connection, step.job_id)
-        if job is None or outcome(job.stages) or job.stages.stages[step.stage] not in {State.QUEUED, State.RUNNING}:
+        job = await jobs.lock(transaction.connection, ref.job_id)
+        if job is None or outcome(job.stages) or job.stages.stages[ref.stage] not in {State.QUEUED, State.RUNNING}:
             return None
-        if job.stages.stages[step.stage] is State.RUNNING:
-            await jobs.restart(transaction, job, step.stage)
-        elif job.attempts[step.stage] >= MAX_ATTEMPTS:
+        if job.stages.stages[ref.stage] is State.RUNNING:
+            await jobs.restart(transaction, job, ref.stage)
+        elif job.attempts[ref.stage] >= MAX_ATTEMPTS:
             raise Reject("worker_lost", "The work on this recording broke off again and again. It can be tried again.")
         else:
-            await jobs.save(transaction, job, advance(job.stages, step.stage, Event.START))
+            await jobs.save(transaction, job, advance(job.stages, ref.stage, Event.START))
     return job
 
 
-async def still_running(transaction: Transaction, step: Step) -> StoredJob | None:
+async def lock_if_running(transaction: Transaction, ref: StageRef) -> StoredJob | None:
     """The job, locked, if the stage is still to be done; None if it was cancelled, deleted or done by somebody else."""
-    job = await jobs.lock(transaction.connection, step.job_id)
-    return job if job and job.stages.stages[step.stage] is State.RUNNING else None
+    job = await jobs.lock(transaction.connection, ref.job_id)
+    return job if job and job.stages.stages[ref.stage] is State.RUNNING else None
 
 
 async def progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:

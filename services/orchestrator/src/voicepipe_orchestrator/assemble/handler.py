@@ -6,7 +6,7 @@ import asyncio
 from uuid import UUID
 
 from voicepipe_wire.jobs import diarizations, jobs
-from voicepipe_wire.jobs.claim import Step, still_running, take
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import Pool
@@ -20,7 +20,7 @@ from voicepipe_orchestrator.pcm_store import drop_pcm
 from .document import joined, transcript
 
 
-class AssembleStep:
+class AssembleHandler:
     def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore) -> None:
         self._pool = pool
         self._outbox = outbox
@@ -28,15 +28,15 @@ class AssembleStep:
 
     async def handle(self, command: AssembleTranscript) -> None:
         """Safe to repeat: a job whose transcript is saved is left alone."""
-        step = Step(UUID(command.job_id), Stage.ASSEMBLE)
-        job = await take(self._outbox, step)
+        ref = StageRef(UUID(command.job_id), Stage.ASSEMBLE)
+        job = await claim(self._outbox, ref)
         if job is None:
             return
         heard = await chunks.load_all(self._pool, job.id)
         turns = await diarizations.load(self._pool, job.id)
         words = await asyncio.to_thread(joined, heard, job.options["task"], turns)
         async with self._outbox.transaction() as transaction:
-            if not await still_running(transaction, step):
+            if not await lock_if_running(transaction, ref):
                 return
             job = await jobs.lock(transaction.connection, job.id) or job
             version = await transaction.connection.fetchval(

@@ -14,7 +14,7 @@ from onnxruntime import InferenceSession
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
-from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
 from voicepipe_wire.jobs.heartbeats import is_alive
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance
@@ -48,7 +48,7 @@ class Prepared:
     pcm_key: str
 
 
-class PrepareStep:
+class PrepareHandler:
     def __init__(
         self,
         pool: Pool,
@@ -67,8 +67,8 @@ class PrepareStep:
 
     async def handle(self, command: PrepareRecording) -> None:
         """Safe to repeat: a recording that is prepared is left alone; one that is not begins anew."""
-        step = Step(UUID(command.job_id), Stage.PREPARE)
-        job = await take(self._outbox, step)
+        ref = StageRef(UUID(command.job_id), Stage.PREPARE)
+        job = await claim(self._outbox, ref)
         if job is None:
             return
         # Of its own: another attempt at the same step, still at work somewhere, deletes only what it made itself.
@@ -76,7 +76,7 @@ class PrepareStep:
         try:
             async with self._original(job) as path:
                 prepared = await self._convert(job, path, pcm_key)
-            saved = await self._save(step, prepared)
+            saved = await self._save(ref, prepared)
         except DecodeError as error:
             raise Reject(error.code, error.message) from error
         except ObjectMissing as error:
@@ -120,18 +120,18 @@ class PrepareStep:
     async def _tell(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
         total_s = max(done_s, hint_s or 0.0)
         async with self._outbox.transaction() as transaction:
-            if not await still_running(transaction, Step(job.id, Stage.PREPARE)):
+            if not await lock_if_running(transaction, StageRef(job.id, Stage.PREPARE)):
                 raise Stopped
             await progress(transaction, job, Stage.PREPARE, done_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.PREPARE, done_s=done_s, total_s=total_s)
             transaction.event(event, job_id=job.id, owner_id=job.owner_id)
 
-    async def _save(self, step: Step, prepared: Prepared) -> bool:
+    async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
         """Chunks, durations and the end of the stage in one transaction; False if nobody wants them any more."""
         duration_s = prepared.decoded.samples / SAMPLE_RATE
         speech_s = sum(chunk.speech_s for chunk in prepared.plans)
         async with self._outbox.transaction() as transaction:
-            job = await still_running(transaction, step)
+            job = await lock_if_running(transaction, ref)
             if job is None:
                 return False
             await chunks.replace_plan(transaction, job, prepared.plans)

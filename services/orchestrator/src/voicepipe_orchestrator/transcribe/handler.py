@@ -9,7 +9,7 @@ from uuid import UUID
 
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
-from voicepipe_wire.jobs.claim import Step, progress, still_running, take
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance, fail
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
@@ -36,7 +36,7 @@ POOR = "Parts of the transcript are doubtful: the model was unsure there in ever
 LANGUAGE_ASSUMED = "The model knows {language} alone, so the recording was taken to be in {language}."
 
 
-class StartStep:
+class StartHandler:
     def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
@@ -46,14 +46,14 @@ class StartStep:
 
     async def handle(self, command: StartTranscription) -> None:
         """Safe to repeat: the language stays as it was chosen, and queued chunks get their commands again."""
-        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
-        job = await take(self._outbox, step)
+        ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await claim(self._outbox, ref)
         if job is None:
             return
         planned = await chunks.load_all(self._pool, job.id)
         choice = await self._language(job, planned)
         async with self._outbox.transaction() as transaction:
-            job = await still_running(transaction, step)
+            job = await lock_if_running(transaction, ref)
             if job is None:
                 return
             await transaction.connection.execute(
@@ -108,7 +108,7 @@ def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
     return LanguageChoice(only, choice.probability if surely else None)
 
 
-class ChunkStep:
+class ChunkHandler:
     def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
@@ -118,9 +118,9 @@ class ChunkStep:
 
     async def handle(self, command: TranscribeChunk) -> None:
         """Safe to repeat: a chunk that has its words is left alone, and so is one whose job has ended."""
-        step = Step(UUID(command.job_id), Stage.TRANSCRIBE)
-        job = await jobs.read(self._pool, step.job_id)
-        chunk = await chunks.load(self._pool, step.job_id, command.chunk_index)
+        ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
+        job = await jobs.read(self._pool, ref.job_id)
+        chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
         audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
@@ -131,7 +131,7 @@ class ChunkStep:
         words = await asyncio.to_thread(tighten, recognition.words, audio)
         recognition = replace(recognition, words=words)
         async with self._outbox.transaction() as transaction:
-            job = await still_running(transaction, step)
+            job = await lock_if_running(transaction, ref)
             if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
                 return
             await _keep_language(transaction, job, recognition)
