@@ -95,7 +95,7 @@ async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusabl
 def main() -> int:
     try:
         asyncio.run(run(Settings()))
-    except database.AWAY as error:
+    except database.TRANSIENT_ERRORS as error:
         print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
         return 1
     return 0

@@ -157,7 +157,7 @@ def main() -> int:
     role = parser.parse_args().role
     try:
         asyncio.run(run(role))
-    except database.AWAY as error:
+    except database.TRANSIENT_ERRORS as error:
         print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
         return 1
     return 0

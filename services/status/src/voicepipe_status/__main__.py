@@ -31,7 +31,7 @@ async def run(settings: StatusSettings) -> None:
 
 @asynccontextmanager
 async def open_parts(settings: StatusSettings) -> AsyncIterator[Parts]:
-    """Every client of the process. Raises what is in `database.AWAY` where PostgreSQL or NATS do not answer."""
+    """Every client of the process. Raises what is in `database.TRANSIENT_ERRORS` where PostgreSQL or NATS do not answer."""
     async with AsyncExitStack() as stack:
         pool = await database.connect(settings)
         stack.push_async_callback(pool.close)
@@ -59,7 +59,7 @@ def main() -> int:
     telemetry.configure("status", settings.log_level)
     try:
         asyncio.run(run(settings))
-    except database.AWAY as error:
+    except database.TRANSIENT_ERRORS as error:
         print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
         return 1
     finally:

@@ -39,7 +39,7 @@ def main() -> int:
     telemetry.configure("upload", settings.log_level)
     try:
         asyncio.run(run(settings))
-    except database.AWAY as error:
+    except database.TRANSIENT_ERRORS as error:
         log.error("PostgreSQL does not answer", error=type(error).__name__)  # noqa: TRY400 - one line says it
         return 1
     finally:

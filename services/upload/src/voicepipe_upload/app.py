@@ -77,4 +77,4 @@ async def _on_overtaken(_: Request, __: Exception) -> JSONResponse:
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:
     log.error("the object store lacks what it should have", route=request.url.path, key=str(error))
     detail = "The object store is not as it should be; it was logged. Nothing was lost; try again in a moment."
-    return server.problem_response(Problem(503, "unavailable", detail, retry_after_s=server.AWAY_RETRY_AFTER_S))
+    return server.problem_response(Problem(503, "unavailable", detail, retry_after_s=server.UNAVAILABLE_RETRY_AFTER_S))

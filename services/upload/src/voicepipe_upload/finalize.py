@@ -16,7 +16,7 @@ from voicepipe_wire import telemetry
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
-from voicepipe_wire.storage.database import AWAY, Pool
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.v1.events_pb2 import JobCreated
 
@@ -24,7 +24,7 @@ from .storage.uploads import Overtaken, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
-LOST: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *AWAY)
+TRANSIENT: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *TRANSIENT_ERRORS)
 _NAME_THE_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 _DELETE_THE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 
@@ -92,7 +92,7 @@ class Acceptance:
             if upload.job_id != upload.id:
                 await self._remove_objects(upload)
             await self._uploads.delete(upload.id)
-        except LOST as error:
+        except TRANSIENT as error:
             log.warning("an upload is left to the controller", upload=str(upload_id), error=type(error).__name__)
 
     async def _put_together(self, upload: Upload) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from voicepipe_wire import __version__
-from voicepipe_wire.storage.database import AWAY, Pool
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 SAY_EVERY_S = 5.0
 ALIVE_FOR_S = 30.0
@@ -23,10 +23,10 @@ async def is_alive(connection: Any, stage: str) -> bool:
 async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Say every few seconds that this worker lives; take it back at the end."""
     worker_id = uuid4()
-    with suppress(*AWAY):  # of those that could not take it back
+    with suppress(*TRANSIENT_ERRORS):  # of those that could not take it back
         await pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 hour'")
     while not stop.is_set():
-        with suppress(*AWAY):
+        with suppress(*TRANSIENT_ERRORS):
             await pool.execute(
                 """
                 INSERT INTO workers (id, stage, version) VALUES ($1, $2, $3)
@@ -39,5 +39,5 @@ async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(SAY_EVERY_S):
                 await stop.wait()
-    with suppress(*AWAY):
+    with suppress(*TRANSIENT_ERRORS):
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

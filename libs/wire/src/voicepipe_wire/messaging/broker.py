@@ -17,7 +17,7 @@ from voicepipe_wire.settings import Settings
 from . import subjects
 
 # What the client raises while the server is away or starts, besides ConnectionError and TimeoutError.
-BROKER_AWAY = NatsError
+BROKER_TRANSIENT_ERRORS = NatsError
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject, RetryLater
-from voicepipe_wire.storage.database import AWAY
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .dead_letters import DeadLetter
@@ -55,7 +55,7 @@ LOOK_AGAIN_S, SLOWER = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
-LOST: tuple[type[Exception], ...] = (NatsError, *AWAY)
+TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 
 # What to do with a command, by its type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
@@ -164,7 +164,7 @@ class Worker:
         try:
             with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
                 outcome = await self._deliver(message, stop)
-        except LOST as error:
+        except TRANSIENT as error:
             # It comes again after ack_wait.
             log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
         except Exception:
@@ -221,7 +221,7 @@ class Worker:
             await self._handlers[type(command)](command)
         except RetryLater as later:
             delay_s, reason = later.delay_s, str(later)
-        except AWAY as error:
+        except TRANSIENT_ERRORS as error:
             delay_s, reason = 2.0, type(error).__name__
         else:
             return True

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from google.protobuf.message import Message
 
-from voicepipe_wire.storage.database import AWAY, Pool
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 from . import subjects
 from .envelope import headers_for
@@ -77,7 +77,7 @@ class Outbox:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits when the block ends. Raises what is in `database.AWAY` when PostgreSQL is lost on the way."""
+        """Commits when the block ends. Raises what is in `database.TRANSIENT_ERRORS` when PostgreSQL is lost on the way."""
         async with self._pool.acquire() as connection:
             try:
                 async with connection.transaction():
@@ -113,7 +113,7 @@ class Outbox:
         try:
             if published := await self._send(outgoing):
                 await _mark(self._pool, published)
-        except AWAY as error:
+        except TRANSIENT_ERRORS as error:
             log.warning("published and not marked: the relay sends a second copy", error=type(error).__name__)
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:

@@ -13,7 +13,7 @@ from voicepipe_wire.settings import Settings
 __all__ = ["AWAY", "Pool", "connect"]
 
 # What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
-AWAY: tuple[type[Exception], ...] = (
+TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -25,7 +25,7 @@ AWAY: tuple[type[Exception], ...] = (
 
 
 async def connect(settings: Settings) -> Pool:
-    """A pool that speaks JSON. Raises what is in `AWAY` when the server does not answer."""
+    """A pool that speaks JSON. Raises what is in `TRANSIENT_ERRORS` when the server does not answer."""
     return await asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=1,

@@ -96,7 +96,7 @@ class ObjectStore:
                 _check(response.status_code, key)
                 yield response.aiter_bytes(_BLOCK_BYTES)
         except httpx.TransportError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     async def delete(self, *keys: str) -> None:
         """Objects that are missing are deleted already."""
@@ -124,7 +124,7 @@ class ObjectStore:
             put = partial(self._blocking.request, "PUT", url, body=data)  # type: ignore[arg-type]  # any buffer will do
             answer = await asyncio.get_running_loop().run_in_executor(self._senders, put)
         except urllib3.exceptions.HTTPError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         _check(answer.status, key)
         return Part(number, answer.headers["etag"], len(data))
 
@@ -163,7 +163,7 @@ class ObjectStore:
         try:
             response = await self._http.request(method, self._url(method, key, query), **request)
         except httpx.TransportError as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         if response.status_code not in allowed:
             _check(response.status_code, key)
         return response
@@ -179,7 +179,7 @@ class ObjectStore:
         except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
             if isinstance(error, S3Error) and error.code in {"NoSuchKey", "NoSuchBucket"}:
                 raise ObjectMissing(error.code) from error
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
 
 class MultipartWriter:
@@ -249,5 +249,5 @@ def _check(status: int, key: str) -> None:
         raise RetryLater(RETRY_DELAY_S, f"the object store answers {status}")
 
 
-def _away(error: Exception) -> RetryLater:
+def _unavailable(error: Exception) -> RetryLater:
     return RetryLater(RETRY_DELAY_S, f"the object store is away: {type(error).__name__}")

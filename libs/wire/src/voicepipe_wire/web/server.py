@@ -23,12 +23,12 @@ from starlette.types import Message as ASGIMessage
 
 from voicepipe_wire import __version__, telemetry
 from voicepipe_wire.errors import Problem, RetryLater
-from voicepipe_wire.storage.database import AWAY
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
-AWAY_RETRY_AFTER_S = 5
+UNAVAILABLE_RETRY_AFTER_S = 5
 CHECKSUM_MISMATCH = 460
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -67,9 +67,9 @@ def _title(status: int) -> str:
 def install(app: FastAPI, checks: Checks) -> None:
     """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span of every request."""
     app.exception_handler(Problem)(_on_problem)
-    app.exception_handler(RetryLater)(_on_away)
-    for kind in AWAY:
-        app.exception_handler(kind)(_on_away)
+    app.exception_handler(RetryLater)(_on_unavailable)
+    for kind in TRANSIENT_ERRORS:
+        app.exception_handler(kind)(_on_unavailable)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(HTTPException)(_on_http)
     app.exception_handler(Exception)(_on_bug)
@@ -146,10 +146,10 @@ async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
     return problem_response(problem)
 
 
-async def _on_away(_: Request, error: Exception) -> JSONResponse:
+async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
     log.warning("something that this request needs is away", error=type(error).__name__, reason=str(error)[:200])
     detail = "A part of the service is away for a moment. Nothing was lost; try again."
-    return problem_response(Problem(503, "unavailable", detail, retry_after_s=AWAY_RETRY_AFTER_S))
+    return problem_response(Problem(503, "unavailable", detail, retry_after_s=UNAVAILABLE_RETRY_AFTER_S))
 
 
 async def _on_invalid(_: Request, error: Exception) -> JSONResponse:

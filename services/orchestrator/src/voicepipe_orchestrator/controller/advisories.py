@@ -16,12 +16,12 @@ from voicepipe_wire.messaging.consumer import GiveUp
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import ADVISORIES, WORK
-from voicepipe_wire.storage.database import AWAY
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 log = structlog.get_logger(__name__)
 
 CONSUMER = "controller"
-LOST: tuple[type[Exception], ...] = (NatsError, TimeoutError, *AWAY)
+TRANSIENT: tuple[type[Exception], ...] = (NatsError, TimeoutError, *TRANSIENT_ERRORS)
 DIED = "The worker died over this work each time it was tried."
 
 
@@ -34,7 +34,7 @@ class Advisories:
         while not stop.is_set():
             try:
                 await self._listen_once(stop)
-            except LOST as error:
+            except TRANSIENT as error:
                 log.warning("advisories cannot be read", error=type(error).__name__)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(2.0):

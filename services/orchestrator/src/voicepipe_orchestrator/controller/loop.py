@@ -11,10 +11,10 @@ import structlog
 from prometheus_client import Gauge
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs.stages import Stage
-from voicepipe_wire.messaging.broker import BROKER_AWAY, JetStream
+from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS, JetStream
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import CONTROL, Priority
-from voicepipe_wire.storage.database import AWAY
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .advisories import Advisories
 from .diarization_deadline import Patience
@@ -29,7 +29,7 @@ RELAY_EVERY_S = 1.0
 BACKLOG_EVERY_S = 5.0
 EXPIRE_EVERY_S = 30.0
 
-PASSING: tuple[type[Exception], ...] = (RetryLater, BROKER_AWAY, *AWAY)
+TRANSIENT: tuple[type[Exception], ...] = (RetryLater, BROKER_TRANSIENT_ERRORS, *TRANSIENT_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asy
     while not stop.is_set():
         try:
             await act()
-        except PASSING as error:
+        except TRANSIENT as error:
             log.warning(
                 "put off", act=getattr(act, "__qualname__", "?"), error=type(error).__name__, reason=str(error)[:200]
             )

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs.heartbeats import SAY_EVERY_S
-from voicepipe_wire.storage.database import AWAY, Pool
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 from voicepipe_orchestrator.ports import Recognizer
 
@@ -25,7 +25,7 @@ async def announce_models(pool: Pool, recognizer: Recognizer, pools: Collection[
     """Write down the models that are served, whenever that changes and every few seconds. `pools` are those of the settings."""
     known: Mapping[str, Mapping[str, Any]] = {}
     while not stop.is_set():
-        with suppress(RetryLater, *AWAY):
+        with suppress(RetryLater, *TRANSIENT_ERRORS):
             served = await recognizer.describe()
             if served != known:
                 log.info("models served", models={name: about.get("model") for name, about in served.items()})

@@ -57,7 +57,7 @@ class StreamLog:
             finally:
                 await subscription.unsubscribe()
         except (NatsError, TimeoutError) as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return found
 
     async def get(self, sequence: int) -> Stored | None:
@@ -68,7 +68,7 @@ class StreamLog:
                 self._address, json.dumps({"seq": sequence}).encode(), timeout=TIMEOUT_S
             )
         except (NatsError, TimeoutError) as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
         return _read(message)
 
     async def last_sequence(self) -> int:
@@ -88,7 +88,7 @@ class StreamLog:
             async with asyncio.timeout(TIMEOUT_S):
                 return await self._jetstream.context.stream_info(self._stream, subjects_filter=subject)
         except (NatsError, TimeoutError, NotFoundError) as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
 
 def whole_number(text: str) -> int | None:
@@ -107,5 +107,5 @@ def _read(message: Msg) -> Stored | None:
     return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], headers, message.data)
 
 
-def _away(error: Exception) -> RetryLater:
+def _unavailable(error: Exception) -> RetryLater:
     return RetryLater(RETRY_DELAY_S, f"events cannot be read: {type(error).__name__}")

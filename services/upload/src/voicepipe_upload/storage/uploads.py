@@ -87,7 +87,7 @@ class Advance:
 
 
 class Uploads:
-    """Every method raises what is in `voicepipe_wire.database.AWAY` while PostgreSQL is away."""
+    """Every method raises what is in `voicepipe_wire.database.TRANSIENT_ERRORS` while PostgreSQL is away."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
