@@ -176,7 +176,7 @@ def test_cancel_retry_and_delete(voicepipe, fake):
 def test_operators_see_redrive_and_discard_dead_letters(voicepipe, fake):
     for number in range(1, 6):
         letter = {"sequence": number, "stage": "transcribe", "code": "internal_error", "error": "boom", "attempts": 5}
-        fake.letters[number] = letter | {"died_at": "2026-03-01T09:00:00Z", "job_id": None}
+        fake.letters[number] = letter | {"failed_at": "2026-03-01T09:00:00Z", "job_id": None}
     assert [line.split()[0] for line in voicepipe("dead-letters", "list").stdout.splitlines()] == list("12345")
     assert json.loads(voicepipe("dead-letters", "show", 3, "--json").stdout)["error"] == "boom"
     assert voicepipe("dead-letters", "redrive", 3).exit_code == 0

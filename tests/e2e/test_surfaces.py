@@ -52,7 +52,7 @@ def test_every_service_tells_its_health_and_its_metrics(stack, name):
     assert set(ready.json()["checks"].values()) == {"ok"}
     metrics = httpx.get(f"{address}/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
-    assert "voicepipe_http_request_seconds_count" in metrics.text
+    assert "voicepipe_http_request_duration_seconds_count" in metrics.text
 
 
 def test_what_no_service_knows_is_a_problem_that_names_the_documentation(stack):

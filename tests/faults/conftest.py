@@ -12,7 +12,7 @@ from fixtures.score import wer
 from voicepipe_local.test_stack import TrialStack
 from voicepipe_local.testing import stacks
 
-# What a dead worker had in hand comes back after seconds; and chunks go through one after another, so that there is a middle.
+# What a dead worker had in flight comes back after seconds; and chunks go through one after another, so that there is a middle.
 ENVIRONMENT = {
     "VOICEPIPE_ACK_WAIT_S": "3",
     "VOICEPIPE_WINDOW_CHUNKS": "1",

@@ -19,7 +19,7 @@ from voicepipe_local.test_stack import TrialStack
 
 from .holding import SAVES_TO, held
 
-# Those that have something in hand then; upload, prepare and assemble are killed at their own work, below.
+# Those that have something in flight then; upload, prepare and assemble are killed at their own work, below.
 AT_WORK = ("transcribe", "controller", "status", "gateway", "nats", "postgres", "s3", "triton-accurate")
 MIB = 1024 * 1024
 

@@ -16,7 +16,7 @@ LONGEST_S = 40
 ENVIRONMENT = {
     "VOICEPIPE_MODELS": "accurate=whisper-base",
     "VOICEPIPE_DIARIZATION_MODEL": "pyannote-campplus",
-    # What a dead worker had in hand comes back after seconds.
+    # What a dead worker had in flight comes back after seconds.
     "VOICEPIPE_ACK_WAIT_S": "3",
     "VOICEPIPE_SWEEP_EVERY_S": "2",
     "VOICEPIPE_MAX_DIARIZED_S": str(LONGEST_S),

@@ -19,7 +19,7 @@ from .screen import Screen
 # Two uploads beside each other keep a line busy while one of them waits for an answer.
 UPLOADS_AT_ONCE: Final = 2
 # Each of them holds one connection for its events.
-IN_HAND_AT_ONCE: Final = 16
+MAX_IN_FLIGHT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Batch:
         self._wait = wait
         self._overwrite = overwrite
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
-        self._in_hand = asyncio.Semaphore(IN_HAND_AT_ONCE)
+        self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._uploading: set[str] = set()
         self._followed: dict[str, str] = {}
 
@@ -79,7 +79,7 @@ class Batch:
         return dict(self._followed)
 
     async def _one(self, item: Item) -> Outcome:
-        async with self._in_hand:
+        async with self._in_flight:
             try:
                 return await self._carry_out(item)
             except VoicepipeError as error:

@@ -142,7 +142,7 @@ class DeadLetter:
     code: str
     error: str
     attempts: int | None
-    died_at: datetime | None
+    failed_at: datetime | None
     job_id: str | None
     document: JsonObject = field(repr=False)
 
@@ -155,7 +155,7 @@ class DeadLetter:
             code=str(data.get("code") or ""),
             error=str(data.get("error") or ""),
             attempts=_whole(data.get("attempts")),
-            died_at=_moment(data.get("died_at")),
+            failed_at=_moment(data.get("failed_at")),
             job_id=data.get("job_id"),
             document=data,
         )

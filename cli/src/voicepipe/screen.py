@@ -109,7 +109,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for all that is in hand, and the last words heard; nothing of it stays on the terminal."""
+    """A bar for all that is in flight, and the last words heard; nothing of it stays on the terminal."""
 
     def __init__(self, console: Console, *, with_text: bool) -> None:
         self._console = console

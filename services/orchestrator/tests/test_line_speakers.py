@@ -12,7 +12,7 @@ from test_line import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import GiveUp
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, lock_if_running, take
-from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker
@@ -50,7 +50,10 @@ async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exc
         line.jetstream, Stage.DIARIZE, {DiarizeRecording: handle}, GiveUp(line.outbox, 1), delivery=delivery
     )
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(announce(line.pool, Stage.DIARIZE, stop)), asyncio.create_task(worker.run(stop))]
+    tasks = [
+        asyncio.create_task(send_heartbeats(line.pool, Stage.DIARIZE, stop)),
+        asyncio.create_task(worker.run(stop)),
+    ]
     try:
         while not await line.pool.fetchval("SELECT count(*) FROM workers WHERE stage = 'diarize'"):
             await asyncio.sleep(0.05)

@@ -3,16 +3,16 @@
 import asyncio
 
 import pytest
-from voicepipe_orchestrator.transcribe.model_registry import a_model_is_known, announce_models
+from voicepipe_orchestrator.transcribe.model_registry import any_model_registered, register_models
 from voicepipe_wire.storage import database
 
 
 async def test_transcribe_is_not_ready_before_it_has_seen_a_model(database_url, settings):
     async with await database.connect(settings) as pool:
         with pytest.raises(LookupError):
-            await a_model_is_known(pool)
+            await any_model_registered(pool)
         await pool.execute("INSERT INTO models (name, description) VALUES ('whisper', '{}')")
-        await a_model_is_known(pool)
+        await any_model_registered(pool)
 
 
 class Described:
@@ -32,7 +32,7 @@ async def test_a_pool_of_the_settings_stays_while_it_is_down_and_another_is_forg
             "FROM unnest(ARRAY['accurate', 'fast', 'whisper']) AS name"
         )
         stop = asyncio.Event()
-        task = asyncio.create_task(announce_models(pool, Described(fast="tiny"), ["accurate", "fast"], stop))
+        task = asyncio.create_task(register_models(pool, Described(fast="tiny"), ["accurate", "fast"], stop))
         while await pool.fetchval("SELECT count(*) FROM models") == 3:
             await asyncio.sleep(0.05)
         stop.set()

@@ -22,7 +22,7 @@ async def operator(service: Service) -> Client:
     return await service.user("operator", operator=True)
 
 
-async def bury(line: Line, stage: str = "transcribe", job_id: object = None) -> int:
+async def dead_letter(line: Line, stage: str = "transcribe", job_id: object = None) -> int:
     message_id = uuid4()
     command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
     headers = headers_for(command, message_id, "test")
@@ -39,7 +39,7 @@ async def bury(line: Line, stage: str = "transcribe", job_id: object = None) -> 
 
 async def test_a_letter_says_what_died_where_and_why(operator: Client, line: Line):
     job_id = uuid4()
-    sequence = await bury(line, job_id=job_id)
+    sequence = await dead_letter(line, job_id=job_id)
     answer = await operator.get(f"{PATH}/{sequence}")
     assert answer.status_code == 200
     letter = answer.json()
@@ -56,7 +56,7 @@ async def test_a_letter_says_what_died_where_and_why(operator: Client, line: Lin
 
 
 async def test_pages_of_letters_are_counted_and_filtered(operator: Client, line: Line):
-    sequences = [await bury(line, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
+    sequences = [await dead_letter(line, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
     seen: list[int] = []
     path = f"{PATH}?limit=2&stage=transcribe"
     while path:
@@ -85,7 +85,7 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, line: 
         ("DELETE", "", DiscardDeadLetter),
     ):
         await line.pool.execute("DELETE FROM outbox")
-        sequence = await bury(line)
+        sequence = await dead_letter(line)
         slow = await operator.http.request(method, f"{PATH}/{sequence}{path}")
         assert slow.status_code == 202
         (row,) = await line.commands()
@@ -106,7 +106,7 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, line: 
 
 
 async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, line: Line):
-    sequences = [await bury(line, stage) for stage in ("transcribe", "prepare", "transcribe")]
+    sequences = [await dead_letter(line, stage) for stage in ("transcribe", "prepare", "transcribe")]
     answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
     assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "remaining": 0})
     commands = [unpack(row["headers"], row["payload"])[1] for row in await line.commands()]
@@ -116,7 +116,7 @@ async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, lin
 
 
 async def test_letters_are_for_operators_only(operator: Client, alice: Client, line: Line):
-    sequence = await bury(line)
+    sequence = await dead_letter(line)
     for method, path in (
         ("GET", ""),
         ("POST", "/redrive"),

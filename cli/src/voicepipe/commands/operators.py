@@ -137,7 +137,7 @@ def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
 
 
 def _line(letter: DeadLetter) -> str:
-    when = "" if letter.died_at is None else f"{letter.died_at.astimezone():%Y-%m-%d %H:%M}  "
+    when = "" if letter.failed_at is None else f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M}  "
     return f"{letter.sequence}  {when}{letter.stage}  {letter.code}  {printable(letter.error)}"
 
 

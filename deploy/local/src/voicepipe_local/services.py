@@ -66,5 +66,5 @@ def _part(home: Home, service: Service, name: str, env: Mapping[str, str]) -> Pa
         version=installed,
         healthy=healthy,
         env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_INSTANCE": name},
-        grace_s=20.0,  # a worker finishes what it has in hand
+        grace_s=20.0,  # a worker finishes what it has in flight
     )

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from google.protobuf.message import Message
 from voicepipe_wire import telemetry
 from voicepipe_wire.jobs import jobs
-from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:
-                group.create_task(announce(pool, Stage.DIARIZE, stop))
+                group.create_task(send_heartbeats(pool, Stage.DIARIZE, stop))
                 group.create_task(worker.run(stop))
 
         server.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})

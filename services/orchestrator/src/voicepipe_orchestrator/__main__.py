@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
 from voicepipe_wire import telemetry
-from voicepipe_wire.jobs.heartbeats import announce
+from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
@@ -36,7 +36,7 @@ from .prepare.decode import DecodeLimits
 from .settings import Settings
 from .transcribe.fair_semaphore import FairPlaces
 from .transcribe.handler import ChunkHandler, StartHandler
-from .transcribe.model_registry import a_model_is_known, announce_models
+from .transcribe.model_registry import any_model_registered, register_models
 
 Task = Callable[[asyncio.Event], Awaitable[object]]
 
@@ -92,7 +92,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
 
     handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
     worker = parts.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
-    return worker, [lambda stop: announce_models(parts.pool, recognizer, settings.pools, stop)]
+    return worker, [lambda stop: register_models(parts.pool, recognizer, settings.pools, stop)]
 
 
 def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
@@ -133,7 +133,7 @@ async def run(role: str) -> None:
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:
-                group.create_task(announce(pool, role, stop))
+                group.create_task(send_heartbeats(pool, role, stop))
                 for task in tasks:
                     group.create_task(_run(task, stop))
                 group.create_task(worker.run(stop))
@@ -141,7 +141,7 @@ async def run(role: str) -> None:
         app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=server.NO_TELEMETRY)
         checks: server.Checks = {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
         server.install(
-            app, {**checks, "models": lambda: a_model_is_known(pool)} if role == Stage.TRANSCRIBE else checks
+            app, {**checks, "models": lambda: any_model_registered(pool)} if role == Stage.TRANSCRIBE else checks
         )
         await server.serve(app, settings.http_host, settings.http_port, work)
     telemetry.shutdown()

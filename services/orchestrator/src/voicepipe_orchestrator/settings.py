@@ -17,14 +17,14 @@ class Settings(WireSettings):
     max_audio_s: float = Field(12 * 3600.0, gt=0)
     # Chunks of one job in the queue at a time: two full batches, so that the model never waits and others get in between.
     window_chunks: int = Field(16, ge=1)
-    # Chunks in hand of one transcribe worker: more than one job has in the queue, so that the next one's is there, too.
+    # Chunks in flight of one transcribe worker: more than one job has in the queue, so that the next one's is there, too.
     transcribe_concurrency: int = Field(24, ge=1)
     # Those of them that are at the models, where what waits cannot be overtaken by a shorter recording, as it can here. Two
     # batches keep a GPU's batches full. On a processor: one for each instance of the model.
     model_requests: int = Field(16, ge=1)
     # How many of those one recording may have; all of them if not set. Fewer keep a place free for whoever comes.
     model_requests_per_job: int | None = Field(None, ge=1)
-    # Recordings in hand of one prepare worker: a short one need not wait until a long one is decoded.
+    # Recordings in flight of one prepare worker: a short one need not wait until a long one is decoded.
     prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)
     # How long a job whose model is no longer served waits for it to come back.

@@ -14,7 +14,7 @@ from .dependencies import Parts
 from .http.problems import problem
 from .queries import Standing
 
-LOOK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 
 
 async def standing(parts: Parts, owner_id: UUID, job_id: UUID) -> Standing:
@@ -49,7 +49,7 @@ async def until(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
     try:
         async with asyncio.timeout(timeout_s):
             while not await check():  # noqa: ASYNC110 - another process makes it true
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(POLL_INTERVAL_S)
     except TimeoutError:
         return False
     return True

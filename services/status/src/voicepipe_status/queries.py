@@ -215,7 +215,7 @@ class Queries:
 
     async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """Models, and how many workers live by stage."""
-        row = await self._pool.fetchrow(_SERVED, heartbeats.ALIVE_FOR_S)
+        row = await self._pool.fetchrow(_SERVED, heartbeats.HEARTBEAT_TIMEOUT_S)
         return row["models"] or [], row["workers"] or {}
 
     async def is_alive(self, stage: str) -> bool:

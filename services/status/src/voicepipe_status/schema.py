@@ -210,7 +210,7 @@ class DeadLetter(BaseModel):
     code: str = Field(examples=["internal_error"])
     error: str
     attempts: int = Field(examples=[5])
-    died_at: datetime
+    failed_at: datetime
     command: str | None = Field(examples=["TranscribeChunk"], description="null: not understood by this version")
     job_id: str | None = Field(examples=[_ID])
     payload: dict[str, Any] | None

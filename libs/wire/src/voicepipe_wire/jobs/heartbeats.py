@@ -10,17 +10,17 @@ from uuid import uuid4
 from voicepipe_wire import __version__
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
-SAY_EVERY_S = 5.0
-ALIVE_FOR_S = 30.0
+HEARTBEAT_INTERVAL_S = 5.0
+HEARTBEAT_TIMEOUT_S = 30.0
 
 
 async def is_alive(connection: Any, stage: str) -> bool:
     """Whether a worker of the stage was seen lately."""
     query = "SELECT EXISTS (SELECT FROM workers WHERE stage = $1 AND seen_at > now() - make_interval(secs => $2))"
-    return bool(await connection.fetchval(query, stage, ALIVE_FOR_S))
+    return bool(await connection.fetchval(query, stage, HEARTBEAT_TIMEOUT_S))
 
 
-async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
+async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Say every few seconds that this worker lives; take it back at the end."""
     worker_id = uuid4()
     with suppress(*TRANSIENT_ERRORS):  # of those that could not take it back
@@ -37,7 +37,7 @@ async def announce(pool: Pool, stage: str, stop: asyncio.Event) -> None:
                 __version__,
             )
         with suppress(TimeoutError):
-            async with asyncio.timeout(SAY_EVERY_S):
+            async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
                 await stop.wait()
     with suppress(*TRANSIENT_ERRORS):
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

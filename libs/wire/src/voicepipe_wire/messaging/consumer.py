@@ -3,7 +3,7 @@
 | the handler | the message |
 |---|---|
 | returns | is acked |
-| raises RetryLater | stays in hand: heartbeats go on, the handler is called again after the delay; no delivery is spent |
+| raises RetryLater | stays in flight: heartbeats go on, the handler is called again after the delay; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
 | dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the controller |
@@ -38,10 +38,10 @@ from .subjects import WORK, Priority, work
 log = structlog.get_logger(__name__)
 
 HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "priority", "outcome"])
-IN_HAND = Gauge("voicepipe_commands_in_hand", "Commands that are being worked on", ["stage"])
+IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands that are being worked on", ["stage"])
 SECONDS = Histogram(
-    "voicepipe_command_seconds",
-    "Time a command was in hand",
+    "voicepipe_command_duration_seconds",
+    "Time a command was in flight",
     ["stage"],
     buckets=(0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 3600),
 )
@@ -50,8 +50,8 @@ SECONDS = Histogram(
 TURNS = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 # Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
 # for somebody else: after each ring it looks again quickly first.
-LOOK_EVERY_S = 1.0
-LOOK_AGAIN_S, SLOWER = 0.01, 4.0
+POLL_INTERVAL_S = 1.0
+FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
@@ -82,7 +82,7 @@ class Worker:
         self._give_up = give_up
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
-        self._bell = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self._turns = itertools.cycle(TURNS)
         self._connected = False
 
@@ -92,9 +92,9 @@ class Worker:
             raise ConnectionError("no commands can be pulled")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in hand."""
+        """Work until `stop` is set, then finish what is in flight."""
         await self._repair()
-        async with self._doorbell(stop), asyncio.TaskGroup() as handlers:
+        async with self._wake_ups(stop), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
                 await self._slots.acquire()
                 message = await self._next(stop)
@@ -104,15 +104,15 @@ class Worker:
 
     async def _next(self, stop: asyncio.Event) -> Msg | None:
         """The next message of either priority, however long it takes; None when it is time to stop."""
-        pause_s = LOOK_AGAIN_S
+        pause_s = FIRST_POLL_S
         while not stop.is_set():
-            self._bell.clear()
+            self._wake_up.clear()
             try:
                 message = await self._pull_either()
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
-                message, pause_s = None, LOOK_EVERY_S
+                message, pause_s = None, POLL_INTERVAL_S
                 log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
                 await self._repair()
             if message is not None:
@@ -120,10 +120,10 @@ class Worker:
             try:
                 # Not wait_for: that of Python 3.11 may swallow a cancellation.
                 async with asyncio.timeout(pause_s):
-                    await self._bell.wait()
-                pause_s = LOOK_AGAIN_S
+                    await self._wake_up.wait()
+                pause_s = FIRST_POLL_S
             except TimeoutError:
-                pause_s = min(pause_s * SLOWER, LOOK_EVERY_S)
+                pause_s = min(pause_s * POLL_BACKOFF, POLL_INTERVAL_S)
         return None
 
     async def _pull_either(self) -> Msg | None:
@@ -158,8 +158,8 @@ class Worker:
 
     async def _work(self, message: Msg, stop: asyncio.Event) -> None:
         priority = message.subject.rpartition(".")[2]
-        IN_HAND.labels(self._stage).inc()
-        heart = asyncio.create_task(self._beat(message))
+        IN_FLIGHT.labels(self._stage).inc()
+        heartbeat = asyncio.create_task(self._heartbeat(message))
         outcome = "lost"
         try:
             with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
@@ -170,16 +170,16 @@ class Worker:
         except Exception:
             log.exception("bug while a command was put away", stage=self._stage)
         finally:
-            heart.cancel()
+            heartbeat.cancel()
             HANDLED.labels(self._stage, priority, outcome).inc()
-            IN_HAND.labels(self._stage).dec()
+            IN_FLIGHT.labels(self._stage).dec()
             self._slots.release()
 
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
         try:
             envelope, command = self._understand(message)
         except Reject as reject:
-            return await self._bury(message, None, reject.code, reject.message)
+            return await self._dead_letter(message, None, reject.code, reject.message)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
             while not await self._try(command):
@@ -188,13 +188,15 @@ class Worker:
                     return "handed_back"
         except Reject as reject:
             log.info("rejected", stage=self._stage, code=reject.code)
-            return await self._bury(message, command, reject.code, reject.message)
+            return await self._dead_letter(message, command, reject.code, reject.message)
         except Exception as error:
             deliveries = message.metadata.num_delivered
             log.exception("bug in a handler", stage=self._stage, delivery=deliveries)
             if deliveries >= self._delivery.max_deliver:
                 detail = "It failed again and again for a reason on our side. An operator can look at the dead letter."
-                return await self._bury(message, command, "internal_error", detail, f"{type(error).__name__}: {error}")
+                return await self._dead_letter(
+                    message, command, "internal_error", detail, f"{type(error).__name__}: {error}"
+                )
             await message.nak(delay=retry_delay_s(deliveries))
             return "failed"
         await message.ack()
@@ -229,33 +231,33 @@ class Worker:
         await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
         return False
 
-    async def _bury(self, message: Msg, command: Message | None, code: str, detail: str, error: str = "") -> str:
+    async def _dead_letter(self, message: Msg, command: Message | None, code: str, detail: str, error: str = "") -> str:
         letter = DeadLetter.of(message, code, error or detail)
         await letter.publish(self._jetstream)
         if command is not None:
             await self._give_up(command, code, detail)
         await message.term()
-        return "dead"
+        return "dead_lettered"
 
-    async def _beat(self, message: Msg) -> None:
+    async def _heartbeat(self, message: Msg) -> None:
         while True:
             await asyncio.sleep(self._delivery.ack_wait_s / 3)
             with suppress(NatsError):
                 await message.in_progress()
 
     @asynccontextmanager
-    async def _doorbell(self, stop: asyncio.Event) -> AsyncIterator[None]:
+    async def _wake_ups(self, stop: asyncio.Event) -> AsyncIterator[None]:
         """Whatever is published to this stage rings, and so does the end."""
 
-        async def ring(_: Msg) -> None:
-            self._bell.set()
+        async def wake(_: Msg) -> None:
+            self._wake_up.set()
 
-        async def ring_at_end() -> None:
+        async def wake_at_end() -> None:
             await stop.wait()
-            self._bell.set()
+            self._wake_up.set()
 
-        subscription = await self._jetstream.client.subscribe(work(self._stage, "*"), cb=ring)
-        end = asyncio.create_task(ring_at_end())
+        subscription = await self._jetstream.client.subscribe(work(self._stage, "*"), cb=wake)
+        end = asyncio.create_task(wake_at_end())
         try:
             yield
         finally:

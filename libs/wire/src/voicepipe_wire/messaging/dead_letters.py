@@ -19,7 +19,7 @@ SUBJECT = "vp-subject"
 CODE = "vp-code"
 ERROR = "vp-error"
 ATTEMPTS = "vp-attempts"
-DIED_AT = "vp-died-at"
+FAILED_AT = "vp-failed-at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,6 @@ class DeadLetter:
             # A header is one line.
             ERROR: " ".join(self.error.split())[:500],
             ATTEMPTS: str(self.attempts),
-            DIED_AT: datetime.now(UTC).isoformat(),
+            FAILED_AT: datetime.now(UTC).isoformat(),
         }
         return await jetstream.publish(dead_letter(self.stage), self.payload, headers)

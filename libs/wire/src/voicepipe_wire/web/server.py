@@ -36,7 +36,9 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 REQUEST_SECONDS = Histogram(
-    "voicepipe_http_request_seconds", "Time to answer a request, to the first byte", ["method", "route", "status"]
+    "voicepipe_http_request_duration_seconds",
+    "Time to answer a request, to the first byte",
+    ["method", "route", "status"],
 )
 
 # Name of a dependency -> a check that raises when it is not usable.

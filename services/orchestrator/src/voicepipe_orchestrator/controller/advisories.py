@@ -59,10 +59,10 @@ class Advisories:
 
     async def _hear(self, message: Msg) -> None:
         advisory = json.loads(message.data)
-        await self.bury(advisory["stream_seq"], advisory.get("deliveries", 0))
+        await self.dead_letter(advisory["stream_seq"], advisory.get("deliveries", 0))
         await message.ack()
 
-    async def bury(self, sequence: int, deliveries: int) -> None:
+    async def dead_letter(self, sequence: int, deliveries: int) -> None:
         """Make a dead letter of a command that nobody gets any more. Nothing to do if a handler did it."""
         stored = await self._jetstream.find(WORK, sequence)
         if stored is None:

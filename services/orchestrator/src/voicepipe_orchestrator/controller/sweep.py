@@ -22,7 +22,7 @@ from voicepipe_orchestrator import chunks
 
 log = structlog.get_logger(__name__)
 
-PUT_BACK = Counter("voicepipe_swept_total", "Work that was lost and put back", ["stage"])
+REQUEUED = Counter("voicepipe_requeued_total", "Work that was lost and put back", ["stage"])
 GAVE_UP = "The work on this recording broke off again and again. It can be tried again."
 
 
@@ -70,7 +70,7 @@ class Sweeper:
             for index in lost_chunks:
                 chunks.command(transaction, job, index)
             if lost_chunks:
-                PUT_BACK.labels(Stage.TRANSCRIBE).inc(len(lost_chunks))
+                REQUEUED.labels(Stage.TRANSCRIBE).inc(len(lost_chunks))
                 log.warning("chunks were lost, put back", job=str(job.id), chunks=len(lost_chunks))
         stages = [
             stage
@@ -85,7 +85,7 @@ class Sweeper:
         return bool(stages or lost_chunks)
 
     async def _put_stage_back(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
-        PUT_BACK.labels(stage).inc()
+        REQUEUED.labels(stage).inc()
         log.warning("a stage was lost, put back", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS:
             await jobs.fail(transaction, job, fail(job.stages, stage), "worker_lost", GAVE_UP)

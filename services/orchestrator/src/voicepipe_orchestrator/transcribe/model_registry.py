@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.jobs.heartbeats import SAY_EVERY_S
+from voicepipe_wire.jobs.heartbeats import HEARTBEAT_INTERVAL_S
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 from voicepipe_orchestrator.ports import Recognizer
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 FORGET_AFTER_S = 60.0
 
 
-async def announce_models(pool: Pool, recognizer: Recognizer, pools: Collection[str], stop: asyncio.Event) -> None:
+async def register_models(pool: Pool, recognizer: Recognizer, pools: Collection[str], stop: asyncio.Event) -> None:
     """Write down the models that are served, whenever that changes and every few seconds. `pools` are those of the settings."""
     known: Mapping[str, Mapping[str, Any]] = {}
     while not stop.is_set():
@@ -32,11 +32,11 @@ async def announce_models(pool: Pool, recognizer: Recognizer, pools: Collection[
                 known = served
             await _write_models(pool, served, pools)
         with suppress(TimeoutError):
-            async with asyncio.timeout(SAY_EVERY_S):
+            async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
                 await stop.wait()
 
 
-async def a_model_is_known(pool: Pool) -> None:
+async def any_model_registered(pool: Pool) -> None:
     """Raises LookupError until a worker has seen a model: so long no recording is accepted."""
     if not await pool.fetchval("SELECT EXISTS (SELECT FROM models)"):
         raise LookupError("no model was seen yet")

@@ -22,8 +22,10 @@ from voicepipe_orchestrator.ports import Ask, Pcm
 
 from .fair_semaphore import FairPlaces
 
-BATCH = Histogram("voicepipe_model_batch", "Requests that the model answered together", ["model"], buckets=range(1, 33))
-SECONDS = Histogram("voicepipe_model_seconds", "Time to an answer of the model", ["model"])
+BATCH = Histogram(
+    "voicepipe_model_batch_size", "Requests that the model answered together", ["model"], buckets=range(1, 33)
+)
+SECONDS = Histogram("voicepipe_model_request_duration_seconds", "Time to an answer of the model", ["model"])
 
 # What every pool serves; the pools differ in its weights.
 MODEL = "whisper"

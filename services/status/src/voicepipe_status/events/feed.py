@@ -84,7 +84,7 @@ class Feed:
                     self._over = event.is_final and self._listener.is_idle
 
     async def _catch_up(self) -> AsyncIterator[bytes]:
-        """The page in hand and all that follow it. The feed is over if the job had ended before they were read."""
+        """The page in flight and all that follow it. The feed is over if the job had ended before they were read."""
         ends = False
         while True:
             for event in self._page:

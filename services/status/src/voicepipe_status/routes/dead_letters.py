@@ -155,7 +155,7 @@ def _letter(stored: Stored) -> dict[str, Any]:
         "code": headers.get(letters.CODE, ""),
         "error": headers.get(letters.ERROR, ""),
         "attempts": int(headers.get(letters.ATTEMPTS, 0)),
-        "died_at": datetime.fromisoformat(headers[letters.DIED_AT]),
+        "failed_at": datetime.fromisoformat(headers[letters.FAILED_AT]),
         "command": command,
         "job_id": (payload or {}).get("job_id"),
         "payload": payload,
