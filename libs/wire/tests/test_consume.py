@@ -32,14 +32,16 @@ class Handler:
                 raise way
             await way()
 
-    async def give_up(self, command, code, _message) -> None:
+    async def on_dead_lettered(self, command, code, _message) -> None:
         self.given_up.append((command.job_id, code))
 
 
 @asynccontextmanager
 async def working(jetstream, handler, *, concurrency=1):
     handlers = {PrepareRecording: handler}
-    worker = Worker(jetstream, "prepare", handlers, handler.give_up, concurrency=concurrency, delivery=DELIVERY)
+    worker = Worker(
+        jetstream, "prepare", handlers, handler.on_dead_lettered, concurrency=concurrency, delivery=DELIVERY
+    )
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     try:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
-from voicepipe_orchestrator.controller.retention import Expiry
+from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
@@ -193,7 +193,7 @@ async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(lin
         multipart_id,
         job_id,
     )
-    await Expiry(line.pool, line.store, 60).run()
+    await Retention(line.pool, line.store, 60).run()
     assert await line.pool.fetchval("SELECT count(*) FROM uploads") == 0
     if became == "a job":
         assert await line.store.size_bytes(key) == len(b"recording")
@@ -216,5 +216,5 @@ async def test_parts_of_an_object_whose_writer_was_killed_are_removed(line, monk
         names[1],
     )
     assert {found.upload_id for found in await line.store.unfinished()} == set(names)
-    await Expiry(line.pool, line.store, 0).run()
+    await Retention(line.pool, line.store, 0).run()
     assert [found.upload_id for found in await line.store.unfinished()] == names[1:]

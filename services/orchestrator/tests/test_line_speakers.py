@@ -9,7 +9,7 @@ from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
 from test_control import ask
 from test_line import events_of, wav, words_of
-from voicepipe_orchestrator.dead_letters import GiveUp
+from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, lock_if_running, take
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
@@ -47,7 +47,7 @@ async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exc
 
     delivery = Delivery(ack_wait_s=2, max_deliver=2)
     worker = Worker(
-        line.jetstream, Stage.DIARIZE, {DiarizeRecording: handle}, GiveUp(line.outbox, 1), delivery=delivery
+        line.jetstream, Stage.DIARIZE, {DiarizeRecording: handle}, DeadLetterPolicy(line.outbox, 1), delivery=delivery
     )
     stop = asyncio.Event()
     tasks = [
@@ -113,7 +113,7 @@ async def test_a_transcript_waits_for_its_speakers_only_so_long(line, meeting):
     short = compose(5, ["annie"], seed=1)
     async with diarizer(line, short, asyncio.Event()):
         line.start("prepare", "transcribe", "assemble")
-        line.start("controller", speakers_wait_s=1.0)
+        line.start("controller", diarization_deadline_s=1.0)
         job_id = await line.submit(wav(short), diarize=True)
         job = await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
         assert job.state == "transcribing"

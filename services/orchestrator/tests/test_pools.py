@@ -16,9 +16,9 @@ from voicepipe_wire.errors import Reject, RetryLater
 SECOND = np.zeros(16_000, np.int16)
 
 
-def recognizer(patience_s=600.0, **addresses):
+def recognizer(wait_timeout_s=600.0, **addresses):
     pools = {pool: triton_client.InferenceServerClient(address) for pool, address in addresses.items()}
-    return TritonRecognizer(pools, FairPlaces(4), model_patience_s=patience_s)
+    return TritonRecognizer(pools, FairPlaces(4), model_wait_timeout_s=wait_timeout_s)
 
 
 def ask(pool):
@@ -70,7 +70,7 @@ async def test_each_chunk_goes_to_the_pool_of_its_job(triton, free_port):
 async def test_a_pool_that_no_setting_names_is_waited_for_and_then_given_up(triton):
     with pytest.raises(RetryLater):
         await recognizer(accurate=triton).recognize(SECOND, ask("fast"))
-    impatient = recognizer(patience_s=-1.0, accurate=triton)
+    impatient = recognizer(wait_timeout_s=-1.0, accurate=triton)
     with pytest.raises(Reject) as caught:
         await impatient.recognize(SECOND, ask("fast"))
     assert caught.value.code == "model_gone"

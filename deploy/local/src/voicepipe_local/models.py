@@ -71,7 +71,7 @@ def _by_tier(text: str) -> dict[str, str]:
         if not reference:
             raise CannotStart(f"VOICEPIPE_MODELS has {entry.strip()!r}: write TIER=MODEL, as in {DEFAULT_SPEECH}")
         if tier not in QUALITY_TIERS:
-            raise CannotStart(f"VOICEPIPE_MODELS names the tier {tier!r}: the tiers are {' and '.join(TIERS)}")
+            raise CannotStart(f"VOICEPIPE_MODELS names the tier {tier!r}: the tiers are {' and '.join(QUALITY_TIERS)}")
         if tier in references:
             raise CannotStart(f"VOICEPIPE_MODELS names two models for the tier {tier!r}: a tier has one")
         references[tier] = reference

@@ -16,7 +16,7 @@ from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import GiveUp, Handlers, Worker
+from voicepipe_wire.messaging.consumer import DeadLetterPolicy, Handlers, Worker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
@@ -60,22 +60,22 @@ def _worker(
     settings: Settings, pool: database.Pool, jetstream: JetStream, store: objects.ObjectStore, model: Model
 ) -> Worker:
     outbox = Outbox(pool, jetstream, "diarizer")
-    ref = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
+    handler = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
     delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
-    handlers: Handlers = {DiarizeRecording: ref.handle}
+    handlers: Handlers = {DiarizeRecording: handler.handle}
     # One recording has all threads; a second one beside it would only need memory.
-    return Worker(jetstream, Stage.DIARIZE, handlers, _give_up(outbox), concurrency=1, delivery=delivery)
+    return Worker(jetstream, Stage.DIARIZE, handlers, _on_dead_lettered(outbox), concurrency=1, delivery=delivery)
 
 
-def _give_up(outbox: Outbox) -> GiveUp:
-    async def give_up(command: Message, _code: str, _message: str) -> None:
+def _on_dead_lettered(outbox: Outbox) -> DeadLetterPolicy:
+    async def on_dead_lettered(command: Message, _code: str, _message: str) -> None:
         """The transcript is delivered without speakers."""
         async with outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
             if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
-                await jobs.do_without_speakers(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+                await jobs.skip_diarization(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
 
-    return give_up
+    return on_dead_lettered
 
 
 async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusable) -> None:

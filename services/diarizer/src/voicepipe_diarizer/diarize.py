@@ -47,7 +47,7 @@ class DiarizeHandler:
         if job is None:
             return
         if (job.duration_s or 0.0) > self._max_audio_s:
-            await self._do_without(ref)
+            await self._skip_diarization(ref)
             return
         said = await self._diarize(job)
         if said is not None:
@@ -78,10 +78,10 @@ class DiarizeHandler:
                 return run.result.result()
             if run.done > told:
                 told = run.done
-                if not await self._tell(job, told):
+                if not await self._emit(job, told):
                     return None
 
-    async def _tell(self, job: StoredJob, done: float) -> bool:
+    async def _emit(self, job: StoredJob, done: float) -> bool:
         """Note how far it is; False if the job was cancelled or does without speakers by now."""
         total_s = job.duration_s or 0.0
         async with self._outbox.transaction() as transaction:
@@ -101,11 +101,11 @@ class DiarizeHandler:
             await progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 
-    async def _do_without(self, ref: StageRef) -> None:
+    async def _skip_diarization(self, ref: StageRef) -> None:
         message = (
             f"The recording is longer than the {self._max_audio_s / 3600:g} hours within which speakers are told apart. "
             "The transcript is complete without them; for speakers, send it in parts."
         )
         async with self._outbox.transaction() as transaction:
             if job := await lock_if_running(transaction, ref):
-                await jobs.do_without_speakers(transaction, job, "speakers_too_long", message)
+                await jobs.skip_diarization(transaction, job, "speakers_too_long", message)

@@ -26,11 +26,11 @@ from voicepipe_wire.web import server
 from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
 from .controller.commands import Control
-from .controller.diarization_deadline import Patience
+from .controller.diarization_deadline import DiarizationDeadline
 from .controller.loop import Controller
-from .controller.retention import Expiry
+from .controller.retention import Retention
 from .controller.sweep import Sweeper
-from .dead_letters import GiveUp
+from .dead_letters import DeadLetterPolicy
 from .pcm_reader import StoredAudio
 from .prepare.decode import DecodeLimits
 from .settings import Settings
@@ -50,11 +50,13 @@ class Parts:
         self.jetstream = jetstream
         self.store = store
         self.outbox = Outbox(pool, jetstream, "orchestrator")
-        self.give_up = GiveUp(self.outbox, settings.window_chunks)
+        self.on_dead_lettered = DeadLetterPolicy(self.outbox, settings.window_chunks)
 
     def worker(self, stage: str, handlers: Handlers, concurrency: int) -> Worker:
         delivery = Delivery(self.settings.ack_wait_s, self.settings.max_deliver)
-        return Worker(self.jetstream, stage, handlers, self.give_up, concurrency=concurrency, delivery=delivery)
+        return Worker(
+            self.jetstream, stage, handlers, self.on_dead_lettered, concurrency=concurrency, delivery=delivery
+        )
 
 
 def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
@@ -63,7 +65,7 @@ def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
     from .prepare.vad import load_detector
 
     settings = parts.settings
-    ref = PrepareHandler(
+    handler = PrepareHandler(
         parts.pool,
         parts.outbox,
         parts.store,
@@ -71,7 +73,7 @@ def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
         settings.scratch_dir,
         DecodeLimits(max_audio_s=settings.max_audio_s),
     )
-    return parts.worker(Stage.PREPARE, {PrepareRecording: ref.handle}, settings.prepare_concurrency), []
+    return parts.worker(Stage.PREPARE, {PrepareRecording: handler.handle}, settings.prepare_concurrency), []
 
 
 def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
@@ -86,7 +88,7 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
         for pool, address in settings.pools.items()
     }
     places = FairPlaces(settings.model_requests, settings.model_requests_per_job)
-    recognizer = TritonRecognizer(clients, places, settings.model_patience_s)
+    recognizer = TritonRecognizer(clients, places, settings.model_wait_timeout_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartHandler(*built), ChunkHandler(*built)
 
@@ -96,8 +98,8 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
 
 
 def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
-    ref = AssembleHandler(parts.pool, parts.outbox, parts.store)
-    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: ref.handle}, parts.settings.assemble_concurrency), []
+    handler = AssembleHandler(parts.pool, parts.outbox, parts.store)
+    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: handler.handle}, parts.settings.assemble_concurrency), []
 
 
 def controller(parts: Parts) -> tuple[Worker, list[Task]]:
@@ -105,9 +107,9 @@ def controller(parts: Parts) -> tuple[Worker, list[Task]]:
     controller = Controller(
         parts.outbox,
         Sweeper(parts.pool, parts.outbox, parts.jetstream, settings.stuck_after_s),
-        Advisories(parts.jetstream, parts.give_up),
-        Expiry(parts.pool, parts.store, settings.keep_failed_pcm_s),
-        Patience(parts.pool, parts.outbox, settings.speakers_wait_s),
+        Advisories(parts.jetstream, parts.on_dead_lettered),
+        Retention(parts.pool, parts.store, settings.keep_failed_pcm_s),
+        DiarizationDeadline(parts.pool, parts.outbox, settings.diarization_deadline_s),
         parts.jetstream,
         settings.sweep_every_s,
     )

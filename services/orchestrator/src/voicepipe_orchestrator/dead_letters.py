@@ -17,7 +17,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     TranscribeChunk,
 )
 
-from .transcribe.handler import give_up_chunk
+from .transcribe.handler import fail_chunk
 
 STAGES: Mapping[type[Message], Stage] = {
     PrepareRecording: Stage.PREPARE,
@@ -28,7 +28,7 @@ STAGES: Mapping[type[Message], Stage] = {
 }
 
 
-class GiveUp:
+class DeadLetterPolicy:
     def __init__(self, outbox: Outbox, window_chunks: int) -> None:
         self._outbox = outbox
         self._window = window_chunks
@@ -44,8 +44,8 @@ class GiveUp:
                 return
             if isinstance(command, TranscribeChunk):
                 if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
-                    await give_up_chunk(transaction, job, command.chunk_index, code, self._window)
+                    await fail_chunk(transaction, job, command.chunk_index, code, self._window)
             elif stage is Stage.DIARIZE:
-                await jobs.do_without_speakers(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+                await jobs.skip_diarization(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
             else:
                 await jobs.fail(transaction, job, fail(job.stages, stage), code, message)

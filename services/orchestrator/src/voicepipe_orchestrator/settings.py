@@ -28,7 +28,7 @@ class Settings(WireSettings):
     prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)
     # How long a job whose model is no longer served waits for it to come back.
-    model_patience_s: float = 600.0
+    model_wait_timeout_s: float = 600.0
     ack_wait_s: float = Field(30.0, gt=0)
     max_deliver: int = Field(5, ge=1)
     sweep_every_s: float = Field(15.0, gt=0)
@@ -37,7 +37,7 @@ class Settings(WireSettings):
     # PCM of failed jobs, so that a retry needs not decode again.
     keep_failed_pcm_s: float = 24 * 3600.0
     # How much longer than the recording lasts a transcript whose words are there waits for its speakers.
-    speakers_wait_s: float = Field(600.0, ge=0)
+    diarization_deadline_s: float = Field(600.0, ge=0)
 
     @field_validator("triton_urls")
     @classmethod

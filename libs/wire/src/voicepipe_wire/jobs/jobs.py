@@ -124,7 +124,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
     for stage, state in changed.items():
         attempt = before.attempts[stage] + (state is State.RUNNING)
         await _write_stage(transaction.connection, before.id, stage, state, attempt)
-        _tell(transaction, before, stage, state, attempt, new_state)
+        _emit(transaction, before, stage, state, attempt, new_state)
         if state is State.QUEUED:
             command(transaction, before, stage)
     if changed:
@@ -179,7 +179,7 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, message: str
         transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
 
 
-async def take_back(transaction: Transaction, job: StoredJob, codes: str) -> None:
+async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -> None:
     """Remove the warnings of a locked job whose code is LIKE `codes`: what still holds is said anew."""
     await transaction.connection.execute(
         """
@@ -192,7 +192,7 @@ async def take_back(transaction: Transaction, job: StoredJob, codes: str) -> Non
     )
 
 
-async def do_without_speakers(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
     """Let a locked job go on to its transcript, which tells why it has no speakers."""
     await warn(transaction, job, code, message)
     await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
@@ -204,7 +204,7 @@ def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
     transaction.command(stage, job.priority, message, job_id=job.id, owner_id=job.owner_id)
 
 
-def _tell(
+def _emit(
     transaction: Transaction, job: StoredJob, stage: Stage, state: State, attempt: int, job_state: JobState
 ) -> None:
     changed = StageChanged(job_id=str(job.id), stage=stage, state=state, attempt=attempt, job_state=job_state)

@@ -60,7 +60,7 @@ TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 # What to do with a command, by its type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 # Makes the job go on or end without this work: (command, code, message).
-GiveUp = Callable[[Message, str, str], Awaitable[None]]
+OnDeadLettered = Callable[[Message, str, str], Awaitable[None]]
 
 
 class Worker:
@@ -71,7 +71,7 @@ class Worker:
         jetstream: JetStream,
         stage: str,
         handlers: Handlers,
-        give_up: GiveUp,
+        on_dead_lettered: OnDeadLettered,
         *,
         concurrency: int = 1,
         delivery: Delivery = DEFAULT_DELIVERY,
@@ -79,7 +79,7 @@ class Worker:
         self._jetstream = jetstream
         self._stage = stage
         self._handlers = handlers
-        self._give_up = give_up
+        self._on_dead_lettered = on_dead_lettered
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
         self._wake_up = asyncio.Event()
@@ -235,7 +235,7 @@ class Worker:
         letter = DeadLetter.of(message, code, error or detail)
         await letter.publish(self._jetstream)
         if command is not None:
-            await self._give_up(command, code, detail)
+            await self._on_dead_lettered(command, code, detail)
         await message.term()
         return "dead_lettered"
 

@@ -10,7 +10,7 @@ from asyncpg import Pool
 
 from voicepipe_wire.settings import Settings
 
-__all__ = ["AWAY", "Pool", "connect"]
+__all__ = ["TRANSIENT_ERRORS", "Pool", "connect"]
 
 # What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (

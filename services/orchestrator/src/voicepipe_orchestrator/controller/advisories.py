@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, RawStreamMsg
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.consumer import GiveUp
+from voicepipe_wire.messaging.consumer import OnDeadLettered
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import ADVISORIES, WORK
@@ -26,9 +26,9 @@ DIED = "The worker died over this work each time it was tried."
 
 
 class Advisories:
-    def __init__(self, jetstream: JetStream, give_up: GiveUp) -> None:
+    def __init__(self, jetstream: JetStream, on_dead_lettered: OnDeadLettered) -> None:
         self._jetstream = jetstream
-        self._give_up = give_up
+        self._on_dead_lettered = on_dead_lettered
 
     async def listen(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -70,7 +70,7 @@ class Advisories:
         await _letter(stored, deliveries).publish(self._jetstream)
         with suppress(Reject):  # no message of ours: the letter is all there is to do
             _, command = unpack(stored.headers, stored.data or b"")
-            await self._give_up(command, "worker_lost", DIED + " An operator can look at the dead letter.")
+            await self._on_dead_lettered(command, "worker_lost", DIED + " An operator can look at the dead letter.")
         await self._jetstream.drop(WORK, sequence)
         log.error("a worker died over a command, buried it", sequence=sequence, deliveries=deliveries)
 

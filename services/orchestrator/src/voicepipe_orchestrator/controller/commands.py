@@ -116,7 +116,7 @@ class Control:
                 return
             stages = job.stages.stages
             if outcome(job.stages) and isinstance(command, DiarizeRecording):
-                await jobs.take_back(transaction, job, "speakers%")
+                await jobs.clear_warnings(transaction, job, "speakers%")
                 await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
             elif outcome(job.stages):
                 await reopen(transaction, job)

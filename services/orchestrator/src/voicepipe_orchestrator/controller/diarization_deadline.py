@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 LATE = f"Telling the speakers apart took too long. {jobs.RUN_AGAIN}"
 
 
-class Patience:
+class DiarizationDeadline:
     """`wait_s` and the length of the recording: a diarizer that is slower than the recording lasts is of no use."""
 
     def __init__(self, pool: Pool, outbox: Outbox, wait_s: float) -> None:
@@ -38,5 +38,5 @@ class Patience:
                 job = await jobs.lock(transaction.connection, row["id"])
                 if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
                     log.warning("speakers are late, going on without them", job=str(job.id))
-                    await jobs.do_without_speakers(transaction, job, "speakers_late", LATE)
+                    await jobs.skip_diarization(transaction, job, "speakers_late", LATE)
         return len(rows)

@@ -17,8 +17,8 @@ from voicepipe_wire.messaging.subjects import CONTROL, Priority
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .advisories import Advisories
-from .diarization_deadline import Patience
-from .retention import Expiry
+from .diarization_deadline import DiarizationDeadline
+from .retention import Retention
 from .sweep import Sweeper
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ BACKLOG = Gauge("voicepipe_backlog", "Commands that wait for a worker", ["stage"
 
 RELAY_EVERY_S = 1.0
 BACKLOG_EVERY_S = 5.0
-EXPIRE_EVERY_S = 30.0
+RETENTION_EVERY_S = 30.0
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, BROKER_TRANSIENT_ERRORS, *TRANSIENT_ERRORS)
 
@@ -37,8 +37,8 @@ class Controller:
     outbox: Outbox
     sweeper: Sweeper
     advisories: Advisories
-    expiry: Expiry
-    patience: Patience
+    retention: Retention
+    diarization_deadline: DiarizationDeadline
     jetstream: JetStream
     sweep_every_s: float
 
@@ -47,8 +47,8 @@ class Controller:
             tasks.create_task(self.advisories.listen(stop))
             tasks.create_task(_every(RELAY_EVERY_S, self.outbox.relay, stop))
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
-            tasks.create_task(_every(self.sweep_every_s, self.patience.end, stop))
-            tasks.create_task(_every(EXPIRE_EVERY_S, self.expiry.run, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.end, stop))
+            tasks.create_task(_every(RETENTION_EVERY_S, self.retention.run, stop))
             tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
 
     async def _measure_backlog(self) -> None:

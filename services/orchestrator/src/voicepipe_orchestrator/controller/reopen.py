@@ -14,7 +14,7 @@ async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[St
     """Let an ended job go on where it can: with `redo`, from the failed chunks, or from decoding if the PCM is gone."""
     connection = transaction.connection
     if await chunks.reopen_failed(transaction, job):
-        await jobs.take_back(transaction, job, "part_missing")
+        await jobs.clear_warnings(transaction, job, "part_missing")
         if job.stages.stages[Stage.TRANSCRIBE] is State.DONE:
             redo |= {Stage.TRANSCRIBE}
     after = stages.reopen(job.stages, redo=redo)

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 UNFINISHED_AFTER = timedelta(days=1)
 
 
-class Expiry:
+class Retention:
     def __init__(self, pool: Pool, store: ObjectStore, keep_failed_pcm_s: float) -> None:
         self._pool = pool
         self._store = store

@@ -31,7 +31,7 @@ class SpeakerControl:
                 options,
                 jobs.options_hash(options),
             )
-            await jobs.take_back(transaction, job, "speakers%")
+            await jobs.clear_warnings(transaction, job, "speakers%")
             # Turns within the old limits would be joined to the words if none are found within the new ones.
             await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)
             await transaction.connection.execute(

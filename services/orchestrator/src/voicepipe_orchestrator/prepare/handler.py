@@ -111,13 +111,13 @@ class PrepareHandler:
                 samples += len(block) // SAMPLE_BYTES
                 if clock() >= next_look:
                     next_look = clock() + PROGRESS_EVERY_S
-                    await self._tell(job, samples / SAMPLE_RATE, decoding.hint_s)
+                    await self._emit(job, samples / SAMPLE_RATE, decoding.hint_s)
             speech = await asyncio.to_thread(detector.finish)
             await writer.finish()
             plans = await asyncio.to_thread(plan, speech.regions, speech.probabilities, speech.samples)
             return Prepared(decoding.result, speech, plans, pcm_key)
 
-    async def _tell(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
+    async def _emit(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
         total_s = max(done_s, hint_s or 0.0)
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, StageRef(job.id, Stage.PREPARE)):

@@ -137,7 +137,7 @@ class ChunkHandler:
             await _keep_language(transaction, job, recognition)
             if trouble is not None:
                 await jobs.warn(transaction, job, "doubtful_parts", POOR)
-            await self._tell(transaction, job, chunk.plan, recognition)
+            await self._emit(transaction, job, chunk.plan, recognition)
             await chunks.queue_next(transaction, job, self._window)
             await _finish_if_complete(transaction, job)
 
@@ -145,7 +145,7 @@ class ChunkHandler:
         before = await chunks.load(self._pool, job.id, index - 1) if index else None
         return before.recognition.text if before and before.recognition else ""
 
-    async def _tell(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
+    async def _emit(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
         done_s, total_s = await _progress(transaction, job)
         event = ChunkTranscribed(
             job_id=str(job.id),
@@ -173,7 +173,7 @@ async def _keep_language(transaction: Transaction, job: StoredJob, recognition: 
     )
 
 
-async def give_up_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
+async def fail_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
     """The rest of the recording goes on without this chunk."""
     if not await chunks.save_failure(transaction, job, index, code):
         return

@@ -44,11 +44,11 @@ class TritonRecognizer:
     """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
 
     def __init__(
-        self, pools: Mapping[str, triton.InferenceServerClient], places: FairPlaces, model_patience_s: float
+        self, pools: Mapping[str, triton.InferenceServerClient], places: FairPlaces, model_wait_timeout_s: float
     ) -> None:
         self._pools = dict(pools)
         self._places = places
-        self._patience_s = model_patience_s
+        self._wait_timeout_s = model_wait_timeout_s
         self._missing_since: dict[str, float] = {}
 
     async def recognize(self, audio: Pcm, ask: Ask) -> Recognition:
@@ -147,7 +147,7 @@ class TritonRecognizer:
     def _missing(self, pool: str) -> Exception:
         """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
         since_s = self._missing_since.setdefault(pool, time.monotonic())
-        if time.monotonic() - since_s > self._patience_s:
+        if time.monotonic() - since_s > self._wait_timeout_s:
             return Reject(
                 "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
             )
