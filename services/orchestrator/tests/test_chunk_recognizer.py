@@ -36,12 +36,12 @@ class Bilingual:
         )
         return {"es": int((abs(seconds - 800) < 300).sum()), "en": int((abs(seconds - 1600) < 300).sum())}
 
-    async def recognize(self, audio, ask):
-        self.asked.append(ask)
+    async def recognize(self, audio, request):
+        self.asked.append(request)
         spoken = self._spoken(audio)
         total = sum(spoken.values())
         languages = {code: count / total for code, count in spoken.items()}
-        language = ask.language or max(languages, key=languages.get)
+        language = request.language or max(languages, key=languages.get)
         text = {"es": "hola buenos dias", "en": "good day to you"}[language] if spoken[language] else "blah blah blah"
         return answer(text, language, languages=languages, avg_logprob=-0.2 if spoken[language] else -0.9)
 
@@ -57,8 +57,8 @@ class Scripted:
         self.answers = list(answers)
         self.asked = []
 
-    async def recognize(self, audio, ask):
-        self.asked.append(ask)
+    async def recognize(self, audio, request):
+        self.asked.append(request)
         return self.answers.pop(0)
 
 
@@ -81,12 +81,12 @@ QUIET = np.zeros(SAMPLE_RATE, np.int16)
 
 async def test_a_chunk_in_two_languages_keeps_both():
     audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
-    heard, trouble = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
+    heard, issue = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
     assert [(word.text, word.language) for word in heard.words] == [
         *((word, "es") for word in ("hola", "buenos", "dias")),
         *((word, None) for word in ("good", "day", "to", "you")),
     ]
-    assert (heard.language, trouble) == ("en", None)
+    assert (heard.language, issue) == ("en", None)
     assert heard.words[3].start_s == pytest.approx(4.5, abs=0.3)
 
 
@@ -96,7 +96,7 @@ async def test_a_language_that_the_owner_named_is_not_questioned():
     wanted = job(language="es")
     wanted.language = "es"
     await ChunkRecognizer(model).recognize(wanted, plan(audio), audio)
-    assert {(ask.language, ask.switch_above) for ask in model.asked} <= {("es", None)}
+    assert {(request.language, request.switch_above) for request in model.asked} <= {("es", None)}
 
 
 async def test_a_doubtful_language_that_answers_worse_is_not_believed():
@@ -104,8 +104,8 @@ async def test_a_doubtful_language_that_answers_worse_is_not_believed():
         async def languages(self, audio, model, job_id):
             return {"en": 0.4, "es": 0.5}
 
-        async def recognize(self, audio, ask):
-            return replace(await super().recognize(audio, ask), languages={"en": 0.6, "es": 0.3})
+        async def recognize(self, audio, request):
+            return replace(await super().recognize(audio, request), languages={"en": 0.6, "es": 0.3})
 
     audio = np.concatenate([loud(ENGLISH, 4), QUIET, loud(ENGLISH, 5)])
     heard, _ = await ChunkRecognizer(Unsure()).recognize(job(), plan(audio), audio)
@@ -116,9 +116,9 @@ async def test_a_loop_is_asked_for_once_more_and_not_kept():
     audio = loud(ENGLISH, 20)
     loop = answer("you know " * 30, compression_ratio=9.0, truncated=True)
     model = Scripted(loop, answer("you know what I mean"))
-    heard, trouble = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
-    assert (heard.text, trouble) == ("you know what I mean", None)
-    assert [ask.attempt.timestamps for ask in model.asked] == [False, True]
+    heard, issue = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
+    assert (heard.text, issue) == ("you know what I mean", None)
+    assert [request.attempt.timestamps for request in model.asked] == [False, True]
 
 
 async def test_small_letters_are_asked_for_again_in_the_style_of_the_text_before():

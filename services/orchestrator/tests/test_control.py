@@ -21,7 +21,7 @@ from voicepipe_wire.v1.commands_pb2 import (
 __all__ = ["long_meeting", "meeting"]
 
 
-async def ask(line, message) -> None:
+async def request(line, message) -> None:
     async with line.outbox.transaction() as transaction:
         transaction.command("control", "premium", message, job_id=None, owner_id=None)
 
@@ -35,7 +35,7 @@ async def test_a_cancelled_job_begins_no_other_chunk(line, long_meeting):
     line.start("prepare", "assemble", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
-    await ask(line, CancelJob(job_id=str(job_id)))
+    await request(line, CancelJob(job_id=str(job_id)))
     assert (await line.end_of(job_id)).state == "cancelled"
     line.start("transcribe")
     await asyncio.sleep(2)
@@ -47,10 +47,10 @@ async def test_a_cancelled_job_can_be_retried_and_completes(line, long_meeting):
     line.start("prepare", "controller")
     job_id = await line.submit(wav(long_meeting))
     await line.until(job_id, lambda job: job.state == "transcribing")
-    await ask(line, CancelJob(job_id=str(job_id)))
+    await request(line, CancelJob(job_id=str(job_id)))
     await line.end_of(job_id)
     line.start("transcribe", "assemble")
-    await ask(line, RetryJob(job_id=str(job_id)))
+    await request(line, RetryJob(job_id=str(job_id)))
     await line.until(job_id, lambda job: job.state == "completed", 90)
     assert len(words_of(await line.transcript(job_id))) > 100
 
@@ -74,7 +74,7 @@ async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(line, l
     done = await line.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
-    await ask(line, RedriveDeadLetter(sequence=letter.seq))
+    await request(line, RedriveDeadLetter(sequence=letter.seq))
     await line.until(job_id, lambda job: job.state != "completed", 30)
     await line.until(job_id, lambda job: job.state == "completed", 90)
     second = await line.transcript(job_id, 2)
@@ -91,7 +91,7 @@ async def test_a_deleted_job_leaves_nothing_behind(line, meeting):
     pcm_key = (await line.until(job_id, lambda job: job.pcm_key)).pcm_key
     await line.end_of(job_id)
     key = await line.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
-    await ask(line, DeleteJob(job_id=str(job_id)))
+    await request(line, DeleteJob(job_id=str(job_id)))
     for _ in range(100):
         if not await line.pool.fetchval("SELECT count(*) FROM jobs"):
             break
@@ -158,7 +158,7 @@ async def test_a_discarded_dead_letter_is_gone(line):
     job_id = await line.submit(b"these are words, not sounds. " * 200)
     await line.end_of(job_id)
     letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    await ask(line, DiscardDeadLetter(sequence=letter.seq))
+    await request(line, DiscardDeadLetter(sequence=letter.seq))
     await is_empty(line, "DLQ")
 
 

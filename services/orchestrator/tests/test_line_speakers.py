@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
-from test_control import ask
+from test_control import request
 from test_line import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
@@ -142,7 +142,7 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(line, mee
     assert await codes_of(line, job_id) == ["speakers_unavailable"]
     before = await chunk_times(line, job_id)
     async with diarizer(line, meeting):
-        await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
+        await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
         await line.until(job_id, lambda job: job.state != "completed")
         await line.until(job_id, lambda job: job.state == "completed")
     first, second = await line.transcript(job_id), await line.transcript(job_id, 2)
@@ -162,7 +162,7 @@ async def test_diarizing_again_without_success_leaves_no_speakers_of_before(line
         await line.end_of(job_id)
     assert len((await line.transcript(job_id))["speakers"]) == 2
     await line.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
-    await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=3))
+    await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=3))
     await line.until(job_id, lambda job: job.state != "completed")
     await line.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(line, job_id) == ["speakers_unavailable"]
@@ -177,7 +177,7 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(li
     assert await codes_of(line, job_id) == ["speakers_failed"]
     letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
     async with diarizer(line, meeting):
-        await ask(line, RedriveDeadLetter(sequence=letter.seq))
+        await request(line, RedriveDeadLetter(sequence=letter.seq))
         await line.until(job_id, lambda job: job.state != "completed")
         await line.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(line, job_id) == []
@@ -187,7 +187,7 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(li
 async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):
     line.start("controller")
     job_id = await line.submit(wav(meeting))
-    await ask(line, DiarizeAgain(job_id=str(job_id), min_speakers=2))
+    await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=2))
     await asyncio.sleep(1)
     assert (await line.job(job_id)).options["diarize"] is False
 
@@ -200,7 +200,7 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(line, meeting):
 
     async def name(speaker, to, version=1):
         rename = RenameSpeaker(job_id=str(job_id), transcript_version=version, speaker=speaker, name=to)
-        await ask(line, rename)
+        await request(line, rename)
 
     async def names(expected):
         rows = []
@@ -227,7 +227,7 @@ async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(line, meetin
         line.start(*ALL)
         job_id = await line.submit(wav(meeting), diarize=True)
         await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
-        await ask(line, CancelJob(job_id=str(job_id)))
+        await request(line, CancelJob(job_id=str(job_id)))
         assert (await line.end_of(job_id)).state == "cancelled"
     assert await line.pool.fetchval("SELECT count(*) FROM diarizations") == 0
     assert await line.pool.fetchval("SELECT count(*) FROM transcripts") == 0

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.transcribe.fair_semaphore import FairPlaces
+from voicepipe_orchestrator.transcribe.fair_semaphore import FairSemaphore
 
 
 async def settle() -> None:
@@ -15,10 +15,10 @@ async def settle() -> None:
 
 
 async def test_who_holds_nothing_overtakes_who_holds_much():
-    places, order, leave = FairPlaces(2), [], asyncio.Queue()
+    semaphore, order, leave = FairSemaphore(2), [], asyncio.Queue()
 
     async def use(holder: str, number: int) -> None:
-        async with places.place(holder):
+        async with semaphore.slot(holder):
             order.append((holder, number))
             await leave.get()
 
@@ -36,10 +36,10 @@ async def test_who_holds_nothing_overtakes_who_holds_much():
 
 
 async def test_with_one_place_a_clip_waits_for_one_chunk_and_many_clips_starve_nobody():
-    places, order, leave = FairPlaces(1), [], asyncio.Queue()
+    semaphore, order, leave = FairSemaphore(1), [], asyncio.Queue()
 
     async def use(holder: str) -> None:
-        async with places.place(holder):
+        async with semaphore.slot(holder):
             order.append(holder)
             await leave.get()
 
@@ -55,29 +55,29 @@ async def test_with_one_place_a_clip_waits_for_one_chunk_and_many_clips_starve_n
 
 
 async def test_who_stops_waiting_takes_no_place_with_it():
-    places = FairPlaces(1)
-    async with places.place("a"):
-        waiting = asyncio.create_task(_once(places, "b"))
+    semaphore = FairSemaphore(1)
+    async with semaphore.slot("a"):
+        waiting = asyncio.create_task(_once(semaphore, "b"))
         await settle()
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
-    await asyncio.wait_for(_once(places, "c"), 1)
+    await asyncio.wait_for(_once(semaphore, "c"), 1)
 
 
 async def test_a_place_that_comes_with_the_cancellation_is_given_back():
-    places = FairPlaces(1)
-    async with places.place("a"):
-        waiting = asyncio.create_task(_once(places, "b"))
+    semaphore = FairSemaphore(1)
+    async with semaphore.slot("a"):
+        waiting = asyncio.create_task(_once(semaphore, "b"))
         await settle()
     waiting.cancel()  # its turn has come, but it has not run yet
     with suppress(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(_once(places, "c"), 1)
+    await asyncio.wait_for(_once(semaphore, "c"), 1)
 
 
-async def _once(places: FairPlaces, holder: str) -> None:
-    async with places.place(holder):
+async def _once(semaphore: FairSemaphore, holder: str) -> None:
+    async with semaphore.slot(holder):
         await asyncio.sleep(0)
 
 
@@ -89,11 +89,11 @@ async def _once(places: FairPlaces, holder: str) -> None:
 )
 def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
     async def run() -> None:
-        places, held, most, most_of_one = FairPlaces(count, per_holder), Counter(), 0, 0
+        semaphore, held, most, most_of_one = FairSemaphore(count, per_holder), Counter(), 0, 0
 
         async def use(holder: str, stay: int) -> None:
             nonlocal most, most_of_one
-            async with places.place(holder):
+            async with semaphore.slot(holder):
                 held[holder] += 1
                 most, most_of_one = max(most, held.total()), max(most_of_one, held[holder])
                 for _ in range(stay):
@@ -110,7 +110,7 @@ def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
             await asyncio.gather(*tasks, return_exceptions=True)
             # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
             for number in range(count):
-                await places._take(number)
+                await semaphore._take(number)
         cancelled = sum(leaves for _, _, leaves in users)
         assert most <= count + cancelled
         assert most_of_one <= per_holder + cancelled
@@ -119,10 +119,10 @@ def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
 
 
 async def test_a_place_that_one_holder_may_not_have_is_free_for_the_next():
-    places, order, leave = FairPlaces(3, per_holder=2), [], asyncio.Queue()
+    semaphore, order, leave = FairSemaphore(3, per_holder=2), [], asyncio.Queue()
 
     async def use(holder: str) -> None:
-        async with places.place(holder):
+        async with semaphore.slot(holder):
             order.append(holder)
             await leave.get()
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Span
 from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, halves, plan
-from voicepipe_orchestrator.prepare.speech_regions import ON, WINDOW, regions
+from voicepipe_orchestrator.prepare.speech_regions import ONSET, WINDOW, regions
 
 
 @st.composite
@@ -87,7 +87,7 @@ def test_a_chunk_is_cut_in_two_without_loss_near_its_middle(recording):
 def test_speech_of_the_chunks_is_what_the_detector_was_sure_of(recording):
     probabilities, _ = recording
     _, chunks = planned(recording)
-    sure_s = np.count_nonzero(probabilities >= ON) * WINDOW / SAMPLE_RATE
+    sure_s = np.count_nonzero(probabilities >= ONSET) * WINDOW / SAMPLE_RATE
     # short bursts are dropped; a window that a cut goes through counts on both sides
     assert sum(chunk.speech_s for chunk in chunks) <= sure_s + len(chunks) * 2 * WINDOW / SAMPLE_RATE
     assert all(chunk.speech_s <= chunk.samples / SAMPLE_RATE for chunk in chunks if chunk.samples > LONGEST // 2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tritonclient.grpc.aio as triton_client
 from pydantic import ValidationError
-from voicepipe_orchestrator.ports import Ask
+from voicepipe_orchestrator.ports import RecognitionRequest
 from voicepipe_orchestrator.settings import Settings, addresses_of_pools
-from voicepipe_orchestrator.transcribe.fair_semaphore import FairPlaces
-from voicepipe_orchestrator.transcribe.fallback import LADDER
+from voicepipe_orchestrator.transcribe.fair_semaphore import FairSemaphore
+from voicepipe_orchestrator.transcribe.fallback import FALLBACKS
 from voicepipe_orchestrator.transcribe.triton_recognizer import TritonRecognizer
 from voicepipe_wire.errors import Reject, RetryLater
 
@@ -18,11 +18,11 @@ SECOND = np.zeros(16_000, np.int16)
 
 def recognizer(wait_timeout_s=600.0, **addresses):
     pools = {pool: triton_client.InferenceServerClient(address) for pool, address in addresses.items()}
-    return TritonRecognizer(pools, FairPlaces(4), model_wait_timeout_s=wait_timeout_s)
+    return TritonRecognizer(pools, FairSemaphore(4), model_wait_timeout_s=wait_timeout_s)
 
 
-def ask(pool):
-    return Ask(uuid4(), pool, LADDER[0], None, "transcribe", None)
+def request(pool):
+    return RecognitionRequest(uuid4(), pool, FALLBACKS[0], None, "transcribe", None)
 
 
 def test_the_setting_names_each_pool_with_its_address():
@@ -61,16 +61,16 @@ async def test_without_any_pool_that_answers_the_worker_tries_again_later(free_p
 
 async def test_each_chunk_goes_to_the_pool_of_its_job(triton, free_port):
     pools = recognizer(accurate=f"127.0.0.1:{free_port}", fast=triton)
-    assert (await pools.recognize(SECOND, ask("fast"))).words == ()
+    assert (await pools.recognize(SECOND, request("fast"))).words == ()
     assert await pools.languages(SECOND, "fast", uuid4())
     with pytest.raises(RetryLater, match="accurate"):
-        await pools.recognize(SECOND, ask("accurate"))
+        await pools.recognize(SECOND, request("accurate"))
 
 
 async def test_a_pool_that_no_setting_names_is_waited_for_and_then_given_up(triton):
     with pytest.raises(RetryLater):
-        await recognizer(accurate=triton).recognize(SECOND, ask("fast"))
+        await recognizer(accurate=triton).recognize(SECOND, request("fast"))
     impatient = recognizer(wait_timeout_s=-1.0, accurate=triton)
     with pytest.raises(Reject) as caught:
-        await impatient.recognize(SECOND, ask("fast"))
+        await impatient.recognize(SECOND, request("fast"))
     assert caught.value.code == "model_gone"

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import Recognition, Word
 from voicepipe_orchestrator.transcribe.fallback import (
-    LADDER,
+    FALLBACKS,
     NO_WORDS,
     REPETITIVE,
     SEVERITY,
     TRUNCATED,
     UNSURE,
     best,
-    complaint,
+    fallbacks,
     helps,
     joined,
     lacks_capitals,
-    ladder,
     only_silence,
+    quality_issue,
     same_words,
 )
 
@@ -50,17 +50,17 @@ tries = st.lists(st.tuples(recognitions, st.sampled_from(list(SEVERITY))), min_s
 
 
 def test_the_ladder_goes_from_timestamps_over_halves_to_a_temperature():
-    first, timestamps, halves, drawn = LADDER
+    first, timestamps, halves, drawn = FALLBACKS
     assert (first.timestamps, first.temperature, first.split) == (False, 0.0, False)
     assert (timestamps.timestamps, timestamps.temperature, timestamps.split) == (True, 0.0, False)
     assert (halves.split, halves.temperature) == (True, 0.0)
     assert drawn.temperature == 0.4
-    assert not any(attempt.suppress_blank for attempt in LADDER)
+    assert not any(attempt.suppress_blank for attempt in FALLBACKS)
 
 
 @pytest.mark.parametrize(("tier", "beam"), [("accurate", 5), ("fast", 1)])
 def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
-    assert [attempt.beam for attempt in ladder(tier)] == [beam, beam, beam, 1]
+    assert [attempt.beam for attempt in fallbacks(tier)] == [beam, beam, beam, 1]
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
     ],
 )
 def test_a_try_over_a_threshold_is_complained_about(changes, code):
-    assert complaint(recognition(**changes), speech_s=2.0) == code
+    assert quality_issue(recognition(**changes), speech_s=2.0) == code
 
 
 def test_a_sentence_that_the_speaker_repeats_is_no_loop():
-    assert complaint(recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.1), speech_s=20.0) is None
+    assert quality_issue(recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.1), speech_s=20.0) is None
 
 
 def test_sure_repeats_that_do_not_fit_the_audio_are_a_loop():
     looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05)
     squeezed = tuple(replace(word, end_s=word.start_s) for word in looping.words[:9])
     looping = replace(looping, words=(*squeezed, *looping.words[9:]))
-    assert complaint(looping, speech_s=20.0) == REPETITIVE
+    assert quality_issue(looping, speech_s=20.0) == REPETITIVE
 
 
 def test_repeats_that_were_cut_off_are_a_loop():
     looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05, truncated=True)
-    assert complaint(looping, speech_s=20.0) == REPETITIVE
+    assert quality_issue(looping, speech_s=20.0) == REPETITIVE
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_texts_that_differ_in_capitals_and_punctuation_have_the_same_words():
 @given(recognitions)
 def test_silence_is_a_good_answer_where_hardly_anything_was_speech(tried):
     if only_silence(tried):
-        assert complaint(tried, speech_s=1.99) is None
-        assert complaint(tried, speech_s=2.0) == NO_WORDS
+        assert quality_issue(tried, speech_s=1.99) is None
+        assert quality_issue(tried, speech_s=2.0) == NO_WORDS
 
 
 @given(tries)
@@ -155,8 +155,12 @@ def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, 
 
 @given(recognitions, recognitions)
 def test_halves_without_complaint_make_a_whole_without(first, second):
-    if not only_silence(first) and not only_silence(second) and complaint(first, 9) is complaint(second, 9) is None:
-        assert complaint(joined([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
+    if (
+        not only_silence(first)
+        and not only_silence(second)
+        and quality_issue(first, 9) is quality_issue(second, 9) is None
+    ):
+        assert quality_issue(joined([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
 
 
 def test_halves_are_weighed_by_their_words():
@@ -178,7 +182,7 @@ def test_halves_of_a_translation_are_english_whatever_was_heard():
     assert joined([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
 
 
-@pytest.mark.parametrize("attempt", LADDER)
+@pytest.mark.parametrize("attempt", FALLBACKS)
 def test_no_words_are_drawn_where_the_surest_are_none(attempt):
     assert helps(attempt, NO_WORDS) == (attempt.temperature == 0)
     assert helps(attempt, REPETITIVE)

@@ -3,8 +3,16 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.assemble.speakers import REACH_S, Voice, about, colour, numbered, smoothed, voices
-from voicepipe_orchestrator.assemble.stitch import Heard, stitch
+from voicepipe_orchestrator.assemble.speakers import (
+    REACH_S,
+    SpeakerLabel,
+    about,
+    colour,
+    numbered,
+    smoothed,
+    speaker_labels,
+)
+from voicepipe_orchestrator.assemble.stitch import ChunkWords, stitch
 from voicepipe_orchestrator.domain import Word
 from voicepipe_wire.transcript.turns import Diarization, Turn
 
@@ -40,7 +48,7 @@ def spoken(draw):
 
 @given(spoken(), exclusive_turns())
 def test_a_word_belongs_to_whom_it_intersects_most(words, turns):
-    for each, voice in zip(words, voices(words, Diarization(turns, turns)), strict=True):
+    for each, voice in zip(words, speaker_labels(words, Diarization(turns, turns)), strict=True):
         shares = {}
         for turn in turns:
             common_s = min(turn.end_s, each.end_s) - max(turn.start_s, each.start_s)
@@ -57,7 +65,7 @@ def test_a_word_belongs_to_whom_it_intersects_most(words, turns):
 
 def test_a_word_between_turns_goes_to_the_nearer_one_within_a_second():
     turns = said((0, 1, "A"), (3, 4, "B"))
-    assert [voice.speaker for voice in voices([word(1.2, 1.4), word(2.8, 2.9), word(5.1, 5.2)], turns)] == [
+    assert [voice.speaker for voice in speaker_labels([word(1.2, 1.4), word(2.8, 2.9), word(5.1, 5.2)], turns)] == [
         "A",
         "B",
         None,
@@ -66,7 +74,7 @@ def test_a_word_between_turns_goes_to_the_nearer_one_within_a_second():
 
 def test_a_word_without_length_belongs_to_the_turn_that_it_lies_in():
     turns = said((0, 1, "A"), (1, 2, "B"))
-    assert [voice.speaker for voice in voices([word(0.5, 0.5), word(1.0, 1.0), word(1.5, 1.5)], turns)] == [
+    assert [voice.speaker for voice in speaker_labels([word(0.5, 0.5), word(1.0, 1.0), word(1.5, 1.5)], turns)] == [
         "A",
         "B",
         "B",
@@ -75,17 +83,19 @@ def test_a_word_without_length_belongs_to_the_turn_that_it_lies_in():
 
 def test_a_word_is_marked_where_two_people_talk():
     turns = said((0, 2, "A"), (1, 3, "B"), exclusive=[(0, 1.5, "A"), (1.5, 3, "B")])
-    marks = [voice.overlap for voice in voices([word(0, 0.9), word(0.8, 1.3), word(1.9, 2.4), word(2.5, 3)], turns)]
+    marks = [
+        voice.overlap for voice in speaker_labels([word(0, 0.9), word(0.8, 1.3), word(1.9, 2.4), word(2.5, 3)], turns)
+    ]
     assert marks == [False, True, False, False]
 
 
 @given(exclusive_turns(), spoken())
 def test_where_nobody_overlaps_nothing_is_marked(turns, words):
-    assert not any(voice.overlap for voice in voices(words, Diarization(turns, turns)))
+    assert not any(voice.overlap for voice in speaker_labels(words, Diarization(turns, turns)))
 
 
 def voice_of(letters):
-    return [Voice(None if letter == "-" else letter) for letter in letters]
+    return [SpeakerLabel(None if letter == "-" else letter) for letter in letters]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +122,7 @@ def test_a_flip_with_a_breath_on_either_side_was_said():
 
 
 def test_a_flip_is_kept_where_two_really_talk():
-    heard = [Voice("A"), Voice("A"), Voice("B", overlap=True), Voice("A")]
+    heard = [SpeakerLabel("A"), SpeakerLabel("A"), SpeakerLabel("B", overlap=True), SpeakerLabel("A")]
     assert smoothed(in_a_row(4), heard) == tuple(heard)
 
 
@@ -159,7 +169,7 @@ def test_colours_are_readable_on_white_and_on_black_and_differ():
 @given(spoken(), exclusive_turns())
 def test_every_word_is_in_one_segment_and_a_segment_has_one_speaker(words, turns):
     made = Diarization(turns, turns)
-    segments = stitch([Heard(0, tuple(words), "en")], said=made)
+    segments = stitch([ChunkWords(0, tuple(words), "en")], said=made)
     assert [each.text for segment in segments for each in segment.words] == [each.text for each in words]
     assert all(len(segment.overlaps) == len(segment.words) for segment in segments)
     assert {segment.speaker for segment in segments} <= {None, *(turn.speaker for turn in turns)}
@@ -167,5 +177,5 @@ def test_every_word_is_in_one_segment_and_a_segment_has_one_speaker(words, turns
 
 def test_a_segment_ends_where_the_speaker_changes():
     words = (word(0, 0.4, "yes"), word(0.45, 0.9, "we"), word(1.2, 1.6, "no"), word(1.65, 2, "you"))
-    segments = stitch([Heard(0, words, "en")], said=said((0, 1, "A"), (1.1, 2, "B")))
+    segments = stitch([ChunkWords(0, words, "en")], said=said((0, 1, "A"), (1.1, 2, "B")))
     assert [(segment.speaker, segment.text) for segment in segments] == [("A", "yes we"), ("B", "no you")]

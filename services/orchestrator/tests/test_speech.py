@@ -10,11 +10,11 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.prepare.speech_regions import MIN_SILENCE, MIN_SPEECH, OFF, ON, PAD, WINDOW, regions
+from voicepipe_orchestrator.prepare.speech_regions import MIN_SILENCE, MIN_SPEECH, OFFSET, ONSET, PAD, WINDOW, regions
 from voicepipe_orchestrator.prepare.vad import BATCH, CONTEXT, SpeechDetector, load_detector
 
 byte_arrays = st.lists(
-    st.tuples(st.integers(1, 30), st.sampled_from([0, OFF - 1, OFF, ON - 1, ON, 255])), max_size=40
+    st.tuples(st.integers(1, 30), st.sampled_from([0, OFFSET - 1, OFFSET, ONSET - 1, ONSET, 255])), max_size=40
 ).map(lambda runs: np.concatenate([np.zeros(0, np.uint8), *(np.full(n, value, np.uint8) for n, value in runs)]))
 
 
@@ -54,13 +54,13 @@ def test_long_speech_is_found_and_long_silence_is_not(probabilities):
         is_in[span.start : span.end] = True
     run = 0
     for window, value in enumerate([*probabilities.tolist(), None]):
-        if value is not None and value >= ON:
+        if value is not None and value >= ONSET:
             run += 1
             continue
         if run * WINDOW >= MIN_SPEECH:
             assert is_in[(window - run) * WINDOW : window * WINDOW].all()
         run = 0
-    silent = np.flatnonzero(probabilities >= OFF)
+    silent = np.flatnonzero(probabilities >= OFFSET)
     edges = np.r_[-1, silent, len(probabilities)]
     for before, after in pairwise(edges):
         start, end = (before + 1) * WINDOW + PAD, after * WINDOW - PAD
@@ -118,8 +118,8 @@ def test_the_quick_model_says_what_the_one_for_single_windows_says(session, reco
         probability, state = single.run(None, {"input": heard, "state": state, "sr": rate})
         assert abs(probability.item() * 255 - value) <= 0.51
     assert len(found) > BATCH
-    assert found.max() >= ON
-    assert found.min() < OFF
+    assert found.max() >= ONSET
+    assert found.min() < OFFSET
 
 
 @pytest.mark.parametrize("samples", [0, 1, WINDOW, 16_000])

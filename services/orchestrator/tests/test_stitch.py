@@ -10,7 +10,7 @@ from voicepipe_orchestrator.assemble.stitch import (
     MAX_SEGMENT_S,
     MAX_SEGMENT_WORDS,
     PAUSE_S,
-    Heard,
+    ChunkWords,
     gaps_of,
     plain_text,
     stitch,
@@ -37,7 +37,7 @@ def recordings(draw, *, disorder=0.0):
             start_s, end_s = at_s + wrong_s * disorder, at_s + lasts_s - wrong_s * disorder
             words.append(Word(max(0.0, start_s), max(0.0, end_s), text, probability))
             at_s += lasts_s
-        chunks.append(Heard(index, tuple(words), draw(st.sampled_from(["en", "en", "de", "zh"]))))
+        chunks.append(ChunkWords(index, tuple(words), draw(st.sampled_from(["en", "en", "de", "zh"]))))
     return chunks
 
 
@@ -50,7 +50,7 @@ def spoken(*texts_and_pauses, language="en", index=0, start_s=0.0):
             at_s += 0.3
         else:
             at_s += each
-    return Heard(index, tuple(words), language)
+    return ChunkWords(index, tuple(words), language)
 
 
 def said(segments):
@@ -82,8 +82,8 @@ def test_the_order_in_which_chunks_arrive_changes_nothing(chunks, random):
 
 @given(recordings())
 def test_where_chunks_are_cut_changes_nothing(chunks):
-    english = [Heard(chunk.index, chunk.words, "en") for chunk in chunks]
-    whole = Heard(0, tuple(word for chunk in english for word in chunk.words), "en")
+    english = [ChunkWords(chunk.index, chunk.words, "en") for chunk in chunks]
+    whole = ChunkWords(0, tuple(word for chunk in english for word in chunk.words), "en")
     assert stitch(english) == stitch([whole])
 
 
@@ -153,17 +153,17 @@ def test_a_long_row_of_words_is_cut_at_its_longest_pause_or_a_comma_near_the_mid
 
 def test_the_confidence_of_a_segment_is_the_geometric_mean_of_its_words():
     words = (Word(0, 1, "a", 0.9), Word(1, 2, "b", 0.4))
-    assert stitch([Heard(0, words, "en")])[0].confidence == pytest.approx(math.sqrt(0.36))
+    assert stitch([ChunkWords(0, words, "en")])[0].confidence == pytest.approx(math.sqrt(0.36))
 
 
 def test_one_impossible_word_does_not_make_a_segment_worthless():
     words = (*(Word(i, i + 1, "a", 1.0) for i in range(9)), Word(9, 10, "b", 0.0))
-    assert stitch([Heard(0, words, "en")])[0].confidence > 0.3
+    assert stitch([ChunkWords(0, words, "en")])[0].confidence > 0.3
 
 
 def test_an_end_that_is_far_too_late_moves_no_other_word():
     words = (Word(0, 50, "a", 1.0), Word(1, 2, "b", 1.0))
-    assert stitch([Heard(0, words, "en")])[0].words == (Word(0, 1, "a", 1.0), Word(1, 2, "b", 1.0))
+    assert stitch([ChunkWords(0, words, "en")])[0].words == (Word(0, 1, "a", 1.0), Word(1, 2, "b", 1.0))
 
 
 def test_a_chunk_that_is_given_twice_is_refused():
@@ -173,7 +173,7 @@ def test_a_chunk_that_is_given_twice_is_refused():
 
 def test_nothing_heard_is_an_empty_transcript():
     assert stitch([]) == ()
-    assert stitch([Heard(0, (Word(0, 1, " ", 0.5),), "en")]) == ()
+    assert stitch([ChunkWords(0, (Word(0, 1, " ", 0.5),), "en")]) == ()
     assert plain_text(()) == ""
 
 

@@ -34,7 +34,7 @@ from .dead_letters import DeadLetterPolicy
 from .pcm_reader import StoredAudio
 from .prepare.decode import DecodeLimits
 from .settings import Settings
-from .transcribe.fair_semaphore import FairPlaces
+from .transcribe.fair_semaphore import FairSemaphore
 from .transcribe.handler import ChunkHandler, StartHandler
 from .transcribe.model_registry import any_model_registered, register_models
 
@@ -87,8 +87,8 @@ def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
         pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
         for pool, address in settings.pools.items()
     }
-    places = FairPlaces(settings.model_requests, settings.model_requests_per_job)
-    recognizer = TritonRecognizer(clients, places, settings.model_wait_timeout_s)
+    semaphore = FairSemaphore(settings.model_requests, settings.model_requests_per_job)
+    recognizer = TritonRecognizer(clients, semaphore, settings.model_wait_timeout_s)
     built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
     start, chunk = StartHandler(*built), ChunkHandler(*built)
 

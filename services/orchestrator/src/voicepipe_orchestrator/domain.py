@@ -26,7 +26,7 @@ class ChunkPlan:
     """At most 28 s of audio that the model hears at once: spans of the recording, one after another.
 
     `speech_s` is how much of it the detector called speech. `split` is the sample *within the chunk* where speech is
-    least likely near its middle: where the last rung of the retry ladder cuts it in two.
+    least likely near its middle: where the last rung of the list of fallbacks cuts it in two.
     """
 
     index: int

@@ -17,7 +17,7 @@ Pcm = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class RecognitionRequest:
     """What is asked of a speech model. `model` is the name of its pool. `language` None: it decides for itself. `prompt` is text that came before.
 
     `job_id` is for whom: while the model is busy, jobs take turns.
@@ -39,7 +39,7 @@ class Recognizer(Protocol):
     when this audio can never be recognized. It never blocks the event loop, and cancelling the call cancels the work.
     """
 
-    async def recognize(self, audio: Pcm, ask: Ask) -> Recognition: ...
+    async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition: ...
 
     async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
         """Probabilities of the likeliest languages, code to probability."""

@@ -23,7 +23,7 @@ from voicepipe_orchestrator.chunks import StoredChunk
 from voicepipe_orchestrator.domain import Segment
 
 from . import speakers
-from .stitch import Heard, gaps_of, plain_text, stitch
+from .stitch import ChunkWords, gaps_of, plain_text, stitch
 from .timemap import TimeMap
 
 
@@ -77,13 +77,13 @@ def transcript(job: StoredJob, version: int, said: Joined, about: Mapping[str, s
     )
 
 
-def _words(heard: Sequence[StoredChunk], task: str) -> list[Heard]:
+def _words(heard: Sequence[StoredChunk], task: str) -> list[ChunkWords]:
     said = []
     for chunk in heard:
         if chunk.recognition:
             times = TimeMap(chunk.plan.spans)
             words = tuple(times.word(word) for word in chunk.recognition.words)
-            said.append(Heard(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
+            said.append(ChunkWords(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
     return said
 
 

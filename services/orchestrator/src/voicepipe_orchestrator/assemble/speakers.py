@@ -30,24 +30,24 @@ GOLDEN_ANGLE: Final = 0.381966  # of a turn: hues far apart however many there a
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class SpeakerLabel:
     """Who said a word, None if nobody knows, and whether somebody else talked at the same time."""
 
     speaker: str | None
     overlap: bool = False
 
 
-NOBODY: Final = Voice(None)
+NOBODY: Final = SpeakerLabel(None)
 
 
-def voices(words: Sequence[Word], said: Diarization) -> tuple[Voice, ...]:
+def speaker_labels(words: Sequence[Word], said: Diarization) -> tuple[SpeakerLabel, ...]:
     """For each word, in order; speakers are the labels of the diarization."""
     turns = _Turns(said.exclusive)
     both = _Turns(_overlaps(said.turns))
-    return tuple(Voice(turns.speaker_of(word), both.most_of(word)) for word in words)
+    return tuple(SpeakerLabel(turns.speaker_of(word), both.most_of(word)) for word in words)
 
 
-def smoothed(words: Sequence[Word], heard: Sequence[Voice]) -> tuple[Voice, ...]:
+def smoothed(words: Sequence[Word], heard: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
     """The voices of one sentence without flips: up to `FLIP_WORDS` words of another voice between words of one and the same."""
     runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: heard[index].speaker)]
     result = list(heard)
@@ -62,7 +62,7 @@ def smoothed(words: Sequence[Word], heard: Sequence[Voice]) -> tuple[Voice, ...]
             and words[after[0]].start_s - words[flip[-1]].end_s < BREATH_S
         ):
             for index in flip:
-                result[index] = Voice(outer)
+                result[index] = SpeakerLabel(outer)
     return tuple(result)
 
 
@@ -88,9 +88,9 @@ def about(said: Diarization, numbers: Mapping[str, str], spoke: Sequence[str | N
             talk_s=talk_s[label],
             share=talk_s[label] / together_s if together_s else 0.0,
             segments=sum(each == label for each in spoke),
-            colour=colour(place - 1),
+            colour=colour(slot - 1),
         )
-        for place, (label, number) in enumerate(numbers.items(), start=1)
+        for slot, (label, number) in enumerate(numbers.items(), start=1)
     )
 
 
@@ -146,8 +146,8 @@ class _Turns:
         return self._turns[first:after]
 
     def _neighbours(self, word: Word) -> list[Turn]:
-        place = bisect_right(self._ends, word.start_s)
-        return self._turns[max(0, place - 1) : place + 1]
+        slot = bisect_right(self._ends, word.start_s)
+        return self._turns[max(0, slot - 1) : slot + 1]
 
 
 def _common_s(turn: Turn, word: Word) -> float:

@@ -22,7 +22,7 @@ from voicepipe_wire.transcript.turns import Diarization
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Segment, Word
 
-from .speakers import NOBODY, Voice, smoothed, voices
+from .speakers import NOBODY, SpeakerLabel, smoothed, speaker_labels
 
 # Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error alone
 # cuts no sentence, and no longer, for a model without punctuation has nothing else to cut at.
@@ -41,7 +41,7 @@ INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ChunkWords:
     """The words of one chunk with times of the recording, and the language of those that name none. `index` is the chunk's."""
 
     index: int
@@ -53,10 +53,12 @@ class Heard:
 class _Spoken:
     word: Word
     language: str
-    voice: Voice = NOBODY
+    voice: SpeakerLabel = NOBODY
 
 
-def stitch(chunks: Iterable[Heard], gaps: Iterable[Gap] = (), said: Diarization | None = None) -> tuple[Segment, ...]:
+def stitch(
+    chunks: Iterable[ChunkWords], gaps: Iterable[Gap] = (), said: Diarization | None = None
+) -> tuple[Segment, ...]:
     """The segments of the recording, in order; every word of every chunk is in exactly one.
 
     A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker and before a gap; it has at
@@ -106,7 +108,7 @@ def gaps_of(plan: ChunkPlan, code: str) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _in_order(chunks: Iterable[Heard]) -> list[_Spoken]:
+def _in_order(chunks: Iterable[ChunkWords]) -> list[_Spoken]:
     """All visible words in the order of the recording, none starting before the one before it has ended."""
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
     if any(before.index == after.index for before, after in pairwise(ordered)):
@@ -126,7 +128,7 @@ def _in_order(chunks: Iterable[Heard]) -> list[_Spoken]:
 
 def _voiced(spoken: Sequence[_Spoken], said: Diarization, ends: Callable[[_Spoken, _Spoken], bool]) -> list[_Spoken]:
     """The words with who said them; what flickers is smoothed within a sentence."""
-    heard = voices([each.word for each in spoken], said)
+    heard = speaker_labels([each.word for each in spoken], said)
     voiced = [replace(each, voice=voice) for each, voice in zip(spoken, heard, strict=True)]
     return [
         replace(each, voice=voice)

@@ -15,7 +15,7 @@ import numpy as np
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Span
 
-from .speech_regions import ON, WINDOW, Probabilities
+from .speech_regions import ONSET, WINDOW, Probabilities
 
 LONGEST = 28 * SAMPLE_RATE
 EARLIEST_CUT = 14 * SAMPLE_RATE  # of a region that is too long
@@ -39,7 +39,7 @@ def plan(regions: Sequence[Span], probabilities: Probabilities, total_samples: i
 
 
 def halves(chunk: ChunkPlan) -> tuple[ChunkPlan, ChunkPlan]:
-    """The chunk cut at its `split`: the last rung of the retry ladder. The second half begins at `split` of the chunk.
+    """The chunk cut at its `split`: the last rung of the list of fallbacks. The second half begins at `split` of the chunk.
 
     Both keep the index of the chunk. Where the speech is in it is not known here, so it is shared by length.
     """
@@ -123,21 +123,21 @@ def _spans(pieces: Sequence[Span], total_samples: int) -> tuple[Span, ...]:
 
 def _chunk(index: int, spans: tuple[Span, ...], probabilities: Probabilities, smooth: Probabilities) -> ChunkPlan:
     windows = np.concatenate([np.arange(span.start // WINDOW, -(-span.end // WINDOW)) for span in spans])
-    speech_s = float(np.count_nonzero(probabilities[windows] >= ON)) * WINDOW / SAMPLE_RATE
+    speech_s = float(np.count_nonzero(probabilities[windows] >= ONSET)) * WINDOW / SAMPLE_RATE
     samples = sum(span.samples for span in spans)
     return ChunkPlan(index, spans, min(speech_s, samples / SAMPLE_RATE), _split(spans, samples, smooth))
 
 
 def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
     """The place in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
-    places = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
-    if not len(places):
+    semaphore = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
+    if not len(semaphore):
         return samples // 2
     begins = np.array([0, *accumulate(span.samples for span in spans[:-1])])
-    span = np.searchsorted(begins, places, "right") - 1
-    recorded = places - begins[span] + np.array([span.start for span in spans])[span]
+    span = np.searchsorted(begins, semaphore, "right") - 1
+    recorded = semaphore - begins[span] + np.array([span.start for span in spans])[span]
     likely = smooth[np.minimum(recorded // WINDOW, len(smooth) - 1)]
-    equals = places[likely == likely.min()]
+    equals = semaphore[likely == likely.min()]
     return int(equals[np.argmin(np.abs(equals - samples // 2))])
 
 

@@ -27,7 +27,7 @@ import imageio_ffmpeg
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
 
 from . import sandbox
-from .ffmpeg import Words, arguments
+from .ffmpeg import FfmpegLog, arguments
 
 BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
@@ -102,10 +102,10 @@ async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
             process = await _start(source, limits, nothing)
         finally:
             os.close(source)
-        words = Words(is_cut=_states_more(head, size_bytes))
-        listening = asyncio.create_task(_listen(process, words))
+        ffmpeg_log = FfmpegLog(is_cut=_states_more(head, size_bytes))
+        listening = asyncio.create_task(_listen(process, ffmpeg_log))
         try:
-            yield Decoding(process, words, listening, limits)
+            yield Decoding(process, ffmpeg_log, listening, limits)
         finally:
             listening.cancel()
             with contextlib.suppress(ProcessLookupError):
@@ -118,10 +118,14 @@ class Decoding:
     """One pass over the PCM. `hint_s` is the length that the file states, for progress only, None while unknown."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, words: Words, listening: asyncio.Task[None], limits: DecodeLimits
+        self,
+        process: asyncio.subprocess.Process,
+        ffmpeg_log: FfmpegLog,
+        listening: asyncio.Task[None],
+        limits: DecodeLimits,
     ) -> None:
         self._process = process
-        self._words = words
+        self._words = ffmpeg_log
         self._listening = listening
         self._limits = limits
         self._left_s = limits.timeout_s
@@ -171,36 +175,41 @@ class Decoding:
 
     def _judge(self, exit_code: int) -> Decoded:
         """What the end of the decoder means."""
-        words = self._words
-        if not words.confinement or words.says("Option not found"):
+        ffmpeg_log = self._words
+        if not ffmpeg_log.confinement or ffmpeg_log.says("Option not found"):
             raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
-        is_stopped = exit_code < 0 and not words.container  # the loader dies of too little memory
-        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or words.says(*NO_MEMORY):
+        is_stopped = exit_code < 0 and not ffmpeg_log.container  # the loader dies of too little memory
+        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.says(*NO_MEMORY):
             raise self._error("decode_limit")
         if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
             raise self._error(self._reason_for_nothing(exit_code))
-        return Decoded(self._samples, words.container, words.codec, self._warnings(exit_code), words.confinement)
+        return Decoded(
+            self._samples, ffmpeg_log.container, ffmpeg_log.codec, self._warnings(exit_code), ffmpeg_log.confinement
+        )
 
     def _reason_for_nothing(self, exit_code: int) -> str:
-        words = self._words
-        if words.says(*CUT_OFF):
+        ffmpeg_log = self._words
+        if ffmpeg_log.says(*CUT_OFF):
             return "damaged_media"
-        if not words.container:
+        if not ffmpeg_log.container:
             return "not_audio"
-        if words.says("matches no streams"):
-            return "no_audio_stream" if words.has_pictures else "damaged_media"
-        if words.says("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
+        if ffmpeg_log.says("matches no streams"):
+            return "no_audio_stream" if ffmpeg_log.has_pictures else "damaged_media"
+        if ffmpeg_log.says("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
             return "unsupported_media"
-        is_short = words.duration_s is None or words.duration_s <= self._limits.min_audio_s
+        is_short = ffmpeg_log.duration_s is None or ffmpeg_log.duration_s <= self._limits.min_audio_s
         return "too_short" if is_short and exit_code == 0 else "damaged_media"
 
     def _warnings(self, exit_code: int) -> tuple[str, ...]:
-        words, decoded_s = self._words, self._samples / SAMPLE_RATE
-        stated_s = 0.0 if words.is_estimate or words.duration_s is None else words.duration_s
-        is_cut = exit_code != 0 or words.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
+        ffmpeg_log, decoded_s = self._words, self._samples / SAMPLE_RATE
+        stated_s = 0.0 if ffmpeg_log.is_estimate or ffmpeg_log.duration_s is None else ffmpeg_log.duration_s
+        is_cut = exit_code != 0 or ffmpeg_log.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
         return tuple(
             code
-            for code, holds in (("truncated_media", is_cut), ("damaged_parts", words.troubles > 0 and not words.is_cut))
+            for code, holds in (
+                ("truncated_media", is_cut),
+                ("damaged_parts", ffmpeg_log.troubles > 0 and not ffmpeg_log.is_cut),
+            )
             if holds
         )
 
@@ -234,7 +243,7 @@ async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subp
     )
 
 
-async def _listen(process: asyncio.subprocess.Process, words: Words) -> None:
+async def _listen(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
     assert process.stderr is not None  # noqa: S101
     while block := await process.stderr.read(1 << 14):
-        words.feed(block)
+        ffmpeg_log.feed(block)

@@ -66,7 +66,7 @@ def arguments(executable: str, descriptor: int) -> list[str]:
 
 
 @dataclass(slots=True)
-class Words:
+class FfmpegLog:
     """What ffmpeg has said so far, in bounded memory. Nothing of it may reach a log: it repeats the tags of the file."""
 
     is_cut: bool = False

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Span
 
 WINDOW = 512  # samples per probability, 32 ms
-ON, OFF = 90, 51  # 0.35 and 0.20 as bytes
+ONSET, OFFSET = 90, 51  # 0.35 and 0.20 as bytes
 MIN_SPEECH = SAMPLE_RATE // 10
 MIN_SILENCE = SAMPLE_RATE * 160 // 1000
 PAD = SAMPLE_RATE // 5
@@ -39,9 +39,9 @@ def regions(probabilities: Probabilities, total_samples: int) -> tuple[Span, ...
 
 def _runs(probabilities: Probabilities) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """First samples and ends of the runs that a trigger with two thresholds gives."""
-    is_clear = (probabilities >= ON) | (probabilities < OFF)
+    is_clear = (probabilities >= ONSET) | (probabilities < OFFSET)
     last_clear = np.maximum.accumulate(np.where(is_clear, np.arange(len(probabilities)), -1))
     # between the thresholds what was before holds on; at the very beginning that is silence
-    is_on = (last_clear >= 0) & (probabilities[last_clear] >= ON)
+    is_on = (last_clear >= 0) & (probabilities[last_clear] >= ONSET)
     edges = np.diff(np.r_[False, is_on, False].astype(np.int8))
     return np.flatnonzero(edges == 1) * WINDOW, np.flatnonzero(edges == -1) * WINDOW

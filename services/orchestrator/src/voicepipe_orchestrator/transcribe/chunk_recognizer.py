@@ -9,11 +9,11 @@ from itertools import pairwise
 from voicepipe_wire.jobs.jobs import StoredJob
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
-from voicepipe_orchestrator.ports import Ask, Pcm, Recognizer
+from voicepipe_orchestrator.ports import Pcm, RecognitionRequest, Recognizer
 from voicepipe_orchestrator.prepare.chunking import halves
 
 from .code_switching import Stretch, cuts, spoken_languages, stretches, surer
-from .fallback import Attempt, best, complaint, helps, joined, lacks_capitals, ladder, only_silence, same_words
+from .fallback import Attempt, best, fallbacks, helps, joined, lacks_capitals, only_silence, quality_issue, same_words
 from .language import SWITCH_ABOVE, style_of
 from .word_timing import pauses
 
@@ -26,12 +26,12 @@ class ChunkRecognizer:
 
     async def recognize(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
         """The words of the chunk, and what is still wrong with them: a code of `quality`, or None."""
-        recognition, trouble = await self._climb(job, plan, audio)
+        recognition, issue = await self._with_fallbacks(job, plan, audio)
         candidates = spoken_languages(recognition)
         options = job.options
         if len(candidates) > 1 and options["language"] == "auto" and options["task"] == "transcribe":
             recognition = await self._by_language(job, audio, recognition, candidates)
-        return (replace(recognition, words=(), text="") if only_silence(recognition) else recognition), trouble
+        return (replace(recognition, words=(), text="") if only_silence(recognition) else recognition), issue
 
     async def with_capitals(self, job: StoredJob, audio: Pcm, recognition: Recognition, before: str) -> Recognition:
         """The same words with the capitals and punctuation that a prompt brings out, if it changes nothing else.
@@ -42,9 +42,9 @@ class ChunkRecognizer:
         style = before if before and not lacks_capitals(before) else style_of(recognition.language)
         if style is None or not lacks_capitals(recognition.text):
             return recognition
-        ask = self._question(job, ladder(job.options["model"]["tier"])[0], recognition.language)
-        ask = replace(ask, switch_above=None, prompt=" ".join(filter(None, (ask.prompt, style))))
-        prompted = await self._recognizer.recognize(audio, ask)
+        request = self._question(job, fallbacks(job.options["model"]["tier"])[0], recognition.language)
+        request = replace(request, switch_above=None, prompt=" ".join(filter(None, (request.prompt, style))))
+        prompted = await self._recognizer.recognize(audio, request)
         if not same_words(prompted.text, recognition.text) or len(prompted.words) != len(recognition.words):
             return recognition
         words = tuple(
@@ -52,28 +52,28 @@ class ChunkRecognizer:
         )
         return replace(recognition, text=prompted.text, words=words)
 
-    async def _climb(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
+    async def _with_fallbacks(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
         """The first try without a complaint, else the best one with its complaint."""
         tries: list[tuple[Recognition, str | None]] = []
-        for attempt in ladder(job.options["model"]["tier"]):
+        for attempt in fallbacks(job.options["model"]["tier"]):
             if tries and not helps(attempt, str(tries[-1][1])):
                 continue
             recognition = await self._ask(job, plan, audio, attempt)
-            tries.append((recognition, complaint(recognition, plan.speech_s)))
+            tries.append((recognition, quality_issue(recognition, plan.speech_s)))
             if tries[-1][1] is None:
                 break
         return best(tries)
 
     async def _ask(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
-        ask = self._question(job, replace(attempt, split=False), job.language)
+        request = self._question(job, replace(attempt, split=False), job.language)
         if not attempt.split:
-            return await self._recognizer.recognize(audio, ask)
+            return await self._recognizer.recognize(audio, request)
         first, _ = halves(plan)
         parts = (audio[: first.samples], audio[first.samples :])
-        said = await asyncio.gather(*(self._recognizer.recognize(part, ask) for part in parts if len(part)))
+        said = await asyncio.gather(*(self._recognizer.recognize(part, request) for part in parts if len(part)))
         if len(said) == 1:
             return said[0]
-        return joined([(said[0], 0.0), (said[1], first.samples / SAMPLE_RATE)], ask.task)
+        return joined([(said[0], 0.0), (said[1], first.samples / SAMPLE_RATE)], request.task)
 
     async def _by_language(
         self, job: StoredJob, audio: Pcm, whole: Recognition, candidates: tuple[str, ...]
@@ -94,19 +94,21 @@ class ChunkRecognizer:
 
     async def _stretch(self, job: StoredJob, audio: Pcm, stretch: Stretch, usual: str) -> Recognition:
         """In its own language and, where that is not the usual one, in both: what the model is surer of."""
-        attempt = ladder(job.options["model"]["tier"])[0]
+        attempt = fallbacks(job.options["model"]["tier"])[0]
         part = audio[stretch.start : stretch.end]
 
         async def heard_in(language: str) -> Recognition:
-            ask = replace(self._question(job, attempt, language), switch_above=None)
-            return await self._recognizer.recognize(part, ask)
+            request = replace(self._question(job, attempt, language), switch_above=None)
+            return await self._recognizer.recognize(part, request)
 
         if stretch.language == usual:
             return await heard_in(usual)
         return surer(*await asyncio.gather(heard_in(usual), heard_in(stretch.language)))
 
-    def _question(self, job: StoredJob, attempt: Attempt, language: str | None) -> Ask:
+    def _question(self, job: StoredJob, attempt: Attempt, language: str | None) -> RecognitionRequest:
         options = job.options
         prompt = ", ".join(options["keyterms"]) or None
         switch_above = SWITCH_ABOVE if options["language"] == "auto" and language else None
-        return Ask(job.id, options["model"]["name"], attempt, language, options["task"], prompt, switch_above)
+        return RecognitionRequest(
+            job.id, options["model"]["name"], attempt, language, options["task"], prompt, switch_above
+        )

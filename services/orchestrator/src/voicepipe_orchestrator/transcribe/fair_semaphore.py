@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 
-class FairPlaces:
+class FairSemaphore:
     """`count` places, of which one holder has at most `per_holder` at a time.
 
     With fewer for each than there are, a newcomer finds a free place beside a long recording. Of those who hold equally many, the one
@@ -29,7 +29,7 @@ class FairPlaces:
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def place(self, holder: Hashable) -> AsyncIterator[None]:
+    async def slot(self, holder: Hashable) -> AsyncIterator[None]:
         await self._take(holder)
         try:
             yield

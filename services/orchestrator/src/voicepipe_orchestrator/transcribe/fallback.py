@@ -1,6 +1,6 @@
 """How a chunk is tried again, and which try is kept.
 
-Pure: a worker walks `ladder`, asks `complaint` after every try and stops at the first try without one; else `best`
+Pure: a worker walks `fallbacks`, asks `quality_issue` after every try and stops at the first try without one; else `best`
 chooses, and the complaint of the chosen try becomes a warning. The thresholds are the defaults of openai-whisper's
 `transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6), from Radford et al.,
 "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
@@ -58,7 +58,7 @@ BEAM_OF_TIER: Final[Mapping[str, int]] = {"accurate": 5, "fast": 1}
 
 # Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new audio, so they are asked as the
 # whole was. With a temperature the model draws, which a beam cannot do; each surprise costs another call of the model.
-LADDER: Final[tuple[Attempt, ...]] = (
+FALLBACKS: Final[tuple[Attempt, ...]] = (
     Attempt(beam=5, temperature=0.0, timestamps=False, split=False),
     Attempt(beam=5, temperature=0.0, timestamps=True, split=False),
     Attempt(beam=5, temperature=0.0, timestamps=False, split=True),
@@ -66,18 +66,18 @@ LADDER: Final[tuple[Attempt, ...]] = (
 )
 
 
-def ladder(tier: str) -> tuple[Attempt, ...]:
-    """`LADDER` for a quality tier: its own beam wherever the model does not draw."""
+def fallbacks(tier: str) -> tuple[Attempt, ...]:
+    """`FALLBACKS` for a quality tier: its own beam wherever the model does not draw."""
     beam = BEAM_OF_TIER.get(tier, 1)
-    return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in LADDER)
+    return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in FALLBACKS)
 
 
-def helps(attempt: Attempt, trouble: str) -> bool:
+def helps(attempt: Attempt, issue: str) -> bool:
     """Whether an attempt may end this trouble. Where the surest words are none, drawn ones are made up."""
-    return attempt.temperature == 0 or trouble != NO_WORDS
+    return attempt.temperature == 0 or issue != NO_WORDS
 
 
-def complaint(recognition: Recognition, speech_s: float) -> str | None:
+def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
     """The stable code of what is wrong with a try, the worst first, or None.
 
     `speech_s` is how much of the chunk the speech detector called speech: where that is little, silence is a good answer.

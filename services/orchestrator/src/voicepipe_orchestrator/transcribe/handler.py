@@ -27,7 +27,7 @@ from .chunk_recognizer import ChunkRecognizer
 from .fallback import lacks_capitals
 from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
 from .model_registry import languages_of_models
-from .word_timing import tighten
+from .word_timing import snap_to_pauses
 
 NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
 PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."
@@ -124,18 +124,18 @@ class ChunkHandler:
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
         audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
-        recognition, trouble = await self._recognizer.recognize(job, chunk.plan, audio)
+        recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
             recognition = await self._recognizer.with_capitals(job, audio, recognition, before)
-        words = await asyncio.to_thread(tighten, recognition.words, audio)
+        words = await asyncio.to_thread(snap_to_pauses, recognition.words, audio)
         recognition = replace(recognition, words=words)
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
             if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
                 return
             await _keep_language(transaction, job, recognition)
-            if trouble is not None:
+            if issue is not None:
                 await jobs.warn(transaction, job, "doubtful_parts", POOR)
             await self._emit(transaction, job, chunk.plan, recognition)
             await chunks.queue_next(transaction, job, self._window)

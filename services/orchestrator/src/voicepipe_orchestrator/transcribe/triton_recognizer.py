@@ -18,9 +18,9 @@ from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject, RetryLater
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
-from voicepipe_orchestrator.ports import Ask, Pcm
+from voicepipe_orchestrator.ports import Pcm, RecognitionRequest
 
-from .fair_semaphore import FairPlaces
+from .fair_semaphore import FairSemaphore
 
 BATCH = Histogram(
     "voicepipe_model_batch_size", "Requests that the model answered together", ["model"], buckets=range(1, 33)
@@ -44,27 +44,27 @@ class TritonRecognizer:
     """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
 
     def __init__(
-        self, pools: Mapping[str, triton.InferenceServerClient], places: FairPlaces, model_wait_timeout_s: float
+        self, pools: Mapping[str, triton.InferenceServerClient], semaphore: FairSemaphore, model_wait_timeout_s: float
     ) -> None:
         self._pools = dict(pools)
-        self._places = places
+        self._semaphore = semaphore
         self._wait_timeout_s = model_wait_timeout_s
         self._missing_since: dict[str, float] = {}
 
-    async def recognize(self, audio: Pcm, ask: Ask) -> Recognition:
+    async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition:
         parameters = {
             "op": "transcribe",
-            "language": ask.language,
-            "switch_above": ask.switch_above,
-            "task": ask.task,
-            "prompt": ask.prompt,
-            "beam": ask.attempt.beam,
-            "temperature": ask.attempt.temperature,
-            "timestamps": ask.attempt.timestamps,
-            "suppress_blank": ask.attempt.suppress_blank,
+            "language": request.language,
+            "switch_above": request.switch_above,
+            "task": request.task,
+            "prompt": request.prompt,
+            "beam": request.attempt.beam,
+            "temperature": request.attempt.temperature,
+            "timestamps": request.attempt.timestamps,
+            "suppress_blank": request.attempt.suppress_blank,
             "word_timestamps": True,
         }
-        said = await self._infer(ask.model, audio, parameters, ask.job_id)
+        said = await self._infer(request.model, audio, parameters, request.job_id)
         return Recognition(
             text=said["text"],
             words=tuple(Word(start, end, text, probability) for start, end, text, probability in said["words"]),
@@ -114,7 +114,7 @@ class TritonRecognizer:
             _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
             _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
         ]
-        async with self._places.place(job_id):
+        async with self._semaphore.slot(job_id):
             with telemetry.span("triton infer", model=pool, op=parameters["op"]), SECONDS.labels(pool).time():
                 try:
                     answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=TIMEOUT_S)

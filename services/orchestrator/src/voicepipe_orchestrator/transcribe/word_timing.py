@@ -51,7 +51,7 @@ class Pause:
         return max(self.start_s - place_s, place_s - self.end_s, 0.0)
 
 
-def tighten(words: Sequence[Word], pcm: npt.NDArray[np.int16]) -> tuple[Word, ...]:
+def snap_to_pauses(words: Sequence[Word], pcm: npt.NDArray[np.int16]) -> tuple[Word, ...]:
     """`words` of one chunk, in order, with their times moved out of the pauses of `pcm`, the int16 audio of that chunk.
 
     Order and texts stay; a word becomes no shorter than 40 ms, and one that is shorter stays as it is.
