@@ -88,9 +88,9 @@ def about(said: Diarization, numbers: Mapping[str, str], spoke: Sequence[str | N
             talk_s=talk_s[label],
             share=talk_s[label] / together_s if together_s else 0.0,
             segments=sum(each == label for each in spoke),
-            colour=colour(slot - 1),
+            colour=colour(place - 1),
         )
-        for slot, (label, number) in enumerate(numbers.items(), start=1)
+        for place, (label, number) in enumerate(numbers.items(), start=1)
     )
 
 
@@ -146,8 +146,8 @@ class _Turns:
         return self._turns[first:after]
 
     def _neighbours(self, word: Word) -> list[Turn]:
-        slot = bisect_right(self._ends, word.start_s)
-        return self._turns[max(0, slot - 1) : slot + 1]
+        place = bisect_right(self._ends, word.start_s)
+        return self._turns[max(0, place - 1) : place + 1]
 
 
 def _common_s(turn: Turn, word: Word) -> float:

@@ -28,19 +28,19 @@ class TimeMap:
 
     def start(self, time_s: float) -> float:
         """Where what begins at `time_s` of the chunk begins in the recording: on a seam, after the silence."""
-        slot = bisect.bisect_right(self._begins_s, time_s) - 1
-        return self._recorded(slot, time_s)
+        place = bisect.bisect_right(self._begins_s, time_s) - 1
+        return self._recorded(place, time_s)
 
     def end(self, time_s: float) -> float:
         """Where what ends at `time_s` of the chunk ends in the recording: on a seam, before the silence."""
-        slot = bisect.bisect_left(self._begins_s, time_s) - 1
-        return self._recorded(slot, time_s)
+        place = bisect.bisect_left(self._begins_s, time_s) - 1
+        return self._recorded(place, time_s)
 
     def chunk_time(self, recorded_s: float) -> float:
         """The time in the chunk; what was taken out, or lies outside, is at the nearest seam or end."""
-        slot = max(bisect.bisect_right(self._starts_s, recorded_s) - 1, 0)
-        offset_s = min(max(recorded_s, self._starts_s[slot]), self._ends_s[slot]) - self._starts_s[slot]
-        return min(self._begins_s[slot] + offset_s, self._begins_s[slot + 1])
+        place = max(bisect.bisect_right(self._starts_s, recorded_s) - 1, 0)
+        offset_s = min(max(recorded_s, self._starts_s[place]), self._ends_s[place]) - self._starts_s[place]
+        return min(self._begins_s[place] + offset_s, self._begins_s[place + 1])
 
     def word(self, word: Word) -> Word:
         """The word in the time of the recording.
@@ -49,18 +49,18 @@ class TimeMap:
         """
         first = self._place(bisect.bisect_right(self._begins_s, word.start_s) - 1)
         last = max(first, self._place(bisect.bisect_left(self._begins_s, word.end_s) - 1))
-        slot = max(range(first, last + 1), key=lambda slot: (self._overlap_s(slot, word), -slot))
-        start_s = self._recorded(slot, word.start_s)
-        return replace(word, start_s=start_s, end_s=max(start_s, self._recorded(slot, word.end_s)))
+        place = max(range(first, last + 1), key=lambda place: (self._overlap_s(place, word), -place))
+        start_s = self._recorded(place, word.start_s)
+        return replace(word, start_s=start_s, end_s=max(start_s, self._recorded(place, word.end_s)))
 
-    def _overlap_s(self, slot: int, word: Word) -> float:
-        return min(word.end_s, self._begins_s[slot + 1]) - max(word.start_s, self._begins_s[slot])
+    def _overlap_s(self, place: int, word: Word) -> float:
+        return min(word.end_s, self._begins_s[place + 1]) - max(word.start_s, self._begins_s[place])
 
-    def _place(self, slot: int) -> int:
-        return min(max(slot, 0), len(self._starts_s) - 1)
+    def _place(self, place: int) -> int:
+        return min(max(place, 0), len(self._starts_s) - 1)
 
-    def _recorded(self, slot: int, time_s: float) -> float:
+    def _recorded(self, place: int, time_s: float) -> float:
         """`time_s` on the line of one span, held within it."""
-        at = self._place(slot)
+        at = self._place(place)
         recorded_s = self._starts_s[at] + (time_s - self._begins_s[at])
         return min(max(recorded_s, self._starts_s[at]), self._ends_s[at])

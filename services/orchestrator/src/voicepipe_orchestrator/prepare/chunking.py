@@ -130,14 +130,14 @@ def _chunk(index: int, spans: tuple[Span, ...], probabilities: Probabilities, sm
 
 def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
     """The place in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
-    semaphore = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
-    if not len(semaphore):
+    places = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
+    if not len(places):
         return samples // 2
     begins = np.array([0, *accumulate(span.samples for span in spans[:-1])])
-    span = np.searchsorted(begins, semaphore, "right") - 1
-    recorded = semaphore - begins[span] + np.array([span.start for span in spans])[span]
+    span = np.searchsorted(begins, places, "right") - 1
+    recorded = places - begins[span] + np.array([span.start for span in spans])[span]
     likely = smooth[np.minimum(recorded // WINDOW, len(smooth) - 1)]
-    equals = semaphore[likely == likely.min()]
+    equals = places[likely == likely.min()]
     return int(equals[np.argmin(np.abs(equals - samples // 2))])
 
 

@@ -122,7 +122,7 @@ def _seccomp() -> None:
         (answer, 0, 0, 0x80000000),  # SECCOMP_RET_KILL_PROCESS
         (load, 0, 0, 0),
         (at_least, refuse, 0, X32),
-        *((equal, refuse - 1 - slot, 0, call) for slot, call in enumerate(calls)),
+        *((equal, refuse - 1 - place, 0, call) for place, call in enumerate(calls)),
         (answer, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
         (answer, 0, 0, 0x00050001),  # SECCOMP_RET_ERRNO | EPERM
     ]
