@@ -13,7 +13,7 @@ from voicepipe_local import gateway as caddy
 from voicepipe_local import testing
 from voicepipe_local.data_dir import free_port
 from voicepipe_upload import app
-from voicepipe_upload.lazy_publisher import LatePublisher
+from voicepipe_upload.lazy_publisher import LazyPublisher
 from voicepipe_upload.settings import Settings
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.storage import objects
@@ -154,7 +154,7 @@ async def within(settings, key):
             made = settings(**changes)
             pool = await stack.enter_async_context(await connect_database(made))
             store = await stack.enter_async_context(objects.connect(made))
-            transport = httpx.ASGITransport(app.create(made, pool, store, LatePublisher(made)))
+            transport = httpx.ASGITransport(app.create(made, pool, store, LazyPublisher(made)))
             headers = {"Authorization": f"Bearer {key}"}
             return await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="http://upload", headers=headers, timeout=60)

@@ -138,7 +138,7 @@ async def test_a_declared_length_that_lies_leaves_nothing(process, key, database
 
 
 async def test_a_client_that_falls_silent_is_let_go_and_leaves_nothing(processes, key, leftovers, recording):
-    process = processes(silence_s=0.3)
+    process = processes(client_idle_timeout_s=0.3)
     head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", process.port)) as connection:
         connection.sendall(head.encode() + recording(500))

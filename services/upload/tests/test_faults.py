@@ -95,7 +95,7 @@ async def test_the_newest_of_two_writers_wins_and_the_object_is_whole(processes,
         assert (newest.status_code, newest.headers["upload-offset"]) == (204, str(29 * MIB))
         hold.set()
         overtaken = await stale
-        assert (overtaken.status_code, overtaken.json()["code"]) == (409, "overtaken")
+        assert (overtaken.status_code, overtaken.json()["code"]) == (409, "superseded")
         assert (await head(client, url)).headers["upload-offset"] == str(29 * MIB)
         answer = await patch(client, url, 29 * MIB, data[29 * MIB :])
         await check_job(answer, database, leftovers, data)

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_upload.options import NAMES, QUALITY_TIERS, Given, Model, Wanted, read, resolve
+from voicepipe_upload.options import NAMES, QUALITY_TIERS, Model, Options, RawOptions, read, resolve
 from voicepipe_wire.errors import Problem
 
 ENGLISH = frozenset({"en"})
@@ -14,7 +14,7 @@ ENGLISH_ONLY = Model("tiny.en", "fast", ENGLISH, frozenset({"transcribe"}))
 
 
 def collected(**values):
-    made = Given()
+    made = RawOptions()
     for name, value in values.items():
         for one in value if isinstance(value, list) else [value]:
             made.add(name, one)
@@ -22,15 +22,15 @@ def collected(**values):
 
 
 def test_without_options_the_defaults_hold():
-    assert read(Given()) == Wanted()
+    assert read(RawOptions()) == Options()
 
 
 def test_an_empty_field_of_a_form_means_the_default():
-    assert read(collected(language="", min_speakers=" ")) == Wanted()
+    assert read(collected(language="", min_speakers=" ")) == Options()
 
 
 def test_every_option_is_read():
-    wanted = read(
+    options = read(
         collected(
             model="Fast",
             language="DE",
@@ -42,12 +42,12 @@ def test_every_option_is_read():
             priority="premium",
         )
     )
-    assert wanted == Wanted("fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium")
+    assert options == Options("fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium")
 
 
 def test_an_unknown_option_is_named_with_those_that_exist():
     with pytest.raises(Problem) as caught:
-        Given().add("lang", "en")
+        RawOptions().add("lang", "en")
     assert (caught.value.status, caught.value.code) == (400, "unknown_option")
     assert "'lang'" in caught.value.detail
     assert all(name in caught.value.detail for name in NAMES)
@@ -92,44 +92,44 @@ def test_whatever_is_given_is_read_or_refused_shortly(name, values):
 
 
 def test_auto_is_the_best_that_can_do_it():
-    assert resolve(Wanted(), [FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
-    assert resolve(Wanted(language="ja"), [FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
+    assert resolve(Options(), [FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
+    assert resolve(Options(language="ja"), [FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
 
 
 def test_a_named_tier_is_not_replaced_by_another():
     with pytest.raises(Problem) as caught:
-        resolve(Wanted(model="accurate"), [ENGLISH_ONLY])
+        resolve(Options(model="accurate"), [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "model_not_served")
     assert "What is served: fast, or auto." in caught.value.detail
 
 
 def test_a_language_that_the_best_tier_does_not_know_goes_to_the_next():
     served = [Model("accurate", "accurate", ENGLISH, BOTH), Model("fast", "fast", frozenset({"en", "de"}), BOTH)]
-    assert resolve(Wanted(language="de"), served)["model"] == {"name": "fast", "tier": "fast"}
-    assert resolve(Wanted(language="en"), served)["model"] == {"name": "accurate", "tier": "accurate"}
+    assert resolve(Options(language="de"), served)["model"] == {"name": "fast", "tier": "fast"}
+    assert resolve(Options(language="en"), served)["model"] == {"name": "accurate", "tier": "accurate"}
 
 
-@pytest.mark.parametrize("wanted", [Wanted(model="fast", language="de"), Wanted(model="fast", task="translate")])
-def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(wanted):
+@pytest.mark.parametrize("wanted", [Options(model="fast", language="de"), Options(model="fast", task="translate")])
+def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(options):
     with pytest.raises(Problem) as caught:
-        resolve(wanted, [ENGLISH_ONLY, ACCURATE])
+        resolve(options, [ENGLISH_ONLY, ACCURATE])
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
     assert "model 'fast'" in caught.value.detail
     assert caught.value.detail.endswith("Model 'accurate' can do it.")
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(language="de"), Wanted(task="translate"), Wanted(model="fast", language="de")]
+    "wanted", [Options(language="de"), Options(task="translate"), Options(model="fast", language="de")]
 )
-def test_what_the_model_cannot_do_is_refused(wanted):
+def test_what_the_model_cannot_do_is_refused(options):
     with pytest.raises(Problem) as caught:
-        resolve(wanted, [ENGLISH_ONLY])
+        resolve(options, [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
 
 
 def test_without_any_model_a_client_is_asked_to_come_back():
     with pytest.raises(Problem) as caught:
-        resolve(Wanted(), [])
+        resolve(Options(), [])
     assert (caught.value.status, caught.value.code) == (503, "no_model")
     assert int(caught.value.headers["Retry-After"]) > 0
 
@@ -152,9 +152,9 @@ def models():
 )
 def test_a_resolved_model_can_do_what_is_wanted_and_none_better_could(served, tier, language, task):
     able = [m for m in served if m.can(language, task) and tier in {"auto", m.tier}]
-    wanted = Wanted(model=tier, language=language, task=task)
+    options = Options(model=tier, language=language, task=task)
     try:
-        chosen = resolve(wanted, served)["model"]
+        chosen = resolve(options, served)["model"]
     except Problem:
         assert not able
     else:

@@ -12,14 +12,14 @@ from voicepipe_wire.storage import database, objects
 from voicepipe_wire.web import server
 
 from . import app
-from .lazy_publisher import LatePublisher
+from .lazy_publisher import LazyPublisher
 from .settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    publisher = LatePublisher(settings)
+    publisher = LazyPublisher(settings)
     async with await database.connect(settings) as pool, objects.connect(settings) as store:
         application = app.create(settings, pool, store, publisher)
         try:

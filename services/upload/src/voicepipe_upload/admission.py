@@ -12,7 +12,7 @@ from .metrics import RECEIVING
 BUSY_RETRY_AFTER_S = 5
 
 
-class Reception:
+class Admission:
     """Counts the requests whose bytes are in memory, so that many of them cannot use up all of it."""
 
     def __init__(self, max_concurrent: int, max_bytes: int) -> None:

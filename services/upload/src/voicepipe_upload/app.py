@@ -13,12 +13,12 @@ from voicepipe_wire.web import server
 from voicepipe_wire.web.auth import Authenticator
 
 from . import __version__
-from .admission import Reception
-from .finalize import Acceptance
-from .lingering_close import Lingering
+from .admission import Admission
+from .finalize import Finalizer
+from .lingering_close import LingeringClose
 from .plain import routes as plain
 from .settings import Settings
-from .storage.uploads import Overtaken, Uploads
+from .storage.uploads import Superseded, Uploads
 from .tus import handlers as tus
 from .tus import routes as tus_routes
 
@@ -37,28 +37,28 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     )
     # Without NATS an upload is accepted all the same, so it is not needed to be ready.
     server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
-    app.exception_handler(Overtaken)(_on_overtaken)
+    app.exception_handler(Superseded)(_on_superseded)
     app.exception_handler(ObjectMissing)(_on_object_missing)
     app.add_middleware(tus_routes.TusSurface)
-    app.add_middleware(Lingering)
+    app.add_middleware(LingeringClose)
 
     uploads = Uploads(pool)
-    acceptance = Acceptance(pool, store, uploads, Outbox(pool, publisher, "upload"))
-    reception = Reception(settings.max_concurrent_uploads, settings.max_upload_bytes)
+    finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
+    admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
     whole = plain.PlainUploads(
         store,
         uploads,
-        acceptance,
-        reception,
-        silence_s=settings.silence_s,
+        finalizer,
+        admission,
+        client_idle_timeout_s=settings.client_idle_timeout_s,
         keep_for_s=settings.plain_for_s,
     )
     resumable = tus.TusUploads(
         store,
         uploads,
-        acceptance,
-        reception,
-        silence_s=settings.silence_s,
+        finalizer,
+        admission,
+        client_idle_timeout_s=settings.client_idle_timeout_s,
         keep_for_s=settings.resumable_for_s,
     )
     authenticate = Authenticator(pool)
@@ -67,11 +67,11 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     return app
 
 
-async def _on_overtaken(_: Request, __: Exception) -> JSONResponse:
+async def _on_superseded(_: Request, __: Exception) -> JSONResponse:
     detail = (
         "Another connection goes on with this upload, or it was ended. Ask for its offset (HEAD) and go on from there."
     )
-    return server.problem_response(Problem(409, "overtaken", detail))
+    return server.problem_response(Problem(409, "superseded", detail))
 
 
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:

@@ -20,7 +20,7 @@ from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.v1.events_pb2 import JobCreated
 
-from .storage.uploads import Overtaken, Upload, Uploads
+from .storage.uploads import Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Accepted:
     is_new: bool
 
 
-class Acceptance:
+class Finalizer:
     def __init__(self, pool: Pool, store: ObjectStore, uploads: Uploads, outbox: Outbox) -> None:
         self._pool = pool
         self._store = store
@@ -55,7 +55,7 @@ class Acceptance:
         """Make a job of an upload whose last part is recorded. Safe to repeat, and beside others that do the same.
 
         `sha256` is of all its bytes; without it they are read back. `keep_row` leaves a row that names the job.
-        Raises Overtaken when the upload was given up, RetryLater when the object store is away.
+        Raises Superseded when the upload was given up, RetryLater when the object store is away.
         """
         await self._put_together(upload)
         digest = sha256 or await self._hash(upload.object_key)
@@ -68,7 +68,7 @@ class Acceptance:
             await self.discard(upload.id)
         found = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
         if found is None:  # deleted at once by its owner, or with the account
-            raise Overtaken
+            raise Superseded
         log.info("accepted", upload=str(upload.id), transcription=str(job_id), size_bytes=upload.offset_bytes)
         return found
 
@@ -105,7 +105,7 @@ class Acceptance:
         try:
             size_bytes = await self._store.size_bytes(upload.object_key)
         except ObjectMissing:
-            raise Overtaken from None
+            raise Superseded from None
         if size_bytes != upload.offset_bytes:
             raise RuntimeError(f"the object has {size_bytes} bytes, {upload.offset_bytes} were stored")
 
@@ -148,7 +148,7 @@ class Acceptance:
             job_id,
         )
         if row is None:
-            raise Overtaken
+            raise Superseded
         settled: UUID = row["job_id"]
         if settled != upload.id:
             with suppress(RetryLater, ObjectMissing):  # or with the row, when it expires
@@ -169,7 +169,7 @@ async def _settle(transaction: Transaction, upload: Upload, *, keep_row: bool) -
         return None
     job_id: UUID | None = await transaction.connection.fetchval("SELECT job_id FROM uploads WHERE id = $1", upload.id)
     if job_id is None:
-        raise Overtaken
+        raise Superseded
     return job_id
 
 

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 TRY_AGAIN_AFTER_S = 1.0
 
 
-class LatePublisher:
+class LazyPublisher:
     """A `Publisher` for the outbox. Once connected, the connection mends itself."""
 
     def __init__(self, settings: Settings) -> None:

@@ -18,7 +18,7 @@ LONGEST_S = 120.0
 _REFUSAL = 400
 
 
-class Lingering:
+class LingeringClose:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

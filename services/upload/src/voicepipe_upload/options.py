@@ -22,7 +22,7 @@ NO_MODEL_RETRY_AFTER_S: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Options:
     """Options as a client gave them, each valid by itself."""
 
     model: str = AUTO
@@ -49,7 +49,7 @@ class Model:
 
 
 @dataclass(slots=True)
-class Given:
+class RawOptions:
     """Values collected by name, before they are read. An empty value is a form's way of giving none."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
@@ -67,43 +67,43 @@ class Given:
             self.add(name, value)
 
 
-def read(given: Given) -> Wanted:
+def read(raw: RawOptions) -> Options:
     """The options, each checked.
 
     Raises:
         Problem: 422 `invalid_option`; it names the option, what was given, and what is allowed.
     """
-    wanted = Wanted(**{name: _READERS[name](name, values) for name, values in given.values.items()})
-    least, most = wanted.min_speakers, wanted.max_speakers
-    if (least or most) and not wanted.diarize:
+    options = Options(**{name: _READERS[name](name, values) for name, values in raw.values.items()})
+    least, most = options.min_speakers, options.max_speakers
+    if (least or most) and not options.diarize:
         raise _invalid(
             "min_speakers" if least else "max_speakers", str(least or most), "a number only beside diarize=true"
         )
     if least and most and least > most:
         raise _invalid("min_speakers", str(least), f"at most max_speakers, which is {most}")
-    return wanted
+    return options
 
 
-def resolve(wanted: Wanted, models: Sequence[Model]) -> dict[str, Any]:
+def resolve(options: Options, models: Sequence[Model]) -> dict[str, Any]:
     """What is stored on the job: `auto` became one model, which can do what is asked.
 
     Raises:
         Problem: 503 `no_model`, 422 `model_not_served` or 422 `invalid_option`.
     """
-    model = _choose(wanted, models)
+    model = _choose(options, models)
     return {
         "model": {"name": model.name, "tier": model.tier},
-        "language": wanted.language,
-        "task": wanted.task,
-        "keyterms": list(wanted.keyterms),
-        "diarize": wanted.diarize,
-        "min_speakers": wanted.min_speakers,
-        "max_speakers": wanted.max_speakers,
-        "priority": wanted.priority,
+        "language": options.language,
+        "task": options.task,
+        "keyterms": list(options.keyterms),
+        "diarize": options.diarize,
+        "min_speakers": options.min_speakers,
+        "max_speakers": options.max_speakers,
+        "priority": options.priority,
     }
 
 
-def _choose(wanted: Wanted, models: Sequence[Model]) -> Model:
+def _choose(options: Options, models: Sequence[Model]) -> Model:
     if not models:
         raise Problem(
             503,
@@ -112,28 +112,28 @@ def _choose(wanted: Wanted, models: Sequence[Model]) -> Model:
             retry_after_s=NO_MODEL_RETRY_AFTER_S,
         )
     in_order = sorted(models, key=lambda model: (QUALITY_TIERS.index(model.tier), model.name))
-    allowed = [model for model in in_order if wanted.model in {AUTO, model.tier}]
+    allowed = [model for model in in_order if options.model in {AUTO, model.tier}]
     if not allowed:
         served = ", ".join(dict.fromkeys(model.tier for model in in_order))
         raise Problem(
-            422, "model_not_served", f"Model '{wanted.model}' is not served here. What is served: {served}, or auto."
+            422, "model_not_served", f"Model '{options.model}' is not served here. What is served: {served}, or auto."
         )
     for model in allowed:
-        if model.can(wanted.language, wanted.task):
+        if model.can(options.language, options.task):
             return model
-    raise _cannot(wanted, allowed, in_order)
+    raise _cannot(options, allowed, in_order)
 
 
-def _cannot(wanted: Wanted, models: Sequence[Model], served: Sequence[Model]) -> Problem:
+def _cannot(options: Options, models: Sequence[Model], served: Sequence[Model]) -> Problem:
     """`models` are those that were allowed and cannot do it; another one of `served` may, and is then named."""
-    which = "the model" if wanted.model == AUTO else f"model '{wanted.model}'"
-    able = [model.tier for model in served if model.can(wanted.language, wanted.task)]
+    which = "the model" if options.model == AUTO else f"model '{options.model}'"
+    able = [model.tier for model in served if model.can(options.language, options.task)]
     hint = f". Model '{able[0]}' can do it" if able else ""
-    if not any(wanted.task in model.tasks for model in models):
+    if not any(options.task in model.tasks for model in models):
         tasks = sorted({task for model in models for task in model.tasks})
-        return _invalid("task", wanted.task, f"what {which} can do: {', '.join(tasks)}{hint}")
-    languages = sorted({code for model in models if wanted.task in model.tasks for code in model.languages})
-    return _invalid("language", wanted.language, f"a language of {which}: {_some(languages)}, or auto{hint}")
+        return _invalid("task", options.task, f"what {which} can do: {', '.join(tasks)}{hint}")
+    languages = sorted({code for model in models if options.task in model.tasks for code in model.languages})
+    return _invalid("language", options.language, f"a language of {which}: {_some(languages)}, or auto{hint}")
 
 
 def _one(name: str, values: Sequence[str]) -> str:

@@ -44,12 +44,12 @@ class FileBegins:
 Event = Field | FileBegins | bytes
 
 
-async def blocks(request: Request, silence_s: float) -> AsyncIterator[bytes]:
+async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterator[bytes]:
     """Raises: Interrupted: the client is gone, or silent for longer than `silence_s`."""
     stream = request.stream()
     while True:
         try:
-            async with asyncio.timeout(silence_s):
+            async with asyncio.timeout(client_idle_timeout_s):
                 block = await anext(stream)
         except StopAsyncIteration:
             return
@@ -67,7 +67,7 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(FORM)
 
 
-async def form_events(request: Request, silence_s: float) -> AsyncIterator[Event]:
+async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIterator[Event]:
     """The fields and the file of a form, in the order in which they come.
 
     Raises:
@@ -77,7 +77,7 @@ async def form_events(request: Request, silence_s: float) -> AsyncIterator[Event
     form = _Form()
     try:
         parser = MultipartParser(boundary or b"", form.callbacks())
-        async for block in blocks(request, silence_s):
+        async for block in blocks(request, client_idle_timeout_s):
             parser.write(block)
             for event in form.take():
                 yield event

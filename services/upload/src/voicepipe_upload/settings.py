@@ -18,6 +18,6 @@ class Settings(WireSettings):
     resumable_for_s: float = Field(24 * HOUR_S, gt=0)
     plain_for_s: float = Field(HOUR_S, gt=0)
     # A client that sends nothing for so long is gone.
-    silence_s: float = Field(60.0, gt=0)
+    client_idle_timeout_s: float = Field(60.0, gt=0)
     # Each holds up to three parts of 8 MiB. More than that many are asked to come back.
     max_concurrent_uploads: int = Field(32, ge=1)

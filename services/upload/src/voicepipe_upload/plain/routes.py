@@ -13,10 +13,10 @@ from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, User
 
 from voicepipe_upload import file_name, request_body
-from voicepipe_upload.admission import Reception
-from voicepipe_upload.finalize import Acceptance, Accepted
+from voicepipe_upload.admission import Admission
+from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
-from voicepipe_upload.options import Given, Wanted, read, resolve
+from voicepipe_upload.options import Options, RawOptions, read, resolve
 from voicepipe_upload.schema import transcription_answer
 from voicepipe_upload.storage.part_writer import PartWriter
 from voicepipe_upload.storage.uploads import NewUpload, Uploads
@@ -33,7 +33,7 @@ class _Arriving:
     """One request on its way to a transcription."""
 
     owner: User
-    given: Given
+    raw: RawOptions
     name: str | None
     writer: PartWriter | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -44,26 +44,26 @@ class PlainUploads:
         self,
         store: ObjectStore,
         uploads: Uploads,
-        acceptance: Acceptance,
-        reception: Reception,
+        finalizer: Finalizer,
+        admission: Admission,
         *,
-        silence_s: float,
+        client_idle_timeout_s: float,
         keep_for_s: float,
     ) -> None:
         self._store = store
         self._uploads = uploads
-        self._acceptance = acceptance
-        self._reception = reception
-        self._silence_s = silence_s
+        self._finalizer = finalizer
+        self._admission = admission
+        self._client_idle_timeout_s = client_idle_timeout_s
         self._keep_for_s = keep_for_s
 
     async def receive(self, request: Request, owner: User) -> Accepted:
         """The transcription that the request becomes. If it becomes none, nothing of it stays behind."""
         name = request.query_params.get("name")
-        arriving = _Arriving(owner, Given(), name)
-        arriving.given.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
+        arriving = _Arriving(owner, RawOptions(), name)
+        arriving.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
         self._check_length(request)
-        with self._reception.place():
+        with self._admission.place():
             try:
                 async for event in self._events(request):
                     await self._take(arriving, event)
@@ -77,12 +77,12 @@ class PlainUploads:
 
     async def _events(self, request: Request) -> AsyncIterator[request_body.Event]:
         if request_body.is_form(request):
-            async for event in request_body.form_events(request, self._silence_s):
+            async for event in request_body.form_events(request, self._client_idle_timeout_s):
                 yield event
             return
         name = file_name.name_in_disposition(request.headers.get("content-disposition"))
         yield request_body.FileBegins(name, request.headers.get("content-type"))
-        async for block in request_body.blocks(request, self._silence_s):
+        async for block in request_body.blocks(request, self._client_idle_timeout_s):
             yield block
 
     async def _take(self, arriving: _Arriving, event: request_body.Event) -> None:
@@ -90,7 +90,7 @@ class PlainUploads:
             case bytes():
                 await self._write(arriving, event)
             case request_body.Field():
-                arriving.given.add(event.name, event.value)
+                arriving.raw.add(event.name, event.value)
             case request_body.FileBegins():
                 await self._begin(arriving, event)
 
@@ -98,15 +98,15 @@ class PlainUploads:
         """Refuse what can be refused before a byte is stored; fields behind the file are not known yet."""
         name = file_name.safe_name(arriving.name or file.name)
         media_type = file_name.media_type(file.media_type, name)
-        read(arriving.given)
-        resolve(Wanted(), await self._uploads.models())
+        read(arriving.raw)
+        resolve(Options(), await self._uploads.models())
         new = NewUpload(uuid4(), arriving.owner.id, name, media_type, {}, writer=uuid4())
         upload = await self._uploads.insert(new, self._keep_for_s)
         arriving.writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
 
     async def _write(self, arriving: _Arriving, data: bytes) -> None:
         assert arriving.writer is not None  # noqa: S101 - bytes follow the beginning of their file
-        self._reception.check_size(arriving.writer.offset_bytes + len(data))
+        self._admission.check_size(arriving.writer.offset_bytes + len(data))
         BYTES.labels(KIND).inc(len(data))
         await arriving.writer.write(data)
 
@@ -114,18 +114,18 @@ class PlainUploads:
         assert arriving.writer is not None  # noqa: S101 - there is no end without a file
         if arriving.writer.offset_bytes == 0:
             raise Problem(400, "empty_body", "The recording is empty. Choose another file.")
-        options = resolve(read(arriving.given), await self._uploads.models())
+        options = resolve(read(arriving.raw), await self._uploads.models())
         upload, sha256 = await arriving.writer.finish()
-        return await self._acceptance.accept(replace(upload, options=options), sha256, keep_row=False)
+        return await self._finalizer.accept(replace(upload, options=options), sha256, keep_row=False)
 
     async def _clean_up(self, arriving: _Arriving) -> None:
         if arriving.writer is not None:
             await arriving.writer.stop()
-            await self._acceptance.discard(arriving.writer.upload_id)
+            await self._finalizer.discard(arriving.writer.upload_id)
 
     def _check_length(self, request: Request) -> None:
         declared = int(request.headers.get("content-length", 0))
-        self._reception.check_size(declared - FORM_BYTES if request_body.is_form(request) else declared)
+        self._admission.check_size(declared - FORM_BYTES if request_body.is_form(request) else declared)
 
 
 def router(plain: PlainUploads, authenticate: Authenticator) -> APIRouter:

@@ -24,7 +24,7 @@ from voicepipe_upload.metrics import PART_SECONDS
 from voicepipe_upload.sniff import HEAD_BYTES, refuse_other_than_media
 from voicepipe_upload.tus.protocol import Checksum
 
-from .uploads import Advance, Overtaken, Upload, Uploads
+from .uploads import Advance, Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ STORE_AGAIN_AFTER_S = (0.5, 1.0, 2.0)
 class PartWriter:
     """The writer of one upload, from the offset where it stands.
 
-    Every method raises Overtaken when another writer took over, RetryLater while the object store is away, and Problem
+    Every method raises Superseded when another writer took over, RetryLater while the object store is away, and Problem
     `not_audio` as soon as the first bytes show it. With a `checksum`, nothing is recorded before `verify`.
     """
 
@@ -119,7 +119,7 @@ class PartWriter:
             await self._store.put(tail_key, bytes(self._part.filled))
         try:
             await self._record(tail_key)
-        except Overtaken:
+        except Superseded:
             await self._drop(tail_key)
             raise
         return self._upload
@@ -191,7 +191,7 @@ class PartWriter:
         multipart_id = await self._store.begin_multipart(key, self._upload.media_type)
         try:
             await self._uploads.set_multipart(self._upload, multipart_id)
-        except Overtaken:
+        except Superseded:
             await self._store.abort_multipart(key, multipart_id)
             raise
         self._upload = replace(self._upload, multipart_id=multipart_id)

@@ -21,7 +21,7 @@ from voicepipe_upload.options import QUALITY_TIERS, Model
 NOTHING = "UPDATE 0"
 
 
-class Overtaken(Exception):
+class Superseded(Exception):
     """Another writer goes on with this upload, or it was given up."""
 
 
@@ -116,7 +116,7 @@ class Uploads:
         return Upload.of(row) if row else None
 
     async def set_multipart(self, upload: Upload, multipart_id: str) -> None:
-        """Raises Overtaken."""
+        """Raises Superseded."""
         done = await self._pool.execute(
             "UPDATE uploads SET multipart_id = $3 WHERE id = $1 AND writer = $2 AND expires_at > now()",
             upload.id,
@@ -124,10 +124,10 @@ class Uploads:
             multipart_id,
         )
         if done == NOTHING:
-            raise Overtaken
+            raise Superseded
 
     async def take_over(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
-        """Make `writer` the newest, if the offset is still what it was. Raises Overtaken when it is not.
+        """Make `writer` the newest, if the offset is still what it was. Raises Superseded when it is not.
 
         `size_bytes` is kept where the length was not known before.
         """
@@ -144,11 +144,11 @@ class Uploads:
             keep_for_s,
         )
         if row is None:
-            raise Overtaken
+            raise Superseded
         return Upload.of(row)
 
     async def advance(self, upload: Upload, step: Advance, keep_for_s: float, numbers: int) -> range:
-        """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Overtaken."""
+        """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Superseded."""
         row = await self._pool.fetchrow(
             """
             UPDATE uploads SET parts = parts || $3, offset_bytes = $4, tail_key = $5, tail_bytes = $6,
@@ -165,7 +165,7 @@ class Uploads:
             numbers,
         )
         if row is None:
-            raise Overtaken
+            raise Superseded
         return range(row["next_part"] - numbers, row["next_part"])
 
     async def give_up(self, upload_id: UUID) -> Upload | None:

@@ -112,7 +112,7 @@ APPEND: Final[Documentation] = {
                 408: {"upload_stalled": "Nothing arrived for 60 s. Check the connection and send it again."},
                 409: {
                     "wrong_offset": "The upload stands at 8388608 bytes, not at 0. Go on from there.",
-                    "overtaken": "Another connection goes on with this upload, or it was ended.",
+                    "superseded": "Another connection goes on with this upload, or it was ended.",
                     "too_many_parts": "This upload was interrupted too often. Start a new one.",
                 },
                 412: _VERSION_PROBLEM,

@@ -13,10 +13,10 @@ from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import User
 
 from voicepipe_upload import file_name, request_body
-from voicepipe_upload.admission import Reception
-from voicepipe_upload.finalize import Acceptance, Accepted
+from voicepipe_upload.admission import Admission
+from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
-from voicepipe_upload.options import Given, read, resolve
+from voicepipe_upload.options import RawOptions, read, resolve
 from voicepipe_upload.storage.part_writer import PartWriter
 from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, no_such_upload
 
@@ -34,34 +34,34 @@ class TusUploads:
         self,
         store: ObjectStore,
         uploads: Uploads,
-        acceptance: Acceptance,
-        reception: Reception,
+        finalizer: Finalizer,
+        admission: Admission,
         *,
-        silence_s: float,
+        client_idle_timeout_s: float,
         keep_for_s: float,
     ) -> None:
         self._store = store
         self._uploads = uploads
-        self._acceptance = acceptance
-        self._reception = reception
-        self._silence_s = silence_s
+        self._finalizer = finalizer
+        self._admission = admission
+        self._client_idle_timeout_s = client_idle_timeout_s
         self._keep_for_s = keep_for_s
 
     @property
     def max_bytes(self) -> int:
-        return self._reception.max_bytes
+        return self._admission.max_bytes
 
     async def create(self, request: Request, owner: User) -> Headers:
         """A new upload, with its first bytes if the request has a body."""
         headers = request.headers
         size_bytes = protocol.length_of_new(headers)
-        self._reception.check_size(size_bytes)
+        self._admission.check_size(size_bytes)
         metadata = protocol.metadata(headers.get("upload-metadata", ""))
         name = file_name.safe_name(metadata.name)
         media_type = file_name.media_type(metadata.media_type, name)
-        given = Given()
-        given.add_all(metadata.options)
-        options = resolve(read(given), await self._uploads.models())
+        raw = RawOptions()
+        raw.add_all(metadata.options)
+        options = resolve(read(raw), await self._uploads.models())
         tus_metadata = headers.get("upload-metadata", "")
         new = NewUpload(uuid4(), owner.id, name, media_type, options, tus_metadata, size_bytes, writer=uuid4())
         if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
@@ -79,7 +79,7 @@ class TusUploads:
             return await self._receive(request, upload, checksum)
         except BaseException:
             # Without an answer the client does not know where to go on.
-            await asyncio.shield(self._acceptance.discard(upload.id))
+            await asyncio.shield(self._finalizer.discard(upload.id))
             raise
 
     async def append(self, request: Request, owner: User, upload_id: UUID) -> Headers:
@@ -114,7 +114,7 @@ class TusUploads:
     async def end(self, owner: User, upload_id: UUID) -> None:
         """Forget an upload and what it left. A transcription that came of it stays."""
         upload = await self._find(owner, upload_id)
-        await self._acceptance.discard(upload.id)
+        await self._finalizer.discard(upload.id)
         if upload.job_id is None:
             UPLOADS.labels(KIND, "ended").inc()
 
@@ -129,7 +129,7 @@ class TusUploads:
     def _with_length(self, upload: Upload, length: int | None) -> Upload:
         if length is None:
             return upload
-        self._reception.check_size(length)
+        self._admission.check_size(length)
         if upload.size_bytes not in {None, length} or length < upload.offset_bytes:
             detail = f"Upload-Length {length} is not what was said before, or less than what has arrived."
             raise Problem(400, "length_mismatch", detail)
@@ -137,7 +137,7 @@ class TusUploads:
 
     async def _receive(self, request: Request, upload: Upload, checksum: Checksum | None) -> Upload:
         """Add the body. Refusals of what the bytes are end the upload; anything else leaves it so that it can go on."""
-        with self._reception.place():
+        with self._admission.place():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
             try:
                 await writer.resume()
@@ -152,14 +152,14 @@ class TusUploads:
                 raise
             finally:
                 await writer.stop()
-        accepted = await self._acceptance.accept(upload, sha256, keep_row=True)
+        accepted = await self._finalizer.accept(upload, sha256, keep_row=True)
         return self._became(upload, accepted)
 
     async def _write(self, request: Request, writer: PartWriter, size_bytes: int | None) -> None:
         try:
-            async for block in request_body.blocks(request, self._silence_s):
+            async for block in request_body.blocks(request, self._client_idle_timeout_s):
                 arrived = writer.offset_bytes + len(block)
-                self._reception.check_size(arrived)
+                self._admission.check_size(arrived)
                 if size_bytes is not None and arrived > size_bytes:
                     raise _longer_than_announced(size_bytes)
                 BYTES.labels(KIND).inc(len(block))
@@ -172,7 +172,7 @@ class TusUploads:
 
     async def _refuse(self, writer: PartWriter) -> None:
         await writer.stop()
-        await self._acceptance.discard(writer.upload_id)
+        await self._finalizer.discard(writer.upload_id)
         UPLOADS.labels(KIND, "refused").inc()
 
     def _became(self, upload: Upload, accepted: Accepted) -> Upload:
@@ -198,12 +198,12 @@ class TusUploads:
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
             await writer.resume()
             upload, _ = await writer.finish()
-        return self._became(upload, await self._acceptance.accept(upload, None, keep_row=True))
+        return self._became(upload, await self._finalizer.accept(upload, None, keep_row=True))
 
     def _check_room(self, request: Request, offset: int, size_bytes: int | None) -> None:
         """Refuse by its announced length what would be too long in the end."""
         arriving = offset + int(request.headers.get("content-length", 0))
-        self._reception.check_size(arriving)
+        self._admission.check_size(arriving)
         if size_bytes is not None and arriving > size_bytes:
             raise _longer_than_announced(size_bytes)
 
