@@ -44,13 +44,15 @@ class Line:
 
     @property
     def outbox(self):
-        return roles.Parts(self.settings, self.pool, self.jetstream, self.store).outbox
+        return roles.Dependencies(self.settings, self.pool, self.jetstream, self.store).outbox
 
     def start(self, *names: str, **settings: object) -> None:
         """Start workers; a name may end in a digit to have several of a kind."""
         for name in names:
-            parts = roles.Parts(self.settings.model_copy(update=settings), self.pool, self.jetstream, self.store)
-            worker, tasks = roles.ROLES[name.rstrip("0123456789")](parts)
+            dependencies = roles.Dependencies(
+                self.settings.model_copy(update=settings), self.pool, self.jetstream, self.store
+            )
+            worker, tasks = roles.ROLES[name.rstrip("0123456789")](dependencies)
             stop = asyncio.Event()
             self.running[name] = (stop, asyncio.create_task(_run(worker, tasks, stop)))
 

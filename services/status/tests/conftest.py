@@ -17,8 +17,8 @@ import pytest
 import uvicorn
 from voicepipe_local.objectstore import ObjectStore as TestStore
 from voicepipe_status import app
-from voicepipe_status.__main__ import open_parts
-from voicepipe_status.dependencies import Parts
+from voicepipe_status.__main__ import open_dependencies
+from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.settings import StatusSettings
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.broker import JetStream
@@ -55,7 +55,7 @@ class Line:
     pool: asyncpg.Pool
     outbox: Outbox
     jetstream: JetStream
-    parts: Parts
+    dependencies: Dependencies
     made: list[UUID] = field(default_factory=list)
 
     async def job(self, owner_id: UUID, **columns: Any) -> UUID:
@@ -92,7 +92,7 @@ class Line:
         return job_id
 
     async def store_audio(self, job_id: UUID) -> None:
-        await self.parts.objects.put(await self._object_key(job_id), AUDIO)
+        await self.dependencies.objects.put(await self._object_key(job_id), AUDIO)
 
     async def stage(self, job_id: UUID, stage: str, **columns: Any) -> None:
         names = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=3))
@@ -136,7 +136,7 @@ class Service:
 
     url: str
     line: Line
-    parts: Parts
+    dependencies: Dependencies
     stack: AsyncExitStack
 
     async def user(self, name: str = "", *, operator: bool = False) -> Client:
@@ -178,25 +178,27 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
     """The service on a free port, its hub following, and the line behind it."""
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(open_parts(settings))
+        dependencies = await stack.enter_async_context(open_dependencies(settings))
         pool = await database.connect(settings)
         stack.push_async_callback(pool.close)
-        jetstream = JetStream(parts.hub._jetstream.client)
+        jetstream = JetStream(dependencies.hub._jetstream.client)
         await jetstream.ensure_streams()
-        hub = asyncio.create_task(parts.hub.run(stop))
+        hub = asyncio.create_task(dependencies.hub.run(stop))
         server = uvicorn.Server(
-            uvicorn.Config(app.create(parts), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+            uvicorn.Config(
+                app.create(dependencies), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3
+            )
         )
         serving = asyncio.create_task(server._serve())
-        while not (server.started and parts.hub._following):
+        while not (server.started and dependencies.hub._following):
             assert not serving.done()
             assert not hub.done()
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        line = Line(pool, Outbox(pool, jetstream, "test"), jetstream, parts)
+        line = Line(pool, Outbox(pool, jetstream, "test"), jetstream, dependencies)
         clients = await stack.enter_async_context(AsyncExitStack())
         try:
-            yield Service(f"http://127.0.0.1:{port}", line, parts, clients)
+            yield Service(f"http://127.0.0.1:{port}", line, dependencies, clients)
         finally:
             stop.set()
             server.should_exit = True

@@ -19,7 +19,7 @@ BEGUN = ["stage-changed", "stage-changed"]
 
 async def stored(line: Line, owner_id: UUID, job_id: UUID) -> list[int]:
     """The places of a job's events, as the stream has them."""
-    return [event.sequence for event in await line.parts.events.page(events_of(owner_id, job_id), 1, 10_000)]
+    return [event.sequence for event in await line.dependencies.events.page(events_of(owner_id, job_id), 1, 10_000)]
 
 
 async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, line: Line):
@@ -87,7 +87,7 @@ async def test_hundreds_of_clients_share_one_consumer(start):
         assert len(ours) == 1
         clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
-            while line.parts.hub._streams[str(user.owner_id)] < 300:
+            while line.dependencies.hub._streams[str(user.owner_id)] < 300:
                 await asyncio.sleep(0.05)
             assert await _consumers_of_status(line) == ours
             await line.hear(user.owner_id, job_id, *range(20))
@@ -228,7 +228,7 @@ async def test_one_owner_cannot_take_all_streams(start):
             async with following(bob, theirs) as three:
                 await take(three, 1)
         for _ in range(100):
-            if not service.parts.hub._streams[str(alice.owner_id)]:
+            if not service.dependencies.hub._streams[str(alice.owner_id)]:
                 break
             await asyncio.sleep(0.05)
         async with following(alice, mine) as again:
@@ -251,7 +251,7 @@ async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
         job_id = await line.job(user.owner_id)
         reader, writer = await _open(service, user, job_id)
         received = await reader.readuntil(b"event: stage-changed")
-        listeners = line.parts.hub._listeners
+        listeners = line.dependencies.hub._listeners
         index = 0
         async with asyncio.timeout(60):
             while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more

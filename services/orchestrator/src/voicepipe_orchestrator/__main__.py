@@ -41,7 +41,7 @@ from .transcribe.model_registry import any_model_registered, register_models
 Task = Callable[[asyncio.Event], Awaitable[object]]
 
 
-class Parts:
+class Dependencies:
     """The clients of one process and what is built on them."""
 
     def __init__(self, settings: Settings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> None:
@@ -59,62 +59,70 @@ class Parts:
         )
 
 
-def prepare(parts: Parts) -> tuple[Worker, list[Task]]:
+def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
     # onnxruntime: memory and time at start that only this worker needs to spend
     from .prepare.handler import PrepareHandler
     from .prepare.vad import load_detector
 
-    settings = parts.settings
+    settings = dependencies.settings
     handler = PrepareHandler(
-        parts.pool,
-        parts.outbox,
-        parts.store,
+        dependencies.pool,
+        dependencies.outbox,
+        dependencies.store,
         load_detector(),
         settings.scratch_dir,
         DecodeLimits(max_audio_s=settings.max_audio_s),
     )
-    return parts.worker(Stage.PREPARE, {PrepareRecording: handler.handle}, settings.prepare_concurrency), []
+    return dependencies.worker(Stage.PREPARE, {PrepareRecording: handler.handle}, settings.prepare_concurrency), []
 
 
-def transcribe(parts: Parts) -> tuple[Worker, list[Task]]:
+def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
     # gRPC and Triton's client: likewise
     import tritonclient.grpc.aio as triton
 
     from .transcribe.triton_recognizer import KEEPALIVE, TritonRecognizer
 
-    settings = parts.settings
+    settings = dependencies.settings
     clients = {
         pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
         for pool, address in settings.pools.items()
     }
     semaphore = FairSemaphore(settings.model_requests, settings.model_requests_per_job)
     recognizer = TritonRecognizer(clients, semaphore, settings.model_wait_timeout_s)
-    built = (parts.pool, parts.outbox, StoredAudio(parts.store), recognizer, settings.window_chunks)
+    built = (
+        dependencies.pool,
+        dependencies.outbox,
+        StoredAudio(dependencies.store),
+        recognizer,
+        settings.window_chunks,
+    )
     start, chunk = StartHandler(*built), ChunkHandler(*built)
 
     handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
-    worker = parts.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
-    return worker, [lambda stop: register_models(parts.pool, recognizer, settings.pools, stop)]
+    worker = dependencies.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
+    return worker, [lambda stop: register_models(dependencies.pool, recognizer, settings.pools, stop)]
 
 
-def assemble(parts: Parts) -> tuple[Worker, list[Task]]:
-    handler = AssembleHandler(parts.pool, parts.outbox, parts.store)
-    return parts.worker(Stage.ASSEMBLE, {AssembleTranscript: handler.handle}, parts.settings.assemble_concurrency), []
+def assemble(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
+    handler = AssembleHandler(dependencies.pool, dependencies.outbox, dependencies.store)
+    return dependencies.worker(
+        Stage.ASSEMBLE, {AssembleTranscript: handler.handle}, dependencies.settings.assemble_concurrency
+    ), []
 
 
-def controller(parts: Parts) -> tuple[Worker, list[Task]]:
-    settings = parts.settings
+def controller(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
+    settings = dependencies.settings
     controller = Controller(
-        parts.outbox,
-        Sweeper(parts.pool, parts.outbox, parts.jetstream, settings.stuck_after_s),
-        Advisories(parts.jetstream, parts.on_dead_lettered),
-        Retention(parts.pool, parts.store, settings.keep_failed_pcm_s),
-        DiarizationDeadline(parts.pool, parts.outbox, settings.diarization_deadline_s),
-        parts.jetstream,
+        dependencies.outbox,
+        Sweeper(dependencies.pool, dependencies.outbox, dependencies.jetstream, settings.stuck_after_s),
+        Advisories(dependencies.jetstream, dependencies.on_dead_lettered),
+        Retention(dependencies.pool, dependencies.store, settings.keep_failed_pcm_s),
+        DiarizationDeadline(dependencies.pool, dependencies.outbox, settings.diarization_deadline_s),
+        dependencies.jetstream,
         settings.sweep_every_s,
     )
-    control = Control(parts.pool, parts.outbox, parts.store, parts.jetstream)
-    return parts.worker(CONTROL, control.handlers, 4), [controller.run]
+    control = Control(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
+    return dependencies.worker(CONTROL, control.handlers, 4), [controller.run]
 
 
 ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "controller": controller}
@@ -130,8 +138,8 @@ async def run(role: str) -> None:
         stack.push_async_callback(client.close)
         jetstream = JetStream(client)
         store = await stack.enter_async_context(objects.connect(settings))
-        parts = Parts(settings, pool, jetstream, store)
-        worker, tasks = ROLES[role](parts)
+        dependencies = Dependencies(settings, pool, jetstream, store)
+        worker, tasks = ROLES[role](dependencies)
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:

@@ -17,20 +17,20 @@ from voicepipe_wire.web import server
 from voicepipe_wire.web.auth import Authenticator
 
 from . import app
-from .dependencies import Parts
+from .dependencies import Dependencies
 from .events.hub import Hub
-from .events.stream_reader import StreamLog
+from .events.stream_reader import StreamReader
 from .queries import Queries
 from .settings import StatusSettings
 
 
 async def run(settings: StatusSettings) -> None:
-    async with open_parts(settings) as parts:
-        await server.serve(app.create(parts), settings.http_host, settings.http_port, parts.hub.run)
+    async with open_dependencies(settings) as dependencies:
+        await server.serve(app.create(dependencies), settings.http_host, settings.http_port, dependencies.hub.run)
 
 
 @asynccontextmanager
-async def open_parts(settings: StatusSettings) -> AsyncIterator[Parts]:
+async def open_dependencies(settings: StatusSettings) -> AsyncIterator[Dependencies]:
     """Every client of the process. Raises what is in `database.TRANSIENT_ERRORS` where PostgreSQL or NATS do not answer."""
     async with AsyncExitStack() as stack:
         pool = await database.connect(settings)
@@ -38,7 +38,7 @@ async def open_parts(settings: StatusSettings) -> AsyncIterator[Parts]:
         client = await broker.connect(settings, "status")
         stack.push_async_callback(client.close)
         jetstream = JetStream(client)
-        yield Parts(
+        yield Dependencies(
             settings=settings,
             authenticate=Authenticator(pool),
             queries=Queries(pool),
@@ -49,8 +49,8 @@ async def open_parts(settings: StatusSettings) -> AsyncIterator[Parts]:
                 queue_length=settings.event_queue_length,
                 max_streams_per_owner=settings.max_event_streams,
             ),
-            events=StreamLog(jetstream, EVENTS),
-            letters=StreamLog(jetstream, DLQ),
+            events=StreamReader(jetstream, EVENTS),
+            entries=StreamReader(jetstream, DLQ),
         )
 
 

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from voicepipe_wire import __version__
 from voicepipe_wire.web import server
 
-from .dependencies import Parts
-from .http.body_limit import SmallBodies
+from .dependencies import Dependencies
+from .http.body_limit import BodyLimit
 from .http.problems import ProblemDocument
 from .routes import actions, audio, capabilities, dead_letters, docs, events, speakers, transcriptions, transcripts
 
@@ -17,7 +17,7 @@ _ROUTERS = (transcriptions, actions, events, transcripts, speakers, audio, capab
 _DESCRIPTION = "Everything a client reads or manages. Errors are RFC 9457 problem JSON with a stable `code`."
 
 
-def create(parts: Parts) -> FastAPI:
+def create(dependencies: Dependencies) -> FastAPI:
     app = FastAPI(
         title="Voicepipe status",
         version=__version__,
@@ -27,11 +27,11 @@ def create(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.parts = parts
-    app.add_middleware(SmallBodies)
+    app.state.dependencies = dependencies
+    app.add_middleware(BodyLimit)
     for module in _ROUTERS:
         app.include_router(module.router)
-    server.install(app, {"postgres": parts.queries.ping, "events": parts.hub.ready})
+    server.install(app, {"postgres": dependencies.queries.ping, "events": dependencies.hub.ready})
     _describe_problems(app)
     return app
 

@@ -10,41 +10,43 @@ from google.protobuf.message import Message
 from voicepipe_wire.messaging.subjects import CONTROL, Priority
 
 from . import metrics
-from .dependencies import Parts
+from .dependencies import Dependencies
 from .http.problems import problem
-from .queries import Standing
+from .queries import JobSnapshot
 
 POLL_INTERVAL_S = 0.05
 
 
-async def standing(parts: Parts, owner_id: UUID, job_id: UUID) -> Standing:
+async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> JobSnapshot:
     """Raises Problem 404 `not_found`."""
-    found = await parts.queries.standing(owner_id, job_id)
+    found = await dependencies.queries.snapshot(owner_id, job_id)
     if found is None:
         raise problem("not_found")
     return found
 
 
-async def send(parts: Parts, command: Message, owner_id: UUID, job_id: UUID) -> None:
-    async with parts.outbox.transaction() as transaction:
+async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job_id: UUID) -> None:
+    async with dependencies.outbox.transaction() as transaction:
         transaction.command(CONTROL, Priority.PREMIUM, command, job_id=job_id, owner_id=owner_id)
     metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 
 
-async def once(parts: Parts, owner_id: UUID, job_id: UUID, is_so: Callable[[Standing], bool]) -> Standing | None:
+async def wait_for(
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, is_so: Callable[[JobSnapshot], bool]
+) -> JobSnapshot | None:
     """Where the job stands once that is so, or when the time is up. None: it is gone."""
-    now: Standing | None = None
+    now: JobSnapshot | None = None
 
     async def check() -> bool:
         nonlocal now
-        now = await parts.queries.standing(owner_id, job_id)
+        now = await dependencies.queries.snapshot(owner_id, job_id)
         return now is None or is_so(now)
 
-    await until(check, parts.settings.effect_timeout_s)
+    await poll(check, dependencies.settings.effect_timeout_s)
     return now
 
 
-async def until(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
+async def poll(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
     """Whether it came true in time."""
     try:
         async with asyncio.timeout(timeout_s):

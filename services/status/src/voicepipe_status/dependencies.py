@@ -12,33 +12,33 @@ from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
 from .events.hub import Hub
-from .events.stream_reader import StreamLog
+from .events.stream_reader import StreamReader
 from .http.problems import problem
 from .queries import Queries
 from .settings import StatusSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     settings: StatusSettings
     authenticate: Authenticator
     queries: Queries
     outbox: Outbox
     objects: ObjectStore
     hub: Hub
-    events: StreamLog
-    letters: StreamLog
+    events: StreamReader
+    entries: StreamReader
 
 
 # Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions through a thread.
 
 
-async def _parts(request: Request) -> Parts:
-    return cast("Parts", request.app.state.parts)
+async def _parts(request: Request) -> Dependencies:
+    return cast("Parts", request.app.state.dependencies)
 
 
 async def _user(request: Request, _bearer: Bearer, _header: KeyHeader) -> User:
-    return await cast("Parts", request.app.state.parts).authenticate(request)
+    return await cast("Parts", request.app.state.dependencies).authenticate(request)
 
 
 async def _operator(user: Annotated[User, Depends(_user)]) -> User:
@@ -59,7 +59,7 @@ async def _job_id(
         raise problem("not_found") from None
 
 
-Served = Annotated[Parts, Depends(_parts)]
+Served = Annotated[Dependencies, Depends(_parts)]
 CurrentUser = Annotated[User, Depends(_user)]
 Operator = Annotated[User, Depends(_operator)]
 JobId = Annotated[UUID, Depends(_job_id)]

@@ -91,7 +91,7 @@ FROM jobs j WHERE j.owner_id = $1 AND j.id = $2
 # Whether a job has ended or is gone, and whether an event of it waits to be published.
 _ENDING = """
 SELECT NOT EXISTS (SELECT FROM jobs WHERE id = $1 AND finished_at IS NULL) AS ended,
-    EXISTS (SELECT FROM outbox WHERE job_id = $1 AND work IS NULL) AS unsaid
+    EXISTS (SELECT FROM outbox WHERE job_id = $1 AND work IS NULL) AS unpublished
 """
 
 # A transcript, the latest if no version is named, beside what is to be said where there is none.
@@ -146,7 +146,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobSnapshot:
     """`has_gaps`: a chunk failed for good."""
 
     state: str
@@ -158,7 +158,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Ending:
     ended: bool
-    unsaid: bool
+    unpublished: bool
 
 
 class Queries:
@@ -191,9 +191,9 @@ class Queries:
         )
         return rows
 
-    async def standing(self, owner_id: UUID, job_id: UUID) -> Standing | None:
+    async def snapshot(self, owner_id: UUID, job_id: UUID) -> JobSnapshot | None:
         row = await self._pool.fetchrow(_STANDING, owner_id, job_id)
-        return Standing(**row) if row else None
+        return JobSnapshot(**row) if row else None
 
     async def ending(self, job_id: UUID) -> Ending:
         row = await self._pool.fetchrow(_ENDING, job_id)

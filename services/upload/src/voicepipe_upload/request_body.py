@@ -54,7 +54,7 @@ async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterato
         except StopAsyncIteration:
             return
         except TimeoutError:
-            detail = f"Nothing arrived for {silence_s:.0f} s. Check the connection and send it again."
+            detail = f"Nothing arrived for {client_idle_timeout_s:.0f} s. Check the connection and send it again."
             raise Interrupted(408, "upload_stalled", detail) from None
         except ClientDisconnect:
             detail = "The connection ended before as many bytes arrived as were announced. Send it again."

@@ -15,7 +15,7 @@ from voicepipe_status.queries import Queries
 from . import job_events
 from .hub import Listener, Signal
 from .job_events import JobEvent
-from .stream_reader import StreamLog
+from .stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(
         self,
-        stream: StreamLog,
+        stream: StreamReader,
         queries: Queries,
         listener: Listener,
         *,
@@ -56,7 +56,7 @@ class Feed:
 
     async def begin(self) -> None:
         """Read the first page, while an error can still be an answer. Raises RetryLater."""
-        await self._look_at_job()
+        await self._check_job()
         await self._turn_page()
 
     @property
@@ -73,7 +73,7 @@ class Feed:
             match await self._listener.next(self._heartbeat_s):
                 case None:
                     yield job_events.HEARTBEAT
-                    async for frame in self._look_for_end():
+                    async for frame in self._check_for_end():
                         yield frame
                 case Signal.CLOSED:
                     return
@@ -100,9 +100,9 @@ class Feed:
         else:
             self._over = self._settled
 
-    async def _look_for_end(self) -> AsyncIterator[bytes]:
+    async def _check_for_end(self) -> AsyncIterator[bytes]:
         """A client is not left waiting for an end that was lost with its stream."""
-        await self._look_at_job()
+        await self._check_job()
         if not self._settled:
             return
         try:
@@ -113,10 +113,10 @@ class Feed:
         async for frame in self._catch_up():
             yield frame
 
-    async def _look_at_job(self) -> None:
+    async def _check_job(self) -> None:
         """Settled: the job has ended, and its last event is in the stream."""
         ending = await self._queries.ending(self._job_id)
-        self._settled = ending.ended and not ending.unsaid
+        self._settled = ending.ended and not ending.unpublished
 
     async def _turn_page(self) -> None:
         stored = await self._stream.page(self._subject, max(self._after, self._read_to) + 1, PAGE)

@@ -122,7 +122,7 @@ class Hub:
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         following.cancel()
-        self._tell_all(Signal.CLOSED)
+        self._broadcast(Signal.CLOSED)
         with suppress(asyncio.CancelledError):
             await following
 
@@ -140,15 +140,15 @@ class Hub:
         """Follow the events for as long as they come. Raises when they do not."""
         if not self._jetstream.client.is_connected:
             raise ConnectionError("NATS is away")
-        await self._find_place()
+        await self._find_position()
         lost = asyncio.Event()
         inbox = self._jetstream.client.new_inbox()
 
-        async def heard(message: Msg) -> None:
-            if not lost.is_set() and not await self._take(message):
+        async def on_message(message: Msg) -> None:
+            if not lost.is_set() and not await self._accept(message):
                 lost.set()
 
-        subscription = await self._jetstream.client.subscribe(inbox, cb=heard)
+        subscription = await self._jetstream.client.subscribe(inbox, cb=on_message)
         consumer = None
         try:
             self._consumer_sequence = 0
@@ -162,7 +162,7 @@ class Hub:
                 if consumer is not None and self._jetstream.client.is_connected:
                     await self._jetstream.context.delete_consumer(EVENTS, consumer)
 
-    async def _find_place(self) -> None:
+    async def _find_position(self) -> None:
         """Put the stream back if it is gone; begin from its first event if it is another one than before."""
         try:
             info = await self._jetstream.context.stream_info(EVENTS)
@@ -174,7 +174,7 @@ class Hub:
         elif info.created != self._stream_created or info.state.last_seq < self.position:
             log.warning("the events' stream was made anew", lost_position=self.position)
             self.position = 0
-            self._tell_all(Signal.RESTARTED)
+            self._broadcast(Signal.RESTARTED)
         self._stream_created = info.created
 
     async def _make_consumer(self, inbox: str) -> str:
@@ -206,7 +206,7 @@ class Hub:
             if not self._heard:
                 raise ConnectionError("no heartbeat")
 
-    async def _take(self, message: Msg) -> bool:
+    async def _accept(self, message: Msg) -> bool:
         """Hand a message on. False when messages before it are missing."""
         self._heard = True
         headers = message.headers or {}
@@ -220,10 +220,10 @@ class Hub:
             return False
         self._consumer_sequence = sequence.consumer
         self.position = sequence.stream
-        self._hand_out(message, sequence.stream)
+        self._dispatch(message, sequence.stream)
         return True
 
-    def _hand_out(self, message: Msg, sequence: int) -> None:
+    def _dispatch(self, message: Msg, sequence: int) -> None:
         _, owner, job, _ = message.subject.split(".")
         listeners = self._listeners.get((owner, job))
         if not listeners:
@@ -233,7 +233,7 @@ class Hub:
             for listener in listeners:
                 listener.offer(event)
 
-    def _tell_all(self, signal: Signal) -> None:
+    def _broadcast(self, signal: Signal) -> None:
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.offer(signal)

@@ -29,7 +29,7 @@ class Stored:
     payload: bytes
 
 
-class StreamLog:
+class StreamReader:
     """One stream. Every method raises RetryLater while the broker or the stream is away."""
 
     def __init__(self, jetstream: JetStream, stream: str) -> None:

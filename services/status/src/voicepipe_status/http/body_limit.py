@@ -17,7 +17,7 @@ MAX_BODY_BYTES: Final = 16 * 1024
 HEARD_BYTES: Final = 1024 * 1024
 
 
-class SmallBodies:
+class BodyLimit:
     """Plain ASGI: hands the application a whole body that is small enough, or answers 413 itself."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
-from voicepipe_status.commands import once, send, standing
-from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.commands import send, snapshot, wait_for
+from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.http.problems import answers, problem
-from voicepipe_status.queries import Standing
+from voicepipe_status.queries import JobSnapshot
 from voicepipe_status.schema import Transcription
 
 from .transcriptions import look
@@ -31,14 +31,14 @@ _LATER: dict[int | str, dict[str, Any]] = {
     responses={**_LATER, **answers("not_found", "not_cancellable")},
     operation_id="cancel_transcription",
 )
-async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+async def cancel(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
     """Stop it. What is queued of it is not begun any more."""
-    _raise_if(ended := await standing(parts, user.id, job_id), ended.ended, "not_cancellable")
-    await send(parts, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    after = await once(parts, user.id, job_id, lambda now: now.ended)
+    _raise_if(ended := await snapshot(dependencies, user.id, job_id), ended.ended, "not_cancellable")
+    await send(dependencies, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await wait_for(dependencies, user.id, job_id, lambda now: now.ended)
     if after is not None and after.ended:
         _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
-    return await _answer(parts, user.id, job_id, took_effect=after is not None and after.ended)
+    return await _answer(dependencies, user.id, job_id, took_effect=after is not None and after.ended)
 
 
 @router.post(
@@ -47,15 +47,15 @@ async def cancel(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     responses={**_LATER, **answers("not_found", "not_retryable")},
     operation_id="retry_transcription",
 )
-async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+async def retry(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
     """Run again what failed or was cancelled. What is done is kept."""
-    before = await standing(parts, user.id, job_id)
+    before = await snapshot(dependencies, user.id, job_id)
     again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
     _raise_if(before, not again, "not_retryable")
-    await send(parts, RetryJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    after = await once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
+    await send(dependencies, RetryJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    after = await wait_for(dependencies, user.id, job_id, lambda now: now.changed_at > before.changed_at)
     took_effect = after is not None and after.changed_at > before.changed_at
-    return await _answer(parts, user.id, job_id, took_effect=took_effect)
+    return await _answer(dependencies, user.id, job_id, took_effect=took_effect)
 
 
 @router.delete(
@@ -68,19 +68,19 @@ async def retry(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
     },
     operation_id="delete_transcription",
 )
-async def delete(job_id: JobId, user: CurrentUser, parts: Served) -> Response:
+async def delete(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
     """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
-    await standing(parts, user.id, job_id)
-    await send(parts, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    left = await once(parts, user.id, job_id, lambda _: False)
+    await snapshot(dependencies, user.id, job_id)
+    await send(dependencies, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
+    left = await wait_for(dependencies, user.id, job_id, lambda _: False)
     return Response(status_code=204 if left is None else 202)
 
 
-def _raise_if(standing: Standing, impossible: bool, code: str) -> None:
+def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:
     if impossible:
-        raise problem(code, members={"state": standing.state})
+        raise problem(code, members={"state": snapshot.state})
 
 
-async def _answer(parts: Parts, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
-    transcription = await look(parts, owner_id, job_id)
+async def _answer(dependencies: Dependencies, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
+    transcription = await look(dependencies, owner_id, job_id)
     return JSONResponse(transcription.model_dump(mode="json"), 200 if took_effect else 202)

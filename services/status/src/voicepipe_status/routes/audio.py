@@ -40,14 +40,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def get_audio(
     job_id: JobId,
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
     request: Request,
     asked: Annotated[str | None, Header(alias="range", description="One range of bytes")] = None,
     if_range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The original, whole or a range of it."""
-    recording = await parts.queries.recording(user.id, job_id)
+    recording = await dependencies.queries.recording(user.id, job_id)
     if recording is None:
         raise problem("not_found")
     size_bytes, etag = recording["size_bytes"], f'"{recording["sha256"].hex()}"'
@@ -62,7 +62,7 @@ async def get_audio(
     if request.method == "HEAD":
         return Response(headers=headers)
     return StoredAudio(
-        parts.objects, recording["object_key"], start, end, status_code=206 if part else 200, headers=headers
+        dependencies.objects, recording["object_key"], start, end, status_code=206 if part else 200, headers=headers
     )
 
 

@@ -20,9 +20,9 @@ router = APIRouter(tags=["installation"])
 
 
 @router.get("/v1/capabilities", responses=answers(), operation_id="get_capabilities")
-async def get_capabilities(_: CurrentUser, parts: Served) -> Capabilities:
+async def get_capabilities(_: CurrentUser, dependencies: Served) -> Capabilities:
     """Models, languages, tasks, formats, limits; whether speakers are told apart; how many workers live."""
-    models, workers = await parts.queries.served()
+    models, workers = await dependencies.queries.served()
     return Capabilities(
         models=[Model(**model) for model in models],
         languages=[Language(code=code, name=name) for code, name in LANGUAGES.items()],
@@ -30,11 +30,11 @@ async def get_capabilities(_: CurrentUser, parts: Served) -> Capabilities:
         priorities=[Priority.STANDARD, Priority.PREMIUM],
         formats=list(Format),
         limits=Limits(
-            max_upload_bytes=parts.settings.max_upload_bytes,
+            max_upload_bytes=dependencies.settings.max_upload_bytes,
             max_keyterms=MAX_KEYTERMS,
             max_keyterm_characters=MAX_KEYTERM_CHARACTERS,
             max_speakers=MAX_SPEAKERS,
-            max_event_streams=parts.settings.max_event_streams,
+            max_event_streams=dependencies.settings.max_event_streams,
         ),
         speakers=Speakers(available=bool(workers.get(Stage.DIARIZE))),
         workers=workers,

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.messaging import dead_letters as letters
+from voicepipe_wire.messaging import dead_letters as entries
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from voicepipe_status import metrics
-from voicepipe_status.commands import until
-from voicepipe_status.dependencies import Operator, Parts, Served
+from voicepipe_status.commands import poll
+from voicepipe_status.dependencies import Dependencies, Operator, Served
 from voicepipe_status.events.job_events import as_json
 from voicepipe_status.events.stream_reader import Stored, whole_number
 from voicepipe_status.http.problems import answers, problem
@@ -47,7 +47,7 @@ Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only 
 @router.get("", responses=answers("operators_only", "bad_cursor"), operation_id="list_dead_letters")
 async def list_dead_letters(
     _: Operator,
-    parts: Served,
+    dependencies: Served,
     stage: Stage = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
@@ -56,12 +56,12 @@ async def list_dead_letters(
     after = whole_number(cursor or "0")
     if after is None:
         raise problem("bad_cursor")
-    found = await parts.letters.page(_subject(stage), after + 1, limit + 1)
+    found = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)
     shown = found[:limit]
     return DeadLetterPage(
-        items=[DeadLetter(**_letter(stored)) for stored in shown],
+        items=[DeadLetter(**_entry(stored)) for stored in shown],
         next_cursor=str(shown[-1].sequence) if len(found) > limit else None,
-        total=await parts.letters.count(_subject(stage)),
+        total=await dependencies.entries.count(_subject(stage)),
     )
 
 
@@ -73,20 +73,20 @@ async def list_dead_letters(
     },
     operation_id="redrive_dead_letters",
 )
-async def redrive_all(_: Operator, parts: Served, stage: Stage = None) -> JSONResponse:
+async def redrive_all(_: Operator, dependencies: Served, stage: Stage = None) -> JSONResponse:
     """Put all back to work, or all of one stage, 1000 at a time."""
-    found = await parts.letters.page(_subject(stage), 1, REDRIVE_AT_ONCE)
-    total = await parts.letters.count(_subject(stage))
-    await _command(parts, *(RedriveDeadLetter(sequence=stored.sequence) for stored in found))
+    found = await dependencies.entries.page(_subject(stage), 1, REDRIVE_AT_ONCE)
+    total = await dependencies.entries.count(_subject(stage))
+    await _command(dependencies, *(RedriveDeadLetter(sequence=stored.sequence) for stored in found))
     answer = Redriven(accepted=len(found), remaining=max(0, total - len(found)))
     return JSONResponse(answer.model_dump(), 202 if found else 200)
 
 
 @router.get("/{sequence}", responses=answers("operators_only", "not_found"), operation_id="get_dead_letter")
-async def get_dead_letter(sequence: Sequence, _: Operator, parts: Served) -> DeadLetterDetail:
+async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: Served) -> DeadLetterDetail:
     """All that is known of it."""
-    stored = await _stored(parts, sequence)
-    return DeadLetterDetail(**_letter(stored), headers=dict(stored.headers))
+    stored = await _stored(dependencies, sequence)
+    return DeadLetterDetail(**_entry(stored), headers=dict(stored.headers))
 
 
 @router.post(
@@ -95,11 +95,11 @@ async def get_dead_letter(sequence: Sequence, _: Operator, parts: Served) -> Dea
     responses={**_DONE, **answers("operators_only", "not_found")},
     operation_id="redrive_dead_letter",
 )
-async def redrive(sequence: Sequence, _: Operator, parts: Served) -> Response:
+async def redrive(sequence: Sequence, _: Operator, dependencies: Served) -> Response:
     """Put it back to work: its job goes on, its attempts count from nothing."""
-    await _stored(parts, sequence)
-    await _command(parts, RedriveDeadLetter(sequence=sequence))
-    return await _gone(parts, sequence)
+    await _stored(dependencies, sequence)
+    await _command(dependencies, RedriveDeadLetter(sequence=sequence))
+    return await _gone(dependencies, sequence)
 
 
 @router.delete(
@@ -108,40 +108,40 @@ async def redrive(sequence: Sequence, _: Operator, parts: Served) -> Response:
     responses={**_DONE, **answers("operators_only", "not_found")},
     operation_id="discard_dead_letter",
 )
-async def discard(sequence: Sequence, _: Operator, parts: Served) -> Response:
+async def discard(sequence: Sequence, _: Operator, dependencies: Served) -> Response:
     """Throw it away. Its job stays as it is."""
-    await _stored(parts, sequence)
-    await _command(parts, DiscardDeadLetter(sequence=sequence))
-    return await _gone(parts, sequence)
+    await _stored(dependencies, sequence)
+    await _command(dependencies, DiscardDeadLetter(sequence=sequence))
+    return await _gone(dependencies, sequence)
 
 
 def _subject(stage: str | None) -> str:
     return dead_letter(stage or "*")
 
 
-async def _stored(parts: Parts, sequence: int) -> Stored:
-    stored = await parts.letters.get(sequence)
+async def _stored(dependencies: Dependencies, sequence: int) -> Stored:
+    stored = await dependencies.entries.get(sequence)
     if stored is None:
         raise problem("not_found")
     return stored
 
 
-async def _command(parts: Parts, *commands: Message) -> None:
-    async with parts.outbox.transaction() as transaction:
+async def _command(dependencies: Dependencies, *commands: Message) -> None:
+    async with dependencies.outbox.transaction() as transaction:
         for command in commands:
             transaction.command(CONTROL, Priority.PREMIUM, command, job_id=None, owner_id=None)
     for command in commands:
         metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 
 
-async def _gone(parts: Parts, sequence: int) -> Response:
+async def _gone(dependencies: Dependencies, sequence: int) -> Response:
     async def is_gone() -> bool:
-        return await parts.letters.get(sequence) is None
+        return await dependencies.entries.get(sequence) is None
 
-    return Response(status_code=204 if await until(is_gone, parts.settings.effect_timeout_s) else 202)
+    return Response(status_code=204 if await poll(is_gone, dependencies.settings.effect_timeout_s) else 202)
 
 
-def _letter(stored: Stored) -> dict[str, Any]:
+def _entry(stored: Stored) -> dict[str, Any]:
     headers = stored.headers
     try:
         _, message = unpack(headers, stored.payload)
@@ -151,11 +151,11 @@ def _letter(stored: Stored) -> dict[str, Any]:
     return {
         "sequence": stored.sequence,
         "stage": stored.subject.partition(".")[2],
-        "subject": headers.get(letters.SUBJECT, ""),
-        "code": headers.get(letters.CODE, ""),
-        "error": headers.get(letters.ERROR, ""),
-        "attempts": int(headers.get(letters.ATTEMPTS, 0)),
-        "failed_at": datetime.fromisoformat(headers[letters.FAILED_AT]),
+        "subject": headers.get(entries.SUBJECT, ""),
+        "code": headers.get(entries.CODE, ""),
+        "error": headers.get(entries.ERROR, ""),
+        "attempts": int(headers.get(entries.ATTEMPTS, 0)),
+        "failed_at": datetime.fromisoformat(headers[entries.FAILED_AT]),
         "command": command,
         "job_id": (payload or {}).get("job_id"),
         "payload": payload,

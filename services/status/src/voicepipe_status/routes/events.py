@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from voicepipe_status import metrics
-from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.events.feed import Feed
 from voicepipe_status.events.stream_reader import whole_number
 from voicepipe_status.http.problems import answers, problem
@@ -46,7 +46,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def follow_transcription(
     job_id: JobId,
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
     last_event_id: Annotated[str | None, Header(description="Go on after this event")] = None,
     last_event_id_query: Annotated[
         str | None, Query(alias="last_event_id", description="The same, for those who cannot set headers")
@@ -58,12 +58,12 @@ async def follow_transcription(
     `job-cancelled` or `job-deleted`. After a lost connection go on with `Last-Event-ID`.
     """
     seen = _event_id(last_event_id or last_event_id_query)
-    if await parts.queries.standing(user.id, job_id) is None:
+    if await dependencies.queries.snapshot(user.id, job_id) is None:
         raise problem("not_found")
-    if seen is not None and seen > parts.hub.position and seen > await parts.events.last_sequence():
+    if seen is not None and seen > dependencies.hub.position and seen > await dependencies.events.last_sequence():
         # The stream was made anew and its sequences count from 1 again: that id says nothing any more.
         seen = None
-    return EventStream(parts, user.id, job_id, seen)
+    return EventStream(dependencies, user.id, job_id, seen)
 
 
 class EventStream(StreamingResponse):
@@ -71,9 +71,9 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, parts: Parts, owner_id: UUID, job_id: UUID, seen: int | None) -> None:
+    def __init__(self, dependencies: Dependencies, owner_id: UUID, job_id: UUID, seen: int | None) -> None:
         super().__init__((), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._parts = parts
+        self._parts = dependencies
         self._owner_id = owner_id
         self._job_id = job_id
         self._seen = seen

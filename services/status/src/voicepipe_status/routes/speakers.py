@@ -11,8 +11,8 @@ from voicepipe_wire.jobs.stages import JobState, Stage
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 
-from voicepipe_status.commands import once, send, standing, until
-from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.commands import poll, send, snapshot, wait_for
+from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.http.problems import answers, problem
 from voicepipe_status.schema import Speaker, SpeakerLimits, SpeakerName, Transcription
 
@@ -54,13 +54,13 @@ async def rename_speaker(
     speaker: SpeakerId,
     wanted: Annotated[SpeakerName, Body(openapi_examples=_NAMES)],
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
 ) -> Response:
     """Name a speaker of the latest version; every format shows the name. Null takes it back.
 
     Another version of the transcript has speakers of its own.
     """
-    version, speakers, names = await _speakers(parts, user.id, job_id)
+    version, speakers, names = await _speakers(dependencies, user.id, job_id)
     found = next((each for each in speakers if each.id == speaker), None)
     if found is None:
         raise problem("speaker_not_found", members={"speakers": [each.id for each in speakers]})
@@ -71,12 +71,12 @@ async def rename_speaker(
         speaker=speaker,
         name=wanted.name or "",
     )
-    await send(parts, command, user.id, job_id)
+    await send(dependencies, command, user.id, job_id)
 
     async def is_called_so() -> bool:
-        return await parts.queries.speaker_name(user.id, job_id, version, speaker) == wanted.name
+        return await dependencies.queries.speaker_name(user.id, job_id, version, speaker) == wanted.name
 
-    took_effect = await until(is_called_so, parts.settings.effect_timeout_s)
+    took_effect = await poll(is_called_so, dependencies.settings.effect_timeout_s)
     name = wanted.name if took_effect else names.get(speaker)
     shown = found.model_copy(update={"name": name or found.name})
     return JSONResponse(shown.model_dump(mode="json"), 200 if took_effect else 202)
@@ -95,31 +95,33 @@ async def rename_speaker(
 async def diarize_again(
     job_id: JobId,
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
     limits: Annotated[SpeakerLimits | None, Body(openapi_examples=_LIMITS)] = None,
 ) -> Response:
     """Tell the speakers of a completed transcription apart again, or for the first time, within these limits."""
-    before = await standing(parts, user.id, job_id)
+    before = await snapshot(dependencies, user.id, job_id)
     if before.state != JobState.COMPLETED:
         raise problem("not_completed", members={"state": before.state})
-    if not await parts.queries.is_alive(Stage.DIARIZE):
+    if not await dependencies.queries.is_alive(Stage.DIARIZE):
         raise problem("no_diarizer", retry_after_s=DIARIZER_RETRY_AFTER_S)
-    await _need_audio(parts, user.id, job_id)
+    await _need_audio(dependencies, user.id, job_id)
     command = DiarizeAgain(
         job_id=str(job_id),
         owner_id=str(user.id),
         min_speakers=(limits and limits.min_speakers) or 0,
         max_speakers=(limits and limits.max_speakers) or 0,
     )
-    await send(parts, command, user.id, job_id)
-    await once(parts, user.id, job_id, lambda now: now.changed_at > before.changed_at)
-    transcription = await look(parts, user.id, job_id)
+    await send(dependencies, command, user.id, job_id)
+    await wait_for(dependencies, user.id, job_id, lambda now: now.changed_at > before.changed_at)
+    transcription = await look(dependencies, user.id, job_id)
     return JSONResponse(transcription.model_dump(mode="json"), 202)
 
 
-async def _speakers(parts: Parts, owner_id: UUID, job_id: UUID) -> tuple[int, list[Speaker], dict[str, str]]:
+async def _speakers(
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID
+) -> tuple[int, list[Speaker], dict[str, str]]:
     """The latest version, its speakers as they were counted, and the names that people gave them."""
-    row = await parts.queries.speakers(owner_id, job_id)
+    row = await dependencies.queries.speakers(owner_id, job_id)
     if row is None:
         raise problem("not_found")
     if row["version"] is None:
@@ -129,12 +131,12 @@ async def _speakers(parts: Parts, owner_id: UUID, job_id: UUID) -> tuple[int, li
     return row["version"], [Speaker.model_validate(each) for each in row["speakers"]], row["names"] or {}
 
 
-async def _need_audio(parts: Parts, owner_id: UUID, job_id: UUID) -> None:
+async def _need_audio(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> None:
     """Without the original the job would end as failed, and it is completed now."""
-    recording = await parts.queries.recording(owner_id, job_id)
+    recording = await dependencies.queries.recording(owner_id, job_id)
     if recording is None:
         raise problem("not_found")
     try:
-        await parts.objects.size_bytes(recording["object_key"])
+        await dependencies.objects.size_bytes(recording["object_key"])
     except ObjectMissing:
         raise problem("audio_gone") from None

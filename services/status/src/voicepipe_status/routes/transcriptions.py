@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 from voicepipe_wire.jobs.stages import JobState
 
-from voicepipe_status.dependencies import CurrentUser, JobId, Parts, Served
+from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.http import cursors
 from voicepipe_status.http.problems import answers, problem
 from voicepipe_status.queries import Filter
@@ -24,7 +24,7 @@ router = APIRouter(tags=["transcriptions"])
 @router.get("/v1/transcriptions", responses=answers("bad_cursor"), operation_id="list_transcriptions")
 async def list_transcriptions(
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
     state: Annotated[list[JobState] | None, Query(description="Only in these states; may be repeated")] = None,
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
@@ -37,41 +37,43 @@ async def list_transcriptions(
 ) -> TranscriptionPage:
     """Newest first. With `ids` all of those that are there, and nothing else is looked at."""
     if ids is not None:
-        return await _batch(parts, user.id, ids)
+        return await _batch(dependencies, user.id, ids)
     wanted = Filter(state, created_after, created_before, name)
     after = cursors.decode(cursor) if cursor else None
-    rows = await parts.queries.page(user.id, wanted, after, limit + 1)
+    rows = await dependencies.queries.page(user.id, wanted, after, limit + 1)
     shown = rows[:limit]
     more = len(rows) > limit
     return TranscriptionPage(
-        items=[transcription(row, parts.settings.public_url) for row in shown],
+        items=[transcription(row, dependencies.settings.public_url) for row in shown],
         next_cursor=cursors.encode(cursors.Place(shown[-1]["created_at"], shown[-1]["id"])) if more else None,
     )
 
 
 @router.get("/v1/transcriptions/{job_id}", responses=answers("not_found"), operation_id="get_transcription")
-async def get_transcription(job_id: JobId, user: CurrentUser, parts: Served) -> Transcription:
+async def get_transcription(job_id: JobId, user: CurrentUser, dependencies: Served) -> Transcription:
     """State, progress in seconds of audio, place in the queue, time left, warnings, error."""
-    return await look(parts, user.id, job_id)
+    return await look(dependencies, user.id, job_id)
 
 
-async def look(parts: Parts, owner_id: UUID, job_id: UUID) -> Transcription:
+async def look(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Transcription:
     """Raises Problem 404 `not_found`."""
-    row = await parts.queries.one(owner_id, job_id)
+    row = await dependencies.queries.one(owner_id, job_id)
     if row is None:
         raise problem("not_found")
-    return transcription(row, parts.settings.public_url)
+    return transcription(row, dependencies.settings.public_url)
 
 
-async def _batch(parts: Parts, owner_id: UUID, ids: str) -> TranscriptionPage:
+async def _batch(dependencies: Dependencies, owner_id: UUID, ids: str) -> TranscriptionPage:
     asked = [each.strip() for each in ids.split(",") if each.strip()]
     if len(asked) > MAX_IDS:
         raise problem(
             "invalid_request", f"These are {len(asked)} ids, and {MAX_IDS} are the most. Ask in several requests."
         )
     known = [each for each in map(_uuid, asked) if each is not None]
-    rows = {row["id"]: row for row in await parts.queries.batch(owner_id, known)}
-    items = [transcription(rows[each], parts.settings.public_url) for each in dict.fromkeys(known) if each in rows]
+    rows = {row["id"]: row for row in await dependencies.queries.batch(owner_id, known)}
+    items = [
+        transcription(rows[each], dependencies.settings.public_url) for each in dict.fromkeys(known) if each in rows
+    ]
     return TranscriptionPage(items=items, next_cursor=None)
 
 

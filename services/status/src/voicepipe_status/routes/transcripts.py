@@ -56,7 +56,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def get_transcript(
     job_id: JobId,
     user: CurrentUser,
-    parts: Served,
+    dependencies: Served,
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     wanted: Annotated[
@@ -69,7 +69,7 @@ async def get_transcript(
     chosen = negotiate(accept, wanted)
     if chosen is None:
         raise problem("format_unknown")
-    row = await parts.queries.transcript(user.id, job_id, version)
+    row = await dependencies.queries.transcript(user.id, job_id, version)
     if row is None:
         raise problem("not_found")
     if row["version"] is None:
