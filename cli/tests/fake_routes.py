@@ -202,8 +202,8 @@ async def version(fake: Fake):
 
 
 @router.get("/v1/admin/dead-letters")
-async def letters(fake: Fake, cursor: int = 0):
-    found = list(fake.letters.values())
+async def entries(fake: Fake, cursor: int = 0):
+    found = list(fake.entries.values())
     return {
         "items": found[cursor : cursor + 1],
         "next_cursor": str(cursor + 1) if cursor + 1 < len(found) else None,
@@ -211,21 +211,21 @@ async def letters(fake: Fake, cursor: int = 0):
 
 
 @router.get("/v1/admin/dead-letters/{sequence}")
-async def letter(fake: Fake, sequence: int):
-    return fake.letters.get(sequence) or missing()
+async def entry(fake: Fake, sequence: int):
+    return fake.entries.get(sequence) or missing()
 
 
 @router.post("/v1/admin/dead-letters/redrive")
 async def redrive_some(fake: Fake):
-    fake.letters.pop(next(iter(fake.letters)))
-    return {"accepted": 1, "remaining": len(fake.letters)}
+    fake.entries.pop(next(iter(fake.entries)))
+    return {"accepted": 1, "remaining": len(fake.entries)}
 
 
 @router.post("/v1/admin/dead-letters/{sequence}/redrive")
 async def redrive(fake: Fake, sequence: int):
-    return Response(status_code=202) if fake.letters.pop(sequence, None) else missing()
+    return Response(status_code=202) if fake.entries.pop(sequence, None) else missing()
 
 
 @router.delete("/v1/admin/dead-letters/{sequence}")
 async def discard(fake: Fake, sequence: int):
-    return Response(status_code=204) if fake.letters.pop(sequence, None) else missing()
+    return Response(status_code=204) if fake.entries.pop(sequence, None) else missing()

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from voicepipe.pace import Pace
 
 # A client that is quick to try again, as tests have little time.
-QUICK = Pace(patience_s=5, first_s=0.01, longest_s=0.02)
+QUICK = Pace(retry_for_s=5, first_s=0.01, longest_s=0.02)
 
 
 def chunk(index, text):
@@ -95,7 +95,7 @@ class Faults:
 
 class FakeServer:
     def __init__(self):
-        self.uploads, self.jobs, self.requests, self.letters = {}, {}, [], {}
+        self.uploads, self.jobs, self.requests, self.entries = {}, {}, [], {}
         self.faults = Faults()
         self.story = STORY
         self.warnings = []

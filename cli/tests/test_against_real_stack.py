@@ -173,4 +173,4 @@ async def test_capabilities_and_version_are_told(client):
 
 
 async def test_operators_see_dead_letters(client):
-    assert [letter async for letter in client.dead_letters()] == []
+    assert [entry async for entry in client.dead_letters()] == []

@@ -175,13 +175,13 @@ def test_cancel_retry_and_delete(voicepipe, fake):
 
 def test_operators_see_redrive_and_discard_dead_letters(voicepipe, fake):
     for number in range(1, 6):
-        letter = {"sequence": number, "stage": "transcribe", "code": "internal_error", "error": "boom", "attempts": 5}
-        fake.letters[number] = letter | {"failed_at": "2026-03-01T09:00:00Z", "job_id": None}
+        entry = {"sequence": number, "stage": "transcribe", "code": "internal_error", "error": "boom", "attempts": 5}
+        fake.entries[number] = entry | {"failed_at": "2026-03-01T09:00:00Z", "job_id": None}
     assert [line.split()[0] for line in voicepipe("dead-letters", "list").stdout.splitlines()] == list("12345")
     assert json.loads(voicepipe("dead-letters", "show", 3, "--json").stdout)["error"] == "boom"
     assert voicepipe("dead-letters", "redrive", 3).exit_code == 0
     assert voicepipe("dead-letters", "discard", 1, "--yes").exit_code == 0
-    assert list(fake.letters) == [2, 4, 5]
+    assert list(fake.entries) == [2, 4, 5]
     assert voicepipe("dead-letters", "redrive").exit_code == 2
     assert json.loads(voicepipe("dead-letters", "redrive", "--all", "--json").stdout) == {"redriven": 3}
     assert voicepipe("dead-letters", "show", 3).exit_code == 4
@@ -205,7 +205,7 @@ def test_exit_codes_tell_scripts_what_is_wrong(voicepipe, fake, recording, tmp_p
     assert voicepipe("transcribe", recording, "--format", "doc").exit_code == 2
     (tmp_path / "key").write_text("vp_wrong")
     assert voicepipe("--api-key-file", tmp_path / "key", "list").exit_code == 3
-    away = voicepipe("--patience", 0, "list", url="http://127.0.0.1:9")
+    away = voicepipe("--retry-for", 0, "list", url="http://127.0.0.1:9")
     assert away.exit_code == 5
     assert "no connection" in away.stderr
 

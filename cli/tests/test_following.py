@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from fake_routes import KEY
 from fake_server import FAILURE, QUICK, STORY
-from voicepipe.client import ApiError, Client, ServerAway, UnexpectedAnswer
+from voicepipe.client import ApiError, Client, ServerUnavailable, UnexpectedAnswer
 from voicepipe.events import ChunkTranscribed, Happened, StageChanged
 
 TYPES = [kind for kind, _ in STORY]
@@ -46,8 +46,8 @@ async def test_a_server_that_is_away_for_a_while_is_outlasted(client, fake):
 
 async def test_patience_comes_to_an_end(url, fake):
     fake.faults.answers.append(["GET", "events", 503, 10_000])
-    async with Client(url, KEY, pace=dataclasses.replace(QUICK, patience_s=0.2)) as client:
-        with pytest.raises(ServerAway):
+    async with Client(url, KEY, pace=dataclasses.replace(QUICK, retry_for_s=0.2)) as client:
+        with pytest.raises(ServerUnavailable):
             await heard(client, fake.add_job("a.wav"))
 
 

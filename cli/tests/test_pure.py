@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe import settings
-from voicepipe.client import ApiError, Options, ServerAway, UnexpectedAnswer, UnusableFile, UnusableSettings
+from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable, UnexpectedAnswer
 from voicepipe.commands.transcribe import common_code, plan
 from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
 from voicepipe.pace import Away, Outage, Pace
@@ -44,9 +44,9 @@ async def test_pauses_grow_and_stop_growing():
 
 async def test_patience_is_never_exceeded_and_is_whole_again_after_a_sign_of_life():
     clock = Clock()
-    outage = Outage(clock.pace(first_s=1, longest_s=4, patience_s=10), "http://server")
+    outage = Outage(clock.pace(first_s=1, longest_s=4, retry_for_s=10), "http://server")
     for _ in range(3):
-        with pytest.raises(ServerAway, match="http://server cannot be used: gone"):
+        with pytest.raises(ServerUnavailable, match="http://server cannot be used: gone"):
             await wait_for_ever(outage)
         assert sum(clock.slept_s) <= 10
         clock.slept_s.clear()
@@ -115,7 +115,7 @@ def test_settings_that_cannot_work_say_what_to_do(tmp_path, environ, config, say
     if config is not None:
         path.write_text(config)
         path.chmod(0o644)
-    with pytest.raises(UnusableSettings, match=says):
+    with pytest.raises(InvalidSettings, match=says):
         settings.load(None, None, environ, path)
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_only_its_owner_reads_may_hold_the_key(tmp_path):
 
 @pytest.mark.parametrize("url", ["", "example.org", "ftp://example.org", "http://", "/v1"])
 def test_what_is_no_address_is_refused(url):
-    with pytest.raises(UnusableSettings, match="no address of a server"):
+    with pytest.raises(InvalidSettings, match="no address of a server"):
         checked_url(url)
 
 
@@ -155,9 +155,9 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path, name, file):
 def test_nothing_is_overwritten_unasked(tmp_path):
     target = tmp_path / "new" / "a.txt"
     save("first", target, overwrite=False)
-    with pytest.raises(UnusableFile, match="--force"):
+    with pytest.raises(InvalidFile, match="--force"):
         save("second", target, overwrite=False)
-    with pytest.raises(UnusableFile, match="--force"):
+    with pytest.raises(InvalidFile, match="--force"):
         check_targets([target], overwrite=False)
     assert target.read_text() == "first"
     save("third", target, overwrite=True)
@@ -169,7 +169,7 @@ def test_two_recordings_with_one_name_are_refused_before_anything_is_sent(tmp_pa
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.wav").write_text("sound")
     files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
-    with pytest.raises(UnusableFile, match="both be saved"):
+    with pytest.raises(InvalidFile, match="both be saved"):
         plan(files, tmp_path / "out", "txt", overwrite=True)
     assert len(plan([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
 
@@ -187,10 +187,10 @@ def test_only_chosen_options_are_sent():
         (ApiError(404, "not_found", ""), 4),
         (ApiError(410, "audio_gone", ""), 4),
         (ApiError(422, "invalid_option", ""), 2),
-        (ServerAway("http://a", "gone", 1), 5),
+        (ServerUnavailable("http://a", "gone", 1), 5),
         (UnexpectedAnswer("http://a", "odd"), 5),
-        (UnusableFile(""), 2),
-        (UnusableSettings(""), 2),
+        (InvalidFile(""), 2),
+        (InvalidSettings(""), 2),
     ],
 )
 def test_each_error_has_its_exit_code(error, code):
@@ -206,9 +206,9 @@ def test_several_reasons_are_one_failure():
         def __init__(self, code):
             self.exit_code = code
 
-    ok, away, failed = Ended(ExitCode.OK), Ended(ExitCode.SERVER_AWAY), Ended(ExitCode.NO_TRANSCRIPT)
+    ok, away, failed = Ended(ExitCode.OK), Ended(ExitCode.SERVER_UNAVAILABLE), Ended(ExitCode.NO_TRANSCRIPT)
     assert common_code([ok, ok]) == ExitCode.OK
-    assert common_code([ok, away, away]) == ExitCode.SERVER_AWAY
+    assert common_code([ok, away, away]) == ExitCode.SERVER_UNAVAILABLE
     assert common_code([away, failed]) == ExitCode.NO_TRANSCRIPT
 
 

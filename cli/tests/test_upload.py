@@ -7,7 +7,7 @@ import os
 import pytest
 from fake_routes import KEY
 from fake_server import QUICK, make_app, serving
-from voicepipe.client import ApiError, Client, Options, ServerAway, UnusableFile
+from voicepipe.client import ApiError, Client, InvalidFile, Options, ServerUnavailable
 from voicepipe.tus import encoded
 
 MIB = 1024 * 1024
@@ -159,7 +159,7 @@ async def test_a_file_that_changes_while_it_is_sent_never_looks_whole(client, fa
         if 0 < sent < size:
             os.utime(recording, ns=(1, 1))
 
-    with pytest.raises(UnusableFile, match="changed while it was sent"):
+    with pytest.raises(InvalidFile, match="changed while it was sent"):
         await client.upload(recording, on_bytes=change)
     assert fake.jobs == {}
 
@@ -172,9 +172,9 @@ async def test_a_refusal_is_told_with_its_code(client, recording):
 
 async def test_patience_comes_to_an_end(url, fake, recording):
     fake.faults.answers.append(["PATCH", "uploads", 503, 10_000])
-    impatient = dataclasses.replace(QUICK, patience_s=0.2)
+    impatient = dataclasses.replace(QUICK, retry_for_s=0.2)
     async with Client(url, KEY, pace=impatient) as client:
-        with pytest.raises(ServerAway, match="503 A part is away"):
+        with pytest.raises(ServerUnavailable, match="503 A part is away"):
             await client.upload(recording)
 
 
@@ -211,7 +211,7 @@ async def test_what_is_no_recording_is_said_before_anything_is_sent(client, fake
         path.touch()
     if make == "folder":
         path.mkdir()
-    with pytest.raises(UnusableFile, match=says):
+    with pytest.raises(InvalidFile, match=says):
         await client.upload(path)
     assert fake.requests == []
 

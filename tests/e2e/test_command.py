@@ -137,6 +137,6 @@ def test_scripts_can_tell_what_went_wrong_by_the_exit_code(voicepipe, audio, tmp
     assert voicepipe("transcribe", tmp_path / "nothing.wav").returncode == 2
     assert voicepipe("transcribe", audio, "--language", "klingon").returncode == 2
     assert voicepipe("list", VOICEPIPE_API_KEY="vp_wrong").returncode == 3
-    away = voicepipe("--patience", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
+    away = voicepipe("--retry-for", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
     assert away.returncode == 5
     assert "127.0.0.1:9" in away.stderr

@@ -28,7 +28,7 @@ def options(
     api_key_file: Annotated[
         Path | None, typer.Option(help="File that holds the API key. Or VOICEPIPE_API_KEY.", metavar="FILE")
     ] = None,
-    patience: Annotated[
+    retry_for: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="How long uploads and watching outlast a server that is away."),
     ] = 600.0,
@@ -37,7 +37,7 @@ def options(
 
     Begin with: voicepipe transcribe meeting.wav
     """
-    context.obj = Given(url, api_key_file, patience)
+    context.obj = Given(url, api_key_file, retry_for)
 
 
 def main() -> None:

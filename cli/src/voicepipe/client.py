@@ -22,13 +22,13 @@ import platformdirs
 from . import __version__
 from .errors import (
     ApiError,
+    InvalidFile,
+    InvalidSettings,
     NoSpeakers,
     NoSuchSpeaker,
-    ServerAway,
+    ServerUnavailable,
     UnexpectedAnswer,
     UnknownOutcome,
-    UnusableFile,
-    UnusableSettings,
     VoicepipeError,
 )
 from .event_stream import TRANSCRIPTIONS, Follower
@@ -36,7 +36,7 @@ from .events import Event
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .pace import Pace, Wait
 from .recording import Recording
-from .resume_store import UploadMemory
+from .resume_store import ResumeStore
 from .speakers import Speaker, SpeakerLimits
 from .transport import Transport
 from .tus import OnBytes, Uploader
@@ -46,12 +46,14 @@ __all__ = [
     "Client",
     "DeadLetter",
     "Event",
+    "InvalidFile",
+    "InvalidSettings",
     "NoSpeakers",
     "NoSuchSpeaker",
     "Notice",
     "Options",
     "Pace",
-    "ServerAway",
+    "ServerUnavailable",
     "Speaker",
     "SpeakerLimits",
     "StageStatus",
@@ -59,8 +61,6 @@ __all__ = [
     "Transcription",
     "UnexpectedAnswer",
     "UnknownOutcome",
-    "UnusableFile",
-    "UnusableSettings",
     "VoicepipeError",
     "Wait",
 ]
@@ -86,7 +86,7 @@ class Client:
     """One server, seen with one API key.
 
     Short requests are tried again for some seconds, uploads and event streams for `pace.patience_s`. All methods raise
-    ApiError when the server refuses (with its stable `code`), ServerAway when it does not answer, UnexpectedAnswer when
+    ApiError when the server refuses (with its stable `code`), ServerUnavailable when it does not answer, UnexpectedAnswer when
     something else does. `memory` is the folder in which unfinished uploads are remembered; None remembers nothing.
     """
 
@@ -95,7 +95,7 @@ class Client:
             headers={"User-Agent": f"voicepipe/{__version__}"}, limits=httpx.Limits(max_connections=None)
         )
         self._transport = Transport(self._http, base_url, api_key, pace or Pace())
-        self._uploader = Uploader(self._transport, UploadMemory(memory))
+        self._uploader = Uploader(self._transport, ResumeStore(memory))
         self._follower = Follower(self._transport)
 
     async def __aenter__(self) -> Self:
@@ -127,7 +127,7 @@ class Client:
     async def upload(self, path: Path, options: Options | None = None, *, on_bytes: OnBytes = no_bytes) -> str:
         """The id of the transcription that the file became.
 
-        A lost connection is taken up again, and what an earlier run began is gone on with. Raises UnusableFile.
+        A lost connection is taken up again, and what an earlier run began is gone on with. Raises InvalidFile.
         """
         return await self._uploader.upload(Recording.at(path), options or Options(), on_bytes)
 

@@ -19,10 +19,10 @@ class ApiError(VoicepipeError):
         self.detail = detail
 
 
-class ServerAway(VoicepipeError):
+class ServerUnavailable(VoicepipeError):
     """The server did not answer, or answered that it cannot, for as long as the client was told to be patient."""
 
-    code = "server_away"
+    code = "server_unavailable"
 
     def __init__(self, base_url: str, reason: str, waited_s: float) -> None:
         super().__init__(
@@ -75,13 +75,13 @@ class Deleted(VoicepipeError):
         super().__init__("This transcription was deleted while it was followed.")
 
 
-class UnusableFile(VoicepipeError):
+class InvalidFile(VoicepipeError):
     """The recording cannot be read, is empty, or changed while it was sent."""
 
-    code = "unusable_file"
+    code = "invalid_file"
 
 
-class UnusableSettings(VoicepipeError):
+class InvalidSettings(VoicepipeError):
     """The address or the key of the server is missing or makes no sense."""
 
-    code = "unusable_settings"
+    code = "invalid_settings"

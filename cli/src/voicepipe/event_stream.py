@@ -30,7 +30,7 @@ class Follower:
 
         A connection that breaks, falls silent for a minute or is closed early is opened again after `last_event_id`.
         It ends without a final event only where the server no longer has it (events are kept for some days).
-        Raises ApiError where there is no such transcription, ServerAway when patience is at its end.
+        Raises ApiError where there is no such transcription, ServerUnavailable when patience is at its end.
         """
         outage = self._transport.outage()
         silences = 0

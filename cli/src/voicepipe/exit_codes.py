@@ -6,7 +6,15 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Final
 
-from .errors import ApiError, Deleted, NoSuchSpeaker, ServerAway, UnexpectedAnswer, UnknownOutcome, VoicepipeError
+from .errors import (
+    ApiError,
+    Deleted,
+    NoSuchSpeaker,
+    ServerUnavailable,
+    UnexpectedAnswer,
+    UnknownOutcome,
+    VoicepipeError,
+)
 
 
 class ExitCode(IntEnum):
@@ -15,7 +23,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     NOT_AUTHORISED = 3
     NOT_FOUND = 4
-    SERVER_AWAY = 5
+    SERVER_UNAVAILABLE = 5
     INTERRUPTED = 130
 
 
@@ -25,7 +33,7 @@ MEANINGS: Final = {
     ExitCode.BAD_INPUT: "wrong usage, settings or recording; the server refuses it",
     ExitCode.NOT_AUTHORISED: "the API key is missing, unknown or not allowed to do this",
     ExitCode.NOT_FOUND: "no such transcription, speaker or dead letter",
-    ExitCode.SERVER_AWAY: "the server did not answer, or not as it should, or a part of it is away",
+    ExitCode.SERVER_UNAVAILABLE: "the server did not answer, or not as it should, or a part of it is away",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 
@@ -34,10 +42,10 @@ def code_of(error: VoicepipeError) -> ExitCode:
     match error:
         case Deleted():
             return ExitCode.NO_TRANSCRIPT
-        case ServerAway() | UnexpectedAnswer() | UnknownOutcome():
-            return ExitCode.SERVER_AWAY
+        case ServerUnavailable() | UnexpectedAnswer() | UnknownOutcome():
+            return ExitCode.SERVER_UNAVAILABLE
         case ApiError(status=status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return ExitCode.SERVER_AWAY
+            return ExitCode.SERVER_UNAVAILABLE
         case ApiError(status=HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN):
             return ExitCode.NOT_AUTHORISED
         case NoSuchSpeaker() | ApiError(status=HTTPStatus.NOT_FOUND | HTTPStatus.GONE):

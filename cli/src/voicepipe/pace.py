@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from .errors import ServerAway
+from .errors import ServerUnavailable
 
 # A server may ask for a longer pause than we would take, but not for a day off.
 LONGEST_RETRY_AFTER_S = 60.0
@@ -30,7 +30,7 @@ def ignore(_: Wait) -> None:
 class Pace:
     """Pauses grow from `first_s` by two up to `longest_s`, with jitter, until an outage has lasted `patience_s`."""
 
-    patience_s: float = 600.0
+    retry_for_s: float = 600.0
     first_s: float = 0.5
     longest_s: float = 15.0
     on_wait: Callable[[Wait], None] = ignore
@@ -43,8 +43,8 @@ class Pace:
         """The pause after so many failures in a row, the first of which is 0."""
         return self.jitter() * min(self.longest_s, self.first_s * 2.0 ** min(tries, 32))
 
-    def with_patience(self, patience_s: float) -> Pace:
-        return replace(self, patience_s=min(self.patience_s, patience_s))
+    def with_retry_for(self, retry_for_s: float) -> Pace:
+        return replace(self, retry_for_s=min(self.retry_for_s, retry_for_s))
 
 
 class Away(Exception):
@@ -74,14 +74,14 @@ class Outage:
         self._tries = 0
 
     async def wait(self, away: Away) -> None:
-        """Pause before the next try. Raises ServerAway when patience is at its end."""
+        """Pause before the next try. Raises ServerUnavailable when patience is at its end."""
         now = self._pace.clock()
         if self._since is None:
             self._since = now
         waited_s = now - self._since
         delay_s = max(self._pace.delay_s(self._tries), away.retry_after_s)
-        if waited_s + delay_s > self._pace.patience_s:
-            raise ServerAway(self._base_url, away.reason, waited_s)
+        if waited_s + delay_s > self._pace.retry_for_s:
+            raise ServerUnavailable(self._base_url, away.reason, waited_s)
         self._tries += 1
         self._pace.on_wait(Wait(away.reason, delay_s))
         await self._pace.sleep(delay_s)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from .errors import UnusableFile
+from .errors import InvalidFile
 
 BLOCK_BYTES: Final = 256 * 1024
 
@@ -23,16 +23,16 @@ class Recording:
 
     @classmethod
     def at(cls, path: Path) -> Recording:
-        """Raises UnusableFile where there is no file with something in it that may be read."""
+        """Raises InvalidFile where there is no file with something in it that may be read."""
         if not path.exists():
-            raise UnusableFile(f"There is no file {path}.")
+            raise InvalidFile(f"There is no file {path}.")
         if not path.is_file():
-            raise UnusableFile(f"{path} is not a file.")
+            raise InvalidFile(f"{path} is not a file.")
         if not os.access(path, os.R_OK):
-            raise UnusableFile(f"{path} may not be read. Check its permissions.")
+            raise InvalidFile(f"{path} may not be read. Check its permissions.")
         status = path.stat()
         if status.st_size == 0:
-            raise UnusableFile(f"{path} is empty.")
+            raise InvalidFile(f"{path} is empty.")
         return cls(path.resolve(), status.st_size, status.st_mtime_ns)
 
     @property
@@ -43,7 +43,7 @@ class Recording:
     async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
         """The bytes from there to the end, read in a thread.
 
-        Raises UnusableFile if it cannot be read, or if it changed, before its last block: half of one recording and half of another must
+        Raises InvalidFile if it cannot be read, or if it changed, before its last block: half of one recording and half of another must
         never become an upload that looks whole.
         """
         try:
@@ -54,10 +54,10 @@ class Recording:
                     block = await asyncio.to_thread(file.read, min(BLOCK_BYTES, left_bytes))
                     left_bytes -= len(block)
                     if not block or (left_bytes == 0 and not self._is_unchanged(file)):
-                        raise UnusableFile(f"{self.path} changed while it was sent. Try again when it is complete.")
+                        raise InvalidFile(f"{self.path} changed while it was sent. Try again when it is complete.")
                     yield block
         except OSError as error:
-            raise UnusableFile(f"{self.path} could not be read: {error.strerror or error}.") from error
+            raise InvalidFile(f"{self.path} could not be read: {error.strerror or error}.") from error
 
     def _is_unchanged(self, file: BinaryIO) -> bool:
         status = os.fstat(file.fileno())

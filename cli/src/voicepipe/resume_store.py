@@ -39,7 +39,7 @@ class UploadKey:
         return hashlib.sha256(json.dumps(same).encode()).hexdigest() + ".json"
 
 
-class UploadMemory:
+class ResumeStore:
     """One small file for each upload, replaced as a whole, so that commands beside each other do not disturb.
 
     A folder that cannot be written costs the memory and nothing else: uploads go on within one run all the same.

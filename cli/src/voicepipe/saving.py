@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from .errors import UnusableFile
+from .errors import InvalidFile
 
 
 def target_in(folder: Path, name: str, suffix: str) -> Path:
@@ -15,11 +15,11 @@ def target_in(folder: Path, name: str, suffix: str) -> Path:
 
 
 def check_targets(targets: Iterable[Path], *, overwrite: bool) -> None:
-    """Find out before anything is sent. Raises UnusableFile where two are the same, or one is there already."""
+    """Find out before anything is sent. Raises InvalidFile where two are the same, or one is there already."""
     seen: set[Path] = set()
     for target in targets:
         if target in seen:
-            raise UnusableFile(f"Two recordings would both be saved as {target}. Send them one after the other.")
+            raise InvalidFile(f"Two recordings would both be saved as {target}. Send them one after the other.")
         seen.add(target)
         if target.exists() and not overwrite:
             raise _exists(target)
@@ -27,11 +27,11 @@ def check_targets(targets: Iterable[Path], *, overwrite: bool) -> None:
 
 def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UnusableFile(f"{folder} is a file. Give the folder in which transcripts are saved.")
+        raise InvalidFile(f"{folder} is a file. Give the folder in which transcripts are saved.")
 
 
 def save(text: str, target: Path, *, overwrite: bool) -> None:
-    """Raises UnusableFile where it cannot be written."""
+    """Raises InvalidFile where it cannot be written."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
@@ -39,8 +39,8 @@ def save(text: str, target: Path, *, overwrite: bool) -> None:
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
-        raise UnusableFile(f"{target} cannot be written: {error.strerror}.") from None
+        raise InvalidFile(f"{target} cannot be written: {error.strerror}.") from None
 
 
-def _exists(target: Path) -> UnusableFile:
-    return UnusableFile(f"{target} exists already. Use --force to overwrite it.")
+def _exists(target: Path) -> InvalidFile:
+    return InvalidFile(f"{target} exists already. Use --force to overwrite it.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import platformdirs
 
-from .errors import UnusableSettings
+from .errors import InvalidSettings
 
 URL = "VOICEPIPE_URL"
 API_KEY = "VOICEPIPE_API_KEY"
@@ -31,11 +31,11 @@ def config_path() -> Path:
 
 
 def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str], config: Path) -> Connection:
-    """Raises UnusableSettings where the address or the key is missing, or a file cannot be read."""
+    """Raises InvalidSettings where the address or the key is missing, or a file cannot be read."""
     saved = _read_config(config)
     address = url or environ.get(URL) or saved.get("url")
     if not address:
-        raise UnusableSettings(f'No server is given. Set {URL}, use --url, or write url = "https://..." to {config}.')
+        raise InvalidSettings(f'No server is given. Set {URL}, use --url, or write url = "https://..." to {config}.')
     return Connection(str(address), _key(api_key_file, environ, saved, config))
 
 
@@ -53,11 +53,11 @@ def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[s
         key = str(saved.get("api_key", ""))
     key = key.strip()
     if not key:
-        raise UnusableSettings(
+        raise InvalidSettings(
             f'No API key is given. Set {API_KEY}, use --api-key-file FILE, or write api_key_file = "..." to {config}.'
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise UnusableSettings("The API key has characters that no key has. Copy it again; it begins with vp_.")
+        raise InvalidSettings("The API key has characters that no key has. Copy it again; it begins with vp_.")
     return key
 
 
@@ -65,7 +65,7 @@ def _read_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnusableSettings(f"The API key cannot be read from {path}: {_why(error)}.") from None
+        raise InvalidSettings(f"The API key cannot be read from {path}: {_why(error)}.") from None
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
@@ -76,9 +76,9 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UnusableSettings(f"{path} cannot be read: {_why(error)}.") from None
+        raise InvalidSettings(f"{path} cannot be read: {_why(error)}.") from None
     if "api_key" in saved and everybody_reads and os.name == "posix":
-        raise UnusableSettings(f"{path} holds a key, and everybody on this computer may read it. Run: chmod 600 {path}")
+        raise InvalidSettings(f"{path} holds a key, and everybody on this computer may read it. Run: chmod 600 {path}")
     return saved
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from .errors import ApiError, UnexpectedAnswer, UnknownOutcome, UnusableSettings
+from .errors import ApiError, InvalidSettings, UnexpectedAnswer, UnknownOutcome
 from .pace import Away, Outage, Pace
 
 # A request that somebody waits for is tried again this long; uploads and event streams have all the patience of the pace.
@@ -58,7 +58,7 @@ class Transport:
         may_pass = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error
         if may_pass and problem.code not in _TOLD_AT_ONCE:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-            raise Away(_away_reason(response), _retry_after_s(response), not_carried_out=refused)
+            raise Away(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem
 
     async def send(
@@ -67,7 +67,7 @@ class Transport:
         path: str,
         *,
         repeatable: bool | None = None,
-        patience_s: float = REQUEST_PATIENCE_S,
+        retry_for_s: float = REQUEST_PATIENCE_S,
         **more: Any,
     ) -> httpx.Response:
         """A short request, tried again for some seconds.
@@ -75,7 +75,7 @@ class Transport:
         What is not `repeatable` is sent again only where it cannot have been carried out: no connection, 429 or 503.
         """
         again = method in _REPEATABLE if repeatable is None else repeatable
-        outage = Outage(self.pace.with_patience(patience_s), self.base_url)
+        outage = Outage(self.pace.with_retry_for(retry_for_s), self.base_url)
         while True:
             try:
                 return await self.once(self.request(method, path, **more))
@@ -96,13 +96,13 @@ class Transport:
 
 
 def checked_url(url: str) -> str:
-    """The address without a slash at its end. Raises UnusableSettings where it is none."""
+    """The address without a slash at its end. Raises InvalidSettings where it is none."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         parsed = httpx.URL()
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise UnusableSettings(f"'{url}' is no address of a server. It looks like https://voicepipe.example.org.")
+        raise InvalidSettings(f"'{url}' is no address of a server. It looks like https://voicepipe.example.org.")
     return url.rstrip("/")
 
 
@@ -135,7 +135,7 @@ def reason_of(error: httpx.TransportError) -> str:
             return text
 
 
-def _away_reason(response: httpx.Response) -> str:
+def _unavailable_reason(response: httpx.Response) -> str:
     return f"{response.status_code} {problem_of(response).detail}".rstrip(".")
 
 

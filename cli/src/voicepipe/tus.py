@@ -18,7 +18,7 @@ from .errors import ApiError, UnexpectedAnswer
 from .model import Options
 from .pace import Away
 from .recording import Recording
-from .resume_store import UploadKey, UploadMemory
+from .resume_store import ResumeStore, UploadKey
 from .transport import Transport
 
 UPLOADS: Final = "/v1/uploads"
@@ -47,15 +47,15 @@ class _Standing:
 
 
 class Uploader:
-    def __init__(self, transport: Transport, memory: UploadMemory) -> None:
+    def __init__(self, transport: Transport, memory: ResumeStore) -> None:
         self._transport = transport
         self._memory = memory
 
     async def upload(self, recording: Recording, options: Options, on_bytes: OnBytes) -> str:
         """The id of the transcription that the recording became.
 
-        Raises ApiError when the server refuses it, ServerAway when patience is at its end, UnusableFile when the file
-        changed. After ServerAway, and after being cancelled, the next call with the same file goes on.
+        Raises ApiError when the server refuses it, ServerUnavailable when patience is at its end, InvalidFile when the file
+        changed. After ServerUnavailable, and after being cancelled, the next call with the same file goes on.
         """
         key = UploadKey(self._transport.base_url, recording, options.to_fields())
         upload_id = self._memory.recall(key)
@@ -82,7 +82,7 @@ class Uploader:
         metadata = {"filename": recording.path.name, "filetype": recording.media_type, **fields}
         headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
         response = await self._transport.send(
-            "POST", UPLOADS, headers=headers, repeatable=True, patience_s=CREATE_PATIENCE_S
+            "POST", UPLOADS, headers=headers, repeatable=True, retry_for_s=CREATE_PATIENCE_S
         )
         # Only the last part counts: behind a gateway the server may not know its own address, and the key must not
         # follow an address to another host.

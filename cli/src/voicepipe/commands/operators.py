@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from voicepipe import __version__
-from voicepipe.errors import UnusableSettings, VoicepipeError
+from voicepipe.errors import InvalidSettings, VoicepipeError
 from voicepipe.model import DeadLetter
 from voicepipe.screen import printable
 
@@ -40,7 +40,7 @@ def version(context: typer.Context, as_json: Json = False) -> None:
     """Show the version of this command, and of the server where one is set and answers."""
     try:
         connection_of(context)
-    except UnusableSettings:
+    except InvalidSettings:
         _put_version(None, as_json=as_json)
         return
 
@@ -61,14 +61,14 @@ def list_letters(context: typer.Context, as_json: Json = False) -> None:
 
     async def work(session: Session) -> None:
         async with aclosing(session.client.dead_letters()) as found:
-            letters = [letter async for letter in found]
+            entries = [entry async for entry in found]
         if as_json:
-            put_json({"items": [dict(letter.document) for letter in letters]})
-        elif not letters:
+            put_json({"items": [dict(entry.document) for entry in entries]})
+        elif not entries:
             session.screen.say("There are no dead letters.")
         else:
-            for letter in letters:
-                put(_line(letter))
+            for entry in entries:
+                put(_line(entry))
 
     run(context, work)
 
@@ -78,11 +78,11 @@ def show(context: typer.Context, number: Sequence, as_json: Json = False) -> Non
     """Show one dead letter with all that is known of it."""
 
     async def work(session: Session) -> None:
-        letter = await session.client.dead_letter(number)
+        entry = await session.client.dead_letter(number)
         if as_json:
-            put_json(letter.document)
+            put_json(entry.document)
         else:
-            for name, value in letter.document.items():
+            for name, value in entry.document.items():
                 put(f"{name}: {_in_words(value)}")
 
     run(context, work)
@@ -136,8 +136,8 @@ def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
         session.screen.say(f"{count} {'dead letter' if count == 1 else 'dead letters'} {what}.")
 
 
-def _line(letter: DeadLetter) -> str:
-    when = "" if letter.failed_at is None else f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M}  "
+def _line(entry: DeadLetter) -> str:
+    when = "" if entry.failed_at is None else f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M}  "
     return f"{letter.sequence}  {when}{letter.stage}  {letter.code}  {printable(letter.error)}"
 
 

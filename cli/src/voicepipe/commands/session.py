@@ -58,7 +58,7 @@ class Given:
 
     url: str | None
     api_key_file: Path | None
-    patience_s: float
+    retry_for_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def run(
 
 
 def connection_of(context: typer.Context) -> Connection:
-    """Raises UnusableSettings where no server or no key is given."""
+    """Raises InvalidSettings where no server or no key is given."""
     given: Given = context.obj
     return settings.load(given.url, given.api_key_file, os.environ, settings.config_path())
 
@@ -96,7 +96,7 @@ def connection_of(context: typer.Context) -> Connection:
 async def _with_client(
     given: Given, connection: Connection, work: Callable[[Session], Awaitable[ExitCode | None]], screen: Screen
 ) -> ExitCode | None:
-    pace = Pace(given.patience_s, on_wait=screen.waiting)
+    pace = Pace(given.retry_for_s, on_wait=screen.waiting)
     async with Client(connection.url, connection.api_key, pace=pace, memory=default_memory()) as client:
         return await work(Session(client, screen, connection.url))
 

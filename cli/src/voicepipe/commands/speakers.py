@@ -91,7 +91,7 @@ def diarize(
 
 
 def _target(before: Transcription, output: Path | None, suffix: str, *, overwrite: bool) -> Path | None:
-    """Where the transcript goes; None: to stdout. Raises UnusableFile before anything is asked for."""
+    """Where the transcript goes; None: to stdout. Raises InvalidFile before anything is asked for."""
     if output is None:
         return None
     target = target_in(output, before.name, suffix)

@@ -76,7 +76,7 @@ def transcribe(
 
 
 def plan(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Item]:
-    """What is to be done, each file once. Raises UnusableFile before anything is sent."""
+    """What is to be done, each file once. Raises InvalidFile before anything is sent."""
     once = list({path.resolve(): path for path in files}.values())
     for path in once:
         Recording.at(path)
