@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import psycopg
+from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.models import NO_SPEAKERS
-from voicepipe_local.test_stack import TrialStack
 from voicepipe_local.topology import model_requests
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ class Finished:
 class Bed:
     """One running stack. `client` speaks to the gateway as the first user, `model` is the folder of the model that they get."""
 
-    def __init__(self, stack: TrialStack, model: Path, sizes: Sizes, requests: int) -> None:
+    def __init__(self, stack: DisposableStack, model: Path, sizes: Sizes, requests: int) -> None:
         self.stack = stack
         self.model = model
         self.sizes = sizes
@@ -83,7 +83,7 @@ class Bed:
 
     @property
     def scratch(self) -> Path:
-        return self.stack.home.folder("bench")
+        return self.stack.data_dir.folder("bench")
 
     def address(self, part: str) -> str:
         return str(self.stack.part(part)["address"])
@@ -186,7 +186,7 @@ def running(
     # Not a folder that only this user can enter: PostgreSQL runs as another.
     folder = Path(tempfile.mkdtemp(prefix="voicepipe-bench-"))
     folder.chmod(0o711)
-    stack = TrialStack(folder, {}, env)
+    stack = DisposableStack(folder, {}, env)
     try:
         stack.up()
         bed = Bed(stack, speech[TIER], sizes, requests or model_requests(env))

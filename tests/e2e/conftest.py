@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from fixtures import meeting as meetings
 from psycopg.sql import SQL, Identifier
+from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.objectstore import ObjectStore
-from voicepipe_local.test_stack import TrialStack
 from voicepipe_wire.web import keys
 
 from .front_door import FrontDoor
@@ -50,7 +50,7 @@ class User:
 
 
 @pytest.fixture(scope="session")
-def door(stack: TrialStack) -> Iterator[FrontDoor]:
+def door(stack: DisposableStack) -> Iterator[FrontDoor]:
     """The first user, an operator."""
     front = FrontDoor(stack.url, stack.api_key)
     yield front
@@ -58,7 +58,7 @@ def door(stack: TrialStack) -> Iterator[FrontDoor]:
 
 
 @pytest.fixture(scope="session")
-def new_user(stack: TrialStack) -> Iterator[Callable[[], User]]:
+def new_user(stack: DisposableStack) -> Iterator[Callable[[], User]]:
     made: list[User] = []
 
     def make() -> User:
@@ -84,7 +84,7 @@ def spoken_wav(spoken: meetings.Recording, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def nobody_transcribes(stack: TrialStack) -> Iterator[Callable[[], None]]:
+def nobody_transcribes(stack: DisposableStack) -> Iterator[Callable[[], None]]:
     """Jobs get no further than to the queue of chunks, until it is called (or the test is over)."""
     stack.stop_part("transcribe")
     yield lambda: stack.start_part("transcribe")

@@ -23,7 +23,7 @@ def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said)
     _, spoken = said
     assert len(spoken) > 20
     runs = {" ".join(spoken[at : at + RUN]) for at in range(len(spoken) - RUN + 1)}
-    for log in stack.home.logs.iterdir():
+    for log in stack.data_dir.logs.iterdir():
         text = " ".join(log.read_text(encoding="utf-8", errors="replace").lower().split())
         assert [run for run in runs if run in text] == [], log.name
         assert "a secret name" not in text, log.name
@@ -32,7 +32,7 @@ def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said)
 def test_logs_hold_no_secret(stack, said):
     secrets = json.loads((stack.data / "secrets.json").read_text())
     hidden = {**secrets, "api key": stack.api_key, "part of the api key": stack.api_key.removeprefix("vp_")[:20]}
-    for log in stack.home.logs.iterdir():
+    for log in stack.data_dir.logs.iterdir():
         text = log.read_text(encoding="utf-8", errors="replace")
         assert [name for name, secret in hidden.items() if secret in text] == [], log.name
 

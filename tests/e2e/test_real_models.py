@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from accuracy.corpus import phone_call
 from fixtures.score import wer
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 
 from .front_door import FrontDoor
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def real(real_stack: TrialStack) -> Iterator[FrontDoor]:
+def real(real_stack: DisposableStack) -> Iterator[FrontDoor]:
     front = FrontDoor(real_stack.url, real_stack.api_key)
     yield front
     front.http.close()

@@ -9,7 +9,7 @@ import pytest
 from e2e.front_door import FrontDoor, words
 from fixtures.meeting import Recording, compose
 from fixtures.score import wer
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 
 # What a dead worker had in flight comes back after seconds; and chunks go through one after another, so that there is a middle.
@@ -28,13 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def line() -> Iterator[TrialStack]:
+def line() -> Iterator[DisposableStack]:
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="package")
-def door(line: TrialStack) -> Iterator[FrontDoor]:
+def door(line: DisposableStack) -> Iterator[FrontDoor]:
     front = FrontDoor(line.url, line.api_key)
     yield front
     front.http.close()

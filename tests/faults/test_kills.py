@@ -15,7 +15,7 @@ from e2e.front_door import FINAL, FrontDoor, told_apart, until, words
 from fixtures import media
 from fixtures.score import normal
 from tusclient.client import TusClient
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 
 from .holding import SAVES_TO, held
 
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 
 
 @contextmanager
-def client_of(line: TrialStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
+def client_of(line: DisposableStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
     """A person who runs `voicepipe transcribe` and waits for the words."""
     path = folder / name
     path.write_bytes(told_apart(audio))
@@ -49,7 +49,7 @@ def check_told_once(door: FrontDoor, job_id: str) -> None:
     assert [event.type for event in events if event.type in FINAL] == ["job-completed"]
 
 
-def killed(line: TrialStack, name: str) -> int:
+def killed(line: DisposableStack, name: str) -> int:
     """Kill a part; how many restarts it has then."""
     restarts = line.part(name)["restarts"] + 1
     line.kill(name)
@@ -58,7 +58,7 @@ def killed(line: TrialStack, name: str) -> int:
 
 @pytest.mark.parametrize("name", AT_WORK)
 def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     recording = f"{name} dies.wav"
     with client_of(line, tmp_path, recording, audio) as client:
@@ -69,14 +69,14 @@ def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_th
         stdout, stderr = client.communicate(timeout=300)
         assert client.returncode == 0, stderr
     assert normal(stdout) == undisturbed
-    line.wait_until_well(name, restarts=restarts)
+    line.wait_until_healthy(name, restarts=restarts)
     assert words(door.transcript(job_id)) == undisturbed
     check_told_once(door, job_id)
 
 
 @pytest.mark.parametrize("stage", ["prepare", "assemble"])
 def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_same(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
 ):
     with held(line.database_url, SAVES_TO[stage]) as holding:
         job_id = door.accepted(told_apart(audio))
@@ -85,13 +85,13 @@ def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_sa
     assert words(door.completed(job_id, 300)) == undisturbed
     assert door.get(job_id)["transcript_version"] == 1
     check_told_once(door, job_id)
-    line.wait_until_well(stage, restarts=restarts)
+    line.wait_until_healthy(stage, restarts=restarts)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
 def test_an_upload_goes_on_after_what_carried_it_died(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     """tuspy, 19 MB in three requests; in the middle of the second something dies."""
     small = tmp_path / "small.wav"
@@ -108,7 +108,7 @@ def test_an_upload_goes_on_after_what_carried_it_died(
     tus = TusClient(f"{line.url}/v1/uploads", headers={"Authorization": f"Bearer {line.api_key}"})
     uploader = tus.uploader(file_stream=Stream(large), chunk_size=8 * MIB, retries=30, retry_delay=1)
     uploader.upload()
-    line.wait_until_well(name, restarts=restarts[0])
+    line.wait_until_healthy(name, restarts=restarts[0])
     looked = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
     job_id = looked.headers["transcription-id"]
     until(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)

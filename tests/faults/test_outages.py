@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 
 from .holding import held
 
@@ -15,7 +15,7 @@ BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
 
 
 @pytest.fixture
-def away(line: TrialStack):
+def away(line: DisposableStack):
     """Stop a part; it is started again by calling the result, or after the test."""
     stopped: list[str] = []
 
@@ -53,7 +53,7 @@ def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back
 
 @pytest.mark.parametrize("name", ["postgres", "s3"])
 def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
 ):
     content = told_apart(audio)
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(content))}).headers["location"]
@@ -70,7 +70,7 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
         check_told_to_come_back(door.http.head(location, headers=TUS))
     back()
 
-    line.wait_until_well("upload")
+    line.wait_until_healthy("upload")
     until(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
     offset = int(door.http.head(location, headers=TUS).headers["upload-offset"])
     assert offset >= 1_000_000
@@ -90,7 +90,7 @@ def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, und
 
 
 def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     away("transcribe")
     job_id = door.accepted(told_apart(audio))
@@ -101,7 +101,7 @@ def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
 
 
 def test_after_a_power_cut_in_the_middle_the_line_goes_on(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
 ):
     with held(line.database_url) as holding:
         job_id = door.accepted(told_apart(audio), name="power cut.wav")

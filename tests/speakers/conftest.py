@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from accuracy.corpus import phone_call
 from e2e.front_door import FrontDoor
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import real_models, stacks
 
 LONGEST_S = 40
@@ -32,14 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def line() -> Iterator[TrialStack]:
+def line() -> Iterator[DisposableStack]:
     real_models()
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="package")
-def door(line: TrialStack) -> Iterator[FrontDoor]:
+def door(line: DisposableStack) -> Iterator[FrontDoor]:
     front = FrontDoor(line.url, line.api_key)
     yield front
     front.http.close()

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
 from faults.holding import SAVES_TO, held
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 
 from .conftest import ENVIRONMENT
@@ -35,14 +35,14 @@ def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, A
 
 
 def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
-    line: TrialStack, door: FrontDoor, audio: bytes, undisturbed
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
     before = line.part("diarizer")["restarts"]
     with held(line.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
         line.kill("diarizer")
-    line.wait_until_well("diarizer", restarts=before + 1, timeout_s=180)
+    line.wait_until_healthy("diarizer", restarts=before + 1, timeout_s=180)
     assert who_spoke_when(door.completed(job_id)) == undisturbed
     done = [
         event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
@@ -51,16 +51,16 @@ def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
 
 
 def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
-    line: TrialStack, door: FrontDoor, audio: bytes
+    line: DisposableStack, door: FrontDoor, audio: bytes
 ):
     job_id, restarts = None, line.part("diarizer")["restarts"]
     for attempt in range(3):
         with held(line.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
             job_id = job_id or door.accepted(told_apart(audio), diarize="true")
-            line.wait_until_well("diarizer", restarts=restarts + attempt, timeout_s=180)
+            line.wait_until_healthy("diarizer", restarts=restarts + attempt, timeout_s=180)
             holding.until_in_the_way()
             line.kill("diarizer")
-    line.wait_until_well("diarizer", restarts=restarts + 3, timeout_s=180)
+    line.wait_until_healthy("diarizer", restarts=restarts + 3, timeout_s=180)
     job = door.end_of(job_id)
     assert job["state"] == "completed"
     assert [warning["code"] for warning in job["warnings"]] == ["speakers_failed"]
@@ -79,7 +79,7 @@ def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
 
 
-def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
+def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
     line.stop_part("diarizer")
     try:
         until(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
@@ -99,7 +99,9 @@ def test_without_a_diarizer_the_transcript_says_so(line: TrialStack, door: Front
     assert who_spoke_when(second) == undisturbed
 
 
-def test_a_diarizer_that_comes_back_picks_up_what_waits(line: TrialStack, door: FrontDoor, audio: bytes, undisturbed):
+def test_a_diarizer_that_comes_back_picks_up_what_waits(
+    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+):
     until(lambda: speakers_are_told_apart(door), 120)
     with held(line.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")

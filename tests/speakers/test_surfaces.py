@@ -9,7 +9,7 @@ import httpx
 import pytest
 from e2e.front_door import FrontDoor, told_apart, until, words
 from fixtures.meeting import silence
-from voicepipe_local.test_stack import TrialStack
+from voicepipe_local.disposable_stack import DisposableStack
 
 from .conftest import LONGEST_S, PART_S
 
@@ -98,7 +98,7 @@ def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, a
     assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
 
 
-def test_the_diarizer_tells_its_health_and_its_metrics(line: TrialStack):
+def test_the_diarizer_tells_its_health_and_its_metrics(line: DisposableStack):
     address = line.part("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK

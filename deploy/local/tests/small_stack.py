@@ -9,21 +9,21 @@ from itertools import groupby
 from pathlib import Path
 
 from voicepipe_local import postgres, triton
-from voicepipe_local.data_dir import Home
+from voicepipe_local.data_dir import DataDir
 from voicepipe_local.managed_process import Part, answers
 from voicepipe_local.supervisor import Supervisor
 
-home = Home.at(Path(sys.argv[1]))
+data_dir = DataDir.at(Path(sys.argv[1]))
 
 
 def part(spec):
     name, *flags = spec.split(":")
     if name == "postgres":
-        return postgres.part(home, postgres.NOT_DURABLE)
+        return postgres.part(data_dir, postgres.NOT_DURABLE)
     if name == "triton-accurate":
-        return triton.part(home, "accurate", triton.ROOT / "tests/fixtures/whisper/model")
-    port = str(home.port(name))
-    dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(home.path / "notes"), *flags)
+        return triton.part(data_dir, "accurate", triton.ROOT / "tests/fixtures/whisper/model")
+    port = str(data_dir.port(name))
+    dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(data_dir.path / "notes"), *flags)
     command = (sys.executable, *(("-c", "print('I am broken')") if name == "broken" else dummy))
     return Part(
         name=name,
@@ -36,4 +36,4 @@ def part(spec):
 
 
 steps = [tuple(map(part, group)) for comma, group in groupby(sys.argv[2:], lambda spec: spec == ",") if not comma]
-sys.exit(asyncio.run(Supervisor(home, steps, lambda text: print(text, flush=True)).run()))
+sys.exit(asyncio.run(Supervisor(data_dir, steps, lambda text: print(text, flush=True)).run()))

@@ -5,29 +5,29 @@ import socket
 
 import pytest
 from voicepipe_local import logs, nats, objectstore, topology
-from voicepipe_local.data_dir import Home
+from voicepipe_local.data_dir import DataDir
 from voicepipe_local.managed_process import CannotStart
 
 
 def test_ports_and_secrets_are_chosen_once(tmp_path):
-    first, second = Home.at(tmp_path), Home.at(tmp_path)
+    first, second = DataDir.at(tmp_path), DataDir.at(tmp_path)
     assert [first.port(name) for name in "abc"] == [second.port(name) for name in "abc"]
     assert len({first.port(name) for name in "abc"}) == 3
     assert first.secret("s3") == second.secret("s3") != first.secret("nats")
 
 
 def test_a_port_that_somebody_took_meanwhile_is_chosen_anew(tmp_path):
-    home = Home.at(tmp_path)
-    taken, kept = home.port("a"), home.port("b")
+    data_dir = DataDir.at(tmp_path)
+    taken, kept = data_dir.port("a"), data_dir.port("b")
     with socket.create_server(("127.0.0.1", taken)):
-        home.forget_ports_in_use()
-        assert home.port("a") != taken
-        assert home.port("b") == kept
+        data_dir.forget_ports_in_use()
+        assert data_dir.port("a") != taken
+        assert data_dir.port("b") == kept
 
 
 def test_only_this_user_can_read_a_secret(tmp_path):
-    home = Home.at(tmp_path)
-    secret = home.secret("s3")
+    data_dir = DataDir.at(tmp_path)
+    secret = data_dir.secret("s3")
     file = tmp_path / "secrets.json"
     assert file.stat().st_mode & 0o077 == 0
     assert json.loads(file.read_text()) == {"s3": secret}
@@ -49,7 +49,7 @@ def test_an_unknown_service_cannot_have_more_workers():
 
 
 def test_recordings_and_messages_are_closed_to_other_users(tmp_path):
-    home = Home.at(tmp_path)
-    objectstore.part(home)
-    nats.part(home)
+    data_dir = DataDir.at(tmp_path)
+    objectstore.part(data_dir)
+    nats.part(data_dir)
     assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("s3", "nats/store")] == [0, 0]

@@ -123,14 +123,14 @@ def test_a_dead_part_comes_back_without_the_children_it_had(small):
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
     assert after["trouble"] == "it was ended by SIGKILL"
-    assert after["health"] == "well"
+    assert after["health"] == "healthy"
 
 
 def test_a_killed_database_server_comes_back(small):
     stack = small("postgres")
     stack.wait_until_ready()
     os.kill(stack.part("postgres")["pid"], signal.SIGKILL)
-    until(lambda: (part := stack.part("postgres"))["restarts"] == 1 and part["health"] == "well")
+    until(lambda: (part := stack.part("postgres"))["restarts"] == 1 and part["health"] == "healthy")
 
 
 def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
@@ -140,7 +140,7 @@ def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(
     one_instance = guard.descendants(before["pid"])[0]
     os.kill(one_instance, signal.SIGKILL)
     after = until(
-        lambda: (part := stack.part("triton-accurate"))["restarts"] == 1 and part["health"] == "well" and part
+        lambda: (part := stack.part("triton-accurate"))["restarts"] == 1 and part["health"] == "healthy" and part
     )
     assert after["pid"] != before["pid"]
     assert "Stub process" in after["trouble"]
@@ -200,7 +200,7 @@ def test_one_part_can_be_stopped_and_started_again(small):
     assert stack.part("b")["state"] == "up"
     control.ask(stack.data, {"ask": "start", "part": "a"})
     assert stack.part("a")["pid"] not in {None, pid}
-    assert stack.part("a")["health"] == "well"
+    assert stack.part("a")["health"] == "healthy"
 
 
 def test_an_unknown_part_is_named_an_error(small):

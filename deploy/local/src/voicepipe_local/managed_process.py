@@ -29,7 +29,7 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How one process is started, known to be well, and stopped.
+    """How one process is started, known to be healthy, and stopped.
 
     `healthy` raises any exception while the part is not ready; it is asked again and again, and must use the part for
     real, not only look at it. `prepare` runs before every start and may be run twice. `user` is a user to run as.
@@ -47,14 +47,14 @@ class Part:
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0
-    restart_when_sick: bool = False
+    restart_when_unhealthy: bool = False
     start_timeout_s: float = 120.0
 
 
 async def wait_until_healthy(
     part: Part, *, timeout_s: float | None = None, alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """Return once `part` is well.
+    """Return once `part` is healthy.
 
     Raises:
         Unhealthy: it is not within `timeout_s` (its own limit by default), or `alive` says that its process has ended.

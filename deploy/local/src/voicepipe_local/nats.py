@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import Part, answers
 
 _CONFIGURATION = """\
@@ -18,21 +18,21 @@ authorization {{ user: voicepipe, password: "{password}" }}
 """
 
 
-def url(home: Home) -> str:
-    return f"nats://voicepipe:{home.secret('nats')}@{LOOPBACK}:{home.port('nats')}"
+def url(data_dir: DataDir) -> str:
+    return f"nats://voicepipe:{data_dir.secret('nats')}@{LOOPBACK}:{data_dir.port('nats')}"
 
 
-def part(home: Home) -> Part:
-    port, monitor_port = home.port("nats"), home.port("nats-monitor")
+def part(data_dir: DataDir) -> Part:
+    port, monitor_port = data_dir.port("nats"), data_dir.port("nats-monitor")
     # A file, not arguments: every user of the machine can read the arguments of a process.
-    configuration = home.write_private(
+    configuration = data_dir.write_private(
         "nats/server.conf",
         _CONFIGURATION.format(
             host=LOOPBACK,
             port=port,
             monitor_port=monitor_port,
-            store=home.private_folder("nats/store"),
-            password=home.secret("nats"),
+            store=data_dir.private_folder("nats/store"),
+            password=data_dir.secret("nats"),
         ),
     )
 

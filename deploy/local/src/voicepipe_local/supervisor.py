@@ -13,11 +13,11 @@ from typing import Any
 
 from . import guard, logs
 from .control import serve
-from .data_dir import Home
+from .data_dir import DataDir
 from .managed_process import CannotStart, Part, reason
 from .memory import memory_bytes
 from .process import Process, kill_orphans
-from .process_supervisor import Life, State, ended_by
+from .process_supervisor import ProcessSupervisor, State, ended_by
 from .standalone import last_lines
 
 _TICK_S = 5.0
@@ -42,15 +42,19 @@ class Supervisor:
     """Steps are taken one after another; the parts of one step start side by side."""
 
     def __init__(
-        self, home: Home, steps: Iterable[Step], say: Callable[[str], None], facts: Mapping[str, str] | None = None
+        self,
+        data_dir: DataDir,
+        steps: Iterable[Step],
+        say: Callable[[str], None],
+        facts: Mapping[str, str] | None = None,
     ) -> None:
-        self.home = home
+        self.data_dir = data_dir
         self._say = say
         self._facts = dict(facts or {})
         self._steps = tuple(steps)
         self._calm = asyncio.Lock()
         self._lives = {
-            part.name: Life(part, home.log(part.name), calm=self._calm, sweep=self._sweep)
+            part.name: ProcessSupervisor(part, data_dir.log(part.name), calm=self._calm, sweep=self._sweep)
             for step in self._steps
             if isinstance(step, tuple)
             for part in step
@@ -67,7 +71,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._told_to_stop)
-        async with serve(self.home.path, self._answer):
+        async with serve(self.data_dir.path, self._answer):
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
             ticking = asyncio.create_task(self._tick())
@@ -91,7 +95,7 @@ class Supervisor:
             CannotStart: it did not succeed.
         """
         async with self._calm:
-            process = Process(command, log=self.home.log(name), env=env, output=output)
+            process = Process(command, log=self.data_dir.log(name), env=env, output=output)
             self._tasks.add(process.pid)
         try:
             if code := await process.wait():
@@ -122,7 +126,7 @@ class Supervisor:
         try:
             await work
         except Exception as error:
-            log = self.home.log(name)
+            log = self.data_dir.log(name)
             failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
             raise failure from error
         self._say(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
@@ -135,20 +139,23 @@ class Supervisor:
 
     def _told_to_stop(self) -> None:
         if self._stop.is_set():  # told twice: at once
-            for life in self._lives.values():
-                life.kill()
+            for process_supervisor in self._lives.values():
+                process_supervisor.kill()
         self._stop.set()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             await self._sweep()
-            for log in self.home.logs.glob("*.log"):
+            for log in self.data_dir.logs.glob("*.log"):
                 logs.limit(log)
 
     async def _sweep(self) -> None:
         async with self._calm:
-            kill_orphans({life.pid for life in self._lives.values() if life.pid} | self._tasks)
+            kill_orphans(
+                {process_supervisor.pid for process_supervisor in self._lives.values() if process_supervisor.pid}
+                | self._tasks
+            )
 
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         match question:
@@ -164,27 +171,31 @@ class Supervisor:
                 return await self._steer(self._lives[name], verb)
         return {"error": f"there is no part or question like that; the parts are {', '.join(self._lives)}"}
 
-    async def _steer(self, life: Life, verb: str) -> dict[str, Any]:
+    async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":
-            await life.stop()
-        if verb != "stop" and life.state is State.STOPPED:
+            await process_supervisor.stop()
+        if verb != "stop" and process_supervisor.state is State.STOPPED:
             try:
-                await life.start()
+                await process_supervisor.start()
             except Exception as error:  # noqa: BLE001 - whatever it is, who asked wants to read it
-                await life.stop()
-                return {"error": f"{life.part.name}: {reason(error)}. Its log is {life.log}"}
-        return {"part": life.part.name, "state": life.state}
+                await process_supervisor.stop()
+                return {
+                    "error": f"{process_supervisor.part.name}: {reason(error)}. Its log is {process_supervisor.log}"
+                }
+        return {"part": process_supervisor.part.name, "state": process_supervisor.state}
 
-    async def _describe(self, life: Life) -> dict[str, Any]:
+    async def _describe(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:
         return {
-            "name": life.part.name,
-            "state": life.state,
-            "health": await life.health() if life.pid else "",
-            "version": life.part.version,
-            "address": life.part.address,
-            "pid": life.pid,
-            "restarts": life.restarts,
-            "trouble": life.trouble,
-            "memory_bytes": await asyncio.to_thread(memory_bytes, life.pid) if life.pid else 0,
-            "log": str(life.log),
+            "name": process_supervisor.part.name,
+            "state": process_supervisor.state,
+            "health": await process_supervisor.health() if process_supervisor.pid else "",
+            "version": process_supervisor.part.version,
+            "address": process_supervisor.part.address,
+            "pid": process_supervisor.pid,
+            "restarts": process_supervisor.restarts,
+            "trouble": process_supervisor.trouble,
+            "memory_bytes": await asyncio.to_thread(memory_bytes, process_supervisor.pid)
+            if process_supervisor.pid
+            else 0,
+            "log": str(process_supervisor.log),
         }

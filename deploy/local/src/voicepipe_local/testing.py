@@ -21,15 +21,15 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from . import data_dir as homes
+from . import data_dir as data_dirs
 from . import models, nats, objectstore
 from . import postgres as postgresql
 from . import triton as tritonserver
-from .data_dir import Home
+from .data_dir import DataDir
+from .disposable_stack import DisposableStack
 from .managed_process import Part
 from .objectstore import ObjectStore
 from .standalone import Running
-from .test_stack import TrialStack
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
 # One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
@@ -41,7 +41,7 @@ Address = TypeVar("Address")
 
 
 @contextmanager
-def _temporary_home(name: str) -> Iterator[Home]:
+def _temporary_data_dir(name: str) -> Iterator[DataDir]:
     """Not pytest's own temporary folder: PostgreSQL runs as another user and may not look in there."""
     for left in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
         if not Path(f"/proc/{left.name.split('-')[2]}").exists():  # a test run that was killed
@@ -49,39 +49,39 @@ def _temporary_home(name: str) -> Iterator[Home]:
     path = Path(tempfile.mkdtemp(prefix=f"voicepipe-test-{os.getpid()}-{name}-"))
     path.chmod(0o711)
     try:
-        yield Home.at(path)
+        yield DataDir.at(path)
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _running(make: Callable[[Home], Part], name: str) -> Iterator[tuple[Home, Running]]:
-    with _temporary_home(name) as home:
-        running = Running(make(home), home.log(name))
+def _running(make: Callable[[DataDir], Part], name: str) -> Iterator[tuple[DataDir, Running]]:
+    with _temporary_data_dir(name) as data_dir:
+        running = Running(make(data_dir), data_dir.log(name))
         running.start()
         try:
-            yield home, running
+            yield data_dir, running
         finally:
             running.kill()
 
 
-def _test_postgres(home: Home) -> Part:
-    return postgresql.part(home, postgresql.NOT_DURABLE)
+def _test_postgres(data_dir: DataDir) -> Part:
+    return postgresql.part(data_dir, postgresql.NOT_DURABLE)
 
 
 @pytest.fixture
 def free_port() -> int:
-    return homes.free_port()
+    return data_dirs.free_port()
 
 
 @pytest.fixture(scope="session")
-def nats_server() -> Iterator[tuple[Home, Running]]:
+def nats_server() -> Iterator[tuple[DataDir, Running]]:
     with _running(nats.part, "nats") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def nats_url(nats_server: tuple[Home, Running]) -> str:
+def nats_url(nats_server: tuple[DataDir, Running]) -> str:
     """A NATS server with JetStream. Streams outlive a test: delete those that a test needs to be fresh."""
     return nats.url(nats_server[0])
 
@@ -93,19 +93,19 @@ def private_nats() -> Iterator[Callable[[], tuple[str, Running]]]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[tuple[Home, Running]]:
+def postgres_server() -> Iterator[tuple[DataDir, Running]]:
     with _running(_test_postgres, "postgres") as started:
         yield started
 
 
 @pytest.fixture(scope="session", name="postgres")
-def postgres_url(postgres_server: tuple[Home, Running]) -> str:
+def postgres_url(postgres_server: tuple[DataDir, Running]) -> str:
     """The superuser's URL of the server's `postgres` database."""
     return postgresql.url(postgres_server[0])
 
 
 @pytest.fixture(scope="session")
-def _template_database(postgres_server: tuple[Home, Running], postgres: str) -> str:
+def _template_database(postgres_server: tuple[DataDir, Running], postgres: str) -> str:
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f'create database "{_TEMPLATE}"')
     migrate(postgresql.url(postgres_server[0], _TEMPLATE))
@@ -113,13 +113,13 @@ def _template_database(postgres_server: tuple[Home, Running], postgres: str) -> 
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: tuple[Home, Running], postgres: str) -> Iterator[str]:
+def empty_database_url(postgres_server: tuple[DataDir, Running], postgres: str) -> Iterator[str]:
     """A fresh database without any table."""
     yield from _database(postgres_server[0], postgres, "template1")
 
 
 @pytest.fixture
-def database_url(postgres_server: tuple[Home, Running], postgres: str, _template_database: str) -> Iterator[str]:
+def database_url(postgres_server: tuple[DataDir, Running], postgres: str, _template_database: str) -> Iterator[str]:
     """A fresh database with the schema that the migrations make."""
     yield from _database(postgres_server[0], postgres, _template_database)
 
@@ -131,13 +131,13 @@ def private_postgres() -> Iterator[Callable[[], tuple[str, Running]]]:
 
 
 @pytest.fixture(scope="session")
-def object_store_server() -> Iterator[tuple[Home, Running]]:
+def object_store_server() -> Iterator[tuple[DataDir, Running]]:
     with _running(objectstore.part, "s3") as started:
         yield started
 
 
 @pytest.fixture
-def object_store(object_store_server: tuple[Home, Running]) -> Iterator[ObjectStore]:
+def object_store(object_store_server: tuple[DataDir, Running]) -> Iterator[ObjectStore]:
     """A fresh bucket."""
     store = replace(objectstore.store(object_store_server[0]), bucket=f"test-{uuid.uuid4().hex[:12]}")
     client = store.client()
@@ -176,14 +176,14 @@ def triton_whisper(triton_server: tuple[str, Running]) -> str:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[TrialStack]:
+def stack() -> Iterator[DisposableStack]:
     """The whole line, with the fixture model: for tests that leave it as they found it."""
     with stacks() as start:
         yield start()
 
 
 @pytest.fixture(scope="session")
-def real_stack() -> Iterator[TrialStack]:
+def real_stack() -> Iterator[DisposableStack]:
     """The whole line as `make up` starts it: both pools of real Whisper, and real speakers."""
     real_models()
     with stacks() as start:
@@ -191,7 +191,7 @@ def real_stack() -> Iterator[TrialStack]:
 
 
 @pytest.fixture
-def private_stack() -> Iterator[Callable[..., TrialStack]]:
+def private_stack() -> Iterator[Callable[..., DisposableStack]]:
     """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole line of your own, to kill and restart."""
     with stacks() as start:
         yield start
@@ -222,23 +222,23 @@ def migrate(database_url: str) -> None:
         raise RuntimeError(f"python -m voicepipe_migrations ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def _database(home: Home, admin_url: str, template: str) -> Iterator[str]:
+def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(f'create database "{name}" template "{template}"')
-    yield postgresql.url(home, name)
+    yield postgresql.url(data_dir, name)
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(f'drop database "{name}" with (force)')
 
 
 def _private(
-    make: Callable[[Home], Part], name: str, address: Callable[[Home], Address]
+    make: Callable[[DataDir], Part], name: str, address: Callable[[DataDir], Address]
 ) -> Iterator[Callable[[], tuple[Address, Running]]]:
     with ExitStack() as started:
 
         def start() -> tuple[Address, Running]:
-            home, running = started.enter_context(_running(make, name))
-            return address(home), running
+            data_dir, running = started.enter_context(_running(make, name))
+            return address(data_dir), running
 
         yield start
 
@@ -247,23 +247,23 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
     with ExitStack() as started:
 
         def start(folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
-            home, running = started.enter_context(
-                _running(lambda home: tritonserver.part(home, "accurate", folder, env), "triton-accurate")
+            data_dir, running = started.enter_context(
+                _running(lambda data_dir: tritonserver.part(data_dir, "accurate", folder, env), "triton-accurate")
             )
-            return tritonserver.url(home, "accurate"), running
+            return tritonserver.url(data_dir, "accurate"), running
 
         yield start
 
 
 @contextmanager
-def stacks() -> Iterator[Callable[..., TrialStack]]:
+def stacks() -> Iterator[Callable[..., DisposableStack]]:
     """What `private_stack` gives, for a fixture of another scope."""
     with ExitStack() as started:
 
-        def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> TrialStack:
-            home = started.enter_context(_temporary_home("stack"))
+        def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> DisposableStack:
+            data_dir = started.enter_context(_temporary_data_dir("stack"))
             chosen = TOY_MODELS | dict(env or {})
-            stack = TrialStack(home.path, workers or {}, chosen)
+            stack = DisposableStack(data_dir.path, workers or {}, chosen)
             started.callback(stack.crash)
             stack.up()
             return stack

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import gateway, nats, objectstore, postgres, services, triton
-from .data_dir import Home
+from .data_dir import DataDir
 from .managed_process import CannotStart, Part
 from .models import Models
 from .supervisor import Step, Supervisor, Task
@@ -25,35 +25,37 @@ REQUESTS_CPU_PER_JOB = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class Topology:
     steps: tuple[Step, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def full(home: Home, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> Lineup:
+def full(
+    data_dir: DataDir, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ
+) -> Topology:
     """The whole line, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
 
     Raises:
         CannotStart: something is not installed, or there is no such service.
     """
     check(workers)
-    pools = {tier: triton.url(home, tier) for tier in models.speech}
-    env = _environment(home) | {
+    pools = {tier: triton.url(data_dir, tier) for tier in models.speech}
+    env = _environment(data_dir) | {
         "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
         "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
         "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
     }
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
-    upload = tuple(services.replicas(home, services.UPLOAD, count["upload"], env))
-    status = tuple(services.replicas(home, services.STATUS, count["status"], env))
-    work = tuple(part for each in services.WORKERS for part in services.replicas(home, each, count[each.name], env))
+    upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
+    status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
+    work = tuple(part for each in services.WORKERS for part in services.replicas(data_dir, each, count[each.name], env))
     if models.speakers:
         told = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
-        work += tuple(services.replicas(home, services.DIARIZER, count["diarizer"], told))
-    front = gateway.part(home, upload=_addresses(upload), status=_addresses(status))
-    speech = tuple(triton.part(home, tier, folder) for tier, folder in models.speech.items())
-    servers = (nats.part(home), postgres.part(home), objectstore.part(home), *speech)
-    return Lineup(
+        work += tuple(services.replicas(data_dir, services.DIARIZER, count["diarizer"], told))
+    front = gateway.part(data_dir, upload=_addresses(upload), status=_addresses(status))
+    speech = tuple(triton.part(data_dir, tier, folder) for tier, folder in models.speech.items())
+    servers = (nats.part(data_dir), postgres.part(data_dir), objectstore.part(data_dir), *speech)
+    return Topology(
         steps=(
             servers,
             Task("migrations", _migrate),
@@ -62,8 +64,8 @@ def full(home: Home, models: Models, workers: Mapping[str, int], environment: Ma
             (front,),
         ),
         facts={
-            "url": gateway.url(home),
-            "api_key_file": str(home.path / API_KEY),
+            "url": gateway.url(data_dir),
+            "api_key_file": str(data_dir.path / API_KEY),
             "speech": models.about_speech,
             "speakers": models.about_speakers,
         },
@@ -105,18 +107,18 @@ def check(workers: Mapping[str, int]) -> None:
             raise CannotStart(f"there is no service {name!r}; those that can be more than one are {', '.join(known)}")
 
 
-def _environment(home: Home) -> dict[str, str]:
-    bucket = objectstore.store(home)
+def _environment(data_dir: DataDir) -> dict[str, str]:
+    bucket = objectstore.store(data_dir)
     return {
         # glibc keeps an arena for every thread, and in each what large blocks it once held: tens of megabytes a process.
         "MALLOC_ARENA_MAX": "2",
-        "VOICEPIPE_DATABASE_URL": postgres.url(home, DATABASE),
-        "VOICEPIPE_NATS_URL": nats.url(home),
+        "VOICEPIPE_DATABASE_URL": postgres.url(data_dir, DATABASE),
+        "VOICEPIPE_NATS_URL": nats.url(data_dir),
         "VOICEPIPE_S3_ENDPOINT": bucket.endpoint,
         "VOICEPIPE_S3_BUCKET": bucket.bucket,
         "VOICEPIPE_S3_ACCESS_KEY": bucket.access_key,
         "VOICEPIPE_S3_SECRET_KEY": bucket.secret_key,
-        "VOICEPIPE_PUBLIC_URL": gateway.url(home),
+        "VOICEPIPE_PUBLIC_URL": gateway.url(data_dir),
     }
 
 
@@ -125,16 +127,16 @@ def _addresses(parts: tuple[Part, ...]) -> tuple[str, ...]:
 
 
 async def _migrate(supervisor: Supervisor) -> None:
-    home = supervisor.home
-    await postgres.ensure_database(home, DATABASE)
-    await supervisor.do("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(home))
+    data_dir = supervisor.data_dir
+    await postgres.ensure_database(data_dir, DATABASE)
+    await supervisor.do("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(data_dir))
 
 
 async def _first_key(supervisor: Supervisor) -> None:
-    home = supervisor.home
-    if (home.path / API_KEY).exists():
+    data_dir = supervisor.data_dir
+    if (data_dir.path / API_KEY).exists():
         return
-    draft = home.write_private(f"{API_KEY}.new", "")
+    draft = data_dir.write_private(f"{API_KEY}.new", "")
     module = ("voicepipe_wire.web.keys", "create", "--user", "local", "--name", "this machine", "--operator")
-    await supervisor.do("first-key", sys.executable, "-m", *module, env=_environment(home), output=draft)
-    draft.replace(home.path / API_KEY)
+    await supervisor.do("first-key", sys.executable, "-m", *module, env=_environment(data_dir), output=draft)
+    draft.replace(data_dir.path / API_KEY)

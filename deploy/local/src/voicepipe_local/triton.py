@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from .data_dir import LOOPBACK, Home
+from .data_dir import LOOPBACK, DataDir
 from .managed_process import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -55,11 +55,11 @@ def name_of(pool: str) -> str:
     return f"triton-{pool}"
 
 
-def url(home: Home, pool: str) -> str:
-    return f"{LOOPBACK}:{home.port(name_of(pool))}"
+def url(data_dir: DataDir, pool: str) -> str:
+    return f"{LOOPBACK}:{data_dir.port(name_of(pool))}"
 
 
-def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Part:
+def part(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Part:
     """Triton serving the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
@@ -76,20 +76,20 @@ def part(home: Home, pool: str, folder: Path, env: Mapping[str, str] | None = No
             "-c",
             'ulimit -S -s 65536; exec "$@"',
             "triton",
-            *_command(home, runtime, name),
+            *_command(data_dir, runtime, name),
         ),
-        address=url(home, pool),
+        address=url(data_dir, pool),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(f"{LOOPBACK}:{home.port(f'{name}-http')}", instances),
+        healthy=lambda: describes_itself(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
         env=_environment(runtime) | settings | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
-        folder=home.folder(name),
-        restart_when_sick=True,
+        folder=data_dir.folder(name),
+        restart_when_unhealthy=True,
         start_timeout_s=180.0,  # a large model takes long to read from a cold disk
     )
 
 
-def _command(home: Home, runtime: Runtime, name: str) -> list[str]:
+def _command(data_dir: DataDir, runtime: Runtime, name: str) -> list[str]:
     return [
         str(runtime.server / "bin" / "tritonserver"),
         f"--model-repository={ROOT / 'triton-models'}",
@@ -100,9 +100,9 @@ def _command(home: Home, runtime: Runtime, name: str) -> list[str]:
         *([] if GPU.exists() else ["--model-config-name=cpu"]),
         "--disable-auto-complete-config",
         *(f"--{kind}-address={LOOPBACK}" for kind in ("http", "grpc", "metrics")),
-        f"--http-port={home.port(f'{name}-http')}",
-        f"--grpc-port={home.port(name)}",
-        f"--metrics-port={home.port(f'{name}-metrics')}",
+        f"--http-port={data_dir.port(f'{name}-http')}",
+        f"--grpc-port={data_dir.port(name)}",
+        f"--metrics-port={data_dir.port(f'{name}-metrics')}",
         "--allow-gpu-metrics=false",
         "--pinned-memory-pool-byte-size=0",
         "--exit-timeout-secs=5",
@@ -154,7 +154,7 @@ async def describes_itself(address: str, instances: int) -> None:
 async def _describe(client: httpx.AsyncClient, address: str, tensors: Sequence[Mapping[str, object]]) -> None:
     try:
         answer = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
-    except httpx.ReadTimeout as error:  # a server that is busy with a batch is not sick
+    except httpx.ReadTimeout as error:  # a server that is busy with a batch is not unhealthy
         raise TimeoutError(f"the model {MODEL} takes long to answer") from error
     if answer.status_code != httpx.codes.OK:
         raise Unhealthy(f"the model {MODEL} answers {answer.status_code}: {answer.text[:200]}")

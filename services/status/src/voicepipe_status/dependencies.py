@@ -34,11 +34,11 @@ class Dependencies:
 
 
 async def _parts(request: Request) -> Dependencies:
-    return cast("Parts", request.app.state.dependencies)
+    return cast("Dependencies", request.app.state.dependencies)
 
 
 async def _user(request: Request, _bearer: Bearer, _header: KeyHeader) -> User:
-    return await cast("Parts", request.app.state.dependencies).authenticate(request)
+    return await cast("Dependencies", request.app.state.dependencies).authenticate(request)
 
 
 async def _operator(user: Annotated[User, Depends(_user)]) -> User:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from . import gateway, nats, objectstore, postgres, topology
-from .data_dir import Home
+from .data_dir import DataDir
 from .objectstore import ObjectStore
 from .stack import Stack
 
 
-class TrialStack(Stack):
+class DisposableStack(Stack):
     """A whole line that a test owns.
 
     Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
@@ -31,12 +31,12 @@ class TrialStack(Stack):
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
-    def home(self) -> Home:
-        return Home.at(self.data)
+    def data_dir(self) -> DataDir:
+        return DataDir.at(self.data)
 
     @property
     def url(self) -> str:
-        return gateway.url(self.home)
+        return gateway.url(self.data_dir)
 
     @property
     def api_key(self) -> str:
@@ -49,18 +49,18 @@ class TrialStack(Stack):
 
     @property
     def database_url(self) -> str:
-        return postgres.url(self.home, topology.DATABASE)
+        return postgres.url(self.data_dir, topology.DATABASE)
 
     @property
     def nats_url(self) -> str:
-        return nats.url(self.home)
+        return nats.url(self.data_dir)
 
     @property
     def object_store(self) -> ObjectStore:
-        return objectstore.store(self.home)
+        return objectstore.store(self.data_dir)
 
     def up(self) -> None:
-        """Start it, with the same data, workers and variables as before; return when every part is well."""
+        """Start it, with the same data, workers and variables as before; return when every part is healthy."""
         self._guard = self.start(self.workers, env=self.env, lifeline=True)
 
     def down(self) -> None:
@@ -88,22 +88,22 @@ class TrialStack(Stack):
         self._told("start", name)
 
     def restart(self, name: str) -> None:
-        """Stop a part as an update would, and start it again; return when it is well."""
+        """Stop a part as an update would, and start it again; return when it is healthy."""
         self._told("restart", name)
 
-    def wait_until_well(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
-        """Return when a part is well and has been restarted at least so often."""
+    def wait_until_healthy(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
+        """Return when a part is healthy and has been restarted at least so often."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             part = self.part(name)
-            if part["state"] == "up" and part["health"] == "well" and part["restarts"] >= restarts:
+            if part["state"] == "up" and part["health"] == "healthy" and part["restarts"] >= restarts:
                 return part
             if time.monotonic() > deadline_s:
-                raise TimeoutError(f"{name} is not well: {part}\n{self.log_of(name)[-2000:]}")
+                raise TimeoutError(f"{name} is not healthy: {part}\n{self.log_of(name)[-2000:]}")
             time.sleep(0.1)
 
     def log_of(self, name: str) -> str:
-        return self.home.log(name).read_text(encoding="utf-8", errors="replace")
+        return self.data_dir.log(name).read_text(encoding="utf-8", errors="replace")
 
     def _told(self, verb: str, name: str) -> None:
         answer = self.ask(verb, part=name)
