@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from voicepipe_local.managed_process import CannotStart
+from voicepipe_local.component import CannotStart
 from voicepipe_local.models import Models
 from voicepipe_local.stack import StartFailed
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from voicepipe_local import triton
-from voicepipe_local.managed_process import CannotStart
+from voicepipe_local.component import CannotStart
 from voicepipe_local.models import Models
 from voicepipe_local.stack import StartFailed
 from voicepipe_local.testing import WHISPER_FIXTURE

@@ -18,7 +18,7 @@ _TRITON = re.compile(r'^(nv_inference_count|nv_inference_exec_count)\{model="whi
 
 
 def measure(bed: Bed, speech: Speech) -> list[Row]:
-    bed.stack.stop_part("transcribe")
+    bed.stack.stop_component("transcribe")
     jobs = [
         bed.send(recordings.wav(speech.varied(bed.sizes.backlog_s, n)), f"backlog-{n}.wav")
         for n in range(bed.sizes.backlog)
@@ -26,7 +26,7 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     for job in jobs:
         bed.wait_for_stage(job, "transcribe", "queued")
     before = _triton(bed)
-    bed.stack.start_part("transcribe")  # a new process: its histogram begins at nothing
+    bed.stack.start_component("transcribe")  # a new process: its histogram begins at nothing
     for job in jobs:
         bed.finished(job)
     sizes = _batch_sizes(httpx.get(f"http://{bed.address('transcribe')}/metrics", trust_env=False).text)

@@ -86,10 +86,10 @@ class Bed:
         return self.stack.data_dir.folder("bench")
 
     def address(self, part: str) -> str:
-        return str(self.stack.part(part)["address"])
+        return str(self.stack.component(part)["address"])
 
     def pid(self, part: str) -> int:
-        return int(self.stack.part(part)["pid"])
+        return int(self.stack.component(part)["pid"])
 
     def send(self, wav: bytes, name: str, **options: str) -> str:
         """The id of the job."""

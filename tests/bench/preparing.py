@@ -20,11 +20,11 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     wav = recordings.wav(speech.varied(bed.sizes.recording_s))
     path = bed.scratch / "prepared.wav"
     path.write_bytes(wav)
-    bed.stack.stop_part("transcribe")
+    bed.stack.stop_component("transcribe")
     try:
         rounds = [(_decode_s(path), _prepare_s(bed, wav)) for _ in range(bed.sizes.repeats)]
     finally:
-        bed.stack.start_part("transcribe")
+        bed.stack.start_component("transcribe")
     alone_s, took_s = (median(times) for times in zip(*rounds, strict=True))
     each = ", ".join(f"{seconds:.2f}" for _, seconds in rounds)
     return [

@@ -42,14 +42,14 @@ def measure(bed: Bed) -> list[Row]:
         "through the gateway": lambda seed: _plain(bed, gateway, size, seed),
         "tus, gateway": lambda seed: _tus(bed, gateway, size, seed),
     }
-    bed.stack.stop_part("prepare")  # what is uploaded shall not be decoded meanwhile
+    bed.stack.stop_component("prepare")  # what is uploaded shall not be decoded meanwhile
     try:
         seeds = count()
         rounds = [
             (_bare(bed, size), {how: send(next(seeds)) for how, send in ways.items()}) for _ in range(bed.sizes.repeats)
         ]
     finally:
-        bed.stack.start_part("prepare")
+        bed.stack.start_component("prepare")
     return [_row(how, size, [(bare, sent[how]) for bare, sent in rounds]) for how in ways]
 
 

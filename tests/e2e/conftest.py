@@ -86,7 +86,7 @@ def spoken_wav(spoken: meetings.Recording, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def nobody_transcribes(stack: DisposableStack) -> Iterator[Callable[[], None]]:
     """Jobs get no further than to the queue of chunks, until it is called (or the test is over)."""
-    stack.stop_part("transcribe")
-    yield lambda: stack.start_part("transcribe")
-    if stack.part("transcribe")["state"] == "stopped":
-        stack.start_part("transcribe")
+    stack.stop_component("transcribe")
+    yield lambda: stack.start_component("transcribe")
+    if stack.component("transcribe")["state"] == "stopped":
+        stack.start_component("transcribe")

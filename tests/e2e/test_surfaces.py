@@ -45,7 +45,7 @@ def test_capabilities_name_the_model_that_serves(door: FrontDoor):
 
 @pytest.mark.parametrize("name", [service.name for service in services.ALL if service is not services.DIARIZER])
 def test_every_service_tells_its_health_and_its_metrics(stack, name):
-    address = f"http://{stack.part(name)['address']}"
+    address = f"http://{stack.component(name)['address']}"
     assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
     ready = httpx.get(f"{address}/readyz")
     assert ready.status_code == httpx.codes.OK

@@ -51,7 +51,7 @@ def check_told_once(door: FrontDoor, job_id: str) -> None:
 
 def killed(line: DisposableStack, name: str) -> int:
     """Kill a part; how many restarts it has then."""
-    restarts = line.part(name)["restarts"] + 1
+    restarts = line.component(name)["restarts"] + 1
     line.kill(name)
     return restarts
 

@@ -20,13 +20,13 @@ def away(line: DisposableStack):
     stopped: list[str] = []
 
     def stop(name: str):
-        line.stop_part(name)
+        line.stop_component(name)
         stopped.append(name)
         return back
 
     def back() -> None:
         while stopped:
-            line.start_part(stopped.pop())
+            line.start_component(stopped.pop())
 
     yield stop
     back()

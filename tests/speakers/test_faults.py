@@ -37,7 +37,7 @@ def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, A
 def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
     line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
-    before = line.part("diarizer")["restarts"]
+    before = line.component("diarizer")["restarts"]
     with held(line.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
@@ -53,7 +53,7 @@ def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
 def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
     line: DisposableStack, door: FrontDoor, audio: bytes
 ):
-    job_id, restarts = None, line.part("diarizer")["restarts"]
+    job_id, restarts = None, line.component("diarizer")["restarts"]
     for attempt in range(3):
         with held(line.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
             job_id = job_id or door.accepted(told_apart(audio), diarize="true")
@@ -80,7 +80,7 @@ def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
 
 
 def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
-    line.stop_part("diarizer")
+    line.stop_component("diarizer")
     try:
         until(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
         job_id = door.accepted(told_apart(audio), diarize="true")
@@ -90,7 +90,7 @@ def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: 
         assert (refused.status_code, refused.json()["code"]) == (503, "no_diarizer")
         assert int(refused.headers["retry-after"]) > 0
     finally:
-        line.start_part("diarizer")
+        line.start_component("diarizer")
     until(lambda: speakers_are_told_apart(door), 120)
     assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
     until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
@@ -107,8 +107,8 @@ def test_a_diarizer_that_comes_back_picks_up_what_waits(
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
         line.kill("diarizer")
-        line.stop_part("diarizer")
+        line.stop_component("diarizer")
     until(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
     assert door.get(job_id)["state"] == "transcribing"
-    line.start_part("diarizer")
+    line.start_component("diarizer")
     assert who_spoke_when(door.completed(job_id)) == undisturbed

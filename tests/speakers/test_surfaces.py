@@ -99,7 +99,7 @@ def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, a
 
 
 def test_the_diarizer_tells_its_health_and_its_metrics(line: DisposableStack):
-    address = line.part("diarizer")["address"]
+    address = line.component("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
     assert "voicepipe_commands_total" in httpx.get(f"http://{address}/metrics").text

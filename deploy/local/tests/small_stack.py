@@ -1,6 +1,6 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-The names `postgres` and `triton-accurate` stand for the real servers; `broken` for a part that ends at once.
+The names `postgres` and `triton-accurate` stand for the real servers; `broken` for a component that ends at once.
 """
 
 import asyncio
@@ -9,23 +9,23 @@ from itertools import groupby
 from pathlib import Path
 
 from voicepipe_local import postgres, triton
+from voicepipe_local.component import Component, answers
 from voicepipe_local.data_dir import DataDir
-from voicepipe_local.managed_process import Part, answers
 from voicepipe_local.supervisor import Supervisor
 
 data_dir = DataDir.at(Path(sys.argv[1]))
 
 
-def part(spec):
+def component(spec):
     name, *flags = spec.split(":")
     if name == "postgres":
-        return postgres.part(data_dir, postgres.NOT_DURABLE)
+        return postgres.component(data_dir, postgres.NOT_DURABLE)
     if name == "triton-accurate":
-        return triton.part(data_dir, "accurate", triton.ROOT / "tests/fixtures/whisper/model")
+        return triton.component(data_dir, "accurate", triton.ROOT / "tests/fixtures/whisper/model")
     port = str(data_dir.port(name))
     dummy = (str(Path(__file__).with_name("dummy.py")), name, port, str(data_dir.path / "notes"), *flags)
     command = (sys.executable, *(("-c", "print('I am broken')") if name == "broken" else dummy))
-    return Part(
+    return Component(
         name=name,
         command=command,
         address=f"127.0.0.1:{port}",
@@ -35,5 +35,5 @@ def part(spec):
     )
 
 
-steps = [tuple(map(part, group)) for comma, group in groupby(sys.argv[2:], lambda spec: spec == ",") if not comma]
+steps = [tuple(map(component, group)) for comma, group in groupby(sys.argv[2:], lambda spec: spec == ",") if not comma]
 sys.exit(asyncio.run(Supervisor(data_dir, steps, lambda text: print(text, flush=True)).run()))

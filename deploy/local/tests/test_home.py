@@ -5,8 +5,8 @@ import socket
 
 import pytest
 from voicepipe_local import logs, nats, objectstore, topology
+from voicepipe_local.component import CannotStart
 from voicepipe_local.data_dir import DataDir
-from voicepipe_local.managed_process import CannotStart
 
 
 def test_ports_and_secrets_are_chosen_once(tmp_path):
@@ -50,6 +50,6 @@ def test_an_unknown_service_cannot_have_more_workers():
 
 def test_recordings_and_messages_are_closed_to_other_users(tmp_path):
     data_dir = DataDir.at(tmp_path)
-    objectstore.part(data_dir)
-    nats.part(data_dir)
+    objectstore.component(data_dir)
+    nats.component(data_dir)
     assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("s3", "nats/store")] == [0, 0]

@@ -2,7 +2,7 @@
 
 import pytest
 from voicepipe_local import models, topology
-from voicepipe_local.managed_process import CannotStart
+from voicepipe_local.component import CannotStart
 from voicepipe_local.testing import TOY_MODELS, WHISPER_FIXTURE
 
 

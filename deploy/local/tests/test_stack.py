@@ -13,11 +13,11 @@ def client(stack):
 
 
 def test_every_part_is_well_and_says_what_it_is(stack):
-    for part in stack.ask("ps")["parts"]:
-        assert (part["state"], part["health"]) == ("up", "healthy"), part
-        assert part["version"]
-        assert part["address"].startswith("127.0.0.1:")
-        assert part["memory_bytes"] > 0
+    for component in stack.ask("ps")["components"]:
+        assert (component["state"], component["health"]) == ("up", "healthy"), component
+        assert component["version"]
+        assert component["address"].startswith("127.0.0.1:")
+        assert component["memory_bytes"] > 0
 
 
 def test_only_this_user_can_read_the_first_key(stack):
@@ -46,11 +46,11 @@ def test_what_is_not_for_clients_is_not_there(client, path):
 
 def test_a_stack_goes_on_where_it_was_cut_off(private_stack):
     stack = private_stack(workers={"transcribe": 2})
-    assert stack.part("transcribe-2")["health"] == "healthy"
+    assert stack.component("transcribe-2")["health"] == "healthy"
     before = (stack.url, stack.api_key)
     stack.kill("status")
     stack.wait_until_healthy("status", restarts=1)
-    stack.stop_part("status")
+    stack.stop_component("status")
     away = httpx.get(f"{stack.url}/v1/transcriptions", headers=stack.headers, timeout=30)
     assert (away.status_code, away.headers["content-type"], "retry-after" in away.headers) == (503, PROBLEM, True)
     stack.crash()

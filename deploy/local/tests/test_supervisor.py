@@ -32,8 +32,8 @@ class Small:
     def ps(self):
         return control.ask(self.data, {"ask": "ps"})
 
-    def part(self, name):
-        return next(part for part in self.ps()["parts"] if part["name"] == name)
+    def component(self, name):
+        return next(component for component in self.ps()["components"] if component["name"] == name)
 
     def wait_until_ready(self):
         return until(lambda: control.is_running(self.data) and ready(self.data))
@@ -116,10 +116,10 @@ def test_nothing_is_left_when_whoever_holds_the_lifeline_dies(small):
 def test_a_dead_part_comes_back_without_the_children_it_had(small):
     stack = small("a:parent")
     stack.wait_until_ready()
-    before, child = stack.part("a"), int((stack.data / "notes.child").read_text())
+    before, child = stack.component("a"), int((stack.data / "notes.child").read_text())
     os.kill(before["pid"], signal.SIGKILL)
     assert gone({(child, started(child))})
-    after = until(lambda: (part := stack.part("a"))["state"] == "up" and part)
+    after = until(lambda: (component := stack.component("a"))["state"] == "up" and component)
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
     assert after["trouble"] == "it was ended by SIGKILL"
@@ -129,18 +129,22 @@ def test_a_dead_part_comes_back_without_the_children_it_had(small):
 def test_a_killed_database_server_comes_back(small):
     stack = small("postgres")
     stack.wait_until_ready()
-    os.kill(stack.part("postgres")["pid"], signal.SIGKILL)
-    until(lambda: (part := stack.part("postgres"))["restarts"] == 1 and part["health"] == "healthy")
+    os.kill(stack.component("postgres")["pid"], signal.SIGKILL)
+    until(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
 
 
 def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
     stack = small("triton-accurate")
     stack.wait_until_ready()
-    before = stack.part("triton-accurate")
+    before = stack.component("triton-accurate")
     one_instance = guard.descendants(before["pid"])[0]
     os.kill(one_instance, signal.SIGKILL)
     after = until(
-        lambda: (part := stack.part("triton-accurate"))["restarts"] == 1 and part["health"] == "healthy" and part
+        lambda: (
+            (component := stack.component("triton-accurate"))["restarts"] == 1
+            and component["health"] == "healthy"
+            and component
+        )
     )
     assert after["pid"] != before["pid"]
     assert "Stub process" in after["trouble"]
@@ -193,20 +197,20 @@ def test_a_part_that_does_not_want_to_end_is_killed(small):
 def test_one_part_can_be_stopped_and_started_again(small):
     stack = small("a", "b")
     stack.wait_until_ready()
-    pid = stack.part("a")["pid"]
-    control.ask(stack.data, {"ask": "stop", "part": "a"})
-    stopped = stack.part("a")
+    pid = stack.component("a")["pid"]
+    control.ask(stack.data, {"ask": "stop", "component": "a"})
+    stopped = stack.component("a")
     assert (stopped["state"], stopped["pid"], stopped["memory_bytes"]) == ("stopped", None, 0)
-    assert stack.part("b")["state"] == "up"
-    control.ask(stack.data, {"ask": "start", "part": "a"})
-    assert stack.part("a")["pid"] not in {None, pid}
-    assert stack.part("a")["health"] == "healthy"
+    assert stack.component("b")["state"] == "up"
+    control.ask(stack.data, {"ask": "start", "component": "a"})
+    assert stack.component("a")["pid"] not in {None, pid}
+    assert stack.component("a")["health"] == "healthy"
 
 
 def test_an_unknown_part_is_named_an_error(small):
     stack = small("a")
     stack.wait_until_ready()
-    assert "the parts are a" in control.ask(stack.data, {"ask": "stop", "part": "b"})["error"]
+    assert "the components are a" in control.ask(stack.data, {"ask": "stop", "component": "b"})["error"]
 
 
 def test_a_data_folder_has_one_stack_at_a_time(small, tmp_path):
@@ -239,7 +243,7 @@ def test_two_stacks_run_side_by_side_and_keep_their_addresses(small, tmp_path):
             stacks.append(small("a", "b", at=folder))
         for stack in stacks:
             stack.wait_until_ready()
-        addresses.append([part["address"] for stack in stacks for part in stack.ps()["parts"]])
+        addresses.append([component["address"] for stack in stacks for component in stack.ps()["components"]])
         for stack in stacks:
             control.ask(stack.data, {"ask": "down"})
             stack.guard.wait()

@@ -103,7 +103,7 @@ def gateway(process):
     """The URL of a real gateway in front of the process."""
 
     def part(data_dir):
-        return caddy.part(data_dir, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
+        return caddy.component(data_dir, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
 
     with testing._running(part, "gateway") as (data_dir, _):
         yield caddy.url(data_dir)

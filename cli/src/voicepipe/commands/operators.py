@@ -138,7 +138,7 @@ def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
 
 def _line(entry: DeadLetter) -> str:
     when = "" if entry.failed_at is None else f"{entry.failed_at.astimezone():%Y-%m-%d %H:%M}  "
-    return f"{entry.sequence}  {when}{entry.stage}  {entry.code}  {printable(letter.error)}"
+    return f"{entry.sequence}  {when}{entry.stage}  {entry.code}  {printable(entry.error)}"
 
 
 def _in_words(value: Any) -> str:

@@ -12,22 +12,22 @@ from pathlib import Path
 from rich.console import Console
 
 from . import control, models, status_table, topology
+from .component import CannotStart
 from .control import AlreadyRunning, NotRunning
 from .data_dir import DataDir
-from .managed_process import CannotStart
 from .stack import Stack, StartFailed
 from .supervisor import Supervisor
 
 _COMMANDS = {
     "up": "start in the background and return when everything is healthy",
     "run": "start in the foreground; Ctrl-C stops",
-    "ps": "show every part",
+    "ps": "show every component",
     "url": "print the address that clients call",
     "down": "stop, keeping the data",
     "purge": "stop and delete the data",
-    "start": "start one part that was stopped",
-    "stop": "stop one part",
-    "restart": "restart one part",
+    "start": "start one component that was stopped",
+    "stop": "stop one component",
+    "restart": "restart one component",
 }
 _MORE = {"metavar": "NAME=COUNT", "help": "more processes of a service, as in transcribe=2; may be given again"}
 
@@ -62,7 +62,7 @@ def _do(command: str, stack: Stack, options: argparse.Namespace) -> int:
         case "purge":
             stack.purge()
         case verb:
-            return _steer(stack, verb, options.part)
+            return _steer(stack, verb, options.component)
     return 0
 
 
@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
                 "--workers", type=_count, action="append", default=[], metavar="NAME=COUNT", help=help_
             )
         if name in {"start", "stop", "restart"}:
-            command.add_argument("part")
+            command.add_argument("component")
         if name == "ps":
             command.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args()
@@ -144,9 +144,9 @@ def _ps(stack: Stack, *, as_json: bool) -> None:
     print(f"\n{facts['url']}   speech: {facts['speech']}   speakers: {facts['speakers']}")
 
 
-def _steer(stack: Stack, verb: str, part: str) -> int:
-    answer = stack.ask(verb, part=part)
-    print(answer.get("error") or f"{answer['part']} is {answer['state']}")
+def _steer(stack: Stack, verb: str, component: str) -> int:
+    answer = stack.ask(verb, component=component)
+    print(answer.get("error") or f"{answer['component']} is {answer['state']}")
     return 1 if "error" in answer else 0
 
 

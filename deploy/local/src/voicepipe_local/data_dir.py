@@ -1,4 +1,4 @@
-"""The one folder that holds everything a stack knows: ports, secrets, logs and the data of every part."""
+"""The one folder that holds everything a stack knows: ports, secrets, logs and the data of every component."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class DataDir:
     def logs(self) -> Path:
         return self.path / "logs"
 
-    def log(self, part: str) -> Path:
-        return self.logs / f"{part}.log"
+    def log(self, component: str) -> Path:
+        return self.logs / f"{component}.log"
 
     def folder(self, name: str) -> Path:
         path = self.path / name
@@ -88,7 +88,7 @@ class DataDir:
         return known[name]
 
     def write_private(self, name: str, text: str) -> Path:
-        """Write a file that only this user can read; readers see the old text or the new, never a part."""
+        """Write a file that only this user can read; readers see the old text or the new, never a component."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")

@@ -20,7 +20,7 @@ from .stack import Stack
 class DisposableStack(Stack):
     """A whole line that a test owns.
 
-    Parts have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
+    Components have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
     `transcribe`, `assemble`, `controller`, `gateway`; the second process of a service is `transcribe-2`.
     """
 
@@ -60,7 +60,7 @@ class DisposableStack(Stack):
         return objectstore.store(self.data_dir)
 
     def up(self) -> None:
-        """Start it, with the same data, workers and variables as before; return when every part is healthy."""
+        """Start it, with the same data, workers and variables as before; return when every component is healthy."""
         self._guard = self.start(self.workers, env=self.env, lifeline=True)
 
     def down(self) -> None:
@@ -72,41 +72,41 @@ class DisposableStack(Stack):
         """Kill every process at once, the supervisor too, as a power cut does."""
         self._forget_guard()
 
-    def part(self, name: str) -> dict[str, Any]:
-        """What `ps` says about one part: state, health, version, address, pid, restarts, memory_bytes, log."""
-        return next(part for part in self.ask("ps")["parts"] if part["name"] == name)
+    def component(self, name: str) -> dict[str, Any]:
+        """What `ps` says about one component: state, health, version, address, pid, restarts, memory_bytes, log."""
+        return next(component for component in self.ask("ps")["components"] if component["name"] == name)
 
     def kill(self, name: str) -> None:
-        """Kill the process of a part with SIGKILL; the supervisor starts it again after half a second."""
-        os.kill(self.part(name)["pid"], signal.SIGKILL)
+        """Kill the process of a component with SIGKILL; the supervisor starts it again after half a second."""
+        os.kill(self.component(name)["pid"], signal.SIGKILL)
 
-    def stop_part(self, name: str) -> None:
-        """Stop a part; it stays away until `start_part`."""
+    def stop_component(self, name: str) -> None:
+        """Stop a component; it stays away until `start_component`."""
         self._told("stop", name)
 
-    def start_part(self, name: str) -> None:
+    def start_component(self, name: str) -> None:
         self._told("start", name)
 
     def restart(self, name: str) -> None:
-        """Stop a part as an update would, and start it again; return when it is healthy."""
+        """Stop a component as an update would, and start it again; return when it is healthy."""
         self._told("restart", name)
 
     def wait_until_healthy(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
-        """Return when a part is healthy and has been restarted at least so often."""
+        """Return when a component is healthy and has been restarted at least so often."""
         deadline_s = time.monotonic() + timeout_s
         while True:
-            part = self.part(name)
-            if part["state"] == "up" and part["health"] == "healthy" and part["restarts"] >= restarts:
-                return part
+            component = self.component(name)
+            if component["state"] == "up" and component["health"] == "healthy" and component["restarts"] >= restarts:
+                return component
             if time.monotonic() > deadline_s:
-                raise TimeoutError(f"{name} is not healthy: {part}\n{self.log_of(name)[-2000:]}")
+                raise TimeoutError(f"{name} is not healthy: {component}\n{self.log_of(name)[-2000:]}")
             time.sleep(0.1)
 
     def log_of(self, name: str) -> str:
         return self.data_dir.log(name).read_text(encoding="utf-8", errors="replace")
 
     def _told(self, verb: str, name: str) -> None:
-        answer = self.ask(verb, part=name)
+        answer = self.ask(verb, component=name)
         if "error" in answer:
             raise RuntimeError(answer["error"])
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from .component import Component, answers
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import Part, answers
 from .triton import ROOT
 
 CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"
@@ -19,13 +19,13 @@ def url(data_dir: DataDir) -> str:
     return f"http://{LOOPBACK}:{data_dir.port('gateway')}"
 
 
-def part(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]) -> Part:
+def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]) -> Component:
     """`upload` and `status`: the addresses (host:port) of every replica."""
 
     async def healthy() -> None:
         await answers(f"{url(data_dir)}/healthz")
 
-    return Part(
+    return Component(
         name="gateway",
         command=(
             str(Path(sys.executable).with_name("caddy")),

@@ -11,7 +11,7 @@ from typing import Final
 from voicepipe_models import Kind, Model, ModelError, State, Store, catalogue_of, named, resolve
 from voicepipe_models.telling import size
 
-from .managed_process import CannotStart
+from .component import CannotStart
 from .services import DIARIZER, ROOT
 
 # The tiers that a job can ask for. Each may have a pool.

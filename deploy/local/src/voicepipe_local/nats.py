@@ -6,8 +6,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from .component import Component, answers
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import Part, answers
 
 _CONFIGURATION = """\
 server_name: voicepipe
@@ -22,7 +22,7 @@ def url(data_dir: DataDir) -> str:
     return f"nats://voicepipe:{data_dir.secret('nats')}@{LOOPBACK}:{data_dir.port('nats')}"
 
 
-def part(data_dir: DataDir) -> Part:
+def component(data_dir: DataDir) -> Component:
     port, monitor_port = data_dir.port("nats"), data_dir.port("nats-monitor")
     # A file, not arguments: every user of the machine can read the arguments of a process.
     configuration = data_dir.write_private(
@@ -39,7 +39,7 @@ def part(data_dir: DataDir) -> Part:
     async def healthy() -> None:
         await answers(f"http://{LOOPBACK}:{monitor_port}/healthz")
 
-    return Part(
+    return Component(
         name="nats",
         command=(str(Path(sys.executable).with_name("nats-server")), "-c", str(configuration)),
         address=f"{LOOPBACK}:{port}",

@@ -14,8 +14,8 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
+from .component import Component
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import Part
 
 BUCKET = "voicepipe"
 
@@ -45,7 +45,7 @@ def store(data_dir: DataDir, bucket: str = BUCKET) -> ObjectStore:
     )
 
 
-def part(data_dir: DataDir) -> Part:
+def component(data_dir: DataDir) -> Component:
     probed = store(data_dir)
     identity = {
         "name": "voicepipe",
@@ -54,7 +54,7 @@ def part(data_dir: DataDir) -> Part:
     }
     identities = data_dir.write_private("s3/identities.json", json.dumps({"identities": [identity]}))
 
-    return Part(
+    return Component(
         name="s3",
         command=(
             str(Path(sys.executable).with_name("weed")),

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import asyncpg
 
+from .component import CannotStart, Component
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import CannotStart, Part
 
 _USER = "postgres"
 _UNPRIVILEGED = "nobody"
@@ -35,7 +35,7 @@ def url(data_dir: DataDir, database: str = _USER) -> str:
     return f"postgresql://{_USER}:{data_dir.secret('postgres')}@{LOOPBACK}:{data_dir.port('postgres')}/{database}"
 
 
-def part(data_dir: DataDir, settings: dict[str, str] | None = None) -> Part:
+def component(data_dir: DataDir, settings: dict[str, str] | None = None) -> Component:
     installed = _installed()
     data = data_dir.folder("postgres") / "data"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
@@ -49,7 +49,7 @@ def part(data_dir: DataDir, settings: dict[str, str] | None = None) -> Part:
         finally:
             await connection.close(timeout=1.0)
 
-    return Part(
+    return Component(
         name="postgres",
         command=(str(installed / "bin" / "postgres"), "-D", str(data), *arguments),
         address=f"{LOOPBACK}:{data_dir.port('postgres')}",

@@ -1,4 +1,4 @@
-"""The life of one part under the supervisor: started, watched, restarted when it dies, stopped."""
+"""The life of one component under the supervisor: started, watched, restarted when it dies, stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
 
-from .managed_process import Part, reason, wait_until_healthy
+from .component import Component, reason, wait_until_healthy
 from .process import Process
 
 FIRST_DELAY_S = 0.5
@@ -24,7 +24,7 @@ HEALTHY, SLOW = "healthy", "slow to answer"
 
 
 class State(StrEnum):
-    WAITING = "waiting"  # for the parts that it needs
+    WAITING = "waiting"  # for the components that it needs
     STARTING = "starting"
     UP = "up"
     RESTARTING = "restarting"  # it died and is started again after a delay
@@ -32,16 +32,18 @@ class State(StrEnum):
 
 
 class ProcessSupervisor:
-    """`calm` is held while orphans are swept, and while a part makes processes that the sweeper does not know."""
+    """`reap_lock` is held while orphans are swept, and while a component makes processes that the sweeper does not know."""
 
-    def __init__(self, part: Part, log: Path, *, calm: asyncio.Lock, sweep: Callable[[], Awaitable[None]]) -> None:
-        self.part = part
+    def __init__(
+        self, component: Component, log: Path, *, reap_lock: asyncio.Lock, sweep: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.component = component
         self.log = log
         self.state = State.WAITING
         self.restarts = 0
         self.trouble = ""
         self.process: Process | None = None
-        self._calm = calm
+        self._reap_lock = reap_lock
         self._sweep = sweep
         self._keeper: asyncio.Task[None] | None = None
 
@@ -55,8 +57,8 @@ class ProcessSupervisor:
         Raises:
             Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
         """
-        await self._launch(timeout_s=self.part.start_timeout_s)
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.part.name}")
+        await self._launch(timeout_s=self.component.start_timeout_s)
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.component.name}")
 
     async def stop(self) -> None:
         """End it and keep it ended."""
@@ -66,7 +68,7 @@ class ProcessSupervisor:
                 await self._keeper
             self._keeper = None
         if self.process and self.process.alive():
-            await self.process.stop(self.part.stop_signal, self.part.grace_s)
+            await self.process.stop(self.component.stop_signal, self.component.grace_s)
             await self._sweep()
         self.state = State.STOPPED
 
@@ -79,7 +81,7 @@ class ProcessSupervisor:
         """WELL, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check answers late."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self.part.healthy()
+                await self.component.healthy()
         except TimeoutError:
             return SLOW
         except Exception as error:  # noqa: BLE001 - a health check may raise anything
@@ -88,12 +90,16 @@ class ProcessSupervisor:
 
     async def _launch(self, timeout_s: float) -> None:
         self.state = State.STARTING
-        async with self._calm:
-            await asyncio.to_thread(self.part.prepare)
+        async with self._reap_lock:
+            await asyncio.to_thread(self.component.prepare)
             process = self.process = Process(
-                self.part.command, log=self.log, env=self.part.env, folder=self.part.folder, user=self.part.user
+                self.component.command,
+                log=self.log,
+                env=self.component.env,
+                folder=self.component.folder,
+                user=self.component.user,
             )
-        await wait_until_healthy(self.part, timeout_s=timeout_s, alive=process.alive)
+        await wait_until_healthy(self.component, timeout_s=timeout_s, alive=process.alive)
         self.state = State.UP
 
     async def _keep(self) -> None:
@@ -110,19 +116,19 @@ class ProcessSupervisor:
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LONGEST_DELAY_S)
             try:
-                # Not being ready is no reason to kill it now: it may wait for a part that is away.
+                # Not being ready is no reason to kill it now: it may wait for a component that is away.
                 await self._launch(timeout_s=math.inf)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
                 self.trouble = reason(error)
 
     async def _trouble_of(self, process: Process) -> str:
-        """Return when the part has to be started again, and say why."""
+        """Return when the component has to be started again, and say why."""
         unhealthy = 0
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(UNHEALTHY_CHECK_INTERVAL_S if unhealthy else HEALTHY_CHECK_INTERVAL_S):
                     return ended_by(await process.wait())
-            if not self.part.restart_when_unhealthy:
+            if not self.component.restart_when_unhealthy:
                 continue
             health = await self.health(timeout_s=10.0)
             unhealthy = 0 if health in {HEALTHY, SLOW} else unhealthy + 1

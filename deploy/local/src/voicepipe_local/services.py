@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .component import CannotStart, Component, answers
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import CannotStart, Part, answers
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -41,13 +41,13 @@ DIARIZER = Service("diarizer", ("voicepipe_diarizer",), "voicepipe-diarizer", ".
 ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)
 
 
-def replicas(data_dir: DataDir, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Part]:
+def replicas(data_dir: DataDir, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Component]:
     """`count` processes of `service`: NAME, NAME-2, NAME-3, ..."""
     for number in range(1, count + 1):
         yield _part(data_dir, service, service.name if number == 1 else f"{service.name}-{number}", env)
 
 
-def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Part:
+def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Component:
     try:
         installed = version(service.package)
     except PackageNotFoundError:
@@ -59,7 +59,7 @@ def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]
     async def healthy() -> None:
         await answers(f"http://{LOOPBACK}:{port}/readyz")
 
-    return Part(
+    return Component(
         name=name,
         command=(service.python, "-m", *service.module),
         address=f"{LOOPBACK}:{port}",

@@ -50,11 +50,11 @@ class Stack:
         lifeline: bool = False,
         progress: Callable[[str], None] = lambda _: None,
     ) -> subprocess.Popen[bytes]:
-        """Start in the background and return once every part is healthy. With `lifeline` it dies with this process.
+        """Start in the background and return once every component is healthy. With `lifeline` it dies with this process.
 
         Raises:
             AlreadyRunning: it does.
-            StartFailed: a part did not start; nothing is left running.
+            StartFailed: a component did not start; nothing is left running.
         """
         DataDir.at(self.data)
         lock = control.take(self.data)
@@ -81,7 +81,7 @@ class Stack:
         return started
 
     def ask(self, what: str, **more: str) -> dict[str, Any]:
-        """The supervisor's answer to `ps`, `down`, or `start`, `stop`, `restart` of a part.
+        """The supervisor's answer to `ps`, `down`, or `start`, `stop`, `restart` of a component.
 
         Raises:
             NotRunning: there is no stack to ask.
@@ -89,7 +89,7 @@ class Stack:
         return control.ask(self.data, {"ask": what, **more}, timeout_s=90.0)
 
     def is_ready(self) -> bool:
-        """Every part has been healthy at least once."""
+        """Every component has been healthy at least once."""
         with contextlib.suppress(NotRunning):
             return bool(control.ask(self.data, {"ask": "ready"})["ready"])
         return False

@@ -1,4 +1,4 @@
-"""One part outside of a stack, for whoever cannot use asyncio: tests, mostly."""
+"""One component outside of a stack, for whoever cannot use asyncio: tests, mostly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import guard
-from .managed_process import Part, Unhealthy, wait_until_healthy
+from .component import Component, Unhealthy, wait_until_healthy
 
 
 class Running:
-    """A part under a guard of its own: it ends with this process, even when this process is killed."""
+    """A component under a guard of its own: it ends with this process, even when this process is killed."""
 
-    def __init__(self, part: Part, log: Path) -> None:
-        self.part = part
+    def __init__(self, component: Component, log: Path) -> None:
+        self.component = component
         self.log = log
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -28,16 +28,16 @@ class Running:
         Raises:
             Unhealthy: it is not; the message ends with the last lines of its log.
         """
-        self.part.prepare()
-        user = ["--user", self.part.user] if self.part.user else []
+        self.component.prepare()
+        user = ["--user", self.component.user] if self.component.user else []
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", guard.__file__, "--lifeline", *user, "--", *self.part.command],
+                [sys.executable, "-I", "-S", guard.__file__, "--lifeline", *user, "--", *self.component.command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=self.part.folder,
-                env=os.environ | self.part.env,
+                cwd=self.component.folder,
+                env=os.environ | self.component.env,
             )
         try:
             self.wait_until_healthy()
@@ -48,7 +48,7 @@ class Running:
     def wait_until_healthy(self) -> None:
         # In a thread of its own: the caller may already be inside an event loop.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, wait_until_healthy(self.part, alive=self.alive)).result()
+            thread.submit(asyncio.run, wait_until_healthy(self.component, alive=self.alive)).result()
 
     def alive(self) -> bool:
         return self._guard is not None and self._guard.poll() is None
@@ -64,9 +64,9 @@ class Running:
         """Ask it to end; kill it when it does not within its grace time."""
         if self._guard is None:
             return
-        self._guard.send_signal(self.part.stop_signal)
+        self._guard.send_signal(self.component.stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._guard.wait(self.part.grace_s)
+            self._guard.wait(self.component.grace_s)
         self.kill()
 
     def restart(self) -> None:

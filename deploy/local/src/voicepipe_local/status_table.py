@@ -13,24 +13,27 @@ _COLOURS = {"up": "green", "starting": "yellow", "restarting": "red", "stopped":
 
 
 def table(answer: Mapping[str, Any], console: Console) -> None:
-    """Every part with its state, health, version, address, process and memory."""
+    """Every component with its state, health, version, address, process and memory."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("part", "state", "health", "version", "address", "pid"):
+    for title in ("component", "state", "health", "version", "address", "pid"):
         shown.add_column(title, overflow="fold" if title == "health" else "ellipsis", no_wrap=title != "health")
     for title in ("restarts", "memory"):
         shown.add_column(title, justify="right", no_wrap=True)
-    for part in answer["parts"]:
+    for component in answer["components"]:
         shown.add_row(
-            part["name"],
-            Text(part["state"], style=_COLOURS.get(part["state"], "")),
-            Text(part["health"] or part["trouble"] or "-", style="" if part["health"] == "healthy" else "yellow"),
-            part["version"],
-            part["address"],
-            str(part["pid"] or "-"),
-            str(part["restarts"]),
-            mebibytes(part["memory_bytes"]),
+            component["name"],
+            Text(component["state"], style=_COLOURS.get(component["state"], "")),
+            Text(
+                component["health"] or component["trouble"] or "-",
+                style="" if component["health"] == "healthy" else "yellow",
+            ),
+            component["version"],
+            component["address"],
+            str(component["pid"] or "-"),
+            str(component["restarts"]),
+            mebibytes(component["memory_bytes"]),
         )
-    total = sum(part["memory_bytes"] for part in answer["parts"])
+    total = sum(component["memory_bytes"] for component in answer["components"])
     shown.add_row(Text("all", style="bold"), "", "", "", "", "", "", mebibytes(total))
     console.print(shown)
 
@@ -47,7 +50,7 @@ Speakers         {facts["speakers"]}
     export VOICEPIPE_API_KEY=$(cat {facts["api_key_file"]})
     .venv/bin/voicepipe transcribe RECORDING
 
-`make ps` shows every part, `make down` stops them and keeps the data, `make purge` deletes the data."""
+`make ps` shows every component, `make down` stops them and keeps the data, `make purge` deletes the data."""
 
 
 def mebibytes(size_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""Starts the parts in order, keeps them running, stops them in reverse order, and answers questions about them."""
+"""Starts the components in order, keeps them running, stops them in reverse order, and answers questions about them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from . import guard, logs
+from .component import CannotStart, Component, reason
 from .control import serve
 from .data_dir import DataDir
-from .managed_process import CannotStart, Part, reason
 from .memory import memory_bytes
 from .process import Process, kill_orphans
 from .process_supervisor import ProcessSupervisor, State, ended_by
@@ -25,21 +25,21 @@ _TICK_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something that is done once between two groups of parts, such as the migrations."""
+    """Something that is done once between two groups of components, such as the migrations."""
 
     name: str
     run: Callable[[Supervisor], Awaitable[None]]
 
 
-Step = tuple[Part, ...] | Task
+Step = tuple[Component, ...] | Task
 
 
 class StartFailed(Exception):
-    """A part or a task did not succeed; the message says which, why, and where its log is."""
+    """A component or a task did not succeed; the message says which, why, and where its log is."""
 
 
 class Supervisor:
-    """Steps are taken one after another; the parts of one step start side by side."""
+    """Steps are taken one after another; the components of one step start side by side."""
 
     def __init__(
         self,
@@ -52,12 +52,14 @@ class Supervisor:
         self._say = say
         self._facts = dict(facts or {})
         self._steps = tuple(steps)
-        self._calm = asyncio.Lock()
+        self._reap_lock = asyncio.Lock()
         self._lives = {
-            part.name: ProcessSupervisor(part, data_dir.log(part.name), calm=self._calm, sweep=self._sweep)
+            component.name: ProcessSupervisor(
+                component, data_dir.log(component.name), reap_lock=self._reap_lock, sweep=self._sweep
+            )
             for step in self._steps
             if isinstance(step, tuple)
-            for part in step
+            for component in step
         }
         self._tasks: set[int] = set()
         self._stop = asyncio.Event()
@@ -94,7 +96,7 @@ class Supervisor:
         Raises:
             CannotStart: it did not succeed.
         """
-        async with self._calm:
+        async with self._reap_lock:
             process = Process(command, log=self.data_dir.log(name), env=env, output=output)
             self._tasks.add(process.pid)
         try:
@@ -114,8 +116,8 @@ class Supervisor:
                 continue
             try:
                 async with asyncio.TaskGroup() as side_by_side:
-                    for part in step:
-                        side_by_side.create_task(self._take(part.name, self._lives[part.name].start()))
+                    for component in step:
+                        side_by_side.create_task(self._take(component.name, self._lives[component.name].start()))
             except* StartFailed as failures:
                 raise failures.exceptions[0] from None
         self._ready = True
@@ -134,7 +136,7 @@ class Supervisor:
     async def _shut_down(self) -> None:
         for step in reversed(self._steps):
             if isinstance(step, tuple):
-                await asyncio.gather(*(self._lives[part.name].stop() for part in step))
+                await asyncio.gather(*(self._lives[component.name].stop() for component in step))
         guard.kill_descendants(os.getpid())
 
     def _told_to_stop(self) -> None:
@@ -151,7 +153,7 @@ class Supervisor:
                 logs.limit(log)
 
     async def _sweep(self) -> None:
-        async with self._calm:
+        async with self._reap_lock:
             kill_orphans(
                 {process_supervisor.pid for process_supervisor in self._lives.values() if process_supervisor.pid}
                 | self._tasks
@@ -160,16 +162,16 @@ class Supervisor:
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         match question:
             case {"ask": "ps"}:
-                parts = await asyncio.gather(*map(self._describe, self._lives.values()))
-                return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "parts": parts}
+                components = await asyncio.gather(*map(self._describe, self._lives.values()))
+                return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "components": components}
             case {"ask": "ready"}:
                 return {"ready": self._ready}
             case {"ask": "down"}:
                 self._stop.set()
                 return {"stopping": True}
-            case {"ask": "start" | "stop" | "restart" as verb, "part": str(name)} if name in self._lives:
+            case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._lives:
                 return await self._steer(self._lives[name], verb)
-        return {"error": f"there is no part or question like that; the parts are {', '.join(self._lives)}"}
+        return {"error": f"there is no component or question like that; the components are {', '.join(self._lives)}"}
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":
@@ -180,17 +182,17 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - whatever it is, who asked wants to read it
                 await process_supervisor.stop()
                 return {
-                    "error": f"{process_supervisor.part.name}: {reason(error)}. Its log is {process_supervisor.log}"
+                    "error": f"{process_supervisor.component.name}: {reason(error)}. Its log is {process_supervisor.log}"
                 }
-        return {"part": process_supervisor.part.name, "state": process_supervisor.state}
+        return {"component": process_supervisor.component.name, "state": process_supervisor.state}
 
     async def _describe(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:
         return {
-            "name": process_supervisor.part.name,
+            "name": process_supervisor.component.name,
             "state": process_supervisor.state,
             "health": await process_supervisor.health() if process_supervisor.pid else "",
-            "version": process_supervisor.part.version,
-            "address": process_supervisor.part.address,
+            "version": process_supervisor.component.version,
+            "address": process_supervisor.component.address,
             "pid": process_supervisor.pid,
             "restarts": process_supervisor.restarts,
             "trouble": process_supervisor.trouble,

@@ -25,9 +25,9 @@ from . import data_dir as data_dirs
 from . import models, nats, objectstore
 from . import postgres as postgresql
 from . import triton as tritonserver
+from .component import Component
 from .data_dir import DataDir
 from .disposable_stack import DisposableStack
-from .managed_process import Part
 from .objectstore import ObjectStore
 from .standalone import Running
 
@@ -55,7 +55,7 @@ def _temporary_data_dir(name: str) -> Iterator[DataDir]:
 
 
 @contextmanager
-def _running(make: Callable[[DataDir], Part], name: str) -> Iterator[tuple[DataDir, Running]]:
+def _running(make: Callable[[DataDir], Component], name: str) -> Iterator[tuple[DataDir, Running]]:
     with _temporary_data_dir(name) as data_dir:
         running = Running(make(data_dir), data_dir.log(name))
         running.start()
@@ -65,8 +65,8 @@ def _running(make: Callable[[DataDir], Part], name: str) -> Iterator[tuple[DataD
             running.kill()
 
 
-def _test_postgres(data_dir: DataDir) -> Part:
-    return postgresql.part(data_dir, postgresql.NOT_DURABLE)
+def _test_postgres(data_dir: DataDir) -> Component:
+    return postgresql.component(data_dir, postgresql.NOT_DURABLE)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[tuple[DataDir, Running]]:
-    with _running(nats.part, "nats") as started:
+    with _running(nats.component, "nats") as started:
         yield started
 
 
@@ -89,7 +89,7 @@ def nats_url(nats_server: tuple[DataDir, Running]) -> str:
 @pytest.fixture
 def private_nats() -> Iterator[Callable[[], tuple[str, Running]]]:
     """Call it for the URL and the handle of a NATS server of your own."""
-    yield from _private(nats.part, "nats", nats.url)
+    yield from _private(nats.component, "nats", nats.url)
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +132,7 @@ def private_postgres() -> Iterator[Callable[[], tuple[str, Running]]]:
 
 @pytest.fixture(scope="session")
 def object_store_server() -> Iterator[tuple[DataDir, Running]]:
-    with _running(objectstore.part, "s3") as started:
+    with _running(objectstore.component, "s3") as started:
         yield started
 
 
@@ -149,7 +149,7 @@ def object_store(object_store_server: tuple[DataDir, Running]) -> Iterator[Objec
 @pytest.fixture
 def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]]:
     """Call it for an object store (bucket `voicepipe`) and the handle of its server."""
-    yield from _private(objectstore.part, "s3", objectstore.store)
+    yield from _private(objectstore.component, "s3", objectstore.store)
 
 
 @pytest.fixture(scope="session")
@@ -232,7 +232,7 @@ def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]
 
 
 def _private(
-    make: Callable[[DataDir], Part], name: str, address: Callable[[DataDir], Address]
+    make: Callable[[DataDir], Component], name: str, address: Callable[[DataDir], Address]
 ) -> Iterator[Callable[[], tuple[Address, Running]]]:
     with ExitStack() as started:
 
@@ -248,7 +248,7 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
 
         def start(folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
             data_dir, running = started.enter_context(
-                _running(lambda data_dir: tritonserver.part(data_dir, "accurate", folder, env), "triton-accurate")
+                _running(lambda data_dir: tritonserver.component(data_dir, "accurate", folder, env), "triton-accurate")
             )
             return tritonserver.url(data_dir, "accurate"), running
 

@@ -1,4 +1,4 @@
-"""Which parts a stack has, in which order, with which settings."""
+"""Which components a stack has, in which order, with which settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import gateway, nats, objectstore, postgres, services, triton
+from .component import CannotStart, Component
 from .data_dir import DataDir
-from .managed_process import CannotStart, Part
 from .models import Models
 from .supervisor import Step, Supervisor, Task
 
@@ -48,13 +48,15 @@ def full(
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
     upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
-    work = tuple(part for each in services.WORKERS for part in services.replicas(data_dir, each, count[each.name], env))
+    work = tuple(
+        component for each in services.WORKERS for component in services.replicas(data_dir, each, count[each.name], env)
+    )
     if models.speakers:
         told = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
         work += tuple(services.replicas(data_dir, services.DIARIZER, count["diarizer"], told))
-    front = gateway.part(data_dir, upload=_addresses(upload), status=_addresses(status))
-    speech = tuple(triton.part(data_dir, tier, folder) for tier, folder in models.speech.items())
-    servers = (nats.part(data_dir), postgres.part(data_dir), objectstore.part(data_dir), *speech)
+    front = gateway.component(data_dir, upload=_addresses(upload), status=_addresses(status))
+    speech = tuple(triton.component(data_dir, tier, folder) for tier, folder in models.speech.items())
+    servers = (nats.component(data_dir), postgres.component(data_dir), objectstore.component(data_dir), *speech)
     return Topology(
         steps=(
             servers,
@@ -122,8 +124,8 @@ def _environment(data_dir: DataDir) -> dict[str, str]:
     }
 
 
-def _addresses(parts: tuple[Part, ...]) -> tuple[str, ...]:
-    return tuple(part.address for part in parts)
+def _addresses(components: tuple[Component, ...]) -> tuple[str, ...]:
+    return tuple(component.address for component in components)
 
 
 async def _migrate(supervisor: Supervisor) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from .component import CannotStart, Component, Unhealthy, asking
 from .data_dir import LOOPBACK, DataDir
-from .managed_process import CannotStart, Part, Unhealthy, asking
 
 ROOT = Path(__file__).resolve().parents[4]
 GPU = Path("/dev/nvidiactl")
@@ -51,7 +51,7 @@ print(json.dumps([sysconfig.get_path("purelib") + "/pytriton/tritonserver",
 
 
 def name_of(pool: str) -> str:
-    """The name of the part, and of its gRPC port, that serves a pool."""
+    """The name of the component, and of its gRPC port, that serves a pool."""
     return f"triton-{pool}"
 
 
@@ -59,7 +59,7 @@ def url(data_dir: DataDir, pool: str) -> str:
     return f"{LOOPBACK}:{data_dir.port(name_of(pool))}"
 
 
-def part(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Part:
+def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Component:
     """Triton serving the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
@@ -68,7 +68,7 @@ def part(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | No
     if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
         busy = max(1, instances - 1)  # all but the one for newcomers
         settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // busy))
-    return Part(
+    return Component(
         name=name,
         # The default 8 MB of stack overflow when a JSON body of more than 4 MB arrives over HTTP, and the server dies.
         command=(
@@ -117,7 +117,7 @@ def _environment(runtime: Runtime) -> dict[str, str]:
         "PATH": f"{runtime.venv / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
         "LD_LIBRARY_PATH": libraries,
         "VIRTUAL_ENV": str(runtime.venv),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for work leave the processor to the other parts
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for work leave the processor to the other components
     }
 
 

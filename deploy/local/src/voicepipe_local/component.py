@@ -1,4 +1,4 @@
-"""A part of the stack: one process that the supervisor (or a test) starts, watches and stops."""
+"""A component of the stack: one process that the supervisor (or a test) starts, watches and stops."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 
 import httpx
 
-# No part speaks TLS, and to load the world's certificates for every question took most of its time.
+# No component speaks TLS, and to load the world's certificates for every question took most of its time.
 TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Unhealthy(Exception):
-    """The part does not do its work yet, or no longer; the message says what is missing."""
+    """The component does not do its work yet, or no longer; the message says what is missing."""
 
 
 class CannotStart(Exception):
-    """The part can never start like this; the message says what to do."""
+    """The component can never start like this; the message says what to do."""
 
 
 def nothing() -> None:
-    """For a part that needs no preparation."""
+    """For a component that needs no preparation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Component:
     """How one process is started, known to be healthy, and stopped.
 
-    `healthy` raises any exception while the part is not ready; it is asked again and again, and must use the part for
+    `healthy` raises any exception while the component is not ready; it is asked again and again, and must use the component for
     real, not only look at it. `prepare` runs before every start and may be run twice. `user` is a user to run as.
-    `restart_when_sick`: a process that lives but fails its health check again and again is as good as dead.
+    `restart_when_unhealthy`: a process that lives but fails its health check again and again is as good as dead.
     """
 
     name: str
@@ -52,26 +52,26 @@ class Part:
 
 
 async def wait_until_healthy(
-    part: Part, *, timeout_s: float | None = None, alive: Callable[[], bool] = lambda: True
+    component: Component, *, timeout_s: float | None = None, alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """Return once `part` is healthy.
+    """Return once `component` is healthy.
 
     Raises:
         Unhealthy: it is not within `timeout_s` (its own limit by default), or `alive` says that its process has ended.
     """
     clock = asyncio.get_running_loop().time
-    limit_s = part.start_timeout_s if timeout_s is None else timeout_s
+    limit_s = component.start_timeout_s if timeout_s is None else timeout_s
     deadline_s = clock() + limit_s
     pause_s = 0.02
     while True:
         if not alive():
-            raise Unhealthy(f"{part.name} ended instead of starting")
+            raise Unhealthy(f"{component.name} ended instead of starting")
         try:
             async with asyncio.timeout(5.0):
-                await part.healthy()
+                await component.healthy()
         except Exception as error:
             if clock() > deadline_s:
-                raise Unhealthy(f"{part.name} is not ready after {limit_s:.0f} s: {reason(error)}") from error
+                raise Unhealthy(f"{component.name} is not ready after {limit_s:.0f} s: {reason(error)}") from error
         else:
             return
         await asyncio.sleep(pause_s)
