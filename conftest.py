@@ -14,20 +14,20 @@ pytest_plugins = ["voicepipe_local.testing"]
 # A run in the background ignores Ctrl-C, and so would every process that its tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Each of these has a line of its own, and the most to do: they begin first.
-LINES = ("tests/speakers", "tests/faults", "tests/e2e")
-# These run on the line of real models that a folder has: a second one would be 2 GB more.
+# Each of these has a stack of its own, and the most to do: they begin first.
+STACKS = ("tests/speakers", "tests/faults", "tests/e2e")
+# These run on the stack of real models that a folder has: a second one would be 2 GB more.
 GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
 
 
 def place(nodeid: str) -> str:
-    """What runs on one worker: a folder that shares a line, else a file."""
+    """What runs on one worker: a folder that shares a stack, else a file."""
     file = nodeid.partition("::")[0]
-    return next((folder for folder in LINES if nodeid.startswith(folder)), GUESTS.get(file, file))
+    return next((folder for folder in STACKS if nodeid.startswith(folder)), GUESTS.get(file, file))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: (*LINES, place(item.nodeid)).index(place(item.nodeid)))
+    items.sort(key=lambda item: (*STACKS, place(item.nodeid)).index(place(item.nodeid)))
 
 
 class ByPlace(LoadScopeScheduling):

@@ -1,4 +1,4 @@
-"""What the real models must reach on the whole line: floors well below what was measured, so that only a fault falls through them.
+"""What the real models must reach on the whole pipeline: floors well below what was measured, so that only a fault falls through them.
 
 What was measured (`make accuracy`, docs/accuracy.md; the last figures are printed by every run of these tests) stands beside each. A floor leaves room for other processors, whose rounding differs.
 """
@@ -28,12 +28,12 @@ CLIPS_WER = {"en": 0.06, "de": 0.25, "fr": 0.15, "es": 0.12}  # 0.0, 16.0, 6.7 a
 PHONE_CALL_DER = {0.0: 0.12, 0.25: 0.05}  # 6.1 % and 1.5 % measured
 
 
-pytestmark = pytest.mark.timeout(400)  # the first test starts the line
+pytestmark = pytest.mark.timeout(400)  # the first test starts the stack
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What the line heard in each recording."""
+    """What the pipeline heard in each recording."""
 
     recordings: dict[str, Recording]
     heard: dict[str, Heard]

@@ -1,1 +1,1 @@
-"""What the line costs: speed as ratios measured in one run, memory while large recordings pass."""
+"""What the pipeline costs: speed as ratios measured in one run, memory while large recordings pass."""

@@ -2,7 +2,7 @@
 
     .venv-triton/bin/python tests/bench/bare_loop.py '{"model": ..., "pcm": ..., "chunks": [[[0, 448000]], ...], "batch": 8, "beam": 5}'
 
-The same model, threads, log-mel, beam and alignment as the line; languages are known, words are not made of tokens. Prints
+The same model, threads, log-mel, beam and alignment as the pipeline; languages are known, words are not made of tokens. Prints
 {"seconds", "mel_s", "encode_s", "generate_s", "align_s", "tokens", "batches"}; loading the model does not count.
 """
 

@@ -18,7 +18,7 @@ STUDIO_BYTES_PER_S = STUDIO_RATE * STUDIO_CHANNELS * 2
 
 
 def meeting_samples(seconds: float, seed: int) -> meeting.Samples:
-    """16 kHz mono. Every seed is another recording: the line does not transcribe the same bytes twice."""
+    """16 kHz mono. Every seed is another recording: the pipeline does not transcribe the same bytes twice."""
     return meeting.compose(seconds, VOICES, seed).samples
 
 

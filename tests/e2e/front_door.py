@@ -1,4 +1,4 @@
-"""A client of the whole line that knows only HTTP: what a stranger would write from the documentation."""
+"""A client of the whole pipeline that knows only HTTP: what a stranger would write from the documentation."""
 
 from __future__ import annotations
 
@@ -132,6 +132,6 @@ def words(document: dict[str, Any]) -> list[str]:
 
 
 def told_apart(wav: bytes) -> bytes:
-    """The same samples in a file with another hash, so that the line does its work again."""
+    """The same samples in a file with another hash, so that the pipeline does its work again."""
     note = uuid.uuid4().hex.encode()
     return struct.pack("<4sI", b"RIFF", len(wav) + len(note)) + wav[8:] + struct.pack("<4sI", b"note", len(note)) + note

@@ -1,4 +1,4 @@
-"""The `voicepipe` command as a person and a script use it, against the whole line."""
+"""The `voicepipe` command as a person and a script use it, against the whole pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the line writes into its logs about a job: enough to follow it, and nothing of what was said or of any secret."""
+"""What the pipeline writes into its logs about a job: enough to follow it, and nothing of what was said or of any secret."""
 
 from __future__ import annotations
 

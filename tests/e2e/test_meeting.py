@@ -1,4 +1,4 @@
-"""A ten-minute meeting goes through the whole line once; what it must have given."""
+"""A ten-minute meeting goes through the whole pipeline once; what it must have given."""
 
 from __future__ import annotations
 

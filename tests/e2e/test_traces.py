@@ -23,7 +23,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def traced(collector: Collector) -> Iterator[FrontDoor]:
-    """A line of its own that tells the collector what it does."""
+    """A stack of its own that tells the collector what it does."""
     with stacks() as start:
         line = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"})
         front = FrontDoor(line.url, line.api_key)

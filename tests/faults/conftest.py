@@ -1,4 +1,4 @@
-"""One whole line of real processes, for tests that kill what they like and leave it well."""
+"""One whole pipeline of real processes, for tests that kill what they like and leave it well."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def line() -> Iterator[DisposableStack]:
+def stack() -> Iterator[DisposableStack]:
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="package")
-def door(line: DisposableStack) -> Iterator[FrontDoor]:
-    front = FrontDoor(line.url, line.api_key)
+def door(stack: DisposableStack) -> Iterator[FrontDoor]:
+    front = FrontDoor(stack.url, stack.api_key)
     yield front
     front.http.close()
 

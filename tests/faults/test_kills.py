@@ -25,11 +25,11 @@ MIB = 1024 * 1024
 
 
 @contextmanager
-def client_of(line: DisposableStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
+def client_of(stack: DisposableStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
     """A person who runs `voicepipe transcribe` and waits for the words."""
     path = folder / name
     path.write_bytes(told_apart(audio))
-    given = {"VOICEPIPE_URL": line.url, "VOICEPIPE_API_KEY": line.api_key, "XDG_STATE_HOME": str(folder)}
+    given = {"VOICEPIPE_URL": stack.url, "VOICEPIPE_API_KEY": stack.api_key, "XDG_STATE_HOME": str(folder)}
     command = [sys.executable, "-m", "voicepipe", "transcribe", str(path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | given
@@ -49,49 +49,49 @@ def check_told_once(door: FrontDoor, job_id: str) -> None:
     assert [event.type for event in events if event.type in FINAL] == ["job-completed"]
 
 
-def killed(line: DisposableStack, name: str) -> int:
+def killed(stack: DisposableStack, name: str) -> int:
     """Kill a part; how many restarts it has then."""
-    restarts = line.component(name)["restarts"] + 1
-    line.kill(name)
+    restarts = stack.component(name)["restarts"] + 1
+    stack.kill(name)
     return restarts
 
 
 @pytest.mark.parametrize("name", AT_WORK)
 def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     recording = f"{name} dies.wav"
-    with client_of(line, tmp_path, recording, audio) as client:
-        with held(line.database_url) as holding:
+    with client_of(stack, tmp_path, recording, audio) as client:
+        with held(stack.database_url) as holding:
             job_id = holding.lock_last_chunk(recording)
             holding.until_in_the_way()
-            restarts = killed(line, name)
+            restarts = killed(stack, name)
         stdout, stderr = client.communicate(timeout=300)
         assert client.returncode == 0, stderr
     assert normal(stdout) == undisturbed
-    line.wait_until_healthy(name, restarts=restarts)
+    stack.wait_until_healthy(name, restarts=restarts)
     assert words(door.transcript(job_id)) == undisturbed
     check_told_once(door, job_id)
 
 
 @pytest.mark.parametrize("stage", ["prepare", "assemble"])
 def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_same(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
 ):
-    with held(line.database_url, SAVES_TO[stage]) as holding:
+    with held(stack.database_url, SAVES_TO[stage]) as holding:
         job_id = door.accepted(told_apart(audio))
         holding.until_in_the_way()
-        restarts = killed(line, stage)
+        restarts = killed(stack, stage)
     assert words(door.completed(job_id, 300)) == undisturbed
     assert door.get(job_id)["transcript_version"] == 1
     check_told_once(door, job_id)
-    line.wait_until_healthy(stage, restarts=restarts)
+    stack.wait_until_healthy(stage, restarts=restarts)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
 def test_an_upload_goes_on_after_what_carried_it_died(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     """tuspy, 19 MB in three requests; in the middle of the second something dies."""
     small = tmp_path / "small.wav"
@@ -102,13 +102,13 @@ def test_an_upload_goes_on_after_what_carried_it_died(
     class Stream(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if self.tell() >= 12 * MIB and not restarts:
-                restarts.append(killed(line, name))
+                restarts.append(killed(stack, name))
             return super().read(size)
 
-    tus = TusClient(f"{line.url}/v1/uploads", headers={"Authorization": f"Bearer {line.api_key}"})
+    tus = TusClient(f"{stack.url}/v1/uploads", headers={"Authorization": f"Bearer {stack.api_key}"})
     uploader = tus.uploader(file_stream=Stream(large), chunk_size=8 * MIB, retries=30, retry_delay=1)
     uploader.upload()
-    line.wait_until_healthy(name, restarts=restarts[0])
+    stack.wait_until_healthy(name, restarts=restarts[0])
     looked = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
     job_id = looked.headers["transcription-id"]
     until(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)

@@ -15,18 +15,18 @@ BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
 
 
 @pytest.fixture
-def away(line: DisposableStack):
+def away(stack: DisposableStack):
     """Stop a part; it is started again by calling the result, or after the test."""
     stopped: list[str] = []
 
     def stop(name: str):
-        line.stop_component(name)
+        stack.stop_component(name)
         stopped.append(name)
         return back
 
     def back() -> None:
         while stopped:
-            line.start_component(stopped.pop())
+            stack.start_component(stopped.pop())
 
     yield stop
     back()
@@ -53,7 +53,7 @@ def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back
 
 @pytest.mark.parametrize("name", ["postgres", "s3"])
 def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
 ):
     content = told_apart(audio)
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(content))}).headers["location"]
@@ -70,7 +70,7 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
         check_told_to_come_back(door.http.head(location, headers=TUS))
     back()
 
-    line.wait_until_healthy("upload")
+    stack.wait_until_healthy("upload")
     until(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
     offset = int(door.http.head(location, headers=TUS).headers["upload-offset"])
     assert offset >= 1_000_000
@@ -90,23 +90,23 @@ def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, und
 
 
 def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     away("transcribe")
     job_id = door.accepted(told_apart(audio))
     until(lambda: door.get(job_id)["state"] == "transcribing")
-    line.down()
-    line.up()
+    stack.down()
+    stack.up()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
 def test_after_a_power_cut_in_the_middle_the_line_goes_on(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
 ):
-    with held(line.database_url) as holding:
+    with held(stack.database_url) as holding:
         job_id = door.accepted(told_apart(audio), name="power cut.wav")
         assert holding.lock_last_chunk("power cut.wav") == job_id
         holding.until_in_the_way()
-        line.crash()
-    line.up()
+        stack.crash()
+    stack.up()
     assert words(door.completed(job_id, 300)) == undisturbed

@@ -1,4 +1,4 @@
-"""A whole line with real Whisper and a real diarizer, and the phone call that comes with pyannote.audio: 30 s, two people."""
+"""A whole pipeline with real Whisper and a real diarizer, and the phone call that comes with pyannote.audio: 30 s, two people."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def line() -> Iterator[DisposableStack]:
+def stack() -> Iterator[DisposableStack]:
     real_models()
     with stacks() as start:
         yield start(env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="package")
-def door(line: DisposableStack) -> Iterator[FrontDoor]:
-    front = FrontDoor(line.url, line.api_key)
+def door(stack: DisposableStack) -> Iterator[FrontDoor]:
+    front = FrontDoor(stack.url, stack.api_key)
     yield front
     front.http.close()
 

@@ -1,4 +1,4 @@
-"""How right a transcript is about who said what: a real phone call through the whole line. Its times are in `accuracy/test_floors.py`."""
+"""How right a transcript is about who said what: a real phone call through the whole pipeline. Its times are in `accuracy/test_floors.py`."""
 
 from accuracy.corpus import phone_call
 from accuracy.who import cpwer, wder

@@ -35,14 +35,14 @@ def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, A
 
 
 def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
-    before = line.component("diarizer")["restarts"]
-    with held(line.database_url, SAVES_TO["diarize"]) as holding:
+    before = stack.component("diarizer")["restarts"]
+    with held(stack.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
-        line.kill("diarizer")
-    line.wait_until_healthy("diarizer", restarts=before + 1, timeout_s=180)
+        stack.kill("diarizer")
+    stack.wait_until_healthy("diarizer", restarts=before + 1, timeout_s=180)
     assert who_spoke_when(door.completed(job_id)) == undisturbed
     done = [
         event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
@@ -51,16 +51,16 @@ def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
 
 
 def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
-    line: DisposableStack, door: FrontDoor, audio: bytes
+    stack: DisposableStack, door: FrontDoor, audio: bytes
 ):
-    job_id, restarts = None, line.component("diarizer")["restarts"]
+    job_id, restarts = None, stack.component("diarizer")["restarts"]
     for attempt in range(3):
-        with held(line.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
+        with held(stack.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
             job_id = job_id or door.accepted(told_apart(audio), diarize="true")
-            line.wait_until_healthy("diarizer", restarts=restarts + attempt, timeout_s=180)
+            stack.wait_until_healthy("diarizer", restarts=restarts + attempt, timeout_s=180)
             holding.until_in_the_way()
-            line.kill("diarizer")
-    line.wait_until_healthy("diarizer", restarts=restarts + 3, timeout_s=180)
+            stack.kill("diarizer")
+    stack.wait_until_healthy("diarizer", restarts=restarts + 3, timeout_s=180)
     job = door.end_of(job_id)
     assert job["state"] == "completed"
     assert [warning["code"] for warning in job["warnings"]] == ["speakers_failed"]
@@ -79,8 +79,8 @@ def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
 
 
-def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
-    line.stop_component("diarizer")
+def test_without_a_diarizer_the_transcript_says_so(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
+    stack.stop_component("diarizer")
     try:
         until(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
         job_id = door.accepted(told_apart(audio), diarize="true")
@@ -90,7 +90,7 @@ def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: 
         assert (refused.status_code, refused.json()["code"]) == (503, "no_diarizer")
         assert int(refused.headers["retry-after"]) > 0
     finally:
-        line.start_component("diarizer")
+        stack.start_component("diarizer")
     until(lambda: speakers_are_told_apart(door), 120)
     assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
     until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
@@ -100,15 +100,15 @@ def test_without_a_diarizer_the_transcript_says_so(line: DisposableStack, door: 
 
 
 def test_a_diarizer_that_comes_back_picks_up_what_waits(
-    line: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
     until(lambda: speakers_are_told_apart(door), 120)
-    with held(line.database_url, SAVES_TO["diarize"]) as holding:
+    with held(stack.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(told_apart(audio), diarize="true")
         holding.until_in_the_way()
-        line.kill("diarizer")
-        line.stop_component("diarizer")
+        stack.kill("diarizer")
+        stack.stop_component("diarizer")
     until(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
     assert door.get(job_id)["state"] == "transcribing"
-    line.start_component("diarizer")
+    stack.start_component("diarizer")
     assert who_spoke_when(door.completed(job_id)) == undisturbed

@@ -98,8 +98,8 @@ def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, a
     assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
 
 
-def test_the_diarizer_tells_its_health_and_its_metrics(line: DisposableStack):
-    address = line.component("diarizer")["address"]
+def test_the_diarizer_tells_its_health_and_its_metrics(stack: DisposableStack):
+    address = stack.component("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
     assert "voicepipe_commands_total" in httpx.get(f"http://{address}/metrics").text

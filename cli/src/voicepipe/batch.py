@@ -16,7 +16,7 @@ from .recording import Recording
 from .saving import save
 from .screen import Screen
 
-# Two uploads beside each other keep a line busy while one of them waits for an answer.
+# Two uploads beside each other keep a connection busy while one of them waits for an answer.
 UPLOADS_AT_ONCE: Final = 2
 # Each of them holds one connection for its events.
 MAX_IN_FLIGHT: Final = 16

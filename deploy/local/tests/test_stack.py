@@ -1,4 +1,4 @@
-"""The whole line on one machine: what `make up` promises."""
+"""The whole pipeline on one machine: what `make up` promises."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
--- The line: who may use it, what was recorded, what is being done about it, and what came out.
+-- The pipeline: who may use it, what was recorded, what is being done about it, and what came out.
 -- Times are timestamptz; durations are seconds of audio; every row that belongs to a user names its owner.
 
 CREATE TABLE users (

@@ -1,4 +1,4 @@
-"""A line of workers on real servers."""
+"""A pipeline of workers on real servers."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from line import line as open_line
+from pipeline import pipeline as open_line
 from voicepipe_orchestrator.settings import Settings
 
 
@@ -29,6 +29,6 @@ def settings(database_url, nats_url, object_store, triton, tmp_path):
 
 
 @pytest.fixture
-async def line(settings):
+async def pipeline(settings):
     async with open_line(settings) as made:
         yield made

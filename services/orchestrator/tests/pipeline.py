@@ -34,7 +34,7 @@ OPTIONS = {
 
 
 @dataclass
-class Line:
+class Pipeline:
     settings: Settings
     pool: asyncpg.Pool
     jetstream: JetStream
@@ -114,7 +114,7 @@ async def _run(worker, tasks, stop) -> None:
 
 
 @asynccontextmanager
-async def line(settings: Settings) -> AsyncIterator[Line]:
+async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     pool = await database.connect(settings)
     client = await broker.connect(settings, "test")
     try:
@@ -125,7 +125,7 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         await jetstream.ensure_streams()
         owner_id = await pool.fetchval("INSERT INTO users (name) VALUES ('owner') RETURNING id")
         async with objects.connect(settings) as store:
-            made = Line(settings, pool, jetstream, store, owner_id)
+            made = Pipeline(settings, pool, jetstream, store, owner_id)
             try:
                 yield made
             finally:
@@ -140,4 +140,4 @@ async def line(settings: Settings) -> AsyncIterator[Line]:
         await pool.close()
 
 
-__all__ = ["OPTIONS", "Line", "line"]
+__all__ = ["OPTIONS", "Pipeline", "pipeline"]

@@ -21,63 +21,63 @@ from voicepipe_wire.v1.commands_pb2 import (
 __all__ = ["long_meeting", "meeting"]
 
 
-async def request(line, message) -> None:
-    async with line.outbox.transaction() as transaction:
+async def request(pipeline, message) -> None:
+    async with pipeline.outbox.transaction() as transaction:
         transaction.command("control", "premium", message, job_id=None, owner_id=None)
 
 
-async def chunk_states(line, job_id) -> list[str]:
-    rows = await line.pool.fetch("SELECT state FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+async def chunk_states(pipeline, job_id) -> list[str]:
+    rows = await pipeline.pool.fetch("SELECT state FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
     return [row["state"] for row in rows]
 
 
-async def test_a_cancelled_job_begins_no_other_chunk(line, long_meeting):
-    line.start("prepare", "assemble", "controller")
-    job_id = await line.submit(wav(long_meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
-    await request(line, CancelJob(job_id=str(job_id)))
-    assert (await line.end_of(job_id)).state == "cancelled"
-    line.start("transcribe")
+async def test_a_cancelled_job_begins_no_other_chunk(pipeline, long_meeting):
+    pipeline.start("prepare", "assemble", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await request(pipeline, CancelJob(job_id=str(job_id)))
+    assert (await pipeline.end_of(job_id)).state == "cancelled"
+    pipeline.start("transcribe")
     await asyncio.sleep(2)
-    assert "done" not in await chunk_states(line, job_id)
-    assert (await events_of(line, job_id))[-1] == "job-cancelled"
+    assert "done" not in await chunk_states(pipeline, job_id)
+    assert (await events_of(pipeline, job_id))[-1] == "job-cancelled"
 
 
-async def test_a_cancelled_job_can_be_retried_and_completes(line, long_meeting):
-    line.start("prepare", "controller")
-    job_id = await line.submit(wav(long_meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
-    await request(line, CancelJob(job_id=str(job_id)))
-    await line.end_of(job_id)
-    line.start("transcribe", "assemble")
-    await request(line, RetryJob(job_id=str(job_id)))
-    await line.until(job_id, lambda job: job.state == "completed", 90)
-    assert len(words_of(await line.transcript(job_id))) > 100
+async def test_a_cancelled_job_can_be_retried_and_completes(pipeline, long_meeting):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await request(pipeline, CancelJob(job_id=str(job_id)))
+    await pipeline.end_of(job_id)
+    pipeline.start("transcribe", "assemble")
+    await request(pipeline, RetryJob(job_id=str(job_id)))
+    await pipeline.until(job_id, lambda job: job.state == "completed", 90)
+    assert len(words_of(await pipeline.transcript(job_id))) > 100
 
 
-async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(line, long_meeting):
-    line.start("prepare", "controller")
-    job_id = await line.submit(wav(long_meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
+async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(pipeline, long_meeting):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
     # No worker has it yet: make the first chunk one that the model refuses.
-    split = await line.pool.fetchval(
+    split = await pipeline.pool.fetchval(
         "UPDATE chunks SET spans = '[[0, 800000]]' WHERE job_id = $1 AND chunk_index = 0 RETURNING spans", job_id
     )
     assert split
-    line.start("transcribe", "assemble")
-    job = await line.end_of(job_id, 90)
+    pipeline.start("transcribe", "assemble")
+    job = await pipeline.end_of(job_id, 90)
     assert job.state == "completed"
-    first = await line.transcript(job_id)
+    first = await pipeline.transcript(job_id)
     assert [gap["code"] for gap in first["gaps"]] == ["audio_too_long"]
     assert "part_missing" in [warning["code"] for warning in job.warnings]
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
-    done = await line.pool.fetch(
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
+    done = await pipeline.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
-    await request(line, RedriveDeadLetter(sequence=letter.seq))
-    await line.until(job_id, lambda job: job.state != "completed", 30)
-    await line.until(job_id, lambda job: job.state == "completed", 90)
-    second = await line.transcript(job_id, 2)
+    await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+    await pipeline.until(job_id, lambda job: job.state != "completed", 30)
+    await pipeline.until(job_id, lambda job: job.state == "completed", 90)
+    second = await pipeline.transcript(job_id, 2)
     assert second["version"] == 2
     assert not second["gaps"]
     assert "part_missing" not in [warning["code"] for warning in second["warnings"]]
@@ -85,136 +85,138 @@ async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(line, l
     assert done
 
 
-async def test_a_deleted_job_leaves_nothing_behind(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting))
-    pcm_key = (await line.until(job_id, lambda job: job.pcm_key)).pcm_key
-    await line.end_of(job_id)
-    key = await line.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
-    await request(line, DeleteJob(job_id=str(job_id)))
+async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting))
+    pcm_key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
+    await pipeline.end_of(job_id)
+    key = await pipeline.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
+    await request(pipeline, DeleteJob(job_id=str(job_id)))
     for _ in range(100):
-        if not await line.pool.fetchval("SELECT count(*) FROM jobs"):
+        if not await pipeline.pool.fetchval("SELECT count(*) FROM jobs"):
             break
         await asyncio.sleep(0.1)
-    left = await line.pool.fetchval(
+    left = await pipeline.pool.fetchval(
         "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM recordings) + (SELECT count(*) FROM stages)"
         " + (SELECT count(*) FROM chunks) + (SELECT count(*) FROM transcripts)"
     )
     assert left == 0
     for gone in (key, pcm_key):
         with pytest.raises(ObjectMissing):
-            await line.store.size_bytes(gone)
-    assert await events_of(line, job_id) == ["job-deleted"]
+            await pipeline.store.size_bytes(gone)
+    assert await events_of(pipeline, job_id) == ["job-deleted"]
 
 
-async def test_work_that_vanished_from_the_queue_is_put_back(line, long_meeting):
-    line.start("prepare", "controller")
-    job_id = await line.submit(wav(long_meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
-    await line.jetstream.context.purge_stream("WORK")
-    line.start("transcribe", "assemble")
-    assert (await line.end_of(job_id, 90)).state == "completed"
+async def test_work_that_vanished_from_the_queue_is_put_back(pipeline, long_meeting):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await pipeline.jetstream.context.purge_stream("WORK")
+    pipeline.start("transcribe", "assemble")
+    assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(line, long_meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(long_meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
-    await line.jetstream.context.delete_stream("WORK")
-    assert (await line.end_of(job_id, 90)).state == "completed"
+async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(pipeline, long_meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await pipeline.jetstream.context.delete_stream("WORK")
+    assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(line, meeting):
-    line.start("controller")
-    job_id = await line.submit(wav(meeting))
-    delivery = Delivery(ack_wait_s=0.5, max_deliver=line.settings.max_deliver)
-    await line.jetstream.ensure_consumer("prepare", "standard", delivery)
-    pulling = asyncio.create_task(pull_and_die(line))
-    job = await line.end_of(job_id, 30)
+async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(pipeline, meeting):
+    pipeline.start("controller")
+    job_id = await pipeline.submit(wav(meeting))
+    delivery = Delivery(ack_wait_s=0.5, max_deliver=pipeline.settings.max_deliver)
+    await pipeline.jetstream.ensure_consumer("prepare", "standard", delivery)
+    pulling = asyncio.create_task(pull_and_die(pipeline))
+    job = await pipeline.end_of(job_id, 30)
     pulling.cancel()
     assert job.state == "failed"
-    assert await line.error_code(job_id) == "worker_lost"
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    assert letter.headers["vp-attempts"] == str(line.settings.max_deliver)
-    await is_empty(line, "WORK")  # the last thing that happens to it
+    assert await pipeline.error_code(job_id) == "worker_lost"
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert letter.headers["vp-attempts"] == str(pipeline.settings.max_deliver)
+    await is_empty(pipeline, "WORK")  # the last thing that happens to it
 
 
-async def is_empty(line, stream: str) -> None:
+async def is_empty(pipeline, stream: str) -> None:
     async with asyncio.timeout(10):
-        while (await line.jetstream.context.stream_info(stream)).state.messages:
+        while (await pipeline.jetstream.context.stream_info(stream)).state.messages:
             await asyncio.sleep(0.1)
 
 
-async def pull_and_die(line) -> None:
+async def pull_and_die(pipeline) -> None:
     """Pulled and never answered, again and again, as by processes that die."""
     while True:
         subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
-        await line.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
+        await pipeline.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
         await asyncio.sleep(0.1)
 
 
-async def test_a_discarded_dead_letter_is_gone(line):
-    line.start(*ALL)
-    job_id = await line.submit(b"these are words, not sounds. " * 200)
-    await line.end_of(job_id)
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    await request(line, DiscardDeadLetter(sequence=letter.seq))
-    await is_empty(line, "DLQ")
+async def test_a_discarded_dead_letter_is_gone(pipeline):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
+    await pipeline.end_of(job_id)
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    await request(pipeline, DiscardDeadLetter(sequence=letter.seq))
+    await is_empty(pipeline, "DLQ")
 
 
-async def test_a_finished_chunk_is_never_transcribed_again(line, long_meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(long_meeting))
-    job = await line.end_of(job_id, 90)
-    before = await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
-    async with line.outbox.transaction() as transaction:
+async def test_a_finished_chunk_is_never_transcribed_again(pipeline, long_meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(long_meeting))
+    job = await pipeline.end_of(job_id, 90)
+    before = await pipeline.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+    async with pipeline.outbox.transaction() as transaction:
         again = TranscribeChunk(job_id=str(job_id), owner_id=str(job.owner_id), chunk_index=0)
         transaction.command("transcribe/0", "standard", again, job_id=job_id, owner_id=job.owner_id)
     await asyncio.sleep(1)
-    after = await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+    after = await pipeline.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
     assert before == after
-    assert (await line.jetstream.context.stream_info("WORK")).state.messages == 0
+    assert (await pipeline.jetstream.context.stream_info("WORK")).state.messages == 0
 
 
 @pytest.mark.parametrize("became", ["nothing", "another job", "a job"])
-async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(line, became):
+async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pipeline, became):
     upload_id = uuid4()
-    key = f"audio/{line.owner_id}/2026-01-01/{upload_id}/original"
+    key = f"audio/{pipeline.owner_id}/2026-01-01/{upload_id}/original"
     job_id = {"nothing": None, "another job": uuid4(), "a job": upload_id}[became]
-    multipart_id = await line.store.begin_multipart(key, "audio/wav")
-    await line.store.put(f"{key}.tail.1", b"tail")
-    await line.store.put(key, b"recording")
-    await line.pool.execute(
+    multipart_id = await pipeline.store.begin_multipart(key, "audio/wav")
+    await pipeline.store.put(f"{key}.tail.1", b"tail")
+    await pipeline.store.put(key, b"recording")
+    await pipeline.pool.execute(
         "INSERT INTO uploads (id, owner_id, name, media_type, options, object_key, multipart_id, job_id, expires_at)"
         " VALUES ($1, $2, 'a.wav', 'audio/wav', '{}', $3, $4, $5, now() - interval '1 s')",
         upload_id,
-        line.owner_id,
+        pipeline.owner_id,
         key,
         multipart_id,
         job_id,
     )
-    await Retention(line.pool, line.store, 60).run()
-    assert await line.pool.fetchval("SELECT count(*) FROM uploads") == 0
+    await Retention(pipeline.pool, pipeline.store, 60).run()
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM uploads") == 0
     if became == "a job":
-        assert await line.store.size_bytes(key) == len(b"recording")
+        assert await pipeline.store.size_bytes(key) == len(b"recording")
     else:
         for gone in (key, f"{key}.tail.1"):
             with pytest.raises(ObjectMissing):
-                await line.store.size_bytes(gone)
+                await pipeline.store.size_bytes(gone)
         with pytest.raises(ObjectMissing):
-            await line.store.put_part(key, multipart_id, 1, b"late")
+            await pipeline.store.put_part(key, multipart_id, 1, b"late")
 
 
-async def test_parts_of_an_object_whose_writer_was_killed_are_removed(line, monkeypatch):
+async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, monkeypatch):
     monkeypatch.setattr("voicepipe_orchestrator.controller.retention.UNFINISHED_AFTER", timedelta())
-    names = [await line.store.begin_multipart(key, "audio/wav") for key in ("pcm/nobody/nothing", "audio/an/upload")]
-    await line.pool.execute(
+    names = [
+        await pipeline.store.begin_multipart(key, "audio/wav") for key in ("pcm/nobody/nothing", "audio/an/upload")
+    ]
+    await pipeline.pool.execute(
         "INSERT INTO uploads (id, owner_id, name, media_type, options, object_key, multipart_id, expires_at)"
         " VALUES ($1, $2, 'talk.wav', 'audio/wav', '{}', 'audio/an/upload', $3, now() + interval '1 hour')",
         uuid4(),
-        line.owner_id,
+        pipeline.owner_id,
         names[1],
     )
-    assert {found.upload_id for found in await line.store.unfinished()} == set(names)
-    await Retention(line.pool, line.store, 0).run()
-    assert [found.upload_id for found in await line.store.unfinished()] == names[1:]
+    assert {found.upload_id for found in await pipeline.store.unfinished()} == set(names)
+    await Retention(pipeline.pool, pipeline.store, 0).run()
+    assert [found.upload_id for found in await pipeline.store.unfinished()] == names[1:]

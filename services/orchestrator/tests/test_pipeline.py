@@ -38,12 +38,12 @@ def words_of(document) -> list[str]:
     return [word["text"] for segment in document["segments"] for word in segment["words"]]
 
 
-async def events_of(line, job_id) -> list[str]:
+async def events_of(pipeline, job_id) -> list[str]:
     """Types of the events of a job, in their order."""
     types, sequence = [], 1
     while True:
         try:
-            message = await line.jetstream.context.get_msg(
+            message = await pipeline.jetstream.context.get_msg(
                 "EVENTS", sequence, next=True, subject=f"events.*.{job_id}.*"
             )
         except NotFoundError:
@@ -52,57 +52,57 @@ async def events_of(line, job_id) -> list[str]:
         sequence = message.seq + 1
 
 
-async def test_a_recording_becomes_its_words(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting))
-    job = await line.end_of(job_id)
-    assert job.state == "completed", await line.error_code(job_id)
-    document = await line.transcript(job_id)
+async def test_a_recording_becomes_its_words(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting))
+    job = await pipeline.end_of(job_id)
+    assert job.state == "completed", await pipeline.error_code(job_id)
+    document = await pipeline.transcript(job_id)
     said = " ".join(word.text for word in meeting.words)
     assert wer(said, document["text"]) <= 0.05
     assert document["language"] == "en"
     assert document["duration_s"] == pytest.approx(len(meeting.samples) / 16_000, abs=0.01)
-    types = await events_of(line, job_id)
+    types = await events_of(pipeline, job_id)
     assert types[-1] == "job-completed"
     assert types.count("job-completed") == 1
     assert "chunk-transcribed" in types
 
 
-async def test_a_clip_of_one_chunk_says_its_language(line):
-    line.start(*ALL)
-    job = await line.end_of(await line.submit(wav(compose(10, ["linda"], seed=8))))
+async def test_a_clip_of_one_chunk_says_its_language(pipeline):
+    pipeline.start(*ALL)
+    job = await pipeline.end_of(await pipeline.submit(wav(compose(10, ["linda"], seed=8))))
     assert (job.state, job.language) == ("completed", "en")
     assert job.language_probability > 0.5
-    assert (await line.transcript(job.id))["language"] == "en"
+    assert (await pipeline.transcript(job.id))["language"] == "en"
 
 
-async def test_silence_is_a_completed_empty_transcript(line):
-    line.start(*ALL)
-    job_id = await line.submit(wav(silence(5)))
-    assert (await line.end_of(job_id)).state == "completed"
-    assert (await line.transcript(job_id))["text"] == ""
+async def test_silence_is_a_completed_empty_transcript(pipeline):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(silence(5)))
+    assert (await pipeline.end_of(job_id)).state == "completed"
+    assert (await pipeline.transcript(job_id))["text"] == ""
 
 
-async def test_pcm_is_gone_when_the_job_has_ended(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting))
-    key = (await line.until(job_id, lambda job: job.pcm_key)).pcm_key
-    await line.end_of(job_id)
-    await line.until(job_id, lambda job: job.pcm_key is None)
+async def test_pcm_is_gone_when_the_job_has_ended(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting))
+    key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
+    await pipeline.end_of(job_id)
+    await pipeline.until(job_id, lambda job: job.pcm_key is None)
     with pytest.raises(ObjectMissing):
-        await line.store.size_bytes(key)
+        await pipeline.store.size_bytes(key)
 
 
 async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_the_faster_alone(
-    line, meeting, monkeypatch
+    pipeline, meeting, monkeypatch
 ):
-    line.start("prepare")
-    job_id = await line.submit(wav(meeting))
-    job = await line.until(job_id, lambda job: job.state == "transcribing")
-    await line.stop("prepare")
+    pipeline.start("prepare")
+    job_id = await pipeline.submit(wav(meeting))
+    job = await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await pipeline.stop("prepare")
     # As for a worker whose heartbeats were lost: it began before the other one ended.
-    await line.pool.execute("UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'prepare'", job_id)
-    held, opened, open_now = asyncio.Event(), asyncio.Event(), line.store.open
+    await pipeline.pool.execute("UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'prepare'", job_id)
+    held, opened, open_now = asyncio.Event(), asyncio.Event(), pipeline.store.open
 
     @asynccontextmanager
     async def open_later(key):
@@ -111,60 +111,62 @@ async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_th
         async with open_now(key) as blocks:
             yield blocks
 
-    monkeypatch.setattr(line.store, "open", open_later)
-    settings = line.settings
-    ref = PrepareHandler(line.pool, line.outbox, line.store, load_detector(), settings.scratch_dir, DecodeLimits())
+    monkeypatch.setattr(pipeline.store, "open", open_later)
+    settings = pipeline.settings
+    ref = PrepareHandler(
+        pipeline.pool, pipeline.outbox, pipeline.store, load_detector(), settings.scratch_dir, DecodeLimits()
+    )
     slower = asyncio.create_task(ref.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
     await held.wait()
-    await line.pool.execute("UPDATE stages SET state = 'done' WHERE job_id = $1 AND stage = 'prepare'", job_id)
+    await pipeline.pool.execute("UPDATE stages SET state = 'done' WHERE job_id = $1 AND stage = 'prepare'", job_id)
     opened.set()
     await slower
-    assert (await line.job(job_id)).pcm_key == job.pcm_key
-    assert await line.store.size_bytes(job.pcm_key) > 0
+    assert (await pipeline.job(job_id)).pcm_key == job.pcm_key
+    assert await pipeline.store.size_bytes(job.pcm_key) > 0
 
 
-async def test_four_transcribers_give_the_words_of_one(line, long_meeting):
-    line.start(*ALL)
-    one = await line.submit(wav(long_meeting))
-    await line.end_of(one, 120)
-    line.start("transcribe2", "transcribe3", "transcribe4", "prepare2", "assemble2")
-    four = await line.submit(wav(long_meeting))
-    await line.end_of(four, 120)
-    documents = [await line.transcript(job_id) for job_id in (one, four)]
+async def test_four_transcribers_give_the_words_of_one(pipeline, long_meeting):
+    pipeline.start(*ALL)
+    one = await pipeline.submit(wav(long_meeting))
+    await pipeline.end_of(one, 120)
+    pipeline.start("transcribe2", "transcribe3", "transcribe4", "prepare2", "assemble2")
+    four = await pipeline.submit(wav(long_meeting))
+    await pipeline.end_of(four, 120)
+    documents = [await pipeline.transcript(job_id) for job_id in (one, four)]
     assert documents[0]["segments"] == documents[1]["segments"]
     assert len(words_of(documents[0])) > 100
 
 
-async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(line):
-    line.start(*ALL)
-    job_id = await line.submit(b"these are words, not sounds. " * 200)
-    assert (await line.end_of(job_id)).state == "failed"
-    assert await line.error_code(job_id) == "not_audio"
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(pipeline):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
+    assert (await pipeline.end_of(job_id)).state == "failed"
+    assert await pipeline.error_code(job_id) == "not_audio"
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
     assert letter.headers["vp-code"] == "not_audio"
-    assert (await events_of(line, job_id))[-1] == "job-failed"
+    assert (await events_of(pipeline, job_id))[-1] == "job-failed"
 
 
-async def test_a_job_that_asks_for_speakers_completes_with_a_warning(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting), diarize=True)
-    job = await line.end_of(job_id)
+async def test_a_job_that_asks_for_speakers_completes_with_a_warning(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    job = await pipeline.end_of(job_id)
     assert job.state == "completed"
     assert [warning["code"] for warning in job.warnings] == ["speakers_unavailable"]
-    assert [warning["code"] for warning in (await line.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
+    assert [warning["code"] for warning in (await pipeline.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
 
 
-async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(line, meeting, private_triton, monkeypatch):
+async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(pipeline, meeting, private_triton, monkeypatch):
     monkeypatch.setattr(
         "voicepipe_orchestrator.transcribe.triton_recognizer.RETRY_DELAY_S", 0.1
     )  # many tries, as in a long outage
     address, server = private_triton()
     server.kill()
-    line.start("prepare", "assemble", "controller")
-    line.start("transcribe", triton_urls=f"accurate={address}")
-    job_id = await line.submit(wav(meeting))
-    await line.until(job_id, lambda job: job.state == "transcribing")
+    pipeline.start("prepare", "assemble", "controller")
+    pipeline.start("transcribe", triton_urls=f"accurate={address}")
+    job_id = await pipeline.submit(wav(meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await asyncio.sleep(4)  # longer than ack_wait: the command must not come back or die meanwhile
-    assert (await line.job(job_id)).state == "transcribing"
+    assert (await pipeline.job(job_id)).state == "transcribing"
     server.start()
-    assert (await line.end_of(job_id)).state == "completed"
+    assert (await pipeline.end_of(job_id)).state == "completed"

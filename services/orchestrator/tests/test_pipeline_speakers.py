@@ -1,4 +1,4 @@
-"""Speakers on the line, on the real servers. The diarizer here knows the truth and does as it is told: what is tested is the rest."""
+"""Speakers in the pipeline, on the real servers. The diarizer here knows the truth and does as it is told: what is tested is the rest."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -28,34 +28,38 @@ def meeting():
 
 
 @asynccontextmanager
-async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exception | None = None):
+async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault: Exception | None = None):
     """Lives and hears who spoke: at once, or when `begin` is set; with `fault` it fails every time."""
     turns = tuple(Turn(*stretch) for stretch in stretches(meeting.words))
 
     async def handle(command: DiarizeRecording) -> None:
         ref = StageRef(UUID(command.job_id), Stage.DIARIZE)
-        if await take(line.outbox, ref) is None:
+        if await take(pipeline.outbox, ref) is None:
             return
         if fault:
             raise fault
         if begin:
             await begin.wait()
-        async with line.outbox.transaction() as transaction:
+        async with pipeline.outbox.transaction() as transaction:
             if job := await lock_if_running(transaction, ref):
                 await diarizations.save(transaction, job, Diarization(turns, turns), DiarizedBy("truth", "1"))
                 await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 
     delivery = Delivery(ack_wait_s=2, max_deliver=2)
     worker = Worker(
-        line.jetstream, Stage.DIARIZE, {DiarizeRecording: handle}, DeadLetterPolicy(line.outbox, 1), delivery=delivery
+        pipeline.jetstream,
+        Stage.DIARIZE,
+        {DiarizeRecording: handle},
+        DeadLetterPolicy(pipeline.outbox, 1),
+        delivery=delivery,
     )
     stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(send_heartbeats(line.pool, Stage.DIARIZE, stop)),
+        asyncio.create_task(send_heartbeats(pipeline.pool, Stage.DIARIZE, stop)),
         asyncio.create_task(worker.run(stop)),
     ]
     try:
-        while not await line.pool.fetchval("SELECT count(*) FROM workers WHERE stage = 'diarize'"):
+        while not await pipeline.pool.fetchval("SELECT count(*) FROM workers WHERE stage = 'diarize'"):
             await asyncio.sleep(0.05)
         yield
     finally:
@@ -65,31 +69,31 @@ async def diarizer(line, meeting, begin: asyncio.Event | None = None, fault: Exc
         await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
 
-async def codes_of(line, job_id) -> list[str]:
-    return [warning["code"] for warning in (await line.job(job_id)).warnings]
+async def codes_of(pipeline, job_id) -> list[str]:
+    return [warning["code"] for warning in (await pipeline.job(job_id)).warnings]
 
 
-async def chunk_times(line, job_id):
-    return await line.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
+async def chunk_times(pipeline, job_id):
+    return await pipeline.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
 
 
 @pytest.mark.parametrize("last", ["words", "speakers"])
-async def test_every_word_has_its_speaker_whichever_stage_ends_last(line, meeting, last):
+async def test_every_word_has_its_speaker_whichever_stage_ends_last(pipeline, meeting, last):
     begin = asyncio.Event()
-    async with diarizer(line, meeting, begin):
-        line.start("prepare", "assemble", "controller")
-        job_id = await line.submit(wav(meeting), diarize=True)
+    async with diarizer(pipeline, meeting, begin):
+        pipeline.start("prepare", "assemble", "controller")
+        job_id = await pipeline.submit(wav(meeting), diarize=True)
         if last == "words":
             begin.set()
-            await line.until(job_id, lambda job: job.stages.stages[Stage.DIARIZE] == "done")
-            line.start("transcribe")
+            await pipeline.until(job_id, lambda job: job.stages.stages[Stage.DIARIZE] == "done")
+            pipeline.start("transcribe")
         else:
-            line.start("transcribe")
-            await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
-            assert (await line.job(job_id)).state == "transcribing"
+            pipeline.start("transcribe")
+            await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+            assert (await pipeline.job(job_id)).state == "transcribing"
             begin.set()
-        assert (await line.end_of(job_id)).state == "completed"
-    document = await line.transcript(job_id)
+        assert (await pipeline.end_of(job_id)).state == "completed"
+    document = await pipeline.transcript(job_id)
     assert wder(meeting.words, heard_in(document)) <= 0.02
     assert [speaker["id"] for speaker in document["speakers"]] == ["speaker_1", "speaker_2"]
     assert document["segments"][0]["speaker"] == "speaker_1"
@@ -98,114 +102,116 @@ async def test_every_word_has_its_speaker_whichever_stage_ends_last(line, meetin
     assert document["warnings"] == []
 
 
-async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_transcript(line, meeting):
-    async with diarizer(line, meeting, fault=ValueError("boom")):
-        line.start(*ALL)
-        job_id = await line.submit(wav(meeting), diarize=True)
-        assert (await line.end_of(job_id, 90)).state == "completed"
-    assert await codes_of(line, job_id) == ["speakers_failed"]
-    assert "again" in (await line.transcript(job_id))["warnings"][0]["message"]
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_transcript(pipeline, meeting):
+    async with diarizer(pipeline, meeting, fault=ValueError("boom")):
+        pipeline.start(*ALL)
+        job_id = await pipeline.submit(wav(meeting), diarize=True)
+        assert (await pipeline.end_of(job_id, 90)).state == "completed"
+    assert await codes_of(pipeline, job_id) == ["speakers_failed"]
+    assert "again" in (await pipeline.transcript(job_id))["warnings"][0]["message"]
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
     assert letter.headers["vp-code"] == "internal_error"
 
 
-async def test_a_transcript_waits_for_its_speakers_only_so_long(line, meeting):
+async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meeting):
     short = compose(5, ["annie"], seed=1)
-    async with diarizer(line, short, asyncio.Event()):
-        line.start("prepare", "transcribe", "assemble")
-        line.start("controller", diarization_deadline_s=1.0)
-        job_id = await line.submit(wav(short), diarize=True)
-        job = await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+    async with diarizer(pipeline, short, asyncio.Event()):
+        pipeline.start("prepare", "transcribe", "assemble")
+        pipeline.start("controller", diarization_deadline_s=1.0)
+        job_id = await pipeline.submit(wav(short), diarize=True)
+        job = await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
         assert job.state == "transcribing"
-        assert (await line.end_of(job_id, 30)).state == "completed"
-        assert await codes_of(line, job_id) == ["speakers_late"]
-        document = await line.transcript(job_id)
+        assert (await pipeline.end_of(job_id, 30)).state == "completed"
+        assert await codes_of(pipeline, job_id) == ["speakers_late"]
+        document = await pipeline.transcript(job_id)
     assert document["speakers"] == document["turns"] == []
-    assert await line.pool.fetchval("SELECT count(*) FROM diarizations") == 0
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
 
 
-async def test_a_diarizer_that_comes_back_finds_what_waits(line, meeting):
-    await line.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting), diarize=True)
-    await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
-    assert (await line.job(job_id)).stages.stages[Stage.DIARIZE] == "queued"
-    async with diarizer(line, meeting):
-        assert (await line.end_of(job_id, 90)).state == "completed"
-    assert len((await line.transcript(job_id))["speakers"]) == 2
+async def test_a_diarizer_that_comes_back_finds_what_waits(pipeline, meeting):
+    await pipeline.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+    assert (await pipeline.job(job_id)).stages.stages[Stage.DIARIZE] == "queued"
+    async with diarizer(pipeline, meeting):
+        assert (await pipeline.end_of(job_id, 90)).state == "completed"
+    assert len((await pipeline.transcript(job_id))["speakers"]) == 2
 
 
-async def test_diarizing_again_gives_a_new_version_with_the_same_words(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting), diarize=True)
-    await line.end_of(job_id)
-    assert await codes_of(line, job_id) == ["speakers_unavailable"]
-    before = await chunk_times(line, job_id)
-    async with diarizer(line, meeting):
-        await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
-        await line.until(job_id, lambda job: job.state != "completed")
-        await line.until(job_id, lambda job: job.state == "completed")
-    first, second = await line.transcript(job_id), await line.transcript(job_id, 2)
+async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    await pipeline.end_of(job_id)
+    assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
+    before = await chunk_times(pipeline, job_id)
+    async with diarizer(pipeline, meeting):
+        await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
+        await pipeline.until(job_id, lambda job: job.state != "completed")
+        await pipeline.until(job_id, lambda job: job.state == "completed")
+    first, second = await pipeline.transcript(job_id), await pipeline.transcript(job_id, 2)
     assert words_of(second) == words_of(first)
-    assert await chunk_times(line, job_id) == before
+    assert await chunk_times(pipeline, job_id) == before
     assert (len(first["speakers"]), len(second["speakers"])) == (0, 2)
     assert wder(meeting.words, heard_in(second)) <= 0.02
     assert second["warnings"] == []
-    options = (await line.job(job_id)).options
+    options = (await pipeline.job(job_id)).options
     assert (options["diarize"], options["min_speakers"], options["max_speakers"]) == (True, 2, 3)
 
 
-async def test_diarizing_again_without_success_leaves_no_speakers_of_before(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting), diarize=True)
-    async with diarizer(line, meeting):
-        await line.end_of(job_id)
-    assert len((await line.transcript(job_id))["speakers"]) == 2
-    await line.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
-    await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=3))
-    await line.until(job_id, lambda job: job.state != "completed")
-    await line.until(job_id, lambda job: job.state == "completed")
-    assert await codes_of(line, job_id) == ["speakers_unavailable"]
-    assert (await line.transcript(job_id, 2))["speakers"] == []
+async def test_diarizing_again_without_success_leaves_no_speakers_of_before(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    async with diarizer(pipeline, meeting):
+        await pipeline.end_of(job_id)
+    assert len((await pipeline.transcript(job_id))["speakers"]) == 2
+    await pipeline.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
+    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
+    await pipeline.until(job_id, lambda job: job.state != "completed")
+    await pipeline.until(job_id, lambda job: job.state == "completed")
+    assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
+    assert (await pipeline.transcript(job_id, 2))["speakers"] == []
 
 
-async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(line, meeting):
-    line.start(*ALL)
-    job_id = await line.submit(wav(meeting), diarize=True)
-    async with diarizer(line, meeting, fault=RuntimeError("a bug")):
-        await line.end_of(job_id, 90)
-    assert await codes_of(line, job_id) == ["speakers_failed"]
-    letter = await line.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
-    async with diarizer(line, meeting):
-        await request(line, RedriveDeadLetter(sequence=letter.seq))
-        await line.until(job_id, lambda job: job.state != "completed")
-        await line.until(job_id, lambda job: job.state == "completed")
-    assert await codes_of(line, job_id) == []
-    assert len((await line.transcript(job_id, 2))["speakers"]) == 2
+async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    async with diarizer(pipeline, meeting, fault=RuntimeError("a bug")):
+        await pipeline.end_of(job_id, 90)
+    assert await codes_of(pipeline, job_id) == ["speakers_failed"]
+    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    async with diarizer(pipeline, meeting):
+        await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+        await pipeline.until(job_id, lambda job: job.state != "completed")
+        await pipeline.until(job_id, lambda job: job.state == "completed")
+    assert await codes_of(pipeline, job_id) == []
+    assert len((await pipeline.transcript(job_id, 2))["speakers"]) == 2
 
 
-async def test_a_job_that_is_not_completed_is_not_diarized_again(line, meeting):
-    line.start("controller")
-    job_id = await line.submit(wav(meeting))
-    await request(line, DiarizeAgain(job_id=str(job_id), min_speakers=2))
+async def test_a_job_that_is_not_completed_is_not_diarized_again(pipeline, meeting):
+    pipeline.start("controller")
+    job_id = await pipeline.submit(wav(meeting))
+    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2))
     await asyncio.sleep(1)
-    assert (await line.job(job_id)).options["diarize"] is False
+    assert (await pipeline.job(job_id)).options["diarize"] is False
 
 
-async def test_a_name_is_kept_for_one_speaker_of_one_version(line, meeting):
-    async with diarizer(line, meeting):
-        line.start(*ALL)
-        job_id = await line.submit(wav(meeting), diarize=True)
-        await line.end_of(job_id)
+async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
+    async with diarizer(pipeline, meeting):
+        pipeline.start(*ALL)
+        job_id = await pipeline.submit(wav(meeting), diarize=True)
+        await pipeline.end_of(job_id)
 
     async def name(speaker, to, version=1):
         rename = RenameSpeaker(job_id=str(job_id), transcript_version=version, speaker=speaker, name=to)
-        await request(line, rename)
+        await request(pipeline, rename)
 
     async def names(expected):
         rows = []
         for _ in range(100):
-            rows = await line.pool.fetch("SELECT version, speaker, name FROM speaker_names WHERE job_id = $1", job_id)
+            rows = await pipeline.pool.fetch(
+                "SELECT version, speaker, name FROM speaker_names WHERE job_id = $1", job_id
+            )
             if [tuple(row) for row in rows] == expected:
                 return
             await asyncio.sleep(0.05)
@@ -217,17 +223,17 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(line, meeting):
     await names([(1, "speaker_1", "Chair")])
     await name("speaker_1", "The chair")
     await names([(1, "speaker_1", "The chair")])
-    assert (await events_of(line, job_id))[-1] == "speaker-renamed"
+    assert (await events_of(pipeline, job_id))[-1] == "speaker-renamed"
     await name("speaker_1", "")
     await names([])
 
 
-async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(line, meeting):
-    async with diarizer(line, meeting, asyncio.Event()):
-        line.start(*ALL)
-        job_id = await line.submit(wav(meeting), diarize=True)
-        await line.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
-        await request(line, CancelJob(job_id=str(job_id)))
-        assert (await line.end_of(job_id)).state == "cancelled"
-    assert await line.pool.fetchval("SELECT count(*) FROM diarizations") == 0
-    assert await line.pool.fetchval("SELECT count(*) FROM transcripts") == 0
+async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(pipeline, meeting):
+    async with diarizer(pipeline, meeting, asyncio.Event()):
+        pipeline.start(*ALL)
+        job_id = await pipeline.submit(wav(meeting), diarize=True)
+        await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+        await request(pipeline, CancelJob(job_id=str(job_id)))
+        assert (await pipeline.end_of(job_id)).state == "cancelled"
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM transcripts") == 0

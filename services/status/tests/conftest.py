@@ -49,7 +49,7 @@ class Client:
 
 
 @dataclass(slots=True)
-class Line:
+class Pipeline:
     """What the other services would do."""
 
     pool: asyncpg.Pool
@@ -135,16 +135,16 @@ class Service:
     """The running service; `user` makes clients of it."""
 
     url: str
-    line: Line
+    pipeline: Pipeline
     dependencies: Dependencies
     stack: AsyncExitStack
 
     async def user(self, name: str = "", *, operator: bool = False) -> Client:
         key = new_key()
-        owner_id = await self.line.pool.fetchval(
+        owner_id = await self.pipeline.pool.fetchval(
             "INSERT INTO users (name, is_operator) VALUES ($1, $2) RETURNING id", name or uuid4().hex, operator
         )
-        await self.line.pool.execute(
+        await self.pipeline.pool.execute(
             "INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, 'test', $2)", owner_id, key_hash(key)
         )
         client = httpx.AsyncClient(
@@ -175,7 +175,7 @@ def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any
 
 @asynccontextmanager
 async def running(settings: StatusSettings) -> AsyncIterator[Service]:
-    """The service on a free port, its hub following, and the line behind it."""
+    """The service on a free port, its hub following, and the pipeline behind it."""
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         dependencies = await stack.enter_async_context(open_dependencies(settings))
@@ -195,10 +195,10 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
             assert not hub.done()
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        line = Line(pool, Outbox(pool, jetstream, "test"), jetstream, dependencies)
+        pipeline = Pipeline(pool, Outbox(pool, jetstream, "test"), jetstream, dependencies)
         clients = await stack.enter_async_context(AsyncExitStack())
         try:
-            yield Service(f"http://127.0.0.1:{port}", line, dependencies, clients)
+            yield Service(f"http://127.0.0.1:{port}", pipeline, dependencies, clients)
         finally:
             stop.set()
             server.should_exit = True
@@ -222,8 +222,8 @@ async def service(start: StartService) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def line(service: Service) -> Line:
-    return service.line
+def pipeline(service: Service) -> Pipeline:
+    return service.pipeline
 
 
 @pytest.fixture

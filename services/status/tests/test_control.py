@@ -13,17 +13,17 @@ from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import WORK
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
-from .conftest import Client, Line
+from .conftest import Client, Pipeline
 
 
-async def written(line: Line) -> list[Message]:
-    return [unpack(row["headers"], row["payload"])[1] for row in await line.commands()]
+async def written(pipeline: Pipeline) -> list[Message]:
+    return [unpack(row["headers"], row["payload"])[1] for row in await pipeline.commands()]
 
 
-async def carried_out(line: Line, effect: Callable[[], Awaitable[object]]) -> None:
+async def carried_out(pipeline: Pipeline, effect: Callable[[], Awaitable[object]]) -> None:
     """What the controller does once it sees a command."""
     async with asyncio.timeout(10):
-        while not await line.commands():
+        while not await pipeline.commands():
             await asyncio.sleep(0.01)
     await effect()
 
@@ -31,88 +31,90 @@ async def carried_out(line: Line, effect: Callable[[], Awaitable[object]]) -> No
 ENDED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-async def test_cancel_writes_the_command_and_waits_for_its_effect(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_cancel_writes_the_command_and_waits_for_its_effect(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
 
     async def cancelled() -> None:
-        await line.pool.execute(
+        await pipeline.pool.execute(
             "UPDATE jobs SET state = 'cancelled', finished_at = now(), changed_at = now() WHERE id = $1", job_id
         )
 
-    controller = asyncio.create_task(carried_out(line, cancelled))
+    controller = asyncio.create_task(carried_out(pipeline, cancelled))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
     await controller
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
-    assert await written(line) == [CancelJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
-    (row,) = await line.commands()
+    assert await written(pipeline) == [CancelJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
+    (row,) = await pipeline.commands()
     assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
-    stored = await line.jetstream.context.get_msg(WORK, row["stream_seq"])
+    stored = await pipeline.jetstream.context.get_msg(WORK, row["stream_seq"])
     assert stored.subject == "work.control.premium"
 
 
 @pytest.mark.parametrize(("action", "state"), [("cancel", "queued"), ("retry", "failed")])
-async def test_what_takes_longer_is_answered_before_it_took_effect(alice: Client, line: Line, action: str, state: str):
-    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED if state == "failed" else None)
+async def test_what_takes_longer_is_answered_before_it_took_effect(
+    alice: Client, pipeline: Pipeline, action: str, state: str
+):
+    job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED if state == "failed" else None)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/{action}")
     assert (answer.status_code, answer.json()["state"], answer.json()["id"]) == (202, state, str(job_id))
-    assert len(await line.commands()) == 1
+    assert len(await pipeline.commands()) == 1
 
 
-async def test_an_ended_job_cannot_be_cancelled(alice: Client, line: Line):
+async def test_an_ended_job_cannot_be_cancelled(alice: Client, pipeline: Pipeline):
     for state in ("completed", "failed", "cancelled"):
-        job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED)
+        job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
         assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", state)
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    controller = asyncio.create_task(carried_out(line, lambda: line.end(alice.owner_id, job_id)))
+async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    controller = asyncio.create_task(carried_out(pipeline, lambda: pipeline.end(alice.owner_id, job_id)))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
     await controller
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", "completed")
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, line: Line, state: str):
-    job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED)
+async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, pipeline: Pipeline, state: str):
+    job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED)
 
     async def failed_again() -> None:
-        await line.pool.execute(
+        await pipeline.pool.execute(
             "UPDATE jobs SET state = 'failed', changed_at = clock_timestamp() WHERE id = $1", job_id
         )
 
-    controller = asyncio.create_task(carried_out(line, failed_again))
+    controller = asyncio.create_task(carried_out(pipeline, failed_again))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
     await controller
     assert (answer.status_code, answer.json()["state"]) == (200, "failed")
-    assert await written(line) == [RetryJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
+    assert await written(pipeline) == [RetryJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
 
 
-async def test_what_did_not_fail_cannot_be_retried(alice: Client, line: Line):
+async def test_what_did_not_fail_cannot_be_retried(alice: Client, pipeline: Pipeline):
     for state in ("queued", "transcribing", "completed"):
-        job_id = await line.job(alice.owner_id, state=state, finished_at=ENDED if state == "completed" else None)
+        job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED if state == "completed" else None)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
         assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_retryable", state)
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_a_transcript_with_a_gap_can_be_retried(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id, state="completed", finished_at=ENDED)
-    await failed_chunk(line, alice.owner_id, job_id)
+async def test_a_transcript_with_a_gap_can_be_retried(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id, state="completed", finished_at=ENDED)
+    await failed_chunk(pipeline, alice.owner_id, job_id)
     assert (await alice.http.post(f"/v1/transcriptions/{job_id}/retry")).status_code == 202
-    assert len(await line.commands()) == 1
+    assert len(await pipeline.commands()) == 1
 
 
-async def test_a_gap_in_a_job_that_goes_on_is_no_reason_to_retry(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id, state="transcribing")
-    await failed_chunk(line, alice.owner_id, job_id)
+async def test_a_gap_in_a_job_that_goes_on_is_no_reason_to_retry(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id, state="transcribing")
+    await failed_chunk(pipeline, alice.owner_id, job_id)
     assert (await alice.http.post(f"/v1/transcriptions/{job_id}/retry")).status_code == 409
 
 
-async def failed_chunk(line: Line, owner_id: UUID, job_id: UUID) -> None:
-    await line.pool.execute(
+async def failed_chunk(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> None:
+    await pipeline.pool.execute(
         "INSERT INTO chunks (job_id, owner_id, chunk_index, state, spans, speech_s, split)"
         " VALUES ($1, $2, 0, 'failed', '[]', 1.0, 0)",
         job_id,
@@ -120,25 +122,25 @@ async def failed_chunk(line: Line, owner_id: UUID, job_id: UUID) -> None:
     )
 
 
-async def test_delete_waits_until_nothing_is_left(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_delete_waits_until_nothing_is_left(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     slow = await alice.http.delete(f"/v1/transcriptions/{job_id}")
     assert slow.status_code == 202
     deleted = asyncio.create_task(
-        carried_out(line, lambda: line.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
+        carried_out(pipeline, lambda: pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
     )
     done = await alice.http.delete(f"/v1/transcriptions/{job_id}")
     await deleted
     # The row may have gone before the second request looked.
     assert done.status_code in {204, 404}
-    assert DeleteJob(job_id=str(job_id), owner_id=str(alice.owner_id)) in await written(line)
+    assert DeleteJob(job_id=str(job_id), owner_id=str(alice.owner_id)) in await written(pipeline)
     assert (await alice.http.delete(f"/v1/transcriptions/{job_id}")).status_code == 404
 
 
-async def test_an_ended_job_can_be_deleted(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id, state="completed", finished_at=ENDED)
+async def test_an_ended_job_can_be_deleted(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id, state="completed", finished_at=ENDED)
     deleted = asyncio.create_task(
-        carried_out(line, lambda: line.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
+        carried_out(pipeline, lambda: pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", job_id))
     )
     answer = await alice.http.delete(f"/v1/transcriptions/{job_id}")
     await deleted

@@ -11,18 +11,18 @@ from voicepipe_wire.messaging.envelope import headers_for, unpack
 from voicepipe_wire.messaging.subjects import DLQ
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter, TranscribeChunk
 
-from .conftest import Client, Line, Service
+from .conftest import Client, Pipeline, Service
 
 PATH = "/v1/admin/dead-letters"
 
 
 @pytest.fixture
 async def operator(service: Service) -> Client:
-    await service.line.jetstream.context.purge_stream(DLQ)
+    await service.pipeline.jetstream.context.purge_stream(DLQ)
     return await service.user("operator", operator=True)
 
 
-async def dead_letter(line: Line, stage: str = "transcribe", job_id: object = None) -> int:
+async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: object = None) -> int:
     message_id = uuid4()
     command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
     headers = headers_for(command, message_id, "test")
@@ -34,12 +34,12 @@ async def dead_letter(line: Line, stage: str = "transcribe", job_id: object = No
         "ValueError: no\nsuch thing",
         5,
     )
-    return await letter.publish(line.jetstream)
+    return await letter.publish(pipeline.jetstream)
 
 
-async def test_a_letter_says_what_died_where_and_why(operator: Client, line: Line):
+async def test_a_letter_says_what_died_where_and_why(operator: Client, pipeline: Pipeline):
     job_id = uuid4()
-    sequence = await dead_letter(line, job_id=job_id)
+    sequence = await dead_letter(pipeline, job_id=job_id)
     answer = await operator.get(f"{PATH}/{sequence}")
     assert answer.status_code == 200
     letter = answer.json()
@@ -55,8 +55,8 @@ async def test_a_letter_says_what_died_where_and_why(operator: Client, line: Lin
     assert letter["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
 
 
-async def test_pages_of_letters_are_counted_and_filtered(operator: Client, line: Line):
-    sequences = [await dead_letter(line, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
+async def test_pages_of_letters_are_counted_and_filtered(operator: Client, pipeline: Pipeline):
+    sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
     seen: list[int] = []
     path = f"{PATH}?limit=2&stage=transcribe"
     while path:
@@ -70,33 +70,33 @@ async def test_pages_of_letters_are_counted_and_filtered(operator: Client, line:
     assert (await operator.get(f"{PATH}?cursor=x")).json()["code"] == "bad_cursor"
 
 
-async def test_a_letter_that_nobody_understands_is_shown_all_the_same(operator: Client, line: Line):
+async def test_a_letter_that_nobody_understands_is_shown_all_the_same(operator: Client, pipeline: Pipeline):
     letter = DeadLetter(
         "work.prepare.standard", {"Nats-Msg-Id": "x" + uuid4().hex}, b"\xff\xfe", "bad_message", "No.", 1
     )
-    sequence = await letter.publish(line.jetstream)
+    sequence = await letter.publish(pipeline.jetstream)
     answer = (await operator.get(f"{PATH}/{sequence}")).json()
     assert (answer["command"], answer["payload"], answer["job_id"]) == (None, None, None)
 
 
-async def test_redrive_and_discard_write_a_command_each(operator: Client, line: Line):
+async def test_redrive_and_discard_write_a_command_each(operator: Client, pipeline: Pipeline):
     for method, path, command in (
         ("POST", "/redrive", RedriveDeadLetter),
         ("DELETE", "", DiscardDeadLetter),
     ):
-        await line.pool.execute("DELETE FROM outbox")
-        sequence = await dead_letter(line)
+        await pipeline.pool.execute("DELETE FROM outbox")
+        sequence = await dead_letter(pipeline)
         slow = await operator.http.request(method, f"{PATH}/{sequence}{path}")
         assert slow.status_code == 202
-        (row,) = await line.commands()
+        (row,) = await pipeline.commands()
         assert unpack(row["headers"], row["payload"])[1] == command(sequence=sequence)
         assert row["subject"] == "work.control.premium"
 
         async def carry_out(sequence: int = sequence) -> None:
             async with asyncio.timeout(10):
-                while len(await line.commands()) < 2:
+                while len(await pipeline.commands()) < 2:
                     await asyncio.sleep(0.01)
-            await line.jetstream.context.delete_msg(DLQ, sequence)
+            await pipeline.jetstream.context.delete_msg(DLQ, sequence)
 
         controller = asyncio.create_task(carry_out())
         done = await operator.http.request(method, f"{PATH}/{sequence}{path}")
@@ -105,18 +105,18 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, line: 
         assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
 
 
-async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, line: Line):
-    sequences = [await dead_letter(line, stage) for stage in ("transcribe", "prepare", "transcribe")]
+async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, pipeline: Pipeline):
+    sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe")]
     answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
     assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "remaining": 0})
-    commands = [unpack(row["headers"], row["payload"])[1] for row in await line.commands()]
+    commands = [unpack(row["headers"], row["payload"])[1] for row in await pipeline.commands()]
     assert commands == [RedriveDeadLetter(sequence=sequences[0]), RedriveDeadLetter(sequence=sequences[2])]
     nothing = await operator.http.post(f"{PATH}/redrive?stage=assemble")
     assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "remaining": 0})
 
 
-async def test_letters_are_for_operators_only(operator: Client, alice: Client, line: Line):
-    sequence = await dead_letter(line)
+async def test_letters_are_for_operators_only(operator: Client, alice: Client, pipeline: Pipeline):
+    sequence = await dead_letter(pipeline)
     for method, path in (
         ("GET", ""),
         ("POST", "/redrive"),
@@ -126,7 +126,7 @@ async def test_letters_are_for_operators_only(operator: Client, alice: Client, l
     ):
         answer = await alice.http.request(method, f"{PATH}{path}")
         assert (answer.status_code, answer.json()["code"]) == (403, "operators_only")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
 async def test_a_letter_that_is_not_there_is_not_found(operator: Client):
@@ -135,6 +135,6 @@ async def test_a_letter_that_is_not_there_is_not_found(operator: Client):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), sequence
 
 
-async def test_an_operator_sees_no_transcriptions_of_others(operator: Client, alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_an_operator_sees_no_transcriptions_of_others(operator: Client, alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     assert (await operator.get(f"/v1/transcriptions/{job_id}")).status_code == 404

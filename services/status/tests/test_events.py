@@ -11,32 +11,32 @@ import httpx
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
 
-from .conftest import Client, Line, Sent, Service, following, rest, take
+from .conftest import Client, Pipeline, Sent, Service, following, rest, take
 
 # What a new job has told: diarize is skipped, prepare is queued.
 BEGUN = ["stage-changed", "stage-changed"]
 
 
-async def stored(line: Line, owner_id: UUID, job_id: UUID) -> list[int]:
+async def stored(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> list[int]:
     """The places of a job's events, as the stream has them."""
-    return [event.sequence for event in await line.dependencies.events.page(events_of(owner_id, job_id), 1, 10_000)]
+    return [event.sequence for event in await pipeline.dependencies.events.page(events_of(owner_id, job_id), 1, 10_000)]
 
 
-async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    await line.hear(alice.owner_id, job_id, 0)
+async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    await pipeline.hear(alice.owner_id, job_id, 0)
     async with following(alice, job_id) as events:
         first = await take(events, 3)
         assert [event.type for event in first] == [*BEGUN, "chunk-transcribed"]
-        await line.hear(alice.owner_id, job_id, 1)
-        await line.end(alice.owner_id, job_id)
+        await pipeline.hear(alice.owner_id, job_id, 1)
+        await pipeline.end(alice.owner_id, job_id)
         last = await rest(events)
     assert [event.type for event in last] == ["chunk-transcribed", "job-completed"]
-    assert [event.id for event in first + last] == await stored(line, alice.owner_id, job_id)
+    assert [event.id for event in first + last] == await stored(pipeline, alice.owner_id, job_id)
 
 
-async def test_data_has_every_field_under_the_contracts_name(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_data_has_every_field_under_the_contracts_name(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         queued, _ = await take(events, 2)
     assert queued.data == {
@@ -48,16 +48,16 @@ async def test_data_has_every_field_under_the_contracts_name(alice: Client, line
     }
 
 
-async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice: Client, line: Line):
+async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice: Client, pipeline: Pipeline):
     """While events are published, one client reconnects after each number of events, some clients again and again."""
-    job_id = await line.job(alice.owner_id)
+    job_id = await pipeline.job(alice.owner_id)
     count = 40
 
     async def publish() -> None:
         for index in range(count):
-            await line.hear(alice.owner_id, job_id, index)
+            await pipeline.hear(alice.owner_id, job_id, index)
             await asyncio.sleep(random.uniform(0, 0.01))
-        await line.end(alice.owner_id, job_id)
+        await pipeline.end(alice.owner_id, job_id)
 
     async def cut_after(lengths: list[int]) -> list[Sent]:
         seen: list[Sent] = []
@@ -73,7 +73,7 @@ async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice
     publishing = asyncio.create_task(publish())
     results = await asyncio.gather(*map(cut_after, cuts))
     await publishing
-    truth = await stored(line, alice.owner_id, job_id)
+    truth = await stored(pipeline, alice.owner_id, job_id)
     assert len(truth) == count + 3
     for seen in results:
         assert [event.id for event in seen] == truth
@@ -81,24 +81,24 @@ async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice
 
 async def test_hundreds_of_clients_share_one_consumer(start):
     async with start(max_event_streams=400) as service:
-        user, line = await service.user(), service.line
-        job_id = await line.job(user.owner_id)
-        ours = await _consumers_of_status(line)
+        user, pipeline = await service.user(), service.pipeline
+        job_id = await pipeline.job(user.owner_id)
+        ours = await _consumers_of_status(pipeline)
         assert len(ours) == 1
         clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
-            while line.dependencies.hub._streams[str(user.owner_id)] < 300:
+            while pipeline.dependencies.hub._streams[str(user.owner_id)] < 300:
                 await asyncio.sleep(0.05)
-            assert await _consumers_of_status(line) == ours
-            await line.hear(user.owner_id, job_id, *range(20))
-            await line.end(user.owner_id, job_id)
-            truth = await stored(line, user.owner_id, job_id)
+            assert await _consumers_of_status(pipeline) == ours
+            await pipeline.hear(user.owner_id, job_id, *range(20))
+            await pipeline.end(user.owner_id, job_id)
+            truth = await stored(pipeline, user.owner_id, job_id)
             for seen in await asyncio.gather(*clients):
                 assert seen == truth
 
 
-async def _consumers_of_status(line: Line) -> set[str]:
-    consumers = await line.jetstream.context.consumers_info(EVENTS)
+async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
+    consumers = await pipeline.jetstream.context.consumers_info(EVENTS)
     return {each.name for each in consumers if (each.config.description or "").startswith("status")}
 
 
@@ -118,9 +118,9 @@ async def _open(service: Service, user: Client, job_id: UUID) -> tuple[asyncio.S
     return reader, writer
 
 
-async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    await line.end(alice.owner_id, job_id)
+async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
         seen = await rest(events)
     assert [event.type for event in seen] == [*BEGUN, "job-completed"]
@@ -132,50 +132,50 @@ async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, 
     assert f"id: {seen[0].id}\n" not in by_query.text
 
 
-async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    await line.end(alice.owner_id, job_id)
-    *_, last = await stored(line, alice.owner_id, job_id)
+async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    await pipeline.end(alice.owner_id, job_id)
+    *_, last = await stored(pipeline, alice.owner_id, job_id)
     path = f"/v1/transcriptions/{job_id}/events?last_event_id=1"
     assert (await alice.get(path, headers={"Last-Event-ID": str(last)})).status_code == 204
 
 
-async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     about = {"job_id": job_id, "owner_id": alice.owner_id}
-    async with line.outbox.transaction() as transaction:
+    async with pipeline.outbox.transaction() as transaction:
         transaction.event(JobFailed(job_id=str(job_id), code="model_away", message="Try again."), **about)
         transaction.event(StageChanged(job_id=str(job_id), stage="prepare", state="queued"), **about)
     async with following(alice, job_id) as events:
         seen = await take(events, 4)
-        await line.end(alice.owner_id, job_id)
+        await pipeline.end(alice.owner_id, job_id)
         seen += await rest(events)
     assert [event.type for event in seen] == [*BEGUN, "job-failed", "stage-changed", "job-completed"]
     async with following(alice, job_id, **{"Last-Event-ID": str(seen[2].id)}) as events:
         assert await rest(events) == seen[3:]
 
 
-async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, line: Line):
+async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipeline: Pipeline):
     for final in (JobCancelled, JobDeleted):
-        job_id = await line.job(alice.owner_id)
+        job_id = await pipeline.job(alice.owner_id)
         async with following(alice, job_id) as events:
             await take(events, 2)
-            async with line.outbox.transaction() as transaction:
+            async with pipeline.outbox.transaction() as transaction:
                 await transaction.connection.execute("DELETE FROM jobs WHERE id = $1", job_id)
                 transaction.event(final(job_id=str(job_id)), job_id=job_id, owner_id=alice.owner_id)
             assert len(await rest(events)) == 1
 
 
-async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, line: Line):
+async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, pipeline: Pipeline):
     """The broker was away when the job ended: the outbox still has the event."""
-    job_id = await line.job(alice.owner_id)
-    publisher, line.outbox._publisher = line.outbox._publisher, _Absent()
-    await line.end(alice.owner_id, job_id)
+    job_id = await pipeline.job(alice.owner_id)
+    publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _Absent()
+    await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
         assert [event.type for event in await take(events, 2)] == BEGUN
         await asyncio.sleep(1.2)  # two heartbeats, each of which looks whether the job has ended
-        line.outbox._publisher = publisher
-        await line.outbox.relay(older_than_s=0)
+        pipeline.outbox._publisher = publisher
+        await pipeline.outbox.relay(older_than_s=0)
         assert [event.type for event in await rest(events)] == ["job-completed"]
 
 
@@ -184,16 +184,16 @@ class _Absent:
         raise ConnectionError
 
 
-async def test_a_client_is_not_left_waiting_for_an_end_that_was_lost(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_a_client_is_not_left_waiting_for_an_end_that_was_lost(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         await take(events, 2)
-        await line.pool.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
+        await pipeline.pool.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
         assert await rest(events) == []
 
 
-async def test_comments_keep_a_silent_stream_alive(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_comments_keep_a_silent_stream_alive(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     async with alice.http.stream("GET", f"/v1/transcriptions/{job_id}/events") as answer:
         assert answer.headers["cache-control"] == "no-store"
         lines = answer.aiter_lines()
@@ -202,14 +202,14 @@ async def test_comments_keep_a_silent_stream_alive(alice: Client, line: Line):
             assert ": still here" in [await anext(lines) for _ in range(16)]
 
 
-async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id, **{"Last-Event-ID": "999999999"}) as events:
         assert [event.type for event in await take(events, 2)] == BEGUN
 
 
-async def test_an_id_that_is_none_is_an_error(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_an_id_that_is_none_is_an_error(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     for bad in ("-1", "1.5", "nonsense", "9" * 30, "0x10"):
         answer = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": bad})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_event_id")
@@ -218,7 +218,7 @@ async def test_an_id_that_is_none_is_an_error(alice: Client, line: Line):
 async def test_one_owner_cannot_take_all_streams(start):
     async with start(max_event_streams=2) as service:
         alice, bob = await service.user(), await service.user()
-        mine, theirs = await service.line.job(alice.owner_id), await service.line.job(bob.owner_id)
+        mine, theirs = await service.pipeline.job(alice.owner_id), await service.pipeline.job(bob.owner_id)
         async with following(alice, mine) as one, following(alice, mine) as two:
             await take(one, 1)
             await take(two, 1)
@@ -235,43 +235,43 @@ async def test_one_owner_cannot_take_all_streams(start):
             await take(again, 1)
 
 
-async def test_events_of_others_are_not_heard(alice: Client, bob: Client, line: Line):
-    mine, theirs = await line.job(alice.owner_id), await line.job(bob.owner_id)
+async def test_events_of_others_are_not_heard(alice: Client, bob: Client, pipeline: Pipeline):
+    mine, theirs = await pipeline.job(alice.owner_id), await pipeline.job(bob.owner_id)
     async with following(alice, mine) as events:
-        await line.hear(bob.owner_id, theirs, 1, 2, 3)
+        await pipeline.hear(bob.owner_id, theirs, 1, 2, 3)
         # Another owner's event that claims to be about this job: the subject decides.
-        await line.hear(bob.owner_id, mine, 4)
-        await line.end(alice.owner_id, mine)
+        await pipeline.hear(bob.owner_id, mine, 4)
+        await pipeline.end(alice.owner_id, mine)
         assert [event.type for event in await rest(events)] == [*BEGUN, "job-completed"]
 
 
 async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
     async with start(event_queue_length=4) as service:
-        user, line = await service.user(), service.line
-        job_id = await line.job(user.owner_id)
+        user, pipeline = await service.user(), service.pipeline
+        job_id = await pipeline.job(user.owner_id)
         reader, writer = await _open(service, user, job_id)
         received = await reader.readuntil(b"event: stage-changed")
-        listeners = line.dependencies.hub._listeners
+        listeners = pipeline.dependencies.hub._listeners
         index = 0
         async with asyncio.timeout(60):
             while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more
-                await _say_much(line, user.owner_id, job_id, index)
+                await _say_much(pipeline, user.owner_id, job_id, index)
                 index += 1
         # What the sockets hold still comes, then the connection ends without a proper end of the answer.
         received += await reader.read(-1)
         writer.close()
         assert not received.endswith(b"0\r\n\r\n")
         last = max(int(text) for text in _ids(received))
-        await line.end(user.owner_id, job_id)
+        await pipeline.end(user.owner_id, job_id)
         async with following(user, job_id, **{"Last-Event-ID": str(last)}) as events:
             seen = [event.id for event in await rest(events)]
-        truth = await stored(line, user.owner_id, job_id)
+        truth = await stored(pipeline, user.owner_id, job_id)
         assert seen == truth[truth.index(last) + 1 :]
         assert len(seen) > 1
 
 
-async def _say_much(line: Line, owner_id: UUID, job_id: UUID, index: int) -> None:
-    async with line.outbox.transaction() as transaction:
+async def _say_much(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int) -> None:
+    async with pipeline.outbox.transaction() as transaction:
         for _ in range(4):
             heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
             transaction.event(heard, job_id=job_id, owner_id=owner_id)
@@ -286,7 +286,7 @@ def _ids(received: bytes) -> list[bytes]:
 async def test_streams_end_when_the_service_stops(start):
     async with start() as service:
         user = await service.user()
-        job_id = await service.line.job(user.owner_id)
+        job_id = await service.pipeline.job(user.owner_id)
 
         async def follow() -> list[Sent]:
             async with following(user, job_id) as events:
@@ -301,8 +301,8 @@ async def test_streams_end_when_the_service_stops(start):
     assert [event.type for event in await client] == BEGUN
 
 
-async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     headers = {
         "ce-id": str(uuid4()),
         "ce-type": "voicepipe.v1.JobSung",
@@ -311,21 +311,21 @@ async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, line: 
     }
     async with following(alice, job_id) as events:
         await take(events, 2)
-        await line.jetstream.publish(f"events.{alice.owner_id}.{job_id}.job-sung", b"", headers)
-        await line.end(alice.owner_id, job_id)
+        await pipeline.jetstream.publish(f"events.{alice.owner_id}.{job_id}.job-sung", b"", headers)
+        await pipeline.end(alice.owner_id, job_id)
         assert [event.type for event in await rest(events)] == ["job-completed"]
     async with following(alice, job_id) as events:
         assert len(await rest(events)) == 3
 
 
-async def test_more_events_than_a_page_are_all_replayed(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_more_events_than_a_page_are_all_replayed(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     for start in range(0, 600, 200):
-        await line.hear(alice.owner_id, job_id, *range(start, start + 200))
-    await line.end(alice.owner_id, job_id)
+        await pipeline.hear(alice.owner_id, job_id, *range(start, start + 200))
+    await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
         seen = await rest(events)
-    assert [event.id for event in seen] == await stored(line, alice.owner_id, job_id)
+    assert [event.id for event in seen] == await stored(pipeline, alice.owner_id, job_id)
     assert len(seen) == 603
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from voicepipe_wire.messaging.subjects import EVENTS
 
-from .conftest import Client, Line, Sent, Service, following, take
+from .conftest import Client, Pipeline, Sent, Service, following, take
 
 BEGUN = 2  # events of a new job
 
@@ -57,74 +57,74 @@ def chunks(seen: list[Sent]) -> list[int]:
     return [event.data["chunk_index"] for event in seen if event.type == "chunk-transcribed"]
 
 
-async def delete_consumer(line: Line) -> None:
-    for consumer in await line.jetstream.context.consumers_info(EVENTS):
-        await line.jetstream.context.delete_consumer(EVENTS, consumer.name)
+async def delete_consumer(pipeline: Pipeline) -> None:
+    for consumer in await pipeline.jetstream.context.consumers_info(EVENTS):
+        await pipeline.jetstream.context.delete_consumer(EVENTS, consumer.name)
 
 
 async def test_a_deleted_consumer_costs_no_event(apart: Service):
-    line, user = apart.line, await apart.user()
-    job_id = await line.job(user.owner_id)
+    pipeline, user = apart.pipeline, await apart.user()
+    job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
-        await line.hear(user.owner_id, job_id, 0)
-        await delete_consumer(line)
-        await line.hear(user.owner_id, job_id, 1, 2)
+        await pipeline.hear(user.owner_id, job_id, 0)
+        await delete_consumer(pipeline)
+        await pipeline.hear(user.owner_id, job_id, 1, 2)
         await until_ready(apart, 503)
-        await line.hear(user.owner_id, job_id, 3)
+        await pipeline.hear(user.owner_id, job_id, 3)
         await until_ready(apart, 200)
-        await line.hear(user.owner_id, job_id, 4)
-        await line.end(user.owner_id, job_id)
+        await pipeline.hear(user.owner_id, job_id, 4)
+        await pipeline.end(user.owner_id, job_id)
         seen = await client
     assert chunks(seen) == [0, 1, 2, 3, 4]
     assert seen[-1].type == "job-completed"
 
 
 async def test_a_deleted_stream_is_put_back_and_goes_on_from_its_beginning(apart: Service):
-    line, user = apart.line, await apart.user()
-    job_id = await line.job(user.owner_id)
-    await line.hear(user.owner_id, job_id, *range(5))
+    pipeline, user = apart.pipeline, await apart.user()
+    job_id = await pipeline.job(user.owner_id)
+    await pipeline.hear(user.owner_id, job_id, *range(5))
     async with collecting(user, job_id) as client:
-        await line.jetstream.context.delete_stream(EVENTS)
+        await pipeline.jetstream.context.delete_stream(EVENTS)
         # Somebody else may put it back and use it before this service has noticed.
-        await line.jetstream.ensure_streams()
-        await line.hear(user.owner_id, job_id, 5, 6)
+        await pipeline.jetstream.ensure_streams()
+        await pipeline.hear(user.owner_id, job_id, 5, 6)
         await until_ready(apart, 503)
         await until_ready(apart, 200)
-        await line.hear(user.owner_id, job_id, 7)
+        await pipeline.hear(user.owner_id, job_id, 7)
         # A client that comes back with a place of the old stream gets all that the new one has.
         async with following(user, job_id, **{"Last-Event-ID": "7"}) as events:
             assert chunks(await take(events, 3)) == [5, 6, 7]
-        await line.end(user.owner_id, job_id)
+        await pipeline.end(user.owner_id, job_id)
         seen = await client
     assert chunks(seen) == list(range(8))
     assert seen[-1].type == "job-completed"
 
 
 async def test_a_deleted_stream_that_nobody_puts_back_is_put_back_here(apart: Service):
-    line = apart.line
-    await line.jetstream.context.delete_stream(EVENTS)
+    pipeline = apart.pipeline
+    await pipeline.jetstream.context.delete_stream(EVENTS)
     await until_ready(apart, 503)
     await until_ready(apart, 200)
-    assert (await line.jetstream.context.stream_info(EVENTS)).state.messages == 0
+    assert (await pipeline.jetstream.context.stream_info(EVENTS)).state.messages == 0
 
 
 async def test_a_broker_that_was_killed_costs_no_event(apart: Service, broker):
-    line, user = apart.line, await apart.user()
-    job_id = await line.job(user.owner_id)
+    pipeline, user = apart.pipeline, await apart.user()
+    job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
-        await line.hear(user.owner_id, job_id, 0)
+        await pipeline.hear(user.owner_id, job_id, 0)
         broker[1].kill()
         await until_ready(apart, 503)
         # The job goes on; its events wait in the outbox.
-        await line.hear(user.owner_id, job_id, 1, 2)
+        await pipeline.hear(user.owner_id, job_id, 1, 2)
         look = await user.get(f"/v1/transcriptions/{job_id}")
         assert look.status_code == 200
         refused = await user.get(f"/v1/transcriptions/{job_id}/events")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         await asyncio.to_thread(broker[1].start)
         await until_ready(apart, 200)
-        assert await line.outbox.relay(older_than_s=0) == 2
-        await line.end(user.owner_id, job_id)
+        assert await pipeline.outbox.relay(older_than_s=0) == 2
+        await pipeline.end(user.owner_id, job_id)
         seen = await client
     assert chunks(seen) == [0, 1, 2]
     assert [event.id for event in seen] == sorted({event.id for event in seen})
@@ -132,12 +132,12 @@ async def test_a_broker_that_was_killed_costs_no_event(apart: Service, broker):
 
 
 async def test_commands_wait_for_a_broker_that_is_away(apart: Service, broker):
-    line, user = apart.line, await apart.user()
-    job_id = await line.job(user.owner_id)
+    pipeline, user = apart.pipeline, await apart.user()
+    job_id = await pipeline.job(user.owner_id)
     await asyncio.to_thread(broker[1].kill)
     answer = await user.http.post(f"/v1/transcriptions/{job_id}/cancel")
     assert answer.status_code == 202
-    (command,) = await line.commands()
+    (command,) = await pipeline.commands()
     assert command["published_at"] is None
     # Reading needs no broker.
     assert (await user.get("/v1/transcriptions")).status_code == 200

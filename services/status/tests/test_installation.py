@@ -9,16 +9,16 @@ import httpx
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from voicepipe_status.http.problems import TABLE
 
-from .conftest import Client, Line, Service
+from .conftest import Client, Pipeline, Service
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-async def test_capabilities_say_what_is_served_now(alice: Client, line: Line):
-    await line.pool.execute(
+async def test_capabilities_say_what_is_served_now(alice: Client, pipeline: Pipeline):
+    await pipeline.pool.execute(
         "INSERT INTO models (name, description) VALUES ('accurate', $1)", {"tier": "accurate", "engine": "ctranslate2"}
     )
-    await line.pool.execute(
+    await pipeline.pool.execute(
         """
         INSERT INTO workers (id, stage, version, seen_at) VALUES
         (gen_random_uuid(), 'transcribe', '1', now()), (gen_random_uuid(), 'transcribe', '1', now()),
@@ -33,7 +33,7 @@ async def test_capabilities_say_what_is_served_now(alice: Client, line: Line):
     assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]
     assert answer["workers"] == {"transcribe": 2}
     assert answer["speakers"] == {"available": False}
-    await line.pool.execute("UPDATE workers SET seen_at = now()")
+    await pipeline.pool.execute("UPDATE workers SET seen_at = now()")
     assert (await alice.get("/v1/capabilities")).json()["speakers"] == {"available": True}
 
 

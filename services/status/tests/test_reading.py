@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from .conftest import OPTIONS, Client, Line, Service
+from .conftest import OPTIONS, Client, Pipeline, Service
 
 
-async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     answer = await alice.get(f"/v1/transcriptions/{job_id}")
     assert answer.status_code == 200
     document = answer.json()
@@ -33,40 +33,40 @@ async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice:
 async def test_links_are_absolute_where_the_gateway_is_known(start):
     async with start(public_url="https://voicepipe.example.org/") as service:
         user = await service.user()
-        job_id = await service.line.job(user.owner_id)
+        job_id = await service.pipeline.job(user.owner_id)
         document = (await user.get(f"/v1/transcriptions/{job_id}")).json()
         assert document["links"]["self"] == f"https://voicepipe.example.org/v1/transcriptions/{job_id}"
         await user.http.aclose()
 
 
-async def test_the_queue_is_counted_by_stage_and_priority(alice: Client, bob: Client, line: Line):
+async def test_the_queue_is_counted_by_stage_and_priority(alice: Client, bob: Client, pipeline: Pipeline):
     for _ in range(3):
-        await line.job(bob.owner_id)
-    await line.job(bob.owner_id, priority="premium")
-    standard = await line.job(alice.owner_id)
-    premium = await line.job(alice.owner_id, priority="premium")
-    running = await line.job(alice.owner_id)
-    await line.stage(running, "prepare", state="running")
+        await pipeline.job(bob.owner_id)
+    await pipeline.job(bob.owner_id, priority="premium")
+    standard = await pipeline.job(alice.owner_id)
+    premium = await pipeline.job(alice.owner_id, priority="premium")
+    running = await pipeline.job(alice.owner_id)
+    await pipeline.stage(running, "prepare", state="running")
     positions = {item["id"]: item["queue_position"] for item in (await alice.get("/v1/transcriptions")).json()["items"]}
     assert positions == {str(standard): 3, str(premium): 1, str(running): None}
 
 
-async def test_the_time_left_comes_from_the_speed_of_finished_jobs(alice: Client, line: Line):
+async def test_the_time_left_comes_from_the_speed_of_finished_jobs(alice: Client, pipeline: Pipeline):
     now = datetime.now(UTC)
-    done = await line.job(alice.owner_id, state="completed", duration_s=100.0, speech_s=80.0, finished_at=now)
+    done = await pipeline.job(alice.owner_id, state="completed", duration_s=100.0, speech_s=80.0, finished_at=now)
     for stage, seconds, total_s in (("prepare", 2, 100.0), ("transcribe", 8, 80.0), ("assemble", 1, 0.0)):
-        await line.stage(
+        await pipeline.stage(
             done, stage, state="done", total_s=total_s, started_at=now - timedelta(seconds=seconds), finished_at=now
         )
-    job_id = await line.job(alice.owner_id, duration_s=200.0, speech_s=160.0)
-    await line.stage(job_id, "prepare", state="done")
-    await line.stage(job_id, "transcribe", state="running", total_s=160.0, done_s=10.0, started_at=now)
+    job_id = await pipeline.job(alice.owner_id, duration_s=200.0, speech_s=160.0)
+    await pipeline.stage(job_id, "prepare", state="done")
+    await pipeline.stage(job_id, "transcribe", state="running", total_s=160.0, done_s=10.0, started_at=now)
     document = (await alice.get(f"/v1/transcriptions/{job_id}")).json()
     assert document["eta_s"] == pytest.approx(150 / 10 + 200 / 100, abs=0.1)
 
 
-async def test_a_failed_transcription_says_why(alice: Client, line: Line):
-    job_id = await line.job(
+async def test_a_failed_transcription_says_why(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(
         alice.owner_id,
         state="failed",
         error_code="no_audio",
@@ -77,32 +77,32 @@ async def test_a_failed_transcription_says_why(alice: Client, line: Line):
     assert document["error"] == {"code": "no_audio", "message": "There is no audio."}
 
 
-async def test_pages_show_every_transcription_once_while_new_ones_arrive(alice: Client, line: Line):
-    jobs = [await line.job(alice.owner_id) for _ in range(7)]
+async def test_pages_show_every_transcription_once_while_new_ones_arrive(alice: Client, pipeline: Pipeline):
+    jobs = [await pipeline.job(alice.owner_id) for _ in range(7)]
     # Several of the same moment: the id decides between them.
-    await line.pool.execute("UPDATE jobs SET created_at = now() WHERE id = ANY($1)", jobs[:4])
+    await pipeline.pool.execute("UPDATE jobs SET created_at = now() WHERE id = ANY($1)", jobs[:4])
     seen: list[str] = []
     path = "/v1/transcriptions?limit=2"
     while path:
         page = (await alice.get(path)).json()
         seen += [item["id"] for item in page["items"]]
         path = f"/v1/transcriptions?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
-        await line.job(alice.owner_id)
+        await pipeline.job(alice.owner_id)
         if len(seen) == 4:
-            await line.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(seen[3]))
+            await pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(seen[3]))
     assert sorted(seen) == sorted(map(str, jobs))
 
 
-async def test_a_page_that_is_just_full_is_the_last(alice: Client, line: Line):
+async def test_a_page_that_is_just_full_is_the_last(alice: Client, pipeline: Pipeline):
     for _ in range(2):
-        await line.job(alice.owner_id)
+        await pipeline.job(alice.owner_id)
     assert (await alice.get("/v1/transcriptions?limit=2")).json()["next_cursor"] is None
 
 
-async def test_a_page_is_filtered_by_state_time_and_name(alice: Client, line: Line):
-    old = await line.job(alice.owner_id, state="completed", created_at=datetime(2026, 1, 1, tzinfo=UTC))
-    failed = await line.job(alice.owner_id, state="failed", name="50%_Talk.MP3")
-    queued = await line.job(alice.owner_id)
+async def test_a_page_is_filtered_by_state_time_and_name(alice: Client, pipeline: Pipeline):
+    old = await pipeline.job(alice.owner_id, state="completed", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    failed = await pipeline.job(alice.owner_id, state="failed", name="50%_Talk.MP3")
+    queued = await pipeline.job(alice.owner_id)
 
     async def found(query: str) -> list[str]:
         answer = await alice.get(f"/v1/transcriptions?{query}")
@@ -116,9 +116,9 @@ async def test_a_page_is_filtered_by_state_time_and_name(alice: Client, line: Li
     assert await found("name=_eeting") == []
 
 
-async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, bob: Client, line: Line):
-    first, second = await line.job(alice.owner_id), await line.job(alice.owner_id)
-    other = await line.job(bob.owner_id)
+async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, bob: Client, pipeline: Pipeline):
+    first, second = await pipeline.job(alice.owner_id), await pipeline.job(alice.owner_id)
+    other = await pipeline.job(bob.owner_id)
     ids = f"{second},{other},{uuid4()},nonsense,{first},{second}"
     page = (await alice.get(f"/v1/transcriptions?ids={ids}")).json()
     assert [item["id"] for item in page["items"]] == [str(second), str(first)]
@@ -127,8 +127,8 @@ async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, b
     assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_request")
 
 
-async def test_a_made_up_cursor_is_an_error_or_harmless(alice: Client, bob: Client, line: Line):
-    await line.job(bob.owner_id)
+async def test_a_made_up_cursor_is_an_error_or_harmless(alice: Client, bob: Client, pipeline: Pipeline):
+    await pipeline.job(bob.owner_id)
     for cursor in ("nonsense", "AAAA", "x" * 32, "é" * 8, "_" * 32, "f" * 4000):
         answer = await alice.get("/v1/transcriptions", params={"cursor": cursor})
         if answer.status_code == 200:
@@ -163,8 +163,8 @@ ROUTES = [
 ]
 
 
-async def test_what_belongs_to_another_owner_is_not_there(alice: Client, bob: Client, line: Line):
-    theirs = await line.job(alice.owner_id)
+async def test_what_belongs_to_another_owner_is_not_there(alice: Client, bob: Client, pipeline: Pipeline):
+    theirs = await pipeline.job(alice.owner_id)
     for method, path in ROUTES:
         answers = [
             await bob.http.request(method, f"/v1/transcriptions/{job_id}{path}")
@@ -174,20 +174,20 @@ async def test_what_belongs_to_another_owner_is_not_there(alice: Client, bob: Cl
         if method != "HEAD":
             assert {answer.json()["code"] for answer in answers} == {"not_found"}
             assert len({answer.text for answer in answers}) == 1
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_nothing_is_answered_without_a_key(service: Service, alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_nothing_is_answered_without_a_key(service: Service, alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     async with httpx.AsyncClient(base_url=service.url) as stranger:
         for method, path in ROUTES:
             for headers in ({}, {"Authorization": "Bearer vp_nonsense"}, {"X-API-Key": "vp_nonsense"}):
                 answer = await stranger.request(method, f"/v1/transcriptions/{job_id}{path}", headers=headers)
                 assert answer.status_code == 401, path
                 assert answer.headers["www-authenticate"] == "Bearer"
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_the_list_has_only_the_owners_own(alice: Client, bob: Client, line: Line):
-    await line.job(alice.owner_id)
+async def test_the_list_has_only_the_owners_own(alice: Client, bob: Client, pipeline: Pipeline):
+    await pipeline.job(alice.owner_id)
     assert (await bob.get("/v1/transcriptions")).json() == {"items": [], "next_cursor": None}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from voicepipe_wire.transcript.document import ModelUsed, Transcript, TranscriptSegment, TranscriptWord
 
-from .conftest import AUDIO, Client, Line
+from .conftest import AUDIO, Client, Pipeline
 
 
 def transcript(job_id: UUID, version: int, text: str) -> dict[str, Any]:
@@ -20,10 +20,10 @@ def transcript(job_id: UUID, version: int, text: str) -> dict[str, Any]:
     return Transcript(str(job_id), version, "en", 0.99, 10.0, 5.0, model, text, (segment,), (), (), moment).to_json()
 
 
-async def completed(line: Line, owner_id: UUID, *texts: str, **columns: Any) -> UUID:
-    job_id = await line.job(owner_id, state="completed", finished_at=datetime.now(UTC), **columns)
+async def completed(pipeline: Pipeline, owner_id: UUID, *texts: str, **columns: Any) -> UUID:
+    job_id = await pipeline.job(owner_id, state="completed", finished_at=datetime.now(UTC), **columns)
     for version, text in enumerate(texts, start=1):
-        await line.pool.execute(
+        await pipeline.pool.execute(
             "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
             job_id,
             owner_id,
@@ -33,8 +33,8 @@ async def completed(line: Line, owner_id: UUID, *texts: str, **columns: Any) -> 
     return job_id
 
 
-async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "Grüße and <tea>.")
+async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "Grüße and <tea>.")
     path = f"/v1/transcriptions/{job_id}/transcript"
     found = {
         "json": ("application/json", '"Grüße and <tea>."'),
@@ -52,15 +52,15 @@ async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client,
     assert "Accept" in (await alice.get(path)).headers["vary"]
 
 
-async def test_a_format_that_does_not_exist_is_refused(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "Tea.")
+async def test_a_format_that_does_not_exist_is_refused(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "Tea.")
     for request in ({"params": {"format": "docx"}}, {"headers": {"Accept": "image/png"}}):
         answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript", **request)
         assert (answer.status_code, answer.json()["code"]) == (406, "format_unknown")
 
 
-async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "First.", "Second.")
+async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "First.", "Second.")
     path = f"/v1/transcriptions/{job_id}/transcript"
     assert (await alice.get(f"{path}?format=txt")).text == "Second.\n"
     assert (await alice.get(f"{path}?format=txt&version=1")).text == "First.\n"
@@ -71,8 +71,8 @@ async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Cl
     assert look.json()["transcript_version"] == 2
 
 
-async def test_a_client_that_has_the_version_is_told_so(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "First.")
+async def test_a_client_that_has_the_version_is_told_so(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "First.")
     path = f"/v1/transcriptions/{job_id}/transcript"
     etag = (await alice.get(path)).headers["etag"]
     again = await alice.get(path, headers={"If-None-Match": f'"other", W/{etag}'})
@@ -80,8 +80,8 @@ async def test_a_client_that_has_the_version_is_told_so(alice: Client, line: Lin
     assert (await alice.get(f"{path}?format=srt", headers={"If-None-Match": etag})).status_code == 200
 
 
-async def test_a_download_has_the_recordings_name(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "Tea.", name='Bü"ro; 50%.wav')
+async def test_a_download_has_the_recordings_name(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "Tea.", name='Bü"ro; 50%.wav')
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=srt&download=1")
     assert (
         answer.headers["content-disposition"]
@@ -89,27 +89,27 @@ async def test_a_download_has_the_recordings_name(alice: Client, line: Line):
     )
 
 
-async def test_what_is_not_ready_says_where_it_stands(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id, state="transcribing")
+async def test_what_is_not_ready_says_where_it_stands(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id, state="transcribing")
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript")
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_what_failed_or_was_cancelled_says_why_there_is_no_transcript(alice: Client, line: Line):
-    failed = await line.job(
+async def test_what_failed_or_was_cancelled_says_why_there_is_no_transcript(alice: Client, pipeline: Pipeline):
+    failed = await pipeline.job(
         alice.owner_id, state="failed", error_code="no_audio", error_message="It has no audio. Send another."
     )
     answer = (await alice.get(f"/v1/transcriptions/{failed}/transcript")).json()
     assert (answer["status"], answer["code"], answer["detail"]) == (409, "no_audio", "It has no audio. Send another.")
-    cancelled = await line.job(alice.owner_id, state="cancelled")
+    cancelled = await pipeline.job(alice.owner_id, state="cancelled")
     answer = (await alice.get(f"/v1/transcriptions/{cancelled}/transcript")).json()
     assert (answer["status"], answer["code"]) == (409, "cancelled")
 
 
-async def test_a_transcript_is_kept_while_a_job_is_tried_again(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, "First.")
-    await line.pool.execute("UPDATE jobs SET state = 'transcribing', finished_at = NULL WHERE id = $1", job_id)
+async def test_a_transcript_is_kept_while_a_job_is_tried_again(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, "First.")
+    await pipeline.pool.execute("UPDATE jobs SET state = 'transcribing', finished_at = NULL WHERE id = $1", job_id)
     assert (await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=txt")).text == "First.\n"
 
 
@@ -125,9 +125,9 @@ RANGES = [
 ]
 
 
-async def test_audio_comes_whole_or_by_range(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    await line.store_audio(job_id)
+async def test_audio_comes_whole_or_by_range(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    await pipeline.store_audio(job_id)
     path = f"/v1/transcriptions/{job_id}/audio"
     whole = await alice.get(path)
     assert (whole.status_code, whole.content) == (200, AUDIO)
@@ -148,9 +148,9 @@ async def test_audio_comes_whole_or_by_range(alice: Client, line: Line):
         assert refused.headers["content-range"] == f"bytes */{SIZE}"
 
 
-async def test_a_range_of_another_version_is_answered_with_everything(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
-    await line.store_audio(job_id)
+async def test_a_range_of_another_version_is_answered_with_everything(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    await pipeline.store_audio(job_id)
     path = f"/v1/transcriptions/{job_id}/audio"
     etag = (await alice.http.head(path)).headers["etag"]
     same = await alice.get(path, headers={"Range": "bytes=0-0", "If-Range": etag})
@@ -159,13 +159,13 @@ async def test_a_range_of_another_version_is_answered_with_everything(alice: Cli
     assert (await alice.get(path, headers={"If-None-Match": etag})).status_code == 304
 
 
-async def test_head_tells_the_size_without_the_audio(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_head_tells_the_size_without_the_audio(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     answer = await alice.http.head(f"/v1/transcriptions/{job_id}/audio")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, str(SIZE), b"")
 
 
-async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, line: Line):
+async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, pipeline: Pipeline):
     for media_type, served in {
         "text/html": "application/octet-stream",
         "image/svg+xml": "application/octet-stream",
@@ -173,8 +173,8 @@ async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, line: Li
         "video/mp4": "video/mp4",
         "AUDIO/MPEG; x=1": "audio/mpeg",
     }.items():
-        job_id = await line.job(alice.owner_id, media_type=media_type, name="<script>.html")
-        await line.store_audio(job_id)
+        job_id = await pipeline.job(alice.owner_id, media_type=media_type, name="<script>.html")
+        await pipeline.store_audio(job_id)
         answer = await alice.get(f"/v1/transcriptions/{job_id}/audio")
         assert answer.headers["content-type"] == served
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -183,8 +183,8 @@ async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, line: Li
         assert "x-bad" not in answer.headers
 
 
-async def test_audio_that_is_not_kept_any_more_is_gone(alice: Client, line: Line):
-    job_id = await line.job(alice.owner_id)
+async def test_audio_that_is_not_kept_any_more_is_gone(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
     answer = await alice.get(f"/v1/transcriptions/{job_id}/audio")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
 
@@ -192,7 +192,7 @@ async def test_audio_that_is_not_kept_any_more_is_gone(alice: Client, line: Line
 async def test_an_object_store_that_is_away_is_said_so(start):
     async with start(s3_endpoint="http://127.0.0.1:9") as service:
         user = await service.user()
-        job_id = await service.line.job(user.owner_id)
+        job_id = await service.pipeline.job(user.owner_id)
         answer = await user.get(f"/v1/transcriptions/{job_id}/audio")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0

@@ -16,7 +16,7 @@ from voicepipe_wire.transcript.turns import DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 
-from .conftest import Client, Line, following, rest
+from .conftest import Client, Pipeline, following, rest
 from .test_control import carried_out, written
 
 FORMATS = ("json", "txt", "srt", "vtt", "rttm")
@@ -50,12 +50,12 @@ def spoken(job_id: UUID, version: int) -> Transcript:
     )
 
 
-async def completed(line: Line, owner_id: UUID, *versions: int, **changes: Any) -> UUID:
+async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **changes: Any) -> UUID:
     """A completed job with these versions of its transcript; `changes` are to the document."""
-    job_id = await line.job(owner_id, state="completed", finished_at=datetime.now(UTC))
+    job_id = await pipeline.job(owner_id, state="completed", finished_at=datetime.now(UTC))
     for version in versions or (1,):
         document = replace(spoken(job_id, version), **changes).to_json()
-        await line.pool.execute(
+        await pipeline.pool.execute(
             "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
             job_id,
             owner_id,
@@ -65,12 +65,12 @@ async def completed(line: Line, owner_id: UUID, *versions: int, **changes: Any) 
     return job_id
 
 
-async def call(line: Line, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
+async def call(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
     """What the controller does to a name."""
     if name is None:
-        await line.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
+        await pipeline.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
         return
-    await line.pool.execute(
+    await pipeline.pool.execute(
         """
         INSERT INTO speaker_names (job_id, owner_id, version, speaker, name)
         SELECT id, owner_id, $2, $3, $4 FROM jobs WHERE id = $1
@@ -92,17 +92,19 @@ async def shown(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
     return {name: await client.get(path, params={"format": name}) for name in FORMATS}
 
 
-async def diarizer_lives(line: Line, seconds_ago: float = 0) -> None:
-    await line.pool.execute(
+async def diarizer_lives(pipeline: Pipeline, seconds_ago: float = 0) -> None:
+    await pipeline.pool.execute(
         "INSERT INTO workers (id, stage, version, seen_at)"
         " VALUES (gen_random_uuid(), 'diarize', '1', now() - make_interval(secs => $1))",
         seconds_ago,
     )
 
 
-async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, 1, 2)
-    controller = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_1", "The Chair", version=2)))
+async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, 1, 2)
+    controller = asyncio.create_task(
+        carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_1", "The Chair", version=2))
+    )
     answer = await rename(alice, job_id, "speaker_1", "  The  Chair ")
     await controller
     assert answer.status_code == 200
@@ -114,7 +116,7 @@ async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: C
         "segments": 1,
         "colour": "#1f77b4",
     }
-    assert await written(line) == [
+    assert await written(pipeline) == [
         RenameSpeaker(
             job_id=str(job_id),
             owner_id=str(alice.owner_id),
@@ -123,14 +125,14 @@ async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: C
             name="The Chair",
         )
     ]
-    (row,) = await line.commands()
+    (row,) = await pipeline.commands()
     assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
 
 
-async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
+async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
     before = await shown(alice, job_id)
-    await call(line, job_id, "speaker_2", "Ann & Bob")
+    await call(pipeline, job_id, "speaker_2", "Ann & Bob")
     during = await shown(alice, job_id)
     assert during["json"].json()["speakers"][1]["name"] == "Ann & Bob"
     assert during["json"].json()["segments"] == before["json"].json()["segments"]
@@ -139,11 +141,11 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
     assert "\n<v Ann &amp; Bob>Yes.\n" in during["vtt"].text
     assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
     assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
-    controller = asyncio.create_task(carried_out(line, lambda: call(line, job_id, "speaker_2", None)))
+    controller = asyncio.create_task(carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_2", None)))
     taken_back = await rename(alice, job_id, "speaker_2", None)
     await controller
     assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
-    assert [command.name for command in await written(line)] == [""]
+    assert [command.name for command in await written(pipeline)] == [""]
     after = await shown(alice, job_id)
     for name in FORMATS:
         assert during[name].status_code == 200
@@ -153,12 +155,12 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
         assert before[name].headers["etag"] == after[name].headers["etag"] != during[name].headers["etag"]
 
 
-async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
+async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/transcript?format=vtt"
     etags = [(await alice.get(path)).headers["etag"]]
     for name in ("Ann", "Ben"):
-        await call(line, job_id, "speaker_1", name)
+        await call(pipeline, job_id, "speaker_1", name)
         answer = await alice.get(path, headers={"If-None-Match": ", ".join(etags)})
         assert (answer.status_code, f"<v {name}>" in answer.text) == (200, True)
         etags.append(answer.headers["etag"])
@@ -166,74 +168,74 @@ async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, 
     assert len(set(etags)) == 3
 
 
-async def test_a_name_belongs_to_one_version(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, 1, 2)
-    await call(line, job_id, "speaker_1", "Chair", version=1)
+async def test_a_name_belongs_to_one_version(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, 1, 2)
+    await call(pipeline, job_id, "speaker_1", "Chair", version=1)
     path = f"/v1/transcriptions/{job_id}/transcript?format=txt"
     assert "Chair: Tea?" in (await alice.get(f"{path}&version=1")).text
     assert "Speaker 1: Tea?" in (await alice.get(path)).text
 
 
-async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
+async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Speaker 1")
-    await call(line, job_id, "speaker_1", "Ann")
+    await call(pipeline, job_id, "speaker_1", "Ann")
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Ann")
     assert (await rename(alice, job_id, "speaker_1", "Ann")).status_code == 200
-    assert [command.name for command in await written(line)] == ["Chair", "Chair", "Ann"]
+    assert [command.name for command in await written(pipeline)] == ["Chair", "Chair", "Ann"]
 
 
-async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
+async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_3", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (404, "speaker_not_found")
     assert answer.json()["speakers"] == ["speaker_1", "speaker_2"]
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, line: Line):
-    await diarizer_lives(line)
-    job_id = await completed(line, bob.owner_id)
-    await call(line, job_id, "speaker_1", "Secret")
+async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, pipeline: Pipeline):
+    await diarizer_lives(pipeline)
+    job_id = await completed(pipeline, bob.owner_id)
+    await call(pipeline, job_id, "speaker_1", "Secret")
     for answer in (
         await rename(alice, job_id, "speaker_1", "Chair"),
         await alice.http.post(f"/v1/transcriptions/{job_id}/diarization"),
         *(await shown(alice, job_id)).values(),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(alice: Client, line: Line):
-    waiting = await line.job(alice.owner_id, state="transcribing")
+async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(alice: Client, pipeline: Pipeline):
+    waiting = await pipeline.job(alice.owner_id, state="transcribing")
     answer = await rename(alice, waiting, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
-    failed = await line.job(alice.owner_id, state="failed", error_code="not_audio", error_message="Send another.")
+    failed = await pipeline.job(alice.owner_id, state="failed", error_code="not_audio", error_message="Send another.")
     answer = await rename(alice, failed, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_audio")
-    silent = await completed(line, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    silent = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarized_by=None)
     answer = await rename(alice, silent, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_speakers")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
 @pytest.mark.parametrize(
     "body",
     ['{"name": ""}', '{"name": "a\\u0000"}', '{"name": "\\ud800"}', "{}", '{"name": "x", "id": 1}', "", "[", "null"],
 )
-async def test_what_is_no_name_is_refused(alice: Client, line: Line, body: str):
-    job_id = await completed(line, alice.owner_id)
+async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, body: str):
+    job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
     answer = await alice.http.patch(path, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, speakers=(), turns=(), diarized_by=None)
-    await line.pool.execute(
+async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    await pipeline.pool.execute(
         "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
     )
     answers = await shown(alice, job_id)
@@ -243,17 +245,17 @@ async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Cli
     assert (await rename(alice, job_id, "speaker_1", "Chair")).json()["code"] == "no_speakers"
 
 
-async def test_a_recording_in_which_nobody_speaks_has_an_empty_rttm(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id, speakers=(), turns=(), segments=())
+async def test_a_recording_in_which_nobody_speaks_has_an_empty_rttm(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), segments=())
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=rttm&download=1")
     assert (answer.status_code, answer.content) == (200, b"")
     assert 'filename="meeting.rttm"' in answer.headers["content-disposition"]
 
 
-async def test_a_new_name_is_told_to_who_comes_back(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
-    await line.end(alice.owner_id, job_id)
-    async with line.outbox.transaction() as transaction:
+async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
+    await pipeline.end(alice.owner_id, job_id)
+    async with pipeline.outbox.transaction() as transaction:
         renamed = SpeakerRenamed(job_id=str(job_id), transcript_version=1, speaker="speaker_1")
         transaction.event(renamed, job_id=job_id, owner_id=alice.owner_id)
     async with following(alice, job_id) as events:
@@ -276,35 +278,35 @@ async def test_a_new_name_is_told_to_who_comes_back(alice: Client, line: Line):
     ],
 )
 async def test_speakers_are_told_apart_again_within_limits(
-    alice: Client, line: Line, body: dict[str, Any] | None, limits: tuple[int, int]
+    alice: Client, pipeline: Pipeline, body: dict[str, Any] | None, limits: tuple[int, int]
 ):
-    await diarizer_lives(line)
-    job_id = await completed(line, alice.owner_id)
-    await line.store_audio(job_id)
+    await diarizer_lives(pipeline)
+    job_id = await completed(pipeline, alice.owner_id)
+    await pipeline.store_audio(job_id)
 
     async def reopened() -> None:
-        await line.pool.execute(
+        await pipeline.pool.execute(
             "UPDATE jobs SET state = 'queued', finished_at = NULL, changed_at = clock_timestamp() WHERE id = $1", job_id
         )
 
-    controller = asyncio.create_task(carried_out(line, reopened))
+    controller = asyncio.create_task(carried_out(pipeline, reopened))
     sent = {} if body is None else {"json": body}
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", **sent)
     await controller
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job_id), "queued")
     least, most = limits
-    assert await written(line) == [
+    assert await written(pipeline) == [
         DiarizeAgain(job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=least, max_speakers=most)
     ]
 
 
-async def test_without_a_keeper_telling_apart_is_promised(alice: Client, line: Line):
-    await diarizer_lives(line, seconds_ago=20)
-    job_id = await completed(line, alice.owner_id)
-    await line.store_audio(job_id)
+async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipeline: Pipeline):
+    await diarizer_lives(pipeline, seconds_ago=20)
+    job_id = await completed(pipeline, alice.owner_id)
+    await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
     assert (answer.status_code, answer.json()["state"]) == (202, "completed")
-    assert len(await line.commands()) == 1
+    assert len(await pipeline.commands()) == 1
 
 
 @pytest.mark.parametrize(
@@ -320,43 +322,43 @@ async def test_without_a_keeper_telling_apart_is_promised(alice: Client, line: L
         [],
     ],
 )
-async def test_limits_that_make_no_sense_are_refused(alice: Client, line: Line, body: Any):
-    await diarizer_lives(line)
-    job_id = await completed(line, alice.owner_id)
+async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pipeline, body: Any):
+    await diarizer_lives(pipeline)
+    job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_only_what_is_completed_is_told_apart_again(alice: Client, line: Line):
-    await diarizer_lives(line)
+async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipeline: Pipeline):
+    await diarizer_lives(pipeline)
     for state in ("queued", "transcribing", "failed", "cancelled"):
-        job_id = await line.job(alice.owner_id, state=state)
+        job_id = await pipeline.job(alice.owner_id, state=state)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
         assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_completed", state)
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, line: Line):
-    await diarizer_lives(line, seconds_ago=31)
-    job_id = await completed(line, alice.owner_id)
-    await line.store_audio(job_id)
+async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: Pipeline):
+    await diarizer_lives(pipeline, seconds_ago=31)
+    job_id = await completed(pipeline, alice.owner_id)
+    await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
     assert (answer.status_code, answer.json()["code"]) == (503, "no_diarizer")
     assert int(answer.headers["retry-after"]) > 0
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, line: Line):
-    await diarizer_lives(line)
-    job_id = await completed(line, alice.owner_id)
+async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, pipeline: Pipeline):
+    await diarizer_lives(pipeline)
+    job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
-    assert await line.commands() == []
+    assert await pipeline.commands() == []
 
 
-async def test_a_body_that_is_too_long_is_refused(alice: Client, line: Line):
-    job_id = await completed(line, alice.owner_id)
+async def test_a_body_that_is_too_long_is_refused(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
 
     async def in_pieces() -> AsyncIterator[bytes]:

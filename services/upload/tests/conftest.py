@@ -116,7 +116,7 @@ async def other_key(database, database_url):
 
 @pytest.fixture
 def finish_job(database):
-    """Call it with a job's id: the line did its work."""
+    """Call it with a job's id: the pipeline did its work."""
 
     async def finish(job_id):
         await database.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)

@@ -18,7 +18,7 @@ from .stack import Stack
 
 
 class DisposableStack(Stack):
-    """A whole line that a test owns.
+    """A whole pipeline that a test owns.
 
     Components have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
     `transcribe`, `assemble`, `controller`, `gateway`; the second process of a service is `transcribe-2`.

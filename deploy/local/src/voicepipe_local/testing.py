@@ -177,14 +177,14 @@ def triton_whisper(triton_server: tuple[str, Running]) -> str:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[DisposableStack]:
-    """The whole line, with the fixture model: for tests that leave it as they found it."""
+    """The whole pipeline, with the fixture model: for tests that leave it as they found it."""
     with stacks() as start:
         yield start()
 
 
 @pytest.fixture(scope="session")
 def real_stack() -> Iterator[DisposableStack]:
-    """The whole line as `make up` starts it: both pools of real Whisper, and real speakers."""
+    """The whole pipeline as `make up` starts it: both pools of real Whisper, and real speakers."""
     real_models()
     with stacks() as start:
         yield start(env=REAL_MODELS)
@@ -192,7 +192,7 @@ def real_stack() -> Iterator[DisposableStack]:
 
 @pytest.fixture
 def private_stack() -> Iterator[Callable[..., DisposableStack]]:
-    """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole line of your own, to kill and restart."""
+    """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole pipeline of your own, to kill and restart."""
     with stacks() as start:
         yield start
 

@@ -33,7 +33,7 @@ class Topology:
 def full(
     data_dir: DataDir, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ
 ) -> Topology:
-    """The whole line, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
+    """The whole pipeline, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
 
     Raises:
         CannotStart: something is not installed, or there is no such service.

@@ -33,7 +33,7 @@ def eta_s(
     speeds: Speeds,
     now: datetime,
 ) -> float | None:
-    """Seconds until the job is done if nothing else joins the line; None where that was not measured yet.
+    """Seconds until the job is done if nothing else joins the queue; None where that was not measured yet.
 
     transcribe and diarize run at the same time, so the longer of them counts.
     """

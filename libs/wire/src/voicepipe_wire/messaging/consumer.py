@@ -46,7 +46,7 @@ SECONDS = Histogram(
     buckets=(0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 3600),
 )
 
-# Of five turns four look at premium first: premium is quick, and standard gets a fifth of the line at least.
+# Of five turns four look at premium first: premium is quick, and standard gets a fifth of the workers at least.
 TURNS = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 # Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
 # for somebody else: after each ring it looks again quickly first.

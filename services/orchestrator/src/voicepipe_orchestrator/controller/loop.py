@@ -1,4 +1,4 @@
-"""Keeps the promises of the line beside the work itself: nothing stays behind in the outbox, lost, dead or expired."""
+"""Keeps the promises of the pipeline beside the work itself: nothing stays behind in the outbox, lost, dead or expired."""
 
 from __future__ import annotations
 
