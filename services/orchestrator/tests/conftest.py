@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pipeline import pipeline as open_line
+from pipeline import pipeline as open_pipeline
 from voicepipe_orchestrator.settings import Settings
 
 
@@ -30,5 +30,5 @@ def settings(database_url, nats_url, object_store, triton, tmp_path):
 
 @pytest.fixture
 async def pipeline(settings):
-    async with open_line(settings) as made:
+    async with open_pipeline(settings) as made:
         yield made

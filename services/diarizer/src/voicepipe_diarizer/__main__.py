@@ -16,7 +16,7 @@ from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import DeadLetterPolicy, Handlers, Worker
+from voicepipe_wire.messaging.consumer import OnDeadLettered, Handlers, Worker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
@@ -67,7 +67,7 @@ def _worker(
     return Worker(jetstream, Stage.DIARIZE, handlers, _on_dead_lettered(outbox), concurrency=1, delivery=delivery)
 
 
-def _on_dead_lettered(outbox: Outbox) -> DeadLetterPolicy:
+def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
     async def on_dead_lettered(command: Message, _code: str, _message: str) -> None:
         """The transcript is delivered without speakers."""
         async with outbox.transaction() as transaction:
