@@ -22,7 +22,7 @@ class Handler:
     def __init__(self, *ways) -> None:
         self.ways = list(ways)
         self.seen: list[str] = []
-        self.given_up: list[tuple[str, str]] = []
+        self.dead_lettered: list[tuple[str, str]] = []
 
     async def __call__(self, command) -> None:
         self.seen.append(command.job_id)
@@ -32,8 +32,8 @@ class Handler:
                 raise way
             await way()
 
-    async def on_dead_lettered(self, command, code, _message) -> None:
-        self.given_up.append((command.job_id, code))
+    async def on_dead_lettered(self, command, error) -> None:
+        self.dead_lettered.append((command.job_id, error.code))
 
 
 @asynccontextmanager
@@ -88,7 +88,7 @@ async def test_waiting_spends_no_delivery_and_keeps_the_message_in_hand(pool, je
         await asyncio.sleep(1.5)
     assert handler.seen == ["a"] * 6
     await queue_empties(jetstream)
-    assert not handler.given_up
+    assert not handler.dead_lettered
 
 
 async def test_long_work_is_not_delivered_again(pool, jetstream):
@@ -106,7 +106,7 @@ async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream)
     handler = Handler(Reject("not_audio", "No audio."))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: handler.given_up == [("a", "not_audio")])
+        await until(lambda: handler.dead_lettered == [("a", "not_audio")])
     letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
     assert letter.headers["vp-code"] == "not_audio"
     assert letter.headers["vp-subject"] == "work.prepare.standard"
@@ -118,9 +118,9 @@ async def test_a_bug_is_tried_a_bounded_number_of_times(pool, jetstream):
     handler = Handler(*(RuntimeError("bug") for _ in range(10)))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: bool(handler.given_up))
+        await until(lambda: bool(handler.dead_lettered))
     assert len(handler.seen) == DELIVERY.max_deliver
-    assert handler.given_up == [("a", "internal_error")]
+    assert handler.dead_lettered == [("a", "internal_error")]
     letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
     assert letter.headers["vp-attempts"] == str(DELIVERY.max_deliver)
     await queue_empties(jetstream)
@@ -201,7 +201,7 @@ async def test_workers_that_are_restarted_during_an_outage_spend_no_delivery(poo
     async with working(jetstream, back):
         await until(lambda: back.seen == ["a"])
     await queue_empties(jetstream)
-    assert (away.given_up, back.given_up) == ([], [])
+    assert (away.dead_lettered, back.dead_lettered) == ([], [])
 
 
 async def test_a_message_that_is_gone_is_dropped_once_more_without_harm(pool, jetstream):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from voicepipe_orchestrator.domain import SAMPLE_RATE, Span
-from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, halves, plan
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Span, halves
+from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, plan
 from voicepipe_orchestrator.prepare.speech_regions import ONSET, WINDOW, regions
 
 

@@ -1,13 +1,15 @@
-"""The two ways in which a step fails on purpose, and what HTTP tells a client."""
+"""The errors that are raised on purpose. Codes and words come from `error_catalogue`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
+
+from .error_catalogue import ERRORS
 
 
 class RetryLater(Exception):
-    """Not now: something that the step needs is away or busy. The same work will do later; no attempt is spent."""
+    """A dependency is unavailable or busy. The same work will succeed later, so no delivery is spent on it."""
 
     def __init__(self, delay_s: float, reason: str) -> None:
         super().__init__(reason)
@@ -15,21 +17,23 @@ class RetryLater(Exception):
 
 
 class Reject(Exception):
-    """Never: this work cannot succeed, however often it is tried.
-
-    `code` is stable and listed in docs/errors.md; `message` is a sentence that a user can act on.
-    """
+    """Work that can never succeed, however often it is tried. `code` and `message` are those of the catalogue."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
 
+    @classmethod
+    def of(cls, code: str, **values: Any) -> Self:
+        """The error of the catalogue; `values` fill in its fields. Raises KeyError for an unknown code or a missing field."""
+        return cls(code, ERRORS[code].detail(**values))
+
 
 class Problem(Exception):
-    """An answer that is an error, as RFC 9457 problem JSON.
+    """An answer to a request that is an error, as RFC 9457 problem JSON.
 
-    `code` is stable; `detail` says what happened and what to do; `members` are more for programs, such as a state.
+    `code` is stable; `detail` says what happened and what to do; `members` are for programs, such as a state.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class Problem(Exception):
         detail: str,
         *,
         retry_after_s: int | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -50,3 +54,30 @@ class Problem(Exception):
         self.members = dict(members or {})
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(retry_after_s)
+
+    @classmethod
+    def of(
+        cls,
+        code: str,
+        *,
+        retry_after_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> Self:
+        """The error of the catalogue; `values` fill in its fields.
+
+        Raises:
+            KeyError: the code is unknown, a field has no value, or no request is answered with this code.
+        """
+        entry = ERRORS[code]
+        if entry.status is None:
+            raise KeyError(f"{code} has no HTTP status")
+        return cls(
+            entry.status,
+            code,
+            entry.detail(**values),
+            retry_after_s=retry_after_s,
+            headers=headers,
+            members=members,
+        )

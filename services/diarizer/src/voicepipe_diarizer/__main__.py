@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from uuid import UUID
 
 import structlog
 from fastapi import FastAPI
 from google.protobuf.message import Message
-from voicepipe_wire import telemetry
+from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import OnDeadLettered, Handlers, Worker
+from voicepipe_wire.messaging.consumer import Handlers, OnDeadLettered, Worker
+from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.service import run_service
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
 from voicepipe_wire.web import server
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    telemetry.configure("diarizer", settings.log_level)
     async with AsyncExitStack() as stack:
         app = FastAPI(title="Voicepipe diarizer", openapi_url=None, telemetry=server.NO_TELEMETRY)
         try:
@@ -53,7 +53,6 @@ async def run(settings: Settings) -> None:
 
         server.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
         await server.serve(app, settings.http_host, settings.http_port, work)
-    telemetry.shutdown()
 
 
 def _worker(
@@ -68,12 +67,12 @@ def _worker(
 
 
 def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
-    async def on_dead_lettered(command: Message, _code: str, _message: str) -> None:
+    async def on_dead_lettered(command: Message, _error: Reject) -> None:
         """The transcript is delivered without speakers."""
         async with outbox.transaction() as transaction:
-            job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
+            job = await jobs.lock(transaction.connection, job_id_of(command))
             if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
-                await jobs.skip_diarization(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+                await jobs.skip_diarization(transaction, job, "speakers_failed")
 
     return on_dead_lettered
 
@@ -93,12 +92,7 @@ async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusabl
 
 
 def main() -> int:
-    try:
-        asyncio.run(run(Settings()))
-    except database.TRANSIENT_ERRORS as error:
-        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
-        return 1
-    return 0
+    return run_service("diarizer", Settings, run)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from voicepipe_wire.storage.objects import ObjectStore
 
-SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 2
 BLOCK_BYTES = 4 << 20
 

@@ -68,7 +68,7 @@ class DiarizeHandler:
             async with self._outbox.transaction() as transaction:
                 if await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)) is None:
                     return None
-            raise Reject("audio_missing", "The decoded recording is gone. Try again.") from error
+            raise Reject.of("audio_missing") from error
 
     async def _follow(self, job: StoredJob, run: Run) -> Diarization | None:
         told = -1.0
@@ -102,10 +102,6 @@ class DiarizeHandler:
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 
     async def _skip_diarization(self, ref: StageRef) -> None:
-        message = (
-            f"The recording is longer than the {self._max_audio_s / 3600:g} hours within which speakers are told apart. "
-            "The transcript is complete without them; for speakers, send it in parts."
-        )
         async with self._outbox.transaction() as transaction:
             if job := await lock_if_running(transaction, ref):
-                await jobs.skip_diarization(transaction, job, "speakers_too_long", message)
+                await jobs.skip_diarization(transaction, job, "speakers_too_long", limit_h=self._max_audio_s / 3600)

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from pyannote.core import Annotation
+from voicepipe_wire.transcript.pcm_format import SAMPLE_RATE
 from voicepipe_wire.transcript.turns import Diarization, Turn
 
-from .audio import SAMPLE_RATE
 from .pipeline import OncePerWindow
 
 # Of the time of a run; on a processor the embeddings take most of it. What follows them is a moment.
@@ -45,7 +45,7 @@ class Run:
     @property
     def done(self) -> float:
         """How much of the work is done, in [0, 1]."""
-        return sum(share * self._done[ref] for ref, share in SHARES.items())
+        return sum(share * self._done[step] for step, share in SHARES.items())
 
     async def stop(self) -> None:
         """Make the run end at the next window, and wait for that. A run that has ended stays as it is."""
@@ -61,11 +61,13 @@ class Run:
             said = self._pipeline(file, **_bounds(self._limits), hook=self._watch)
         return Diarization(_turns(said.speaker_diarization), _turns(said.exclusive_speaker_diarization))
 
-    def _watch(self, ref: str, _: object, *, total: int | None = None, completed: int | None = None, **__: Any) -> None:
+    def _watch(
+        self, step: str, _: object, *, total: int | None = None, completed: int | None = None, **__: Any
+    ) -> None:
         if self._is_stopped.is_set():
             raise Stopped
-        if ref in self._done and total:
-            self._done[ref] = min(1.0, (completed or 0) / total)  # the pipeline counts beyond the total
+        if step in self._done and total:
+            self._done[step] = min(1.0, (completed or 0) / total)  # the pipeline counts beyond the total
 
 
 def _bounds(limits: Limits) -> dict[str, int]:

@@ -7,9 +7,9 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from fastapi import FastAPI
-from voicepipe_wire import telemetry
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging import broker
@@ -17,6 +17,7 @@ from voicepipe_wire.messaging.broker import Delivery, JetStream
 from voicepipe_wire.messaging.consumer import Handlers, Worker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import CONTROL
+from voicepipe_wire.service import run_service
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
@@ -128,9 +129,7 @@ def controller(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
 ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "controller": controller}
 
 
-async def run(role: str) -> None:
-    settings = Settings()
-    telemetry.configure(f"orchestrator-{role}", settings.log_level)
+async def run(role: str, settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         pool = await database.connect(settings)
         stack.push_async_callback(pool.close)
@@ -154,7 +153,6 @@ async def run(role: str) -> None:
             app, {**checks, "models": lambda: any_model_registered(pool)} if role == Stage.TRANSCRIBE else checks
         )
         await server.serve(app, settings.http_host, settings.http_port, work)
-    telemetry.shutdown()
 
 
 async def _run(task: Task, stop: asyncio.Event) -> None:
@@ -165,12 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m voicepipe_orchestrator")
     parser.add_argument("role", choices=ROLES)
     role = parser.parse_args().role
-    try:
-        asyncio.run(run(role))
-    except database.TRANSIENT_ERRORS as error:
-        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
-        return 1
-    return 0
+    return run_service(f"orchestrator-{role}", Settings, partial(run, role))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from voicepipe_wire.errors import Reject
+from voicepipe_wire.jobs import jobs, stages
+from voicepipe_wire.jobs.claim import progress
 from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.storage.database import affected
 from voicepipe_wire.v1.commands_pb2 import TranscribeChunk
 
 from .domain import ChunkPlan, Recognition, Span, Word
@@ -70,7 +75,7 @@ async def save_recognition(transaction: Transaction, job: StoredJob, index: int,
         index,
         asdict(recognition),
     )
-    return bool(saved == "UPDATE 1")
+    return affected(saved) > 0
 
 
 async def save_failure(transaction: Transaction, job: StoredJob, index: int, code: str) -> bool:
@@ -84,7 +89,7 @@ async def save_failure(transaction: Transaction, job: StoredJob, index: int, cod
         index,
         code,
     )
-    return bool(saved == "UPDATE 1")
+    return affected(saved) > 0
 
 
 async def queue_next(transaction: Transaction, job: StoredJob, window: int) -> None:
@@ -121,7 +126,7 @@ async def reopen_failed(transaction: Transaction, job: StoredJob) -> bool:
         """,
         job.id,
     )
-    return bool(changed != "UPDATE 0")
+    return affected(changed) > 0
 
 
 def command(transaction: Transaction, job: StoredJob, index: int) -> None:
@@ -139,3 +144,46 @@ def _chunk(row: Any) -> StoredChunk:
     recognition = Recognition(**{**said, "words": tuple(Word(**word) for word in said["words"])}) if said else None
     plan = ChunkPlan(row["chunk_index"], spans, row["speech_s"], row["split"])
     return StoredChunk(plan, row["state"], recognition, row["error_code"])
+
+
+async def skip(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
+    """Give a chunk up: it becomes a gap, and the rest of the recording continues. Safe to repeat."""
+    if not await save_failure(transaction, job, index, code):
+        return
+    await jobs.warn(transaction, job, "part_missing")
+    await record_progress(transaction, job)
+    await queue_next(transaction, job, window_chunks)
+    await finish_if_complete(transaction, job)
+
+
+async def record_progress(transaction: Transaction, job: StoredJob) -> tuple[float, float]:
+    row = await transaction.connection.fetchrow(
+        """
+        SELECT coalesce(sum(speech_s) FILTER (WHERE state IN ('done', 'failed')), 0) AS done_s,
+            coalesce(sum(speech_s), 0) AS total_s
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    await progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
+    return row["done_s"], row["total_s"]
+
+
+async def finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
+    """End the stage with its last chunk. The job is locked, so exactly one chunk is the last."""
+    counts = await transaction.connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
+            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned,
+            max(error_code) AS error_code
+        FROM chunks WHERE job_id = $1
+        """,
+        job.id,
+    )
+    if counts["unfinished"]:
+        return
+    if counts["planned"] and not counts["done"]:
+        failed = stages.fail(job.stages, Stage.TRANSCRIBE)
+        await jobs.fail(transaction, job, failed, Reject.of("nothing_recognized"))
+        return
+    await jobs.save(transaction, job, advance(job.stages, Stage.TRANSCRIBE, Event.FINISH))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from uuid import UUID
 
 from google.protobuf.message import Message
+from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.stages import ACTIVE, Stage, State, fail
+from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.v1.commands_pb2 import (
     AssembleTranscript,
@@ -17,7 +18,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     TranscribeChunk,
 )
 
-from .transcribe.handler import fail_chunk
+from . import chunks
 
 STAGES: Mapping[type[Message], Stage] = {
     PrepareRecording: Stage.PREPARE,
@@ -33,19 +34,19 @@ class DeadLetterPolicy:
         self._outbox = outbox
         self._window = window_chunks
 
-    async def __call__(self, command: Message, code: str, message: str) -> None:
+    async def __call__(self, command: Message, error: Reject) -> None:
         """Safe to repeat. A control command belongs to no stage: its job stays as it is."""
         stage = STAGES.get(type(command))
         if stage is None:
             return
         async with self._outbox.transaction() as transaction:
-            job = await jobs.lock(transaction.connection, UUID(command.job_id))  # type: ignore[attr-defined]
+            job = await jobs.lock(transaction.connection, job_id_of(command))
             if job is None or job.stages.stages[stage] not in ACTIVE:
                 return
             if isinstance(command, TranscribeChunk):
                 if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
-                    await fail_chunk(transaction, job, command.chunk_index, code, self._window)
+                    await chunks.skip(transaction, job, command.chunk_index, error.code, self._window)
             elif stage is Stage.DIARIZE:
-                await jobs.skip_diarization(transaction, job, "speakers_failed", jobs.SPEAKERS_FAILED)
+                await jobs.skip_diarization(transaction, job, "speakers_failed")
             else:
-                await jobs.fail(transaction, job, fail(job.stages, stage), code, message)
+                await jobs.fail(transaction, job, fail(job.stages, stage), error)

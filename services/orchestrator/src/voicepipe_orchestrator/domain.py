@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SAMPLE_RATE = 16_000
-SAMPLE_BYTES = 2
+from voicepipe_wire.transcript.pcm_format import SAMPLE_BYTES, SAMPLE_RATE
+
+__all__ = [
+    "SAMPLE_BYTES",
+    "SAMPLE_RATE",
+    "Attempt",
+    "ChunkPlan",
+    "Recognition",
+    "Segment",
+    "Span",
+    "Word",
+    "halves",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +99,38 @@ class Segment:
     language: str
     speaker: str | None = None
     overlaps: tuple[bool, ...] = ()
+
+
+def halves(chunk: ChunkPlan) -> tuple[ChunkPlan, ChunkPlan]:
+    """The chunk cut at its `split`: the last rung of the list of fallbacks. The second half begins at `split` of the chunk.
+
+    Both keep the index of the chunk. Where the speech is in it is not known here, so it is shared by length.
+    """
+    left: list[Span] = []
+    right: list[Span] = []
+    at = 0
+    for span in chunk.spans:
+        cut = min(max(chunk.split - at, 0), span.samples) + span.start
+        left += [Span(span.start, cut)] if cut > span.start else []
+        right += [Span(cut, span.end)] if cut < span.end else []
+        at += span.samples
+    return _half(chunk, left), _half(chunk, right)
+
+
+def _half(chunk: ChunkPlan, spans: list[Span]) -> ChunkPlan:
+    samples = sum(span.samples for span in spans)
+    return ChunkPlan(chunk.index, tuple(spans), chunk.speech_s * samples / chunk.samples, samples // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How the model is asked. `split`: each half of the chunk by itself, cut at `ChunkPlan.split`, then `joined`.
+
+    `suppress_blank` stays off: with it, a model must say a word even where there is none.
+    """
+
+    beam: int
+    temperature: float
+    timestamps: bool
+    split: bool
+    suppress_blank: bool = False

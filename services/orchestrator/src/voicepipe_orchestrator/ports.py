@@ -10,8 +10,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from .domain import Recognition, Span
-from .transcribe.fallback import Attempt
+from .domain import Attempt, Recognition, Span
 
 Pcm = npt.NDArray[np.int16]
 

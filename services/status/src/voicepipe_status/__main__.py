@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from voicepipe_wire import telemetry
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS
+from voicepipe_wire.service import run_service
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.web import server
 from voicepipe_wire.web.auth import Authenticator
@@ -55,16 +54,7 @@ async def open_dependencies(settings: StatusSettings) -> AsyncIterator[Dependenc
 
 
 def main() -> int:
-    settings = StatusSettings()
-    telemetry.configure("status", settings.log_level)
-    try:
-        asyncio.run(run(settings))
-    except database.TRANSIENT_ERRORS as error:
-        print(f"cannot start: {error}. Are PostgreSQL and NATS up, and the VOICEPIPE_ settings right?", file=sys.stderr)
-        return 1
-    finally:
-        telemetry.shutdown()
-    return 0
+    return run_service("status", StatusSettings, run)
 
 
 if __name__ == "__main__":

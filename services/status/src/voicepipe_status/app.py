@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from voicepipe_wire import __version__
 from voicepipe_wire.web import server
+from voicepipe_wire.web.problems import ProblemDocument
 
 from .dependencies import Dependencies
 from .http.body_limit import BodyLimit
-from .http.problems import ProblemDocument
 from .routes import actions, audio, capabilities, dead_letters, docs, events, speakers, transcriptions, transcripts
 
 _ROUTERS = (transcriptions, actions, events, transcripts, speakers, audio, capabilities, dead_letters, docs)

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from google.protobuf.message import Message
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.subjects import CONTROL, Priority
 
 from . import metrics
 from .dependencies import Dependencies
-from .http.problems import problem
 from .queries import JobSnapshot
 
 POLL_INTERVAL_S = 0.05
@@ -21,7 +21,7 @@ async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> 
     """Raises Problem 404 `not_found`."""
     found = await dependencies.queries.snapshot(owner_id, job_id)
     if found is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     return found
 
 

@@ -7,13 +7,13 @@ from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Path, Request
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
 from .events.hub import Hub
 from .events.stream_reader import StreamReader
-from .http.problems import problem
 from .queries import Queries
 from .settings import StatusSettings
 
@@ -43,7 +43,7 @@ async def _user(request: Request, _bearer: Bearer, _header: KeyHeader) -> User:
 
 async def _operator(user: Annotated[User, Depends(_user)]) -> User:
     if not user.is_operator:
-        raise problem("operators_only")
+        raise Problem.of("operators_only")
     return user
 
 
@@ -56,7 +56,7 @@ async def _job_id(
     try:
         return UUID(job_id)
     except ValueError:
-        raise problem("not_found") from None
+        raise Problem.of("not_found", what="transcription") from None
 
 
 Served = Annotated[Dependencies, Depends(_parts)]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from voicepipe_wire.jobs.stages import JobState, Stage, State
+from voicepipe_wire.transcript.option_limits import MAX_SPEAKERS
 
 from .formats import speaker_names
 
@@ -15,7 +16,6 @@ _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
 
 # As docs/architecture.md has it; upload refuses what is beyond.
-MAX_SPEAKERS = 50
 
 
 class Notice(BaseModel):

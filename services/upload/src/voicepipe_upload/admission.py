@@ -28,8 +28,7 @@ class Admission:
     def place(self) -> Iterator[None]:
         """Raises: Problem: 503 `busy`."""
         if self._now >= self._max_concurrent:
-            detail = "Too many uploads arrive at the moment. Nothing was lost; try again in some seconds."
-            raise Problem(503, "busy", detail, retry_after_s=BUSY_RETRY_AFTER_S)
+            raise Problem.of("busy", retry_after_s=BUSY_RETRY_AFTER_S)
         self._now += 1
         RECEIVING.inc()
         try:
@@ -42,6 +41,4 @@ class Admission:
         """Raises: Problem: 413 `too_large`."""
         if size_bytes is not None and size_bytes > self._max_bytes:
             limit = f"{self._max_bytes / 1024**3:.3g} GiB" if self._max_bytes >= 1024**3 else f"{self._max_bytes} bytes"
-            raise Problem(
-                413, "too_large", f"The recording is larger than {limit}, the limit here. Split it, or compress it."
-            )
+            raise Problem.of("too_large", limit=limit)

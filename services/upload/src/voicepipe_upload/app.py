@@ -11,6 +11,7 @@ from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.web import server
 from voicepipe_wire.web.auth import Authenticator
+from voicepipe_wire.web.problems import problem_response
 
 from . import __version__
 from .admission import Admission
@@ -68,13 +69,9 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
 
 
 async def _on_superseded(_: Request, __: Exception) -> JSONResponse:
-    detail = (
-        "Another connection goes on with this upload, or it was ended. Ask for its offset (HEAD) and go on from there."
-    )
-    return server.problem_response(Problem(409, "superseded", detail))
+    return problem_response(Problem.of("superseded"))
 
 
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:
-    log.error("the object store lacks what it should have", route=request.url.path, key=str(error))
-    detail = "The object store is not as it should be; it was logged. Nothing was lost; try again in a moment."
-    return server.problem_response(Problem(503, "unavailable", detail, retry_after_s=server.UNAVAILABLE_RETRY_AFTER_S))
+    log.error("an object that should exist is missing from the object store", route=request.url.path, key=str(error))
+    return problem_response(Problem.of("unavailable", retry_after_s=server.UNAVAILABLE_RETRY_AFTER_S))

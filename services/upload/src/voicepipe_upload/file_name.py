@@ -65,12 +65,7 @@ def media_type(declared: str | None, name: str) -> str:
     """
     declared = (declared or "").partition(";")[0].strip().lower()
     if declared and not _is_media(declared):
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            f"A recording is audio or video, and this was sent as '{declared[:80]}'. "
-            "Set the content type of the recording, such as audio/wav, or application/octet-stream to have it found out.",
-        )
+        raise Problem.of("unsupported_media_type", declared=declared[:80])
     if declared in {"", UNKNOWN_TYPE}:
         return _TYPE_OF.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
     return declared

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 import structlog
+from voicepipe_wire import aio
 from voicepipe_wire.messaging import broker
 
 from .settings import Settings
@@ -33,9 +34,7 @@ class LazyPublisher:
             with suppress(ConnectionError):
                 self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
                 break
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TRY_AGAIN_AFTER_S):
-                    await stop.wait()
+            await aio.pause(stop, TRY_AGAIN_AFTER_S)
         await stop.wait()
 
     async def close(self) -> None:

@@ -9,15 +9,13 @@ from typing import Any, Final
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
+from voicepipe_wire.transcript.option_limits import MAX_KEYTERM_CHARACTERS, MAX_KEYTERMS, MAX_SPEAKERS
 
 AUTO: Final = "auto"
 TRANSCRIBE: Final = "transcribe"
 # Best first.
 QUALITY_TIERS: Final = ("accurate", "fast")
 TASKS: Final = (TRANSCRIBE, "translate")
-MOST_KEYTERMS: Final = 100
-KEYTERMS_CHARS: Final = 1000
-MOST_SPEAKERS: Final = 50
 NO_MODEL_RETRY_AFTER_S: Final = 15
 
 
@@ -58,7 +56,7 @@ class RawOptions:
         """Raises: Problem: 400 `unknown_option`."""
         if name not in _READERS:
             known = ", ".join(_READERS)
-            raise Problem(400, "unknown_option", f"There is no option '{_short(name)}'. The options are: {known}.")
+            raise Problem.of("unknown_option", option=_short(name), options=known)
         if value.strip():
             self.values.setdefault(name, []).append(value.strip())
 
@@ -105,19 +103,12 @@ def resolve(options: Options, models: Sequence[Model]) -> dict[str, Any]:
 
 def _choose(options: Options, models: Sequence[Model]) -> Model:
     if not models:
-        raise Problem(
-            503,
-            "no_model",
-            "No speech model is served yet. Try again in a moment; if it stays so, an operator should look at Triton.",
-            retry_after_s=NO_MODEL_RETRY_AFTER_S,
-        )
+        raise Problem.of("no_model", retry_after_s=NO_MODEL_RETRY_AFTER_S)
     in_order = sorted(models, key=lambda model: (QUALITY_TIERS.index(model.tier), model.name))
     allowed = [model for model in in_order if options.model in {AUTO, model.tier}]
     if not allowed:
         served = ", ".join(dict.fromkeys(model.tier for model in in_order))
-        raise Problem(
-            422, "model_not_served", f"Model '{options.model}' is not served here. What is served: {served}, or auto."
-        )
+        raise Problem.of("model_not_served", model=options.model, served=served)
     for model in allowed:
         if model.can(options.language, options.task):
             return model
@@ -167,8 +158,8 @@ def _yes_or_no(name: str, values: Sequence[str]) -> bool:
 
 def _speakers(name: str, values: Sequence[str]) -> int:
     value = _one(name, values)
-    if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= MOST_SPEAKERS):  # noqa: PLR2004
-        raise _invalid(name, value, f"a whole number from 1 to {MOST_SPEAKERS}")
+    if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= MAX_SPEAKERS):  # noqa: PLR2004
+        raise _invalid(name, value, f"a whole number from 1 to {MAX_SPEAKERS}")
     return int(value)
 
 
@@ -176,9 +167,9 @@ def _keyterms(name: str, values: Sequence[str]) -> tuple[str, ...]:
     """Each once, in the order given; white space in a term is one space."""
     terms = tuple(dict.fromkeys(" ".join(term.split()) for value in values for term in value.split(",")))
     terms = tuple(term for term in terms if term)
-    if len(terms) > MOST_KEYTERMS or sum(map(len, terms)) > KEYTERMS_CHARS:
+    if len(terms) > MAX_KEYTERMS or sum(map(len, terms)) > MAX_KEYTERM_CHARACTERS:
         given = f"{len(terms)} terms of {sum(map(len, terms))} characters"
-        raise _invalid(name, given, f"at most {MOST_KEYTERMS} terms and {KEYTERMS_CHARS} characters together")
+        raise _invalid(name, given, f"at most {MAX_KEYTERMS} terms and {MAX_KEYTERM_CHARACTERS} characters together")
     if not all(term.isprintable() for term in terms):
         raise _invalid(name, "characters that cannot be printed", "terms of printable characters")
     return terms
@@ -198,7 +189,7 @@ NAMES: Final = tuple(_READERS)
 
 
 def _invalid(option: str, given: str, allowed: str) -> Problem:
-    return Problem(422, "invalid_option", f"Option '{option}' is '{_short(given)}'. It must be {allowed}.")
+    return Problem.of("invalid_option", option=option, value=_short(given), allowed=allowed)
 
 
 def _short(value: str, most: int = 60) -> str:

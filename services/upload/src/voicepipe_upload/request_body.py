@@ -54,11 +54,10 @@ async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterato
         except StopAsyncIteration:
             return
         except TimeoutError:
-            detail = f"Nothing arrived for {client_idle_timeout_s:.0f} s. Check the connection and send it again."
-            raise Interrupted(408, "upload_stalled", detail) from None
+            raise Interrupted.of("upload_stalled", idle_s=client_idle_timeout_s) from None
         except ClientDisconnect:
-            detail = "The connection ended before as many bytes arrived as were announced. Send it again."
-            raise Interrupted(400, "length_mismatch", detail) from None
+            reason = "The connection ended before all announced bytes had arrived"
+            raise Interrupted.of("length_mismatch", reason=reason, next_step="Send the recording again") from None
         if block:
             yield block
 
@@ -82,11 +81,11 @@ async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIt
             for event in form.take():
                 yield event
     except FormParserError:
-        raise _malformed("The form cannot be read. Check the boundary in its content type.") from None
+        raise Problem.of("form_malformed", reason="cannot be read; check the boundary in its content type") from None
     if not form.has_ended:
-        raise _malformed("The form has no end: it was cut off. Send it again.")
+        raise Problem.of("form_malformed", reason="was cut off before its end")
     if form.files == 0:
-        raise _malformed(f"The form has no file. Send the recording as field '{FILE_FIELD}'.")
+        raise Problem.of("form_malformed", reason="has no file")
 
 
 @dataclass(slots=True)
@@ -136,12 +135,10 @@ class _Form:
             named = None if filename is None else filename.decode(errors="replace")
             self.events.append(FileBegins(named, self._headers.get("content-type")))
         elif b"filename" in about:
-            raise _malformed(f"The recording must be the field '{FILE_FIELD}', and the only file.")
+            raise Problem.of("form_malformed", reason="has a file in another field")
         self._fields += 1
         if self.files > 1 or self._fields > MOST_FIELDS:
-            raise _malformed(
-                "The form has more than one recording, or too many fields. Send one recording per request."
-            )
+            raise Problem.of("form_malformed", reason="has more than one file, or too many fields")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
@@ -149,7 +146,7 @@ class _Form:
             return
         self._field_bytes += end - start
         if self._field_bytes > MOST_FIELD_BYTES:
-            raise _malformed(f"The fields of the form are larger than {MOST_FIELD_BYTES} bytes.")
+            raise Problem.of("form_malformed", reason=f"has more than {MOST_FIELD_BYTES} bytes of fields")
         self._value.extend(data[start:end])
 
     def _end_part(self) -> None:
@@ -159,7 +156,3 @@ class _Form:
 
     def _end(self) -> None:
         self.has_ended = True
-
-
-def _malformed(detail: str) -> Problem:
-    return Problem(400, "form_malformed", detail)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
-from voicepipe_wire.web.server import PROBLEM_JSON
 
 from .finalize import Accepted
 
 _ID = "0b9c5c0e-6f0a-4f5e-9d0e-3c8f1f6a2b11"
-
-
-class ProblemDetails(BaseModel):
-    """RFC 9457. `code` is stable: programs may decide by it."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
 
 
 class Links(BaseModel):
@@ -94,23 +82,3 @@ def transcription_answer(accepted: Accepted) -> JSONResponse:
         links=Links(self=path, events=f"{path}/events", transcript=f"{path}/transcript", audio=f"{path}/audio"),
     )
     return JSONResponse(body.model_dump(mode="json"), 202 if accepted.is_new else 200, {"Location": path})
-
-
-def problems(codes: Mapping[int, Mapping[str, str]]) -> dict[int | str, dict[str, Any]]:
-    """`responses` of a route: status -> code -> an example of its detail."""
-    return {
-        status: {
-            "description": ", ".join(f"`{code}`" for code in details),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": ProblemDetails.model_json_schema(),
-                    "examples": {code: {"value": _problem(status, code, detail)} for code, detail in details.items()},
-                }
-            },
-        }
-        for status, details in codes.items()
-    }
-
-
-def _problem(status: int, code: str, detail: str) -> dict[str, Any]:
-    return {"type": f"urn:voicepipe:problem:{code}", "status": status, "code": code, "detail": detail}

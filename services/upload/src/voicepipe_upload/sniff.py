@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from voicepipe_wire.errors import Problem
 
 # Enough that no audio format looks like text over all of it.
 HEAD_BYTES: Final = 4096
 
-_ARCHIVE = "an archive. Unpack it and send the recordings one by one"
-_PLAYLIST = "a playlist: it only names recordings. Send the recording itself"
-_DOCUMENT = "a document. Send a recording"
-_PICTURE = "a picture. Send a recording"
-_PROGRAM = "a program. Send a recording"
-_TEXT = "text. Send a recording"
+
+class Kind(NamedTuple):
+    """What a file is instead of a recording, and what its sender should do."""
+
+    name: str
+    next_step: str = "Send a recording"
+
+
+_ARCHIVE = Kind("an archive", "Unpack it and send the recordings one by one")
+_PLAYLIST = Kind("a playlist", "Send the recordings that it names")
+_DOCUMENT = Kind("a document")
+_PICTURE = Kind("a picture")
+_PROGRAM = Kind("a program")
+_TEXT = Kind("text")
 
 # First bytes -> what that is, and what to do.
-_MAGIC: Final[Mapping[bytes, str]] = {
+_MAGIC: Final[Mapping[bytes, Kind]] = {
     b"PK\x03\x04": _ARCHIVE,
     b"PK\x05\x06": _ARCHIVE,
     b"Rar!\x1a\x07": _ARCHIVE,
@@ -40,7 +48,7 @@ _MAGIC: Final[Mapping[bytes, str]] = {
     b"GIF89a": _PICTURE,
     b"\x7fELF": _PROGRAM,
     b"MZ\x90\x00": _PROGRAM,
-    b"SQLite format 3\x00": "a database. Send a recording",
+    b"SQLite format 3\x00": Kind("a database"),
 }
 _PLAYLISTS: Final = (b"#extm3u", b"ffconcat version", b"[playlist]", b"<asx", b"<mpd", b"<smil", b"[reference]")
 _BYTE_ORDER_MARKS: Final[Mapping[bytes, str]] = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -53,10 +61,10 @@ def refuse_other_than_media(head: bytes) -> None:
         Problem: 415 `not_audio`; this is something else.
     """
     if found := what_else(head):
-        raise Problem(415, "not_audio", f"This is no recording but {found}.")
+        raise Problem.of("not_audio", found=found.name, next_step=found.next_step)
 
 
-def what_else(head: bytes) -> str | None:
+def what_else(head: bytes) -> Kind | None:
     """What the bytes are if they are certainly no media, with what to do about it."""
     for magic, found in _MAGIC.items():
         if head.startswith(magic):

@@ -40,7 +40,7 @@ async def claim(outbox: Outbox, ref: StageRef) -> StoredJob | None:
         if job.stages.stages[ref.stage] is State.RUNNING:
             await jobs.restart(transaction, job, ref.stage)
         elif job.attempts[ref.stage] >= MAX_ATTEMPTS:
-            raise Reject("worker_lost", "The work on this recording broke off again and again. It can be tried again.")
+            raise Reject.of("worker_lost")
         else:
             await jobs.save(transaction, job, advance(job.stages, ref.stage, Event.START))
     return job

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from voicepipe_wire import __version__
+from voicepipe_wire import __version__, aio
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 HEARTBEAT_INTERVAL_S = 5.0
@@ -36,8 +36,6 @@ async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
                 stage,
                 __version__,
             )
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
-                await stop.wait()
+        await aio.pause(stop, HEARTBEAT_INTERVAL_S)
     with suppress(*TRANSIENT_ERRORS):
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

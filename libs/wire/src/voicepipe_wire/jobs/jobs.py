@@ -11,7 +11,10 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
+from voicepipe_wire.error_catalogue import WARNINGS
+from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.storage.database import affected
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
 from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
 
@@ -23,9 +26,6 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
     Stage.DIARIZE: DiarizeRecording,
     Stage.ASSEMBLE: AssembleTranscript,
 }
-
-RUN_AGAIN = "The transcript is complete without them; the speakers can be asked for again."
-SPEAKERS_FAILED = f"The speakers could not be told apart. {RUN_AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +153,19 @@ async def restart(transaction: Transaction, job: StoredJob, stage: Stage) -> Non
     await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage])
 
 
-async def fail(transaction: Transaction, job: StoredJob, after: Job, code: str, message: str) -> None:
+async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reject) -> None:
     """Save a job that failed for good, with what its owner is told."""
     await save(transaction, job, after)
     await transaction.connection.execute(
-        "UPDATE jobs SET error_code = $2, error_message = $3 WHERE id = $1", job.id, code, message
+        "UPDATE jobs SET error_code = $2, error_message = $3 WHERE id = $1", job.id, error.code, error.message
     )
-    failed = JobFailed(job_id=str(job.id), code=code, message=message)
+    failed = JobFailed(job_id=str(job.id), code=error.code, message=error.message)
     transaction.event(failed, job_id=job.id, owner_id=job.owner_id)
 
 
-async def warn(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+async def warn(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
     """Note on a locked job that something is less good than asked for. The same code is noted once."""
+    message = WARNINGS[code].detail(**values)
     added = await transaction.connection.execute(
         """
         UPDATE jobs SET warnings = warnings || jsonb_build_array(jsonb_build_object('code', $2::text, 'message', $3::text))
@@ -174,7 +175,7 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, message: str
         code,
         message,
     )
-    if added != "UPDATE 0":
+    if affected(added):
         warned = JobWarned(job_id=str(job.id), code=code, message=message)
         transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
 
@@ -192,9 +193,9 @@ async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -
     )
 
 
-async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, message: str) -> None:
+async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
     """Let a locked job go on to its transcript, which tells why it has no speakers."""
-    await warn(transaction, job, code, message)
+    await warn(transaction, job, code, **values)
     await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
 
 

@@ -26,7 +26,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import Counter, Gauge, Histogram
 
-from voicepipe_wire import telemetry
+from voicepipe_wire import aio, telemetry
 from voicepipe_wire.errors import Reject, RetryLater
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
@@ -59,8 +59,8 @@ TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 
 # What to do with a command, by its type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
-# Makes the job go on or end without this work: (command, code, message).
-OnDeadLettered = Callable[[Message, str, str], Awaitable[None]]
+# Makes the job go on or end without this work: (command, error).
+OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
 
 class Worker:
@@ -159,18 +159,17 @@ class Worker:
     async def _work(self, message: Msg, stop: asyncio.Event) -> None:
         priority = message.subject.rpartition(".")[2]
         IN_FLIGHT.labels(self._stage).inc()
-        heartbeat = asyncio.create_task(self._heartbeat(message))
         outcome = "lost"
         try:
-            with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
-                outcome = await self._deliver(message, stop)
+            async with aio.background(self._heartbeat(message)):
+                with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
+                    outcome = await self._deliver(message, stop)
         except TRANSIENT as error:
             # It comes again after ack_wait.
             log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
         except Exception:
-            log.exception("bug while a command was put away", stage=self._stage)
+            log.exception("bug while a command was settled", stage=self._stage)
         finally:
-            heartbeat.cancel()
             HANDLED.labels(self._stage, priority, outcome).inc()
             IN_FLIGHT.labels(self._stage).dec()
             self._slots.release()
@@ -179,7 +178,7 @@ class Worker:
         try:
             envelope, command = self._understand(message)
         except Reject as reject:
-            return await self._dead_letter(message, None, reject.code, reject.message)
+            return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
             while not await self._try(command):
@@ -188,15 +187,13 @@ class Worker:
                     return "handed_back"
         except Reject as reject:
             log.info("rejected", stage=self._stage, code=reject.code)
-            return await self._dead_letter(message, command, reject.code, reject.message)
+            return await self._dead_letter(message, command, reject)
         except Exception as error:
             deliveries = message.metadata.num_delivered
             log.exception("bug in a handler", stage=self._stage, delivery=deliveries)
             if deliveries >= self._delivery.max_deliver:
-                detail = "It failed again and again for a reason on our side. An operator can look at the dead letter."
-                return await self._dead_letter(
-                    message, command, "internal_error", detail, f"{type(error).__name__}: {error}"
-                )
+                cause = f"{type(error).__name__}: {error}"
+                return await self._dead_letter(message, command, Reject.of("internal_error"), cause)
             await message.nak(delay=retry_delay_s(deliveries))
             return "failed"
         await message.ack()
@@ -214,7 +211,7 @@ class Worker:
     def _understand(self, message: Msg) -> tuple[Envelope, Message]:
         envelope, command = unpack(message.headers, message.data)
         if type(command) not in self._handlers:
-            raise Reject("bad_message", f"{envelope.type} is no command of {self._stage}.")
+            raise Reject.of("bad_message", reason=f"{envelope.type} is not a command of {self._stage}")
         return envelope, command
 
     async def _try(self, command: Message) -> bool:
@@ -231,11 +228,11 @@ class Worker:
         await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
         return False
 
-    async def _dead_letter(self, message: Msg, command: Message | None, code: str, detail: str, error: str = "") -> str:
-        letter = DeadLetter.of(message, code, error or detail)
-        await letter.publish(self._jetstream)
+    async def _dead_letter(self, message: Msg, command: Message | None, reject: Reject, cause: str = "") -> str:
+        entry = DeadLetter.of(message, reject.code, cause or reject.message)
+        await entry.publish(self._jetstream)
         if command is not None:
-            await self._on_dead_lettered(command, code, detail)
+            await self._on_dead_lettered(command, reject)
         await message.term()
         return "dead_lettered"
 
@@ -257,11 +254,10 @@ class Worker:
             self._wake_up.set()
 
         subscription = await self._jetstream.client.subscribe(work(self._stage, "*"), cb=wake)
-        end = asyncio.create_task(wake_at_end())
         try:
-            yield
+            async with aio.background(wake_at_end()):
+                yield
         finally:
-            end.cancel()
             with suppress(NatsError):
                 await subscription.unsubscribe()
 

@@ -65,5 +65,10 @@ def unpack(headers: Mapping[str, str] | None, payload: bytes) -> tuple[Envelope,
         message = TYPES[envelope.type]()
         message.ParseFromString(payload)
     except (KeyError, ValueError, DecodeError) as error:
-        raise Reject("bad_message", f"This is not a message that this version understands: {error!r}.") from error
+        raise Reject.of("bad_message", reason=repr(error)) from error
     return envelope, message
+
+
+def job_id_of(command: Message) -> UUID:
+    """The job that a command of a stage is about."""
+    return UUID(getattr(command, "job_id"))  # noqa: B009 - every command has one, and the stubs have no common type

@@ -10,7 +10,7 @@ from asyncpg import Pool
 
 from voicepipe_wire.settings import Settings
 
-__all__ = ["TRANSIENT_ERRORS", "Pool", "connect"]
+__all__ = ["TRANSIENT_ERRORS", "Pool", "affected", "connect"]
 
 # What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
@@ -34,6 +34,11 @@ async def connect(settings: Settings) -> Pool:
         init=_speak_json,
         reset=_keep,
     )
+
+
+def affected(status: str) -> int:
+    """How many rows a statement changed, by the command tag that asyncpg returns, such as `UPDATE 3`."""
+    return int(status.rpartition(" ")[2])
 
 
 async def _speak_json(connection: Any) -> None:

@@ -46,12 +46,10 @@ class Authenticator:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
         if not key:
-            raise _unauthorized("key_missing", "This needs an API key. Send it as 'Authorization: Bearer KEY'.")
+            raise _unauthorized("key_missing")
         user = await user_of(self._pool, key)
         if user is None:
-            raise _unauthorized(
-                "key_unknown", "This API key is not known here, or was revoked. Check it or ask for a new one."
-            )
+            raise _unauthorized("key_unknown")
         return user
 
 
@@ -66,5 +64,5 @@ async def user_of(connection: Any, key: str) -> User | None:
     return User(**row) if row else None
 
 
-def _unauthorized(code: str, detail: str) -> Problem:
-    return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})
+def _unauthorized(code: str) -> Problem:
+    return Problem.of(code, headers={"WWW-Authenticate": "Bearer"})

@@ -25,11 +25,11 @@ from voicepipe_wire import __version__, telemetry
 from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
+from .problems import problem_response
+
 log = structlog.get_logger(__name__)
 
-PROBLEM_JSON = "application/problem+json"
 UNAVAILABLE_RETRY_AFTER_S = 5
-CHECKSUM_MISMATCH = 460
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # For every FastAPI. Its own spans carry the query, and with it names of recordings and key terms; `install` makes spans without.
@@ -43,27 +43,6 @@ REQUEST_SECONDS = Histogram(
 
 # Name of a dependency -> a check that raises when it is not usable.
 Checks = Mapping[str, Callable[[], Awaitable[object]]]
-
-
-def problem_response(problem: Problem) -> JSONResponse:
-    return JSONResponse(
-        {
-            "type": f"urn:voicepipe:problem:{problem.code}",
-            "title": _title(problem.status),
-            "status": problem.status,
-            "code": problem.code,
-            "detail": problem.detail,
-            **problem.members,
-        },
-        problem.status,
-        problem.headers,
-        PROBLEM_JSON,
-    )
-
-
-def _title(status: int) -> str:
-    # tus has a status of its own
-    return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
 
 
 def install(app: FastAPI, checks: Checks) -> None:
@@ -149,32 +128,35 @@ async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
 
 
 async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
-    log.warning("something that this request needs is away", error=type(error).__name__, reason=str(error)[:200])
-    detail = "A part of the service is away for a moment. Nothing was lost; try again."
-    return problem_response(Problem(503, "unavailable", detail, retry_after_s=UNAVAILABLE_RETRY_AFTER_S))
+    log.warning("a dependency of this request is unavailable", error=type(error).__name__, reason=str(error)[:200])
+    return problem_response(Problem.of("unavailable", retry_after_s=UNAVAILABLE_RETRY_AFTER_S))
 
 
 async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows the type
-    faults = "; ".join(
+    reason = "; ".join(
         f"{'.'.join(map(str, fault['loc'][1:])) or 'request'}: {fault['msg']}" for fault in error.errors()
     )
-    return problem_response(Problem(422, "invalid_request", f"The request does not fit: {faults}."))
+    return problem_response(Problem.of("invalid_request", reason=reason))
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses: an address or a method that does not exist, a body that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
-    phrase = HTTPStatus(error.status_code).phrase
-    code = phrase.lower().replace(" ", "_")
-    detail = f"{request.method} {request.url.path}: {phrase.lower()}. See /docs for what there is."
-    return problem_response(Problem(error.status_code, code, detail, headers=dict(error.headers or {})))
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            problem = Problem.of("not_found", what="page")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            problem = Problem.of("method_not_allowed", method=request.method)
+        case _:
+            problem = Problem.of("bad_request")
+    problem.headers |= dict(error.headers or {})
+    return problem_response(problem)
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("bug in a request handler", route=request.url.path, exc_info=error)
-    return problem_response(
-        Problem(500, "internal_error", "Something went wrong on our side; it was logged. Try again.")
-    )
+    return problem_response(Problem.of("internal_error"))
 
 
 class _Measure:

@@ -10,6 +10,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, RawStreamMsg
+from voicepipe_wire import aio
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import OnDeadLettered
@@ -21,8 +22,8 @@ from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 log = structlog.get_logger(__name__)
 
 CONSUMER = "controller"
+RETRY_DELAY_S = 2.0
 TRANSIENT: tuple[type[Exception], ...] = (NatsError, TimeoutError, *TRANSIENT_ERRORS)
-DIED = "The worker died over this work each time it was tried."
 
 
 class Advisories:
@@ -36,9 +37,7 @@ class Advisories:
                 await self._listen_once(stop)
             except TRANSIENT as error:
                 log.warning("advisories cannot be read", error=type(error).__name__)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(2.0):
-                        await stop.wait()
+                await aio.pause(stop, RETRY_DELAY_S)
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
         await self._jetstream.ensure_streams()
@@ -67,13 +66,15 @@ class Advisories:
         stored = await self._jetstream.find(WORK, sequence)
         if stored is None:
             return
-        await _letter(stored, deliveries).publish(self._jetstream)
-        with suppress(Reject):  # no message of ours: the letter is all there is to do
+        error = Reject.of("worker_lost")
+        await _entry(stored, error, deliveries).publish(self._jetstream)
+        with suppress(Reject):  # not one of our messages: the dead letter is all there is to do
             _, command = unpack(stored.headers, stored.data or b"")
-            await self._on_dead_lettered(command, "worker_lost", DIED + " An operator can look at the dead letter.")
+            await self._on_dead_lettered(command, error)
         await self._jetstream.drop(WORK, sequence)
-        log.error("a worker died over a command, buried it", sequence=sequence, deliveries=deliveries)
+        log.error("command dead-lettered: its worker died on every delivery", sequence=sequence, deliveries=deliveries)
 
 
-def _letter(stored: RawStreamMsg, deliveries: int) -> DeadLetter:
-    return DeadLetter(stored.subject or "", stored.headers or {}, stored.data or b"", "worker_lost", DIED, deliveries)
+def _entry(stored: RawStreamMsg, error: Reject, deliveries: int) -> DeadLetter:
+    subject, headers, payload = stored.subject or "", stored.headers or {}, stored.data or b""
+    return DeadLetter(subject, headers, payload, error.code, error.message, deliveries)

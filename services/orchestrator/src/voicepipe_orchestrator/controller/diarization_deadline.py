@@ -10,8 +10,6 @@ from voicepipe_wire.storage.database import Pool
 
 log = structlog.get_logger(__name__)
 
-LATE = f"Telling the speakers apart took too long. {jobs.RUN_AGAIN}"
-
 
 class DiarizationDeadline:
     """`wait_s` and the length of the recording: a diarizer that is slower than the recording lasts is of no use."""
@@ -38,5 +36,5 @@ class DiarizationDeadline:
                 job = await jobs.lock(transaction.connection, row["id"])
                 if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
                     log.warning("speakers are late, going on without them", job=str(job.id))
-                    await jobs.skip_diarization(transaction, job, "speakers_late", LATE)
+                    await jobs.skip_diarization(transaction, job, "speakers_late")
         return len(rows)

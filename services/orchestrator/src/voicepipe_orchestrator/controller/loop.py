@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Gauge
+from voicepipe_wire import aio
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS, JetStream
@@ -68,6 +68,4 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asy
             log.warning(
                 "put off", act=getattr(act, "__qualname__", "?"), error=type(error).__name__, reason=str(error)[:200]
             )
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await stop.wait()
+        await aio.pause(stop, seconds)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
+from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.jobs.jobs import StoredJob
@@ -23,7 +24,6 @@ from voicepipe_orchestrator import chunks
 log = structlog.get_logger(__name__)
 
 REQUEUED = Counter("voicepipe_requeued_total", "Work that was lost and put back", ["stage"])
-GAVE_UP = "The work on this recording broke off again and again. It can be tried again."
 
 
 class Sweeper:
@@ -88,7 +88,7 @@ class Sweeper:
         REQUEUED.labels(stage).inc()
         log.warning("a stage was lost, put back", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS:
-            await jobs.fail(transaction, job, fail(job.stages, stage), "worker_lost", GAVE_UP)
+            await jobs.fail(transaction, job, fail(job.stages, stage), Reject.of("worker_lost"))
         elif job.stages.stages[stage] is State.RUNNING:
             await jobs.save(transaction, job, advance(job.stages, stage, Event.RETRY))
         else:

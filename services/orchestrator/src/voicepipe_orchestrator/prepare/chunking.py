@@ -38,27 +38,6 @@ def plan(regions: Sequence[Span], probabilities: Probabilities, total_samples: i
     return tuple(_chunk(index, spans, probabilities, smooth) for index, spans in enumerate(chunks))
 
 
-def halves(chunk: ChunkPlan) -> tuple[ChunkPlan, ChunkPlan]:
-    """The chunk cut at its `split`: the last rung of the list of fallbacks. The second half begins at `split` of the chunk.
-
-    Both keep the index of the chunk. Where the speech is in it is not known here, so it is shared by length.
-    """
-    left: list[Span] = []
-    right: list[Span] = []
-    at = 0
-    for span in chunk.spans:
-        cut = min(max(chunk.split - at, 0), span.samples) + span.start
-        left += [Span(span.start, cut)] if cut > span.start else []
-        right += [Span(cut, span.end)] if cut < span.end else []
-        at += span.samples
-    return _half(chunk, left), _half(chunk, right)
-
-
-def _half(chunk: ChunkPlan, spans: list[Span]) -> ChunkPlan:
-    samples = sum(span.samples for span in spans)
-    return ChunkPlan(chunk.index, tuple(spans), chunk.speech_s * samples / chunk.samples, samples // 2)
-
-
 def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
     start = region.start
     while region.end - start > LONGEST:

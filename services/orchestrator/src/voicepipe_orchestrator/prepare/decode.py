@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import imageio_ffmpeg
+from voicepipe_wire import aio
+from voicepipe_wire.error_catalogue import MEDIA_FORMATS
+from voicepipe_wire.errors import Reject
 
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
 
@@ -38,21 +41,6 @@ STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of that or more says: written to a p
 CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
 NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
 
-ERRORS = {
-    "not_audio": "This file is not an audio or video recording. Send WAV, MP3, M4A, FLAC, OGG, WebM or MP4.",
-    "unsupported_media": "The sound in this file is coded in a way that we cannot read. Convert it to WAV, MP3 or FLAC.",
-    "no_audio_stream": "This video has no sound. Send the file that has the sound track.",
-    "damaged_media": "This file is damaged or incomplete and nothing could be read. Export it again and send that.",
-    "too_short": "This recording is shorter than {min_audio_s:g} seconds. Send one with speech in it.",
-    "too_long": "This recording is longer than {max_audio_h:g} hours. Cut it into parts and send these.",
-    "decode_timeout": "This file took too long to read. Convert it to WAV, MP3 or FLAC and send that.",
-    "decode_limit": "This file needs more memory or time to read than is allowed. Convert it to WAV, MP3 or FLAC.",
-}
-WARNINGS = {
-    "truncated_media": "The file ends before the length that it states. What is there was transcribed.",
-    "damaged_parts": "Parts of the file could not be read. Words may be missing there.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
@@ -67,7 +55,7 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`container` and `codec` in ffmpeg's names; `warnings` are keys of `WARNINGS`; `confinement` is what took effect."""
+    """`container` and `codec` in ffmpeg's names; `warnings` are codes of the error catalogue; `confinement` is what took effect."""
 
     samples: int
     container: str
@@ -76,21 +64,12 @@ class Decoded:
     confinement: tuple[str, ...]
 
 
-class DecodeError(Exception):
-    """The file cannot become a recording, now or later. `code` is a key of `ERRORS` and stable."""
-
-    def __init__(self, code: str, limits: DecodeLimits) -> None:
-        self.code = code
-        self.message = ERRORS[code].format(min_audio_s=limits.min_audio_s, max_audio_h=limits.max_audio_s / 3600)
-        super().__init__(self.message)
-
-
 @contextlib.asynccontextmanager
 async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
     """Starts to decode the regular file `path`. What else is wrong with the file is raised where the blocks are read.
 
     Raises:
-        DecodeError: not_audio, where the first bytes say so.
+        Reject: not_audio, where the first bytes say so.
         OSError: the file cannot be opened.
     """
     with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as nothing:
@@ -98,16 +77,15 @@ async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
         try:
             head, size_bytes = os.pread(source, HEAD_BYTES, 0), os.fstat(source).st_size
             if head.startswith(ARCHIVES):
-                raise DecodeError("not_audio", limits)
+                raise _rejected("not_audio", limits)
             process = await _start(source, limits, nothing)
         finally:
             os.close(source)
         ffmpeg_log = FfmpegLog(is_cut=_states_more(head, size_bytes))
-        listening = asyncio.create_task(_listen(process, ffmpeg_log))
         try:
-            yield Decoding(process, ffmpeg_log, listening, limits)
+            async with aio.background(_listen(process, ffmpeg_log)) as listening:
+                yield Decoding(process, ffmpeg_log, listening, limits)
         finally:
-            listening.cancel()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             # to the end of both pipes, else the transport never lets go of a child that is gone
@@ -147,7 +125,7 @@ class Decoding:
         """Blocks of `BLOCK_BYTES`, the last one shorter.
 
         Raises:
-            DecodeError: with the code that says why there is no (further) block.
+            Reject: with the code that says why there is no (further) block.
         """
         most = int(self._limits.max_audio_s * SAMPLE_RATE)
         while block := await self._read():
@@ -213,8 +191,18 @@ class Decoding:
             if holds
         )
 
-    def _error(self, code: str) -> DecodeError:
-        return DecodeError(code, self._limits)
+    def _error(self, code: str) -> Reject:
+        return _rejected(code, self._limits)
+
+
+def _rejected(code: str, limits: DecodeLimits) -> Reject:
+    return Reject.of(
+        code,
+        min_audio_s=limits.min_audio_s,
+        max_audio_h=limits.max_audio_s / 3600,
+        found="of an unknown kind",
+        next_step=f"Send {MEDIA_FORMATS}",
+    )
 
 
 def _states_more(head: bytes, size_bytes: int) -> bool:

@@ -29,11 +29,10 @@ from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
 from voicepipe_orchestrator.pcm_store import pcm_folder
 
 from .chunking import plan
-from .decode import WARNINGS, Decoded, DecodeError, DecodeLimits, decode
+from .decode import Decoded, DecodeLimits, decode
 from .vad import Speech, SpeechDetector
 
 PROGRESS_EVERY_S = 1.0
-NO_SPEAKERS = f"No diarizer is running, so the speakers were not told apart. {jobs.RUN_AGAIN}"
 
 
 class Stopped(Exception):
@@ -77,10 +76,8 @@ class PrepareHandler:
             async with self._original(job) as path:
                 prepared = await self._convert(job, path, pcm_key)
             saved = await self._save(ref, prepared)
-        except DecodeError as error:
-            raise Reject(error.code, error.message) from error
         except ObjectMissing as error:
-            raise Reject("audio_missing", "The stored recording is gone. Upload it again.") from error
+            raise Reject.of("audio_missing") from error
         except Stopped:
             saved = False
         if not saved:
@@ -144,12 +141,12 @@ class PrepareHandler:
             )
             await progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
             for code in prepared.decoded.warnings:
-                await jobs.warn(transaction, job, code, WARNINGS[code])
+                await jobs.warn(transaction, job, code)
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
             if stages.stages[Stage.DIARIZE] is State.WAITING and not await is_alive(
                 transaction.connection, Stage.DIARIZE
             ):
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
-                await jobs.warn(transaction, job, "speakers_unavailable", NO_SPEAKERS)
+                await jobs.warn(transaction, job, "speakers_unavailable")
             await jobs.save(transaction, job, stages)
         return True

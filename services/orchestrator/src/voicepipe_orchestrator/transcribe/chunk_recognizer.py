@@ -8,12 +8,11 @@ from itertools import pairwise
 
 from voicepipe_wire.jobs.jobs import StoredJob
 
-from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, halves
 from voicepipe_orchestrator.ports import Pcm, RecognitionRequest, Recognizer
-from voicepipe_orchestrator.prepare.chunking import halves
 
 from .code_switching import Stretch, cuts, spoken_languages, stretches, surer
-from .fallback import Attempt, best, fallbacks, helps, joined, lacks_capitals, only_silence, quality_issue, same_words
+from .fallback import best, fallbacks, helps, joined, lacks_capitals, only_silence, quality_issue, same_words
 from .language import SWITCH_ABOVE, style_of
 from .word_timing import pauses
 

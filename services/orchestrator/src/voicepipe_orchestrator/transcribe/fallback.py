@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from voicepipe_wire.transcript.languages import join_words, language_of_text
 
-from voicepipe_orchestrator.domain import Recognition, Word
+from voicepipe_orchestrator.domain import Attempt, Recognition, Word
 
 MAX_COMPRESSION_RATIO: Final = 2.4
 MIN_AVG_LOGPROB: Final = -1.0
@@ -37,20 +37,6 @@ UNSURE: Final = "unsure"
 
 # From the one that a reader forgives first: doubtful words, words missing at the end, words that loop, no words.
 SEVERITY: Final[Mapping[str | None, int]] = {None: 0, UNSURE: 1, TRUNCATED: 2, REPETITIVE: 3, NO_WORDS: 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How the model is asked. `split`: each half of the chunk by itself, cut at `ChunkPlan.split`, then `joined`.
-
-    `suppress_blank` stays off: with it, a model must say a word even where there is none.
-    """
-
-    beam: int
-    temperature: float
-    timestamps: bool
-    split: bool
-    suppress_blank: bool = False
 
 
 # A quick model is asked quickly. Beam 5 is what the Whisper paper uses; a tier that is not named here has no beams.

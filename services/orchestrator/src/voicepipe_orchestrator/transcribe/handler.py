@@ -9,9 +9,9 @@ from uuid import UUID
 
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
-from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
-from voicepipe_wire.jobs.stages import Event, Stage, advance, fail
+from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.transcript.languages import LANGUAGES
@@ -28,12 +28,6 @@ from .fallback import lacks_capitals
 from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
 from .model_registry import languages_of_models
 from .word_timing import snap_to_pauses
-
-NOTHING_HEARD = "Not one part of the speech in this recording could be recognized. Try it again, or try another model."
-PART_MISSING = "A part of the speech could not be recognized; the transcript marks the gap. Try it again to fill it."
-POOR = "Parts of the transcript are doubtful: the model was unsure there in every way it was asked."
-
-LANGUAGE_ASSUMED = "The model knows {language} alone, so the recording was taken to be in {language}."
 
 
 class StartHandler:
@@ -63,11 +57,11 @@ class StartHandler:
                 choice.probability,
             )
             if choice.language and choice.probability is None:
-                message = LANGUAGE_ASSUMED.format(language=LANGUAGES[choice.language])
-                await jobs.warn(transaction, job, "language_assumed", message)
+                model, known = job.options["model"]["tier"], LANGUAGES[choice.language]
+                await jobs.warn(transaction, job, "language_assumed", model=model, known=known)
             await chunks.requeue(transaction, job)
             await chunks.queue_next(transaction, job, self._window)
-            await _finish_if_complete(transaction, job)
+            await chunks.finish_if_complete(transaction, job)
 
     async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
         """What the owner said, what was found before, or what a few chunks sound like.
@@ -100,11 +94,7 @@ def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
     """The language for a model that knows `only` one."""
     surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
     if surely and surely != only:
-        raise Reject(
-            "language_not_known",
-            f"The recording is in {LANGUAGES.get(surely, surely)}, and the model '{tier}' knows {LANGUAGES[only]} alone. "
-            "Send it again with model=auto, or name the language if this is wrong.",
-        )
+        raise Reject.of("language_not_known", language=LANGUAGES.get(surely, surely), model=tier, known=LANGUAGES[only])
     return LanguageChoice(only, choice.probability if surely else None)
 
 
@@ -136,17 +126,17 @@ class ChunkHandler:
                 return
             await _keep_language(transaction, job, recognition)
             if issue is not None:
-                await jobs.warn(transaction, job, "doubtful_parts", POOR)
+                await jobs.warn(transaction, job, "doubtful_parts")
             await self._emit(transaction, job, chunk.plan, recognition)
             await chunks.queue_next(transaction, job, self._window)
-            await _finish_if_complete(transaction, job)
+            await chunks.finish_if_complete(transaction, job)
 
     async def _text_before(self, job: StoredJob, index: int) -> str:
         before = await chunks.load(self._pool, job.id, index - 1) if index else None
         return before.recognition.text if before and before.recognition else ""
 
     async def _emit(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
-        done_s, total_s = await _progress(transaction, job)
+        done_s, total_s = await chunks.record_progress(transaction, job)
         event = ChunkTranscribed(
             job_id=str(job.id),
             chunk_index=plan.index,
@@ -171,45 +161,3 @@ async def _keep_language(transaction: Transaction, job: StoredJob, recognition: 
         choice.language,
         choice.probability,
     )
-
-
-async def fail_chunk(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
-    """The rest of the recording goes on without this chunk."""
-    if not await chunks.save_failure(transaction, job, index, code):
-        return
-    await jobs.warn(transaction, job, "part_missing", PART_MISSING)
-    await _progress(transaction, job)
-    await chunks.queue_next(transaction, job, window_chunks)
-    await _finish_if_complete(transaction, job)
-
-
-async def _progress(transaction: Transaction, job: StoredJob) -> tuple[float, float]:
-    row = await transaction.connection.fetchrow(
-        """
-        SELECT coalesce(sum(speech_s) FILTER (WHERE state IN ('done', 'failed')), 0) AS done_s,
-            coalesce(sum(speech_s), 0) AS total_s
-        FROM chunks WHERE job_id = $1
-        """,
-        job.id,
-    )
-    await progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
-    return row["done_s"], row["total_s"]
-
-
-async def _finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
-    """End the stage with its last chunk. The job is locked, so exactly one chunk is the last."""
-    counts = await transaction.connection.fetchrow(
-        """
-        SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
-            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned,
-            max(error_code) AS error_code
-        FROM chunks WHERE job_id = $1
-        """,
-        job.id,
-    )
-    if counts["unfinished"]:
-        return
-    if counts["planned"] and not counts["done"]:
-        await jobs.fail(transaction, job, fail(job.stages, Stage.TRANSCRIBE), "nothing_recognized", NOTHING_HEARD)
-        return
-    await jobs.save(transaction, job, advance(job.stages, Stage.TRANSCRIBE, Event.FINISH))

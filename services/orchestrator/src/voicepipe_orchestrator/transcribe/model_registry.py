@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from voicepipe_wire import aio
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs.heartbeats import HEARTBEAT_INTERVAL_S
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
@@ -31,9 +32,7 @@ async def register_models(pool: Pool, recognizer: Recognizer, pools: Collection[
                 log.info("models served", models={name: about.get("model") for name, about in served.items()})
                 known = served
             await _write_models(pool, served, pools)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HEARTBEAT_INTERVAL_S):
-                await stop.wait()
+        await aio.pause(stop, HEARTBEAT_INTERVAL_S)
 
 
 async def any_model_registered(pool: Pool) -> None:

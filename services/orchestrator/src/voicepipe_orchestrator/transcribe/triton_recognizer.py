@@ -132,9 +132,7 @@ class TritonRecognizer:
         code = message.partition(":")[0].strip()
         for hopeless in HOPELESS:
             if hopeless in message:
-                return Reject(
-                    hopeless, f"The speech model cannot do this: {message.partition(hopeless)[2].strip(': ')}."
-                )
+                return Reject.of(hopeless, reason=message.partition(hopeless)[2].strip(": ."))
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
             return self._missing(pool)
         # Of a model's instances one has lost its process: the server has to be restarted, the chunk is not to blame.
@@ -148,9 +146,7 @@ class TritonRecognizer:
         """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
         since_s = self._missing_since.setdefault(pool, time.monotonic())
         if time.monotonic() - since_s > self._wait_timeout_s:
-            return Reject(
-                "model_gone", "The speech model that was chosen is no longer served. Choose another and start anew."
-            )
+            return Reject.of("model_gone")
         return RetryLater(RETRY_DELAY_S, f"model {pool} is not served now")
 
 

@@ -20,11 +20,12 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
+from voicepipe_wire import aio
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import EVENTS
 
 from voicepipe_status import metrics
-from voicepipe_status.http.problems import problem
 
 from . import job_events
 from .job_events import JobEvent
@@ -97,10 +98,10 @@ class Hub:
         then would be heard by nobody.
         """
         if self._stream_created is None:
-            raise problem("unavailable", retry_after_s=1)
+            raise Problem.of("unavailable", retry_after_s=1)
         owner, key = str(owner_id), (str(owner_id), str(job_id))
         if self._streams[owner] >= self._max_streams_per_owner:
-            raise problem("too_many_streams", retry_after_s=5)
+            raise Problem.of("too_many_streams", retry_after_s=5)
         listener = Listener(self._queue_length)
         self._streams[owner] += 1
         self._listeners[key].add(listener)
@@ -117,14 +118,11 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the events until `stop` is set; then end every client's stream."""
-        following = asyncio.create_task(self._follow_always())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        following.cancel()
-        self._broadcast(Signal.CLOSED)
-        with suppress(asyncio.CancelledError):
-            await following
+        async with aio.background(self._follow_always()) as following, aio.background(stop.wait()) as stopping:
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._broadcast(Signal.CLOSED)
+            if following.done():
+                await following  # raises what it raised: it never ends by itself
 
     async def _follow_always(self) -> None:
         while True:

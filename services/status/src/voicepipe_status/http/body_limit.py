@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from voicepipe_wire.web.server import problem_response
-
-from .problems import problem
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.web.problems import problem_response
 
 MAX_BODY_BYTES: Final = 16 * 1024
 # Who sends a little too much is heard out, because a connection that is closed on a client takes the answer with it.
@@ -38,7 +37,7 @@ class BodyLimit:
             if size_bytes > HEARD_BYTES:
                 break
         if size_bytes > MAX_BODY_BYTES:
-            await problem_response(problem("body_too_large"))(scope, receive, send)
+            await problem_response(Problem.of("body_too_large", limit_kib=MAX_BODY_BYTES // 1024))(scope, receive, send)
             return
         waiting = iter(messages)
 

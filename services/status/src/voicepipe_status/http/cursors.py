@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from .problems import problem
+from voicepipe_wire.errors import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -36,4 +36,4 @@ def decode(cursor: str) -> Place:
         microseconds, id_bytes = _PLACE.unpack(base64.b64decode(cursor, altchars=b"-_", validate=True))
         return Place(_EPOCH + timedelta(microseconds=microseconds), UUID(bytes=id_bytes))
     except (binascii.Error, struct.error, ValueError, OverflowError):
-        raise problem("bad_cursor") from None
+        raise Problem.of("bad_cursor") from None

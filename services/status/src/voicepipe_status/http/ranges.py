@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .problems import problem
+from voicepipe_wire.errors import Problem
 
 _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.IGNORECASE)
 
@@ -31,4 +31,4 @@ def wanted(header: str | None, size_bytes: int) -> tuple[int, int] | None:
 
 
 def _unsatisfiable(size_bytes: int) -> Exception:
-    return problem("range_unsatisfiable", headers={"Content-Range": f"bytes */{size_bytes}"})
+    return Problem.of("range_unsatisfiable", headers={"Content-Range": f"bytes */{size_bytes}"})

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
 from voicepipe_status.commands import send, snapshot, wait_for
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.queries import JobSnapshot
 from voicepipe_status.schema import Transcription
 
@@ -78,7 +79,7 @@ async def delete(job_id: JobId, user: CurrentUser, dependencies: Served) -> Resp
 
 def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:
     if impossible:
-        raise problem(code, members={"state": snapshot.state})
+        raise Problem.of(code, members={"state": snapshot.state})
 
 
 async def _answer(dependencies: Dependencies, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:

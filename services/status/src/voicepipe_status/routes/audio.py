@@ -9,13 +9,13 @@ import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 
 from voicepipe_status.dependencies import CurrentUser, JobId, Served
 from voicepipe_status.http.conditional import matches, range_holds
 from voicepipe_status.http.disposition import content_disposition
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.http.ranges import wanted
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ async def get_audio(
     """The original, whole or a range of it."""
     recording = await dependencies.queries.recording(user.id, job_id)
     if recording is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     size_bytes, etag = recording["size_bytes"], f'"{recording["sha256"].hex()}"'
     headers = _headers(recording, etag)
     if matches(if_none_match, etag):
@@ -89,7 +89,7 @@ class StoredAudio(StreamingResponse):
                 self.body_iterator = blocks
                 await super().__call__(scope, receive, noted)
         except ObjectMissing:
-            raise problem("audio_gone") from None
+            raise Problem.of("audio_gone") from None
         except RetryLater as error:
             if not begun:
                 raise

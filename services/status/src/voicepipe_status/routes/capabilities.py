@@ -6,14 +6,14 @@ from fastapi import APIRouter
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
+from voicepipe_wire.transcript.option_limits import MAX_KEYTERM_CHARACTERS, MAX_KEYTERMS, MAX_SPEAKERS
 
 from voicepipe_status.dependencies import CurrentUser, Served
 from voicepipe_status.formats.renderings import Format
 from voicepipe_status.http.problems import answers
-from voicepipe_status.schema import MAX_SPEAKERS, Capabilities, Language, Limits, Model, Speakers
+from voicepipe_status.schema import Capabilities, Language, Limits, Model, Speakers
 
 # As docs/architecture.md has them; upload refuses what is beyond.
-MAX_KEYTERMS, MAX_KEYTERM_CHARACTERS = 100, 1000
 TASKS = ("transcribe", "translate")
 
 router = APIRouter(tags=["installation"])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.message import Message
-from voicepipe_wire.errors import Reject
+from voicepipe_wire.errors import Problem, Reject
 from voicepipe_wire.messaging import dead_letters as entries
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
@@ -19,7 +19,7 @@ from voicepipe_status.commands import poll
 from voicepipe_status.dependencies import Dependencies, Operator, Served
 from voicepipe_status.events.job_events import as_json
 from voicepipe_status.events.stream_reader import Stored, whole_number
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 
 # Of one request; each is a command of its own.
@@ -36,7 +36,7 @@ _DONE: dict[int | str, dict[str, Any]] = {
 async def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
     """What is no place at all is answered like a place that is empty."""
     if (place := whole_number(sequence)) is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="dead letter")
     return place
 
 
@@ -55,7 +55,7 @@ async def list_dead_letters(
     """Oldest first."""
     after = whole_number(cursor or "0")
     if after is None:
-        raise problem("bad_cursor")
+        raise Problem.of("bad_cursor")
     found = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)
     shown = found[:limit]
     return DeadLetterPage(
@@ -122,7 +122,7 @@ def _subject(stage: str | None) -> str:
 async def _stored(dependencies: Dependencies, sequence: int) -> Stored:
     stored = await dependencies.entries.get(sequence)
     if stored is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="dead letter")
     return stored
 
 

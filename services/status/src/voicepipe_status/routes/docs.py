@@ -8,8 +8,8 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
 from voicepipe_wire import __version__
+from voicepipe_wire.errors import Problem
 
-from voicepipe_status.http.problems import problem
 from voicepipe_status.schema import Version
 
 router = APIRouter(tags=["installation"])
@@ -49,7 +49,7 @@ async def page() -> HTMLResponse:
 @router.get("/docs/{name}", include_in_schema=False)
 async def asset(name: str) -> FileResponse:
     if name not in _ASSETS:
-        raise problem("not_found", "There is no such page. The documentation is at /docs.")
+        raise Problem.of("not_found", what="page")
     return FileResponse(_ASSETS[name], headers={"Cache-Control": "public, max-age=3600"})
 
 

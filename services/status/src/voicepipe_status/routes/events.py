@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,12 +9,14 @@ import structlog
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
+from voicepipe_wire import aio
+from voicepipe_wire.errors import Problem
 
 from voicepipe_status import metrics
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.events.feed import Feed
 from voicepipe_status.events.stream_reader import whole_number
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +58,7 @@ async def follow_transcription(
     """
     seen = _event_id(last_event_id or last_event_id_query)
     if await dependencies.queries.snapshot(user.id, job_id) is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     if seen is not None and seen > dependencies.hub.position and seen > await dependencies.events.last_sequence():
         # The stream was made anew and its sequences count from 1 again: that id says nothing any more.
         seen = None
@@ -94,31 +93,15 @@ class EventStream(StreamingResponse):
                 await Response(status_code=204)(scope, receive, send)
                 return
             self.body_iterator = feed.frames()
-            if not await _unless(listener.dropped, super().__call__(scope, receive, send)):
+            if not await aio.until(listener.dropped, super().__call__(scope, receive, send)):
                 # The answer stays unfinished, so that the client knows that there is more.
                 metrics.DROPPED.inc()
                 log.warning("a client was too slow for its events", job=str(self._job_id))
-
-
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Whether the work came to its end before the event."""
-    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            await working
-            return True
-        return False
-    finally:
-        for task in (working, waiting):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
 
 
 def _event_id(text: str | None) -> int | None:
     if not text:
         return None
     if (sequence := whole_number(text)) is None:
-        raise problem("bad_event_id")
+        raise Problem.of("bad_event_id")
     return sequence

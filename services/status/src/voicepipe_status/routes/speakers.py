@@ -7,13 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Response
 from fastapi.responses import JSONResponse
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.jobs.stages import JobState, Stage
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 
 from voicepipe_status.commands import poll, send, snapshot, wait_for
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.schema import Speaker, SpeakerLimits, SpeakerName, Transcription
 
 from .transcriptions import look
@@ -63,7 +64,7 @@ async def rename_speaker(
     version, speakers, names = await _speakers(dependencies, user.id, job_id)
     found = next((each for each in speakers if each.id == speaker), None)
     if found is None:
-        raise problem("speaker_not_found", members={"speakers": [each.id for each in speakers]})
+        raise Problem.of("speaker_not_found", members={"speakers": [each.id for each in speakers]})
     command = RenameSpeaker(
         job_id=str(job_id),
         owner_id=str(user.id),
@@ -101,9 +102,9 @@ async def diarize_again(
     """Tell the speakers of a completed transcription apart again, or for the first time, within these limits."""
     before = await snapshot(dependencies, user.id, job_id)
     if before.state != JobState.COMPLETED:
-        raise problem("not_completed", members={"state": before.state})
+        raise Problem.of("not_completed", members={"state": before.state})
     if not await dependencies.queries.is_alive(Stage.DIARIZE):
-        raise problem("no_diarizer", retry_after_s=DIARIZER_RETRY_AFTER_S)
+        raise Problem.of("no_diarizer", retry_after_s=DIARIZER_RETRY_AFTER_S)
     await _need_audio(dependencies, user.id, job_id)
     command = DiarizeAgain(
         job_id=str(job_id),
@@ -123,11 +124,11 @@ async def _speakers(
     """The latest version, its speakers as they were counted, and the names that people gave them."""
     row = await dependencies.queries.speakers(owner_id, job_id)
     if row is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     if row["version"] is None:
         raise missing(row)
     if not row["speakers"]:
-        raise problem("no_speakers")
+        raise Problem.of("no_speakers")
     return row["version"], [Speaker.model_validate(each) for each in row["speakers"]], row["names"] or {}
 
 
@@ -135,8 +136,8 @@ async def _need_audio(dependencies: Dependencies, owner_id: UUID, job_id: UUID) 
     """Without the original the job would end as failed, and it is completed now."""
     recording = await dependencies.queries.recording(owner_id, job_id)
     if recording is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     try:
         await dependencies.objects.size_bytes(recording["object_key"])
     except ObjectMissing:
-        raise problem("audio_gone") from None
+        raise Problem.of("audio_gone") from None

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.jobs.stages import JobState
 
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.http import cursors
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.queries import Filter
 from voicepipe_status.schema import Transcription, TranscriptionPage
 from voicepipe_status.serializers import transcription
@@ -59,15 +60,15 @@ async def look(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Tran
     """Raises Problem 404 `not_found`."""
     row = await dependencies.queries.one(owner_id, job_id)
     if row is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     return transcription(row, dependencies.settings.public_url)
 
 
 async def _batch(dependencies: Dependencies, owner_id: UUID, ids: str) -> TranscriptionPage:
     asked = [each.strip() for each in ids.split(",") if each.strip()]
     if len(asked) > MAX_IDS:
-        raise problem(
-            "invalid_request", f"These are {len(asked)} ids, and {MAX_IDS} are the most. Ask in several requests."
+        raise Problem.of(
+            "invalid_request", reason=f"ids: {len(asked)} were given, and a request takes {MAX_IDS} at most"
         )
     known = [each for each in map(_uuid, asked) if each is not None]
     rows = {row["id"]: row for row in await dependencies.queries.batch(owner_id, known)}

@@ -16,7 +16,7 @@ from voicepipe_status.formats.renderings import Format, as_json, as_rttm, as_srt
 from voicepipe_status.formats.speaker_names import fingerprint, named
 from voicepipe_status.http.conditional import matches
 from voicepipe_status.http.disposition import content_disposition, with_suffix
-from voicepipe_status.http.problems import answers, problem
+from voicepipe_status.http.problems import answers
 from voicepipe_status.serializers import error_of
 
 RETRY_AFTER_S = 5
@@ -68,14 +68,14 @@ async def get_transcript(
     """The latest version, or the one that is asked for. A transcription that failed answers with its own error (409)."""
     chosen = negotiate(accept, wanted)
     if chosen is None:
-        raise problem("format_unknown")
+        raise Problem.of("format_unknown")
     row = await dependencies.queries.transcript(user.id, job_id, version)
     if row is None:
-        raise problem("not_found")
+        raise Problem.of("not_found", what="transcription")
     if row["version"] is None:
         raise missing(row)
     if chosen is Format.RTTM and not row["document"].get("diarization"):
-        raise problem("no_speakers")
+        raise Problem.of("no_speakers")
     headers = {
         "ETag": f'"{job_id}-{row["version"]}-{chosen}{fingerprint(row["names"] or {})}"',
         "Cache-Control": "private, no-cache",
@@ -100,10 +100,10 @@ def _write(row: Any, chosen: Format) -> bytes:
 def missing(row: Any) -> Problem:
     """Why there is no such transcript."""
     if row["latest"] is not None:
-        return problem("version_not_found", members={"latest": row["latest"]})
+        return Problem.of("version_not_found", members={"latest": row["latest"]})
     state = {"state": row["state"]}
     if error := error_of(row):
         return Problem(409, error.code, error.message, members=state)
     if row["state"] == JobState.CANCELLED:
-        return problem("cancelled", members=state)
-    return problem("not_ready", retry_after_s=RETRY_AFTER_S, members=state)
+        return Problem.of("cancelled", members=state)
+    return Problem.of("not_ready", retry_after_s=RETRY_AFTER_S, members=state)

@@ -1,6 +1,5 @@
 """A whole recording in one request: the raw body, or a form."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -8,6 +7,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, User
@@ -70,7 +70,7 @@ class PlainUploads:
                 accepted = await self._finish(arriving)
             except BaseException as error:
                 UPLOADS.labels(KIND, _outcome(error)).inc()
-                await asyncio.shield(self._clean_up(arriving))
+                await aio.finish(self._clean_up(arriving))
                 raise
         UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
         return accepted
@@ -113,7 +113,7 @@ class PlainUploads:
     async def _finish(self, arriving: _Arriving) -> Accepted:
         assert arriving.writer is not None  # noqa: S101 - there is no end without a file
         if arriving.writer.offset_bytes == 0:
-            raise Problem(400, "empty_body", "The recording is empty. Choose another file.")
+            raise Problem.of("empty_body")
         options = resolve(read(arriving.raw), await self._uploads.models())
         upload, sha256 = await arriving.writer.finish()
         return await self._finalizer.accept(replace(upload, options=options), sha256, keep_row=False)

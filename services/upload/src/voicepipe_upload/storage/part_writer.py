@@ -16,13 +16,13 @@ from itertools import cycle
 from uuid import UUID, uuid4
 
 import structlog
-from voicepipe_wire import telemetry
+from voicepipe_wire import aio, telemetry
 from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.storage.objects import PART_BYTES, ObjectMissing, ObjectStore, Part
 
+from voicepipe_upload.checksum import Checksum
 from voicepipe_upload.metrics import PART_SECONDS
 from voicepipe_upload.sniff import HEAD_BYTES, refuse_other_than_media
-from voicepipe_upload.tus.protocol import Checksum
 
 from .uploads import Advance, Superseded, Upload, Uploads
 
@@ -105,8 +105,7 @@ class PartWriter:
     def verify(self) -> None:
         """Raises: Problem: 460 `checksum_mismatch`; then nothing that was written counts."""
         if self._checked is not None and self._checksum is not None and self._checked.digest() != self._checksum.digest:
-            detail = "The bytes that arrived are not those that the checksum was made of. Send them again."
-            raise Problem(460, "checksum_mismatch", detail)
+            raise Problem.of("checksum_mismatch")
         self._checked = None
 
     async def save_tail(self) -> Upload:
@@ -140,7 +139,7 @@ class PartWriter:
     async def stop(self) -> None:
         """Wait for what is on its way: cut off, it could leave something that no row leads to."""
         self._is_stopped = True
-        await asyncio.shield(asyncio.gather(*self._storing, return_exceptions=True))
+        await aio.finish(asyncio.gather(*self._storing, return_exceptions=True))
 
     def _look(self) -> None:
         refuse_other_than_media(bytes(self._part.filled[:HEAD_BYTES]))
@@ -201,10 +200,7 @@ class PartWriter:
         multipart_id = await beginning
         number = self._numbers.popleft()
         if number > MOST_PARTS:
-            detail = (
-                "This upload was interrupted too often, and has used up the parts that it can have. Start a new one."
-            )
-            raise Problem(409, "too_many_parts", detail)
+            raise Problem.of("too_many_parts")
         for again_after_s in (*STORE_AGAIN_AFTER_S, None):
             try:
                 with telemetry.span("store part", number=number, size_bytes=len(block)), PART_SECONDS.time():

@@ -197,4 +197,4 @@ class Uploads:
 
 
 def no_such_upload() -> Problem:
-    return Problem(404, "not_found", "There is no such upload, or it is somebody else's. Start a new one.")
+    return Problem.of("not_found", what="upload")

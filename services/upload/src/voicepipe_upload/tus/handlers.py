@@ -8,12 +8,14 @@ from email.utils import format_datetime
 from uuid import UUID, uuid4
 
 from fastapi import Request
+from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import User
 
 from voicepipe_upload import file_name, request_body
 from voicepipe_upload.admission import Admission
+from voicepipe_upload.checksum import Checksum
 from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import RawOptions, read, resolve
@@ -21,7 +23,6 @@ from voicepipe_upload.storage.part_writer import PartWriter
 from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, no_such_upload
 
 from . import protocol
-from .protocol import Checksum
 
 KIND = "tus"
 Headers = dict[str, str]
@@ -79,7 +80,7 @@ class TusUploads:
             return await self._receive(request, upload, checksum)
         except BaseException:
             # Without an answer the client does not know where to go on.
-            await asyncio.shield(self._finalizer.discard(upload.id))
+            await aio.finish(self._finalizer.discard(upload.id))
             raise
 
     async def append(self, request: Request, owner: User, upload_id: UUID) -> Headers:
@@ -90,8 +91,7 @@ class TusUploads:
         checksum = protocol.checksum(headers)
         upload = await self._find(owner, upload_id)
         if offset != upload.offset_bytes:
-            detail = f"The upload stands at {upload.offset_bytes} bytes, not at {offset}. Go on from there."
-            raise Problem(409, "wrong_offset", detail)
+            raise Problem.of("wrong_offset", stored_bytes=upload.offset_bytes, given_bytes=offset)
         upload = self._with_length(upload, length)
         self._check_room(request, offset, upload.size_bytes)
         if upload.job_id is None:
@@ -123,7 +123,7 @@ class TusUploads:
         if upload is None:
             raise no_such_upload()
         if upload.has_expired:
-            raise Problem(410, "expired", "This upload was given up or not finished in time. Start a new one.")
+            raise Problem.of("expired")
         return upload
 
     def _with_length(self, upload: Upload, length: int | None) -> Upload:
@@ -131,8 +131,8 @@ class TusUploads:
             return upload
         self._admission.check_size(length)
         if upload.size_bytes not in {None, length} or length < upload.offset_bytes:
-            detail = f"Upload-Length {length} is not what was said before, or less than what has arrived."
-            raise Problem(400, "length_mismatch", detail)
+            reason = f"Upload-Length {length} contradicts an earlier one, or is less than what has arrived"
+            raise Problem.of("length_mismatch", reason=reason, next_step="Start a new upload")
         return replace(upload, size_bytes=length)
 
     async def _receive(self, request: Request, upload: Upload, checksum: Checksum | None) -> Upload:
@@ -148,7 +148,7 @@ class TusUploads:
                 upload, sha256 = await writer.finish()
             except Problem as problem:
                 if problem.code == "not_audio":
-                    await asyncio.shield(self._refuse(writer))
+                    await aio.finish(self._refuse(writer))
                 raise
             finally:
                 await writer.stop()
@@ -167,7 +167,7 @@ class TusUploads:
         except (request_body.Interrupted, asyncio.CancelledError):
             # What arrived need not be sent again, unless it was to be checked as a whole.
             if not writer.is_checked:
-                await asyncio.shield(writer.save_tail())
+                await aio.finish(writer.save_tail())
             raise
 
     async def _refuse(self, writer: PartWriter) -> None:
@@ -209,5 +209,5 @@ class TusUploads:
 
 
 def _longer_than_announced(size_bytes: int) -> Problem:
-    detail = f"More bytes were sent than the {size_bytes} that were announced. Ask for the offset (HEAD) and go on from there."
-    return Problem(400, "length_mismatch", detail)
+    reason = f"More bytes were sent than the {size_bytes} that were announced"
+    return Problem.of("length_mismatch", reason=reason, next_step="Ask for the offset (HEAD) and continue there")

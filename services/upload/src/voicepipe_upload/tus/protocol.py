@@ -6,12 +6,13 @@ The protocol: https://tus.io/protocols/resumable-upload
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from voicepipe_wire.errors import Problem
+
+from voicepipe_upload.checksum import CHECKSUMS, Checksum
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
@@ -22,20 +23,10 @@ EXTENSIONS: Final = (
     "expiration",
     "termination",
 )
-CHECKSUMS: Final = ("sha1", "sha256", "md5")
 CONTENT_TYPE: Final = "application/offset+octet-stream"
 # Larger than any length that a store could take, smaller than what PostgreSQL counts to.
 _LARGEST: Final = 2**62
 _METADATA_CHARS: Final = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    algorithm: str
-    digest: bytes
-
-    def hasher(self) -> Any:
-        return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +42,20 @@ def check_version(headers: Mapping[str, str]) -> None:
     """Raises: Problem: 412 `tus_version`."""
     given = headers.get("tus-resumable")
     if given != VERSION:
-        said = "did not say which version of tus it speaks" if given is None else "speaks another version of tus"
-        detail = f"The client {said}. Send 'Tus-Resumable: {VERSION}'."
-        raise Problem(412, "tus_version", detail, headers={"Tus-Version": VERSION})
+        raise Problem.of("tus_version", version=VERSION, headers={"Tus-Version": VERSION})
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
     """Raises: Problem: 415 `tus_content_type`."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
-        raise Problem(415, "tus_content_type", f"The bytes of an upload are sent as 'Content-Type: {CONTENT_TYPE}'.")
+        raise Problem.of("tus_content_type", content_type=CONTENT_TYPE)
 
 
 def offset(headers: Mapping[str, str]) -> int:
     """Raises: Problem: 400 `invalid_header`."""
     value = _number(headers, "upload-offset")
     if value is None:
-        raise Problem(
-            400, "invalid_header", "A PATCH needs the header Upload-Offset: the number of bytes stored so far."
-        )
+        raise Problem.of("invalid_header", reason="A PATCH needs Upload-Offset: the number of bytes stored so far")
     return value
 
 
@@ -80,7 +67,7 @@ def length(headers: Mapping[str, str]) -> int | None:
     """
     value = _number(headers, "upload-length")
     if value == 0:
-        raise Problem(400, "empty_body", "The recording is empty. Choose another file.")
+        raise Problem.of("empty_body")
     return value
 
 
@@ -88,8 +75,8 @@ def length_of_new(headers: Mapping[str, str]) -> int | None:
     """The length of an upload that is created; None where it comes later."""
     value, deferred = length(headers), headers.get("upload-defer-length")
     if deferred not in {None, "1"} or (value is None) != (deferred == "1"):
-        detail = "A new upload needs one of: 'Upload-Length: BYTES', or 'Upload-Defer-Length: 1' to say it later."
-        raise Problem(400, "invalid_header", detail)
+        reason = "A new upload needs either 'Upload-Length: BYTES' or 'Upload-Defer-Length: 1'"
+        raise Problem.of("invalid_header", reason=reason)
     return value
 
 
@@ -101,26 +88,24 @@ def checksum(headers: Mapping[str, str]) -> Checksum | None:
     algorithm, _, encoded = value.strip().partition(" ")
     digest = _base64(encoded)
     if algorithm not in CHECKSUMS or digest is None:
-        known = ", ".join(CHECKSUMS)
-        raise Problem(400, "invalid_checksum", f"Upload-Checksum is 'ALGORITHM BASE64'. The algorithms are: {known}.")
+        raise _bad_checksum("its algorithm or its base64 cannot be read")
     found = Checksum(algorithm, digest)
     if len(digest) != found.hasher().digest_size:
-        raise Problem(400, "invalid_checksum", f"The digest in Upload-Checksum has not the length of {algorithm}.")
+        raise _bad_checksum(f"the digest has the wrong length for {algorithm}")
     return found
 
 
 def metadata(header: str) -> Metadata:
     """Raises: Problem: 400 `invalid_metadata`."""
     if len(header) > _METADATA_CHARS:
-        raise Problem(400, "invalid_metadata", f"Upload-Metadata is longer than {_METADATA_CHARS} characters.")
+        raise Problem.of("invalid_metadata", reason=f"it has more than {_METADATA_CHARS} characters")
     pairs = dict[str, str]()
     for item in filter(None, (item.strip() for item in header.split(","))):
         key, _, encoded = item.partition(" ")
         value = _base64(encoded)
         text = None if value is None else _text(value)
         if text is None or key in pairs:
-            detail = "Upload-Metadata is a list of 'KEY BASE64' with commas between, each key once, values in UTF-8."
-            raise Problem(400, "invalid_metadata", detail)
+            raise Problem.of("invalid_metadata", reason="a key is repeated, or a value is not base64 of UTF-8")
         pairs[key] = text
     # `name` and `type` are what Uppy calls them; it sends both.
     names = [pairs.pop(key, None) for key in ("filename", "name")]
@@ -133,8 +118,12 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _LARGEST):  # noqa: PLR2004
-        raise Problem(400, "invalid_header", f"{name.title()} must be a whole number of bytes, 0 or more.")
+        raise Problem.of("invalid_header", reason=f"{name.title()} must be a whole number of bytes, 0 or more")
     return int(value)
+
+
+def _bad_checksum(reason: str) -> Problem:
+    return Problem.of("invalid_checksum", reason=reason, algorithms=", ".join(CHECKSUMS))
 
 
 def _base64(encoded: str) -> bytes | None:

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voicepipe_wire.web.auth import Authenticator, User
 
+from voicepipe_upload.checksum import CHECKSUMS
 from voicepipe_upload.storage.uploads import no_such_upload
 
 from . import protocol
@@ -53,7 +54,7 @@ def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
             "Tus-Version": protocol.VERSION,
             "Tus-Extension": ",".join(protocol.EXTENSIONS),
             "Tus-Max-Size": str(uploads.max_bytes),
-            "Tus-Checksum-Algorithm": ",".join(protocol.CHECKSUMS),
+            "Tus-Checksum-Algorithm": ",".join(CHECKSUMS),
         }
         return Response(status_code=204, headers=headers)
 

@@ -1,0 +1,50 @@
+"""How a process of this project starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from . import telemetry
+from .settings import Settings
+from .storage.database import TRANSIENT_ERRORS
+
+log = structlog.get_logger(__name__)
+
+S = TypeVar("S", bound=Settings)
+
+BAD_SETTINGS = 2
+UNAVAILABLE = 1
+
+
+def run_service(name: str, settings_class: type[S], run: Callable[[S], Awaitable[None]]) -> int:
+    """Run a service until it is stopped, and return its exit status.
+
+    0: it was stopped. 1: PostgreSQL or NATS did not answer at the start; start it again. 2: a setting is missing or wrong. Telemetry is flushed in
+    every case.
+    """
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        wrong = ", ".join(f"VOICEPIPE_{'_'.join(map(str, fault['loc'])).upper()}" for fault in error.errors())
+        print(f"{name} cannot start. Missing or invalid settings: {wrong}.", file=sys.stderr)  # noqa: T201
+        return BAD_SETTINGS
+    telemetry.configure(name, settings.log_level)
+    try:
+        asyncio.run(_run(run, settings))
+    except TRANSIENT_ERRORS as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        log.error("cannot start: PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400 - one line says it
+        return UNAVAILABLE
+    finally:
+        telemetry.shutdown()
+    return 0
+
+
+async def _run(run: Callable[[S], Awaitable[None]], settings: S) -> None:
+    await run(settings)
