@@ -85,11 +85,11 @@ async def test_every_word_has_its_speaker_whichever_stage_ends_last(pipeline, me
         job_id = await pipeline.submit(wav(meeting), diarize=True)
         if last == "words":
             begin.set()
-            await pipeline.until(job_id, lambda job: job.stages.stages[Stage.DIARIZE] == "done")
+            await pipeline.until(job_id, lambda job: job.stages[Stage.DIARIZE] == "done")
             pipeline.start("transcribe")
         else:
             pipeline.start("transcribe")
-            await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+            await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
             assert (await pipeline.job(job_id)).state == "transcribing"
             begin.set()
         assert (await pipeline.end_of(job_id)).state == "completed"
@@ -119,7 +119,7 @@ async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meetin
         pipeline.start("prepare", "transcribe", "assemble")
         pipeline.start("controller", diarization_deadline_s=1.0)
         job_id = await pipeline.submit(wav(short), diarize=True)
-        job = await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+        job = await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
         assert job.state == "transcribing"
         assert (await pipeline.end_of(job_id, 30)).state == "completed"
         assert await codes_of(pipeline, job_id) == ["speakers_late"]
@@ -132,8 +132,8 @@ async def test_a_diarizer_that_comes_back_finds_what_waits(pipeline, meeting):
     await pipeline.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
-    await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
-    assert (await pipeline.job(job_id)).stages.stages[Stage.DIARIZE] == "queued"
+    await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
+    assert (await pipeline.job(job_id)).stages[Stage.DIARIZE] == "queued"
     async with diarizer(pipeline, meeting):
         assert (await pipeline.end_of(job_id, 90)).state == "completed"
     assert len((await pipeline.transcript(job_id))["speakers"]) == 2
@@ -232,7 +232,7 @@ async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(pipeline, me
     async with diarizer(pipeline, meeting, asyncio.Event()):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
-        await pipeline.until(job_id, lambda job: job.stages.stages[Stage.TRANSCRIBE] == "done")
+        await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
         await request(pipeline, CancelJob(job_id=str(job_id)))
         assert (await pipeline.end_of(job_id)).state == "cancelled"
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0

@@ -71,7 +71,7 @@ def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
         """The transcript is delivered without speakers."""
         async with outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id_of(command))
-            if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
+            if job and job.stages[Stage.DIARIZE] in ACTIVE:
                 await jobs.skip_diarization(transaction, job, "speakers_failed")
 
     return on_dead_lettered

@@ -41,10 +41,10 @@ class DeadLetterPolicy:
             return
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id_of(command))
-            if job is None or job.stages.stages[stage] not in ACTIVE:
+            if job is None or job.stages[stage] not in ACTIVE:
                 return
             if isinstance(command, TranscribeChunk):
-                if job.stages.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
+                if job.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
                     await chunks.skip(transaction, job, command.chunk_index, error.code, self._window)
             elif stage is Stage.DIARIZE:
                 await jobs.skip_diarization(transaction, job, "speakers_failed")

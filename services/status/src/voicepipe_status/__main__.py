@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS
 from voicepipe_wire.service import run_service
 from voicepipe_wire.storage import database, objects
@@ -18,7 +19,6 @@ from voicepipe_wire.web.auth import Authenticator
 from . import app
 from .dependencies import Dependencies
 from .events.hub import Hub
-from .events.stream_reader import StreamReader
 from .queries import Queries
 from .settings import StatusSettings
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
 from .events.hub import Hub
-from .events.stream_reader import StreamReader
 from .queries import Queries
 from .settings import StatusSettings
 

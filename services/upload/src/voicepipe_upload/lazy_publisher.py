@@ -39,4 +39,4 @@ class LazyPublisher:
 
     async def close(self) -> None:
         if self._jetstream is not None:
-            await self._jetstream.client.close()
+            await self._jetstream.close()

@@ -35,9 +35,9 @@ async def claim(outbox: Outbox, ref: StageRef) -> StoredJob | None:
     """
     async with outbox.transaction() as transaction:
         job = await jobs.lock(transaction.connection, ref.job_id)
-        if job is None or outcome(job.stages) or job.stages.stages[ref.stage] not in {State.QUEUED, State.RUNNING}:
+        if job is None or outcome(job.stages) or job.stages[ref.stage] not in {State.QUEUED, State.RUNNING}:
             return None
-        if job.stages.stages[ref.stage] is State.RUNNING:
+        if job.stages[ref.stage] is State.RUNNING:
             await jobs.restart(transaction, job, ref.stage)
         elif job.attempts[ref.stage] >= MAX_ATTEMPTS:
             raise Reject.of("worker_lost")
@@ -49,7 +49,7 @@ async def claim(outbox: Outbox, ref: StageRef) -> StoredJob | None:
 async def lock_if_running(transaction: Transaction, ref: StageRef) -> StoredJob | None:
     """The job, locked, if the stage is still to be done; None if it was cancelled, deleted or done by somebody else."""
     job = await jobs.lock(transaction.connection, ref.job_id)
-    return job if job and job.stages.stages[ref.stage] is State.RUNNING else None
+    return job if job and job.stages[ref.stage] is State.RUNNING else None
 
 
 async def progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:

@@ -120,7 +120,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
     """
     after, _ = queue_due(after)
     new_state = job_state(after)
-    changed = {stage: state for stage, state in after.stages.items() if state is not before.stages.stages[stage]}
+    changed = {stage: state for stage, state in after.stages.items() if state is not before.stages[stage]}
     for stage, state in changed.items():
         attempt = before.attempts[stage] + (state is State.RUNNING)
         await _write_stage(transaction.connection, before.id, stage, state, attempt)

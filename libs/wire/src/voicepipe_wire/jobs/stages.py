@@ -95,6 +95,9 @@ class IllegalTransition(Exception):
 class Job:
     stages: Mapping[Stage, State]
 
+    def __getitem__(self, stage: Stage) -> State:
+        return self.stages[stage]
+
     @classmethod
     def new(cls) -> Job:
         return cls(dict.fromkeys(Stage, State.WAITING))

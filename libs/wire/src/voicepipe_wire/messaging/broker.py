@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import nats
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerConfig, DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    ConsumerConfig,
+    DiscardPolicy,
+    RawStreamMsg,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamInfo,
+)
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
@@ -115,6 +126,50 @@ class JetStream:
         except (TimeoutError, NatsError) as error:
             raise ConnectionError("NATS did not store the message") from error
         return ack.seq
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self.client.is_connected)
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    async def request(self, subject: str, payload: bytes, *, timeout_s: float, own_inbox: bool = False) -> Msg:
+        """One answer. `own_inbox`: the answer keeps a subject of its own, by which the client's shared inbox would not recognize it."""
+        return await self.client.request(subject, payload, timeout=timeout_s, old_style=own_inbox)
+
+    async def send(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
+        """Publish without a stream that confirms it: protocol messages, never work or events."""
+        await self.client.publish(subject, payload, reply=reply)
+
+    async def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]] | None = None) -> Subscription:
+        return await self.client.subscribe(subject, cb=callback)
+
+    def new_inbox(self) -> str:
+        return str(self.client.new_inbox())
+
+    async def stream_info(self, stream: str, subject: str | None = None) -> StreamInfo:
+        """With `subject` also how many messages lie under each subject that matches it. Raises NotFoundError."""
+        return await self.context.stream_info(stream, subjects_filter=subject)
+
+    async def purge(self, stream: str, subject: str) -> None:
+        await self.context.purge_stream(stream, subject=subject)
+
+    async def add_consumer(self, stream: str, config: ConsumerConfig) -> str:
+        return str((await self.context.add_consumer(stream, config)).name)
+
+    async def delete_consumer(self, stream: str, name: str) -> None:
+        await self.context.delete_consumer(stream, name)
+
+    async def check_consumer(self, stream: str, name: str) -> None:
+        """Raises NotFoundError if the consumer was deleted."""
+        await self.context.consumer_info(stream, name)
+
+    async def pull_subscribe(
+        self, stream: str, durable: str, *, ack_wait_s: float
+    ) -> JetStreamContext.PullSubscription:
+        config = ConsumerConfig(durable_name=durable, ack_wait=ack_wait_s)
+        return await self.context.pull_subscribe("", durable, stream, config=config)
 
     async def find(self, stream: str, sequence: int) -> RawStreamMsg | None:
         """A stored message, or None if it is there no more."""

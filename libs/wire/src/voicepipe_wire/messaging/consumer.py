@@ -137,8 +137,7 @@ class Worker:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{priority}"
         request = json.dumps({"batch": 1, "no_wait": True}).encode()
         try:
-            # The answer keeps its own subject, by which the client's shared inbox would not know it: an inbox of its own.
-            message = await self._jetstream.client.request(subject, request, timeout=PULL_TIMEOUT_S, old_style=True)
+            message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
         except (NatsError, TimeoutError) as error:
             # No responders: the consumer or its stream is gone, whatever the connection says.
             raise ConnectionError(type(error).__name__) from error
@@ -253,7 +252,7 @@ class Worker:
             await stop.wait()
             self._wake_up.set()
 
-        subscription = await self._jetstream.client.subscribe(work(self._stage, "*"), cb=wake)
+        subscription = await self._jetstream.subscribe(work(self._stage, "*"), wake)
         try:
             async with aio.background(wake_at_end()):
                 yield

@@ -9,7 +9,7 @@ from contextlib import suppress
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerConfig, RawStreamMsg
+from nats.js.api import RawStreamMsg
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.broker import JetStream
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 CONSUMER = "controller"
 RETRY_DELAY_S = 2.0
+ACK_WAIT_S = 30.0
 TRANSIENT: tuple[type[Exception], ...] = (NatsError, TimeoutError, *TRANSIENT_ERRORS)
 
 
@@ -41,14 +42,13 @@ class Advisories:
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
         await self._jetstream.ensure_streams()
-        config = ConsumerConfig(durable_name=CONSUMER, ack_wait=30)
-        subscription = await self._jetstream.context.pull_subscribe("", CONSUMER, ADVISORIES, config=config)
+        subscription = await self._jetstream.pull_subscribe(ADVISORIES, CONSUMER, ack_wait_s=ACK_WAIT_S)
         try:
             while not stop.is_set():
                 try:
                     messages = await subscription.fetch(10, timeout=1.0)
                 except TimeoutError:
-                    await self._jetstream.context.consumer_info(ADVISORIES, CONSUMER)  # raises when it was deleted
+                    await self._jetstream.check_consumer(ADVISORIES, CONSUMER)
                     continue
                 for message in messages:
                     await self._hear(message)

@@ -10,7 +10,7 @@ from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.stages import Stage, State, cancel, outcome
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import Handlers
-from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.messaging.envelope import job_id_of, unpack
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS, WORK, events_of
 from voicepipe_wire.storage.database import Pool
@@ -97,13 +97,13 @@ class Control:
 
     async def redrive(self, command: RedriveDeadLetter) -> None:
         """Let the work of a dead letter go on, with a new message and attempts from nothing; then drop the letter."""
-        dead = await self._letter(command.sequence)
+        dead = await self._entry(command.sequence)
         if dead is None:
             return
         if handler := self.handlers.get(type(dead)):
             await handler(dead)
         else:
-            await self._redrive_work(UUID(dead.job_id), dead)  # type: ignore[attr-defined]
+            await self._redrive_work(job_id_of(dead), dead)
         await self._jetstream.drop(DLQ, command.sequence)
 
     async def discard(self, command: DiscardDeadLetter) -> None:
@@ -128,7 +128,7 @@ class Control:
                     raise RetryLater(2.0, "the job is being assembled")
                 await reopen(transaction, job)
 
-    async def _letter(self, sequence: int) -> Message | None:
+    async def _entry(self, sequence: int) -> Message | None:
         message = await self._jetstream.find(DLQ, sequence)
         if message is None:
             return None
@@ -136,7 +136,7 @@ class Control:
         return command
 
     async def _forget_messages(self, owner_id: UUID, job_id: UUID) -> None:
-        await self._jetstream.context.purge_stream(EVENTS, subject=events_of(owner_id, job_id))
+        await self._jetstream.purge(EVENTS, events_of(owner_id, job_id))
         rows = await self._pool.fetch(
             "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
         )

@@ -34,7 +34,7 @@ class DiarizationDeadline:
         for row in rows:
             async with self._outbox.transaction() as transaction:
                 job = await jobs.lock(transaction.connection, row["id"])
-                if job and job.stages.stages[Stage.DIARIZE] in ACTIVE:
+                if job and job.stages[Stage.DIARIZE] in ACTIVE:
                     log.warning("speakers are late, going on without them", job=str(job.id))
                     await jobs.skip_diarization(transaction, job, "speakers_late")
         return len(rows)

@@ -15,10 +15,10 @@ async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[St
     connection = transaction.connection
     if await chunks.reopen_failed(transaction, job):
         await jobs.clear_warnings(transaction, job, "part_missing")
-        if job.stages.stages[Stage.TRANSCRIBE] is State.DONE:
+        if job.stages[Stage.TRANSCRIBE] is State.DONE:
             redo |= {Stage.TRANSCRIBE}
     after = stages.reopen(job.stages, redo=redo)
-    if job.pcm_key is None and _needs_pcm(after) and after.stages[Stage.PREPARE] is State.DONE:
+    if job.pcm_key is None and _needs_pcm(after) and after[Stage.PREPARE] is State.DONE:
         after = stages.reopen(after, redo=frozenset({Stage.PREPARE}))
     await connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
     fresh = await jobs.lock(connection, job.id)

@@ -66,7 +66,7 @@ class Sweeper:
     async def _put_back(
         self, transaction: Transaction, job: StoredJob, there: set[str], queued: list[int], lost_chunks: list[int]
     ) -> bool:
-        if job.stages.stages[Stage.TRANSCRIBE] is State.RUNNING:
+        if job.stages[Stage.TRANSCRIBE] is State.RUNNING:
             for index in lost_chunks:
                 chunks.command(transaction, job, index)
             if lost_chunks:
@@ -89,7 +89,7 @@ class Sweeper:
         log.warning("a stage was lost, put back", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS:
             await jobs.fail(transaction, job, fail(job.stages, stage), Reject.of("worker_lost"))
-        elif job.stages.stages[stage] is State.RUNNING:
+        elif job.stages[stage] is State.RUNNING:
             await jobs.save(transaction, job, advance(job.stages, stage, Event.RETRY))
         else:
             jobs.command(transaction, job, stage)

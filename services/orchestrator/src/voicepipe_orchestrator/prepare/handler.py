@@ -143,9 +143,7 @@ class PrepareHandler:
             for code in prepared.decoded.warnings:
                 await jobs.warn(transaction, job, code)
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
-            if stages.stages[Stage.DIARIZE] is State.WAITING and not await is_alive(
-                transaction.connection, Stage.DIARIZE
-            ):
+            if stages[Stage.DIARIZE] is State.WAITING and not await is_alive(transaction.connection, Stage.DIARIZE):
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
                 await jobs.warn(transaction, job, "speakers_unavailable")
             await jobs.save(transaction, job, stages)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.messaging.subjects import events_of
 
 from voicepipe_status import metrics
@@ -15,7 +16,6 @@ from voicepipe_status.queries import Queries
 from . import job_events
 from .hub import Listener, Signal
 from .job_events import JobEvent
-from .stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 

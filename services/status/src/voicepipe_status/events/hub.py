@@ -87,7 +87,7 @@ class Hub:
 
     async def ready(self) -> None:
         """Raises while events do not arrive."""
-        if not (self._following and self._jetstream.client.is_connected):
+        if not (self._following and self._jetstream.is_connected):
             raise ConnectionError("events are not being followed")
 
     @contextmanager
@@ -136,17 +136,17 @@ class Hub:
 
     async def _follow(self) -> None:
         """Follow the events for as long as they come. Raises when they do not."""
-        if not self._jetstream.client.is_connected:
+        if not self._jetstream.is_connected:
             raise ConnectionError("NATS is away")
         await self._find_position()
         lost = asyncio.Event()
-        inbox = self._jetstream.client.new_inbox()
+        inbox = self._jetstream.new_inbox()
 
         async def on_message(message: Msg) -> None:
             if not lost.is_set() and not await self._accept(message):
                 lost.set()
 
-        subscription = await self._jetstream.client.subscribe(inbox, cb=on_message)
+        subscription = await self._jetstream.subscribe(inbox, on_message)
         consumer = None
         try:
             self._consumer_sequence = 0
@@ -157,16 +157,16 @@ class Hub:
             self._following = False
             with suppress(NatsError, TimeoutError):
                 await subscription.unsubscribe()
-                if consumer is not None and self._jetstream.client.is_connected:
-                    await self._jetstream.context.delete_consumer(EVENTS, consumer)
+                if consumer is not None and self._jetstream.is_connected:
+                    await self._jetstream.delete_consumer(EVENTS, consumer)
 
     async def _find_position(self) -> None:
         """Put the stream back if it is gone; begin from its first event if it is another one than before."""
         try:
-            info = await self._jetstream.context.stream_info(EVENTS)
+            info = await self._jetstream.stream_info(EVENTS)
         except NotFoundError:
             await self._jetstream.ensure_streams()
-            info = await self._jetstream.context.stream_info(EVENTS)
+            info = await self._jetstream.stream_info(EVENTS)
         if self._stream_created is None:
             self.position = info.state.last_seq
         elif info.created != self._stream_created or info.state.last_seq < self.position:
@@ -176,7 +176,7 @@ class Hub:
         self._stream_created = info.created
 
     async def _make_consumer(self, inbox: str) -> str:
-        info = await self._jetstream.context.add_consumer(
+        return await self._jetstream.add_consumer(
             EVENTS,
             ConsumerConfig(
                 description="status: all events of all clients of one replica",
@@ -192,7 +192,6 @@ class Hub:
                 num_replicas=1,
             ),
         )
-        return info.name
 
     async def _watch(self, lost: asyncio.Event) -> None:
         while True:
@@ -211,7 +210,7 @@ class Hub:
         if headers.get("Status"):
             # A flow control request is answered, a stalled consumer is told where to go on.
             if answer_to := message.reply or headers.get("Nats-Consumer-Stalled"):
-                await self._jetstream.client.publish(answer_to)
+                await self._jetstream.send(answer_to)
             return int(headers.get("Nats-Last-Consumer", 0)) <= self._consumer_sequence
         sequence = message.metadata.sequence
         if sequence.consumer != self._consumer_sequence + 1:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from voicepipe_wire.errors import Problem, Reject
 from voicepipe_wire.messaging import dead_letters as entries
 from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.messaging.stream_reader import Stored, whole_number
 from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
@@ -18,7 +19,6 @@ from voicepipe_status import metrics
 from voicepipe_status.commands import poll
 from voicepipe_status.dependencies import Dependencies, Operator, Served
 from voicepipe_status.events.job_events import as_json
-from voicepipe_status.events.stream_reader import Stored, whole_number
 from voicepipe_status.http.problems import answers
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 

@@ -11,11 +11,11 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
+from voicepipe_wire.messaging.stream_reader import whole_number
 
 from voicepipe_status import metrics
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
 from voicepipe_status.events.feed import Feed
-from voicepipe_status.events.stream_reader import whole_number
 from voicepipe_status.http.problems import answers
 
 log = structlog.get_logger(__name__)

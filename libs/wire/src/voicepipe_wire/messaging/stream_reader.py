@@ -12,8 +12,10 @@ from typing import Any
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
+
 from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.messaging.broker import JetStream
+
+from .broker import JetStream
 
 TIMEOUT_S = 2.0
 RETRY_DELAY_S = 2.0
@@ -42,13 +44,12 @@ class StreamReader:
         One request, many answers (batch direct get, NATS 2.11).
         """
         request = {"seq": max(1, first), "next_by_subj": subject, "batch": limit}
-        client = self._jetstream.client
-        inbox = client.new_inbox()
+        inbox = self._jetstream.new_inbox()
         found: list[Stored] = []
         try:
-            subscription = await client.subscribe(inbox)
+            subscription = await self._jetstream.subscribe(inbox)
             try:
-                await client.publish(self._address, json.dumps(request).encode(), reply=inbox)
+                await self._jetstream.send(self._address, json.dumps(request).encode(), reply=inbox)
                 while len(found) < limit:
                     message = _read(await subscription.next_msg(TIMEOUT_S))
                     if message is None:
@@ -64,8 +65,8 @@ class StreamReader:
         if sequence < 1:
             return None
         try:
-            message = await self._jetstream.client.request(
-                self._address, json.dumps({"seq": sequence}).encode(), timeout=TIMEOUT_S
+            message = await self._jetstream.request(
+                self._address, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
             )
         except (NatsError, TimeoutError) as error:
             raise _unavailable(error) from error
@@ -86,7 +87,7 @@ class StreamReader:
     async def _info(self, subject: str | None = None) -> Any:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await self._jetstream.context.stream_info(self._stream, subjects_filter=subject)
+                return await self._jetstream.stream_info(self._stream, subject)
         except (NatsError, TimeoutError, NotFoundError) as error:
             raise _unavailable(error) from error
 
