@@ -22,7 +22,7 @@ from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.settings import StatusSettings
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.outbox import Outbox, Owned
 from voicepipe_wire.storage import database
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
 from voicepipe_wire.web.auth import key_hash, new_key
@@ -108,7 +108,7 @@ class Pipeline:
         async with self.outbox.transaction() as transaction:
             for index in indices:
                 heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
-                transaction.event(heard, job_id=job_id, owner_id=owner_id)
+                transaction.event(Owned(job_id, owner_id), heard)
 
     async def end(self, owner_id: UUID, job_id: UUID) -> None:
         """The job is completed, and says so."""
@@ -120,7 +120,7 @@ class Pipeline:
                 "UPDATE stages SET state = 'done', finished_at = now() WHERE job_id = $1", job_id
             )
             completed = JobCompleted(job_id=str(job_id), transcript_version=1)
-            transaction.event(completed, job_id=job_id, owner_id=owner_id)
+            transaction.event(Owned(job_id, owner_id), completed)
 
     async def commands(self) -> list[asyncpg.Record]:
         """Control commands that were written, oldest first."""

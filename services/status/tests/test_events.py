@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
 
@@ -142,10 +143,10 @@ async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Clie
 
 async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
-    about = {"job_id": job_id, "owner_id": alice.owner_id}
+    owned = Owned(job_id, alice.owner_id)
     async with pipeline.outbox.transaction() as transaction:
-        transaction.event(JobFailed(job_id=str(job_id), code="model_away", message="Try again."), **about)
-        transaction.event(StageChanged(job_id=str(job_id), stage="prepare", state="queued"), **about)
+        transaction.event(owned, JobFailed(job_id=str(job_id), code="model_away", message="Try again."))
+        transaction.event(owned, StageChanged(job_id=str(job_id), stage="prepare", state="queued"))
     async with following(alice, job_id) as events:
         seen = await take(events, 4)
         await pipeline.end(alice.owner_id, job_id)
@@ -162,7 +163,7 @@ async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipel
             await take(events, 2)
             async with pipeline.outbox.transaction() as transaction:
                 await transaction.connection.execute("DELETE FROM jobs WHERE id = $1", job_id)
-                transaction.event(final(job_id=str(job_id)), job_id=job_id, owner_id=alice.owner_id)
+                transaction.event(Owned(job_id, alice.owner_id), final(job_id=str(job_id)))
             assert len(await rest(events)) == 1
 
 
@@ -274,7 +275,7 @@ async def _say_much(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int
     async with pipeline.outbox.transaction() as transaction:
         for _ in range(4):
             heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
-            transaction.event(heard, job_id=job_id, owner_id=owner_id)
+            transaction.event(Owned(job_id, owner_id), heard)
 
 
 def _ids(received: bytes) -> list[bytes]:

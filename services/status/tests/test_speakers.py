@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.transcript.document import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
 from voicepipe_wire.transcript.turns import DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
@@ -257,7 +258,7 @@ async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pip
     await pipeline.end(alice.owner_id, job_id)
     async with pipeline.outbox.transaction() as transaction:
         renamed = SpeakerRenamed(job_id=str(job_id), transcript_version=1, speaker="speaker_1")
-        transaction.event(renamed, job_id=job_id, owner_id=alice.owner_id)
+        transaction.event(Owned(job_id, alice.owner_id), renamed)
     async with following(alice, job_id) as events:
         *_, done, last = await rest(events)
     assert (done.type, last.type) == ("job-completed", "speaker-renamed")

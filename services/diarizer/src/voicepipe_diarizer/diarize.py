@@ -10,7 +10,7 @@ import structlog
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import diarizations, jobs
-from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Outbox
@@ -87,9 +87,9 @@ class DiarizeHandler:
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)):
                 return False
-            await progress(transaction, job, Stage.DIARIZE, done * total_s, total_s)
+            await jobs.set_progress(transaction, job, Stage.DIARIZE, done * total_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.DIARIZE, done_s=done * total_s, total_s=total_s)
-            transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+            transaction.event(job, event)
         return True
 
     async def _save(self, ref: StageRef, said: Diarization) -> None:
@@ -98,7 +98,7 @@ class DiarizeHandler:
             if job is None:
                 return
             await diarizations.save(transaction, job, said, DiarizedBy(self._model.name, self._model.revision))
-            await progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
+            await jobs.set_progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 
     async def _skip_diarization(self, ref: StageRef) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs, stages
-from voicepipe_wire.jobs.claim import progress
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Transaction
@@ -165,7 +164,7 @@ async def record_progress(transaction: Transaction, job: StoredJob) -> tuple[flo
         """,
         job.id,
     )
-    await progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
+    await jobs.set_progress(transaction, job, Stage.TRANSCRIBE, row["done_s"], row["total_s"])
     return row["done_s"], row["total_s"]
 
 

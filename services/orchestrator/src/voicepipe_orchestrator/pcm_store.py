@@ -6,6 +6,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.jobs import jobs
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 
@@ -20,10 +21,8 @@ async def drop_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
     Under the lock of the job: who lets it go on at this moment finds the audio, or that there is none.
     """
     async with pool.acquire() as connection, connection.transaction():
-        key = await connection.fetchval(
-            "SELECT pcm_key FROM jobs WHERE id = $1 AND finished_at IS NOT NULL FOR UPDATE", job_id
-        )
+        key = await jobs.lock_pcm_of_ended(connection, job_id)
         if key:
             with suppress(RetryLater):
                 await store.delete(key)
-                await connection.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1", job_id)
+                await jobs.forget_pcm(connection, job_id)

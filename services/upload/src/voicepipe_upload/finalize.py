@@ -188,6 +188,6 @@ async def _insert(transaction: Transaction, upload: Upload, sha256: bytes) -> No
         upload.object_key,
     )
     created = JobCreated(job_id=str(upload.id), name=upload.name, size_bytes=upload.offset_bytes)
-    transaction.event(created, job_id=upload.id, owner_id=upload.owner_id)
+    transaction.event(upload, created)
     priority = upload.options["priority"]
     await jobs.create(transaction, jobs.NewJob(upload.id, upload.owner_id, upload.id, priority, upload.options))

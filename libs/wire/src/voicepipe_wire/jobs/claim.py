@@ -50,11 +50,3 @@ async def lock_if_running(transaction: Transaction, ref: StageRef) -> StoredJob 
     """The job, locked, if the stage is still to be done; None if it was cancelled, deleted or done by somebody else."""
     job = await jobs.lock(transaction.connection, ref.job_id)
     return job if job and job.stages[ref.stage] is State.RUNNING else None
-
-
-async def progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:
-    """Note how far a stage got, in seconds of audio."""
-    await transaction.connection.execute(
-        "UPDATE stages SET done_s = $3, total_s = $4 WHERE job_id = $1 AND stage = $2", job.id, stage, done_s, total_s
-    )
-    await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job.id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.storage.database import Connection
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy
 
 from .jobs import StoredJob
@@ -27,6 +27,10 @@ async def save(transaction: Transaction, job: StoredJob, said: Diarization, by: 
     )
 
 
-async def load(connection: Any, job_id: UUID) -> tuple[Diarization, DiarizedBy] | None:
+async def load(connection: Connection, job_id: UUID) -> tuple[Diarization, DiarizedBy] | None:
     row = await connection.fetchrow("SELECT document, model, revision FROM diarizations WHERE job_id = $1", job_id)
     return (Diarization.from_json(row["document"]), DiarizedBy(row["model"], row["revision"])) if row else None
+
+
+async def forget(transaction: Transaction, job: StoredJob) -> None:
+    await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)

@@ -1,4 +1,15 @@
-"""Jobs in PostgreSQL. The one way in which a job changes state: lock it, decide with `stages`, `save`."""
+"""The repository of `jobs` and `stages`. No other module writes these tables.
+
+Invariants:
+
+- A job changes state in one way: `lock` it, decide with `stages`, `save`. The lock is held until the transaction ends, so two handlers,
+  the controller and the sweeper never decide on the same job at once.
+- `save` writes the new state, its events and the commands of stages that became due in one transaction, through the outbox. There is no state
+  without its messages, and no message of a change that was rolled back.
+- A handler works without the lock, which it takes a second time before it saves (`claim.lock_if_running`): in between the job may have been cancelled,
+  deleted, or finished by another worker.
+- `read` takes no lock and is one statement, because a commit between two statements would show a job whose stages are newer than its row.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +25,7 @@ from google.protobuf.message import Message
 from voicepipe_wire.error_catalogue import WARNINGS
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.outbox import Transaction
-from voicepipe_wire.storage.database import affected
+from voicepipe_wire.storage.database import Connection, affected
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
 from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
 
@@ -92,7 +103,7 @@ async def create(transaction: Transaction, new: NewJob) -> None:
     await save(transaction, job, stages)
 
 
-async def lock(connection: Any, job_id: UUID) -> StoredJob | None:
+async def lock(connection: Connection, job_id: UUID) -> StoredJob | None:
     """The job, held until the transaction ends; None if it was deleted."""
     row = await connection.fetchrow("SELECT * FROM jobs WHERE id = $1 FOR UPDATE", job_id)
     if row is None:
@@ -101,7 +112,7 @@ async def lock(connection: Any, job_id: UUID) -> StoredJob | None:
     return _stored(row, await connection.fetch("SELECT stage, state, attempts FROM stages WHERE job_id = $1", job_id))
 
 
-async def read(connection: Any, job_id: UUID) -> StoredJob | None:
+async def read(connection: Connection, job_id: UUID) -> StoredJob | None:
     """The job as it was at one moment: one statement, so that a commit cannot fall between the job and its stages."""
     row = await connection.fetchrow(
         """
@@ -144,7 +155,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
             "DELETE FROM outbox WHERE job_id = $1 AND published_at IS NOT NULL", before.id
         )
         if new_state is JobState.CANCELLED and before.state is not JobState.CANCELLED:
-            transaction.event(JobCancelled(job_id=str(before.id)), job_id=before.id, owner_id=before.owner_id)
+            transaction.event(before, JobCancelled(job_id=str(before.id)))
     return after
 
 
@@ -160,7 +171,7 @@ async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reje
         "UPDATE jobs SET error_code = $2, error_message = $3 WHERE id = $1", job.id, error.code, error.message
     )
     failed = JobFailed(job_id=str(job.id), code=error.code, message=error.message)
-    transaction.event(failed, job_id=job.id, owner_id=job.owner_id)
+    transaction.event(job, failed)
 
 
 async def warn(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
@@ -177,7 +188,7 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, **values: An
     )
     if affected(added):
         warned = JobWarned(job_id=str(job.id), code=code, message=message)
-        transaction.event(warned, job_id=job.id, owner_id=job.owner_id)
+        transaction.event(job, warned)
 
 
 async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -> None:
@@ -199,6 +210,75 @@ async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, 
     await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
 
 
+async def set_prepared(
+    transaction: Transaction, job: StoredJob, *, duration_s: float, speech_s: float, pcm_key: str
+) -> None:
+    """Note what `prepare` found out about the recording, and where its PCM is."""
+    await transaction.connection.execute(
+        "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4 WHERE id = $1",
+        job.id,
+        duration_s,
+        speech_s,
+        pcm_key,
+    )
+
+
+async def set_language(
+    transaction: Transaction, job: StoredJob, language: str | None, probability: float | None
+) -> None:
+    await transaction.connection.execute(
+        "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1", job.id, language, probability
+    )
+
+
+async def set_options(transaction: Transaction, job: StoredJob, options: Mapping[str, Any]) -> None:
+    await transaction.connection.execute(
+        "UPDATE jobs SET options = $2, options_sha256 = $3 WHERE id = $1", job.id, dict(options), options_hash(options)
+    )
+
+
+async def touch(transaction: Transaction, job_id: UUID) -> None:
+    """The job moved: the sweeper leaves it alone for a while."""
+    await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job_id)
+
+
+async def lock_pcm_of_ended(connection: Connection, job_id: UUID) -> str | None:
+    """The key of the PCM of a job that has ended, which stays locked: a retry at this moment finds the PCM, or that there is none."""
+    key: str | None = await connection.fetchval(
+        "SELECT pcm_key FROM jobs WHERE id = $1 AND finished_at IS NOT NULL FOR UPDATE", job_id
+    )
+    return key
+
+
+async def forget_pcm(connection: Connection, job_id: UUID) -> None:
+    await connection.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1", job_id)
+
+
+async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:
+    """How far a stage got, in seconds of audio."""
+    await transaction.connection.execute(
+        "UPDATE stages SET done_s = $3, total_s = $4 WHERE job_id = $1 AND stage = $2", job.id, stage, done_s, total_s
+    )
+    await touch(transaction, job.id)
+
+
+async def reset_progress(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
+    await transaction.connection.execute("UPDATE stages SET done_s = 0 WHERE job_id = $1 AND stage = $2", job.id, stage)
+
+
+async def reset_attempts(transaction: Transaction, job: StoredJob) -> None:
+    """A reopened job has all its attempts again."""
+    await transaction.connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
+
+
+async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
+    """Delete the row and all that refers to it; the id of its recording, None if there is no such job."""
+    recording_id: UUID | None = await transaction.connection.fetchval(
+        "DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id
+    )
+    return recording_id
+
+
 def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
     """Queue the command that does a stage."""
     message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
@@ -209,10 +289,10 @@ def _emit(
     transaction: Transaction, job: StoredJob, stage: Stage, state: State, attempt: int, job_state: JobState
 ) -> None:
     changed = StageChanged(job_id=str(job.id), stage=stage, state=state, attempt=attempt, job_state=job_state)
-    transaction.event(changed, job_id=job.id, owner_id=job.owner_id)
+    transaction.event(job, changed)
 
 
-async def _write_stage(connection: Any, job_id: UUID, stage: Stage, state: State, attempt: int) -> None:
+async def _write_stage(connection: Connection, job_id: UUID, stage: Stage, state: State, attempt: int) -> None:
     await connection.execute(
         """
         UPDATE stages SET state = $3, attempts = $4,

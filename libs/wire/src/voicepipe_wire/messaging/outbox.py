@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from google.protobuf.message import Message
 
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
+from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Connection, Pool
 
 from . import subjects
 from .envelope import headers_for
@@ -34,6 +34,24 @@ class Publisher(Protocol):
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int: ...
 
 
+class HasOwner(Protocol):
+    """A job, or anything else with the id of a job and its owner."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def owner_id(self) -> UUID: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The ids of a job that is not loaded, or no longer exists."""
+
+    id: UUID
+    owner_id: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     id: UUID
@@ -49,7 +67,7 @@ class Outgoing:
 class Transaction:
     """An open transaction: change state on `connection`, say what it causes; all of it is committed, or nothing."""
 
-    connection: Any
+    connection: Connection
     source: str
     outgoing: list[Outgoing] = field(default_factory=list)
 
@@ -60,8 +78,9 @@ class Transaction:
         stage = work.partition("/")[0]
         self._add(subjects.work(stage, priority), message, work=work, job_id=job_id, owner_id=owner_id)
 
-    def event(self, message: Message, *, job_id: UUID, owner_id: UUID) -> None:
-        self._add(subjects.event(owner_id, job_id, message), message, job_id=job_id, owner_id=owner_id)
+    def event(self, job: HasOwner, message: Message) -> None:
+        """Announce `message` to the owner of a job."""
+        self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
 
     def _add(self, subject: str, message: Message, **about: Any) -> None:
         message_id = uuid4()
@@ -128,7 +147,7 @@ class Outbox:
         return published
 
 
-async def _write(connection: Any, outgoing: Sequence[Outgoing]) -> None:
+async def _write(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     await connection.executemany(
         """
         INSERT INTO outbox (id, subject, headers, payload, work, job_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -137,7 +156,7 @@ async def _write(connection: Any, outgoing: Sequence[Outgoing]) -> None:
     )
 
 
-async def _mark(connection: Any, published: Sequence[tuple[Outgoing, int]]) -> None:
+async def _mark(connection: Connection, published: Sequence[tuple[Outgoing, int]]) -> None:
     if events := [m.id for m, _ in published if m.work is None]:
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", events)
     if commands := [(m.id, sequence) for m, sequence in published if m.work is not None]:

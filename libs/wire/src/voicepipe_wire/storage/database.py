@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import asyncpg
 from asyncpg import Pool
 
 from voicepipe_wire.settings import Settings
 
-__all__ = ["TRANSIENT_ERRORS", "Pool", "affected", "connect"]
+__all__ = ["TRANSIENT_ERRORS", "Connection", "Pool", "affected", "connect"]
 
 # What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
@@ -34,6 +35,20 @@ async def connect(settings: Settings) -> Pool:
         init=_speak_json,
         reset=_keep,
     )
+
+
+class Connection(Protocol):
+    """What SQL is sent through: a connection, in a transaction or not, or the pool itself."""
+
+    async def execute(self, query: str, *arguments: Any) -> str: ...
+
+    async def executemany(self, query: str, arguments: Iterable[Sequence[Any]]) -> None: ...
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]: ...
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Any: ...
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any: ...
 
 
 def affected(status: str) -> int:

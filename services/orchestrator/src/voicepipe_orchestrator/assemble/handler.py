@@ -55,5 +55,5 @@ class AssembleHandler:
             )
             await jobs.save(transaction, job, advance(job.stages, Stage.ASSEMBLE, Event.FINISH))
             completed = JobCompleted(job_id=str(job.id), transcript_version=version)
-            transaction.event(completed, job_id=job.id, owner_id=job.owner_id)
+            transaction.event(job, completed)
         await drop_pcm(self._pool, self._store, job.id)

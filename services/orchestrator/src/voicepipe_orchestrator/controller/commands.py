@@ -11,7 +11,7 @@ from voicepipe_wire.jobs.stages import Stage, State, cancel, outcome
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import Handlers
 from voicepipe_wire.messaging.envelope import job_id_of, unpack
-from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.outbox import Outbox, Owned
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS, WORK, events_of
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
@@ -87,13 +87,13 @@ class Control:
         await self._forget_messages(row["owner_id"], job_id)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection
-            recording_id = await connection.fetchval("DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id)
+            recording_id = await jobs.delete(transaction, job_id)
             await connection.execute("DELETE FROM recordings WHERE id = $1", recording_id)
             # Its own row; another one with the same bytes leads to a copy of them that may not be gone yet.
             await connection.execute("DELETE FROM uploads WHERE id = $1", job_id)
             await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
             await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
-            transaction.event(JobDeleted(job_id=str(job_id)), job_id=job_id, owner_id=row["owner_id"])
+            transaction.event(Owned(job_id, row["owner_id"]), JobDeleted(job_id=str(job_id)))
 
     async def redrive(self, command: RedriveDeadLetter) -> None:
         """Let the work of a dead letter go on, with a new message and attempts from nothing; then drop the letter."""

@@ -12,7 +12,6 @@ from voicepipe_orchestrator import chunks
 
 async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[Stage] = frozenset()) -> None:
     """Let an ended job go on where it can: with `redo`, from the failed chunks, or from decoding if the PCM is gone."""
-    connection = transaction.connection
     if await chunks.reopen_failed(transaction, job):
         await jobs.clear_warnings(transaction, job, "part_missing")
         if job.stages[Stage.TRANSCRIBE] is State.DONE:
@@ -20,8 +19,8 @@ async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[St
     after = stages.reopen(job.stages, redo=redo)
     if job.pcm_key is None and _needs_pcm(after) and after[Stage.PREPARE] is State.DONE:
         after = stages.reopen(after, redo=frozenset({Stage.PREPARE}))
-    await connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
-    fresh = await jobs.lock(connection, job.id)
+    await jobs.reset_attempts(transaction, job)
+    fresh = await jobs.lock(transaction.connection, job.id)
     if fresh is not None:
         await jobs.save(transaction, fresh, after)
 

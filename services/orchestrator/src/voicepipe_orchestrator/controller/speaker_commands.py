@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.stages import JobState, Stage
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
@@ -25,18 +25,11 @@ class SpeakerControl:
                 return
             limits = {"min_speakers": command.min_speakers or None, "max_speakers": command.max_speakers or None}
             options = {**job.options, **limits, "diarize": True}
-            await transaction.connection.execute(
-                "UPDATE jobs SET options = $2, options_sha256 = $3 WHERE id = $1",
-                job.id,
-                options,
-                jobs.options_hash(options),
-            )
+            await jobs.set_options(transaction, job, options)
             await jobs.clear_warnings(transaction, job, "speakers%")
             # Turns within the old limits would be joined to the words if none are found within the new ones.
-            await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)
-            await transaction.connection.execute(
-                "UPDATE stages SET done_s = 0 WHERE job_id = $1 AND stage = 'diarize'", job.id
-            )
+            await diarizations.forget(transaction, job)
+            await jobs.reset_progress(transaction, job, Stage.DIARIZE)
             await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
 
     async def rename(self, command: RenameSpeaker) -> None:
@@ -69,4 +62,4 @@ class SpeakerControl:
             renamed = SpeakerRenamed(
                 job_id=command.job_id, transcript_version=command.transcript_version, speaker=command.speaker
             )
-            transaction.event(renamed, job_id=job.id, owner_id=job.owner_id)
+            transaction.event(job, renamed)

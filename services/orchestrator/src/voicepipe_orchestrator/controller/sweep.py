@@ -59,7 +59,7 @@ class Sweeper:
             if job is None:
                 return False
             # Whatever comes of it, the next look is due after another while.
-            await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job_id)
+            await jobs.touch(transaction, job_id)
             lost_chunks = [index for index in queued if chunks.work_of(index) not in there]
             return await self._put_back(transaction, job, there, queued, lost_chunks)
 

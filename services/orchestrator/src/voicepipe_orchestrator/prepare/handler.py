@@ -14,7 +14,7 @@ from onnxruntime import InferenceSession
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
-from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running, progress
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.heartbeats import is_alive
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance
@@ -119,9 +119,9 @@ class PrepareHandler:
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, StageRef(job.id, Stage.PREPARE)):
                 raise Stopped
-            await progress(transaction, job, Stage.PREPARE, done_s, total_s)
+            await jobs.set_progress(transaction, job, Stage.PREPARE, done_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.PREPARE, done_s=done_s, total_s=total_s)
-            transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+            transaction.event(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
         """Chunks, durations and the end of the stage in one transaction; False if nobody wants them any more."""
@@ -132,14 +132,10 @@ class PrepareHandler:
             if job is None:
                 return False
             await chunks.replace_plan(transaction, job, prepared.plans)
-            await transaction.connection.execute(
-                "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4 WHERE id = $1",
-                job.id,
-                duration_s,
-                speech_s,
-                prepared.pcm_key,
+            await jobs.set_prepared(
+                transaction, job, duration_s=duration_s, speech_s=speech_s, pcm_key=prepared.pcm_key
             )
-            await progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
+            await jobs.set_progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
             for code in prepared.decoded.warnings:
                 await jobs.warn(transaction, job, code)
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)

@@ -50,12 +50,7 @@ class StartHandler:
             job = await lock_if_running(transaction, ref)
             if job is None:
                 return
-            await transaction.connection.execute(
-                "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
-                job.id,
-                choice.language,
-                choice.probability,
-            )
+            await jobs.set_language(transaction, job, choice.language, choice.probability)
             if choice.language and choice.probability is None:
                 model, known = job.options["model"]["tier"], LANGUAGES[choice.language]
                 await jobs.warn(transaction, job, "language_assumed", model=model, known=known)
@@ -147,7 +142,7 @@ class ChunkHandler:
             done_s=done_s,
             total_s=total_s,
         )
-        transaction.event(event, job_id=job.id, owner_id=job.owner_id)
+        transaction.event(job, event)
 
 
 async def _keep_language(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
@@ -155,9 +150,4 @@ async def _keep_language(transaction: Transaction, job: StoredJob, recognition: 
     if job.language_probability is not None or recognition.language_probability is None:
         return
     choice = decide([{recognition.language: recognition.language_probability}])
-    await transaction.connection.execute(
-        "UPDATE jobs SET language = $2, language_probability = $3 WHERE id = $1",
-        job.id,
-        choice.language,
-        choice.probability,
-    )
+    await jobs.set_language(transaction, job, choice.language, choice.probability)
