@@ -92,11 +92,11 @@ def test_a_document_from_before_there_were_speakers_is_read():
     assert Transcript.from_json(document) == Transcript.from_json(EMPTY.to_json())
 
 
-@pytest.mark.parametrize("field", sorted(set(EMPTY.to_json()) - LATER))
+@pytest.mark.parametrize("field", sorted(set(EMPTY.to_json()) - LATER - {"schema"}))
 def test_a_missing_field_is_named(field):
     document = EMPTY.to_json()
     del document[field]
-    with pytest.raises(TranscriptUnreadable, match=f"transcript.{field} is missing"):
+    with pytest.raises(TranscriptUnreadable, match=f"missing required field `{field}`"):
         Transcript.from_json(document)
 
 
@@ -104,18 +104,20 @@ def test_a_wrong_field_deep_inside_is_named():
     segment = TranscriptSegment(0, 0.0, 1.0, "a", 1.0, "en", None, (TranscriptWord(0.0, 1.0, "a", 1.0),))
     document = replace(EMPTY, segments=(segment,)).to_json()
     document["segments"][0]["words"][0]["end_s"] = "soon"
-    with pytest.raises(TranscriptUnreadable, match=r"transcript\.segments\[0\]\.words\[0\]\.end_s is not a number"):
+    with pytest.raises(
+        TranscriptUnreadable, match=r"Expected `float`, got `str` - at `\$\.segments\[0\]\.words\[0\]\.end_s`"
+    ):
         Transcript.from_json(document)
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 1])
-def test_what_is_no_object_is_refused(document):
-    with pytest.raises(TranscriptUnreadable, match="not an object"):
+def test_a_document_that_is_not_an_object_is_refused(document):
+    with pytest.raises(TranscriptUnreadable, match="schema"):
         Transcript.from_json(document)
 
 
 def test_a_time_without_its_zone_is_refused():
-    with pytest.raises(TranscriptUnreadable, match="zone"):
+    with pytest.raises(TranscriptUnreadable, match="timezone"):
         Transcript.from_json({**EMPTY.to_json(), "created_at": "2025-01-02T03:04:05"})
 
 

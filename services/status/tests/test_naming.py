@@ -29,7 +29,7 @@ TOLD_APART = replace(
         Speaker("speaker_2", "Speaker 2", 0.6, 0.2, 1, "#b45f06"),
     ),
     turns=(Turn(0.4, 2.7001, "speaker_1"), Turn(2.5, 3.3, "speaker_2"), Turn(3600.0, 3600.5, "speaker_1")),
-    diarized_by=DiarizedBy("community-1", "abc"),
+    diarization=DiarizedBy("community-1", "abc"),
 )
 CHAIRED = named(TOLD_APART, {"speaker_1": "The Chair"})
 # What no cleaning has seen: a document is written by another service.

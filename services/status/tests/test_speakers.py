@@ -47,7 +47,7 @@ def spoken(job_id: UUID, version: int) -> Transcript:
         created_at=datetime(2026, 3, 1, tzinfo=UTC),
         speakers=tuple(Speaker(f"speaker_{n}", f"Speaker {n}", 1.0, 0.5, 1, "#1f77b4") for n in (1, 2)),
         turns=(Turn(0.0, 1.0, "speaker_1"), Turn(3.0, 4.0, "speaker_2")),
-        diarized_by=DiarizedBy("community-1", "abc"),
+        diarization=DiarizedBy("community-1", "abc"),
     )
 
 
@@ -216,7 +216,7 @@ async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(al
     failed = await pipeline.job(alice.owner_id, state="failed", error_code="not_audio", error_message="Send another.")
     answer = await rename(alice, failed, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_audio")
-    silent = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    silent = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarization=None)
     answer = await rename(alice, silent, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_speakers")
     assert await pipeline.commands() == []
@@ -235,7 +235,7 @@ async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, bod
 
 
 async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, pipeline: Pipeline):
-    job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarized_by=None)
+    job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarization=None)
     await pipeline.pool.execute(
         "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
     )

@@ -7,17 +7,18 @@ added under one `schema`; what a reader does not know it ignores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from .turns import DiarizedBy, Turn
 
 SCHEMA: Final = 1
 
 JsonObject = dict[str, Any]
-_Part = TypeVar("_Part")
 
 
 class TranscriptUnreadable(ValueError):
@@ -98,7 +99,7 @@ class Speaker:
 class Transcript:
     """`id` is the transcription's; `version` counts from 1. `language` is None where chunks differ or none is known.
 
-    Without a diarization there are no `speakers` and no `turns`, and `diarized_by` is None. Turns may overlap. `duration_s` is the length of the recording, `speech_s` how much of it was called speech. `created_at` is aware.
+    Without a diarization there are no `speakers` and no `turns`, and `diarization` is None. Turns may overlap. `duration_s` is the length of the recording, `speech_s` how much of it was called speech. `created_at` is aware.
     """
 
     id: str
@@ -112,10 +113,10 @@ class Transcript:
     segments: tuple[TranscriptSegment, ...]
     gaps: tuple[Gap, ...]
     warnings: tuple[Notice, ...]
-    created_at: datetime
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
     speakers: tuple[Speaker, ...] = ()
     turns: tuple[Turn, ...] = ()
-    diarized_by: DiarizedBy | None = None
+    diarization: DiarizedBy | None = None
 
     def to_json(self) -> JsonObject:
         """What `json.dumps` takes."""
@@ -138,7 +139,7 @@ class Transcript:
             "speakers": [_speaker_json(speaker) for speaker in self.speakers],
             "segments": [_segment_json(segment) for segment in self.segments],
             "turns": [_turn_json(turn) for turn in self.turns],
-            "diarization": asdict(self.diarized_by) if self.diarized_by else None,
+            "diarization": asdict(self.diarization) if self.diarization else None,
             "gaps": [{"start_s": _time(gap.start_s), "end_s": _time(gap.end_s), "code": gap.code} for gap in self.gaps],
             "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings],
             "created_at": self.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -146,33 +147,20 @@ class Transcript:
 
     @classmethod
     def from_json(cls, document: object) -> Transcript:
-        """The transcript in what `json.loads` gave.
+        """The transcript in what `json.loads` returned.
 
         Raises:
-            TranscriptUnreadable: the schema is another one, or a field is missing or of the wrong kind.
+            TranscriptUnreadable: the schema is another one, or a field is missing or of the wrong type.
         """
-        fields = _Fields(document, "transcript")
-        if fields.integer("schema") != SCHEMA:
-            raise TranscriptUnreadable(f"transcript.schema is not {SCHEMA}, the only one that this version reads")
-        probability = fields.get("language_probability")
-        return cls(
-            id=fields.string("id"),
-            version=fields.integer("version"),
-            language=fields.string_or_none("language"),
-            language_probability=None if probability is None else fields.number("language_probability"),
-            duration_s=fields.number("duration_s"),
-            speech_s=fields.number("speech_s"),
-            model=_model(fields.part("model")),
-            text=fields.string("text"),
-            segments=fields.parts("segments", _segment),
-            gaps=fields.parts("gaps", _gap),
-            warnings=fields.parts("warnings", _notice),
-            created_at=fields.moment("created_at"),
-            # Documents that were written before there were speakers do not have these.
-            speakers=fields.parts("speakers", _speaker) if fields.has("speakers") else (),
-            turns=fields.parts("turns", _turn) if fields.has("turns") else (),
-            diarized_by=_diarized_by(fields.part("diarization")) if fields.has("diarization") else None,
-        )
+        schema = document.get("schema") if isinstance(document, Mapping) else None
+        if schema != SCHEMA or isinstance(schema, bool):
+            raise TranscriptUnreadable(
+                f"the schema of this transcript is not {SCHEMA}, the only one that this version reads"
+            )
+        try:
+            return msgspec.convert(document, cls)
+        except msgspec.ValidationError as error:  # names the field and its type, never its value
+            raise TranscriptUnreadable(str(error)) from None
 
 
 def _segment_json(segment: TranscriptSegment) -> JsonObject:
@@ -212,127 +200,3 @@ def _time(seconds: float) -> float:
 
 def _share(value: float) -> float:
     return round(value, 4)
-
-
-class _Fields:
-    """A JSON object whose fields are read with their kind checked."""
-
-    def __init__(self, value: object, where: str) -> None:
-        if not isinstance(value, Mapping):
-            raise TranscriptUnreadable(f"{where} is not an object")
-        self._fields: Mapping[str, object] = value
-        self._where = where
-
-    def has(self, name: str) -> bool:
-        """Whether the field is there and not null."""
-        return self._fields.get(name) is not None
-
-    def get(self, name: str) -> object:
-        try:
-            return self._fields[name]
-        except KeyError:
-            raise TranscriptUnreadable(f"{self._where}.{name} is missing") from None
-
-    def string(self, name: str) -> str:
-        value = self.get(name)
-        if not isinstance(value, str):
-            raise self._not(name, "a string")
-        return value
-
-    def string_or_none(self, name: str) -> str | None:
-        return None if self.get(name) is None else self.string(name)
-
-    def integer(self, name: str) -> int:
-        value = self.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._not(name, "a whole number")
-        return value
-
-    def number(self, name: str) -> float:
-        value = self.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self._not(name, "a number")
-        return float(value)
-
-    def moment(self, name: str) -> datetime:
-        text = self.string(name)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise self._not(name, "a time") from None
-        if moment.tzinfo is None:
-            raise self._not(name, "a time with its zone")
-        return moment
-
-    def part(self, name: str) -> _Fields:
-        return _Fields(self.get(name), f"{self._where}.{name}")
-
-    def parts(self, name: str, read: Callable[[_Fields], _Part]) -> tuple[_Part, ...]:
-        values = self.get(name)
-        if not isinstance(values, list):
-            raise self._not(name, "a list")
-        return tuple(read(_Fields(value, f"{self._where}.{name}[{index}]")) for index, value in enumerate(values))
-
-    def _not(self, name: str, kind: str) -> TranscriptUnreadable:
-        return TranscriptUnreadable(f"{self._where}.{name} is not {kind}")
-
-
-def _model(fields: _Fields) -> ModelUsed:
-    return ModelUsed(
-        name=fields.string("name"),
-        engine=fields.string("engine"),
-        tier=fields.string("tier"),
-        revision=fields.string("revision"),
-        compute_type=fields.string("compute_type"),
-    )
-
-
-def _segment(fields: _Fields) -> TranscriptSegment:
-    return TranscriptSegment(
-        id=fields.integer("id"),
-        start_s=fields.number("start_s"),
-        end_s=fields.number("end_s"),
-        text=fields.string("text"),
-        confidence=fields.number("confidence"),
-        language=fields.string("language"),
-        speaker=fields.string_or_none("speaker"),
-        words=fields.parts("words", _word),
-    )
-
-
-def _word(fields: _Fields) -> TranscriptWord:
-    return TranscriptWord(
-        start_s=fields.number("start_s"),
-        end_s=fields.number("end_s"),
-        text=fields.string("text"),
-        confidence=fields.number("confidence"),
-        speaker=fields.string_or_none("speaker"),
-        overlap=fields.has("overlap") and fields.get("overlap") is True,
-    )
-
-
-def _speaker(fields: _Fields) -> Speaker:
-    return Speaker(
-        id=fields.string("id"),
-        name=fields.string("name"),
-        talk_s=fields.number("talk_s"),
-        share=fields.number("share"),
-        segments=fields.integer("segments"),
-        colour=fields.string("colour"),
-    )
-
-
-def _turn(fields: _Fields) -> Turn:
-    return Turn(fields.number("start_s"), fields.number("end_s"), fields.string("speaker"))
-
-
-def _diarized_by(fields: _Fields) -> DiarizedBy:
-    return DiarizedBy(fields.string("name"), fields.string("revision"))
-
-
-def _gap(fields: _Fields) -> Gap:
-    return Gap(start_s=fields.number("start_s"), end_s=fields.number("end_s"), code=fields.string("code"))
-
-
-def _notice(fields: _Fields) -> Notice:
-    return Notice(code=fields.string("code"), message=fields.string("message"))

@@ -36,7 +36,7 @@ class Joined:
     gaps: tuple[Gap, ...]
     speakers: tuple[Speaker, ...]
     turns: tuple[Turn, ...]
-    diarized_by: DiarizedBy | None
+    diarization: DiarizedBy | None
 
 
 def joined(heard: Sequence[StoredChunk], task: str, diarization: tuple[Diarization, DiarizedBy] | None) -> Joined:
@@ -52,7 +52,7 @@ def joined(heard: Sequence[StoredChunk], task: str, diarization: tuple[Diarizati
         gaps=gaps,
         speakers=speakers.about(said, numbers, spoke),
         turns=tuple(Turn(turn.start_s, turn.end_s, numbers[turn.speaker]) for turn in said.turns),
-        diarized_by=by,
+        diarization=by,
     )
 
 
@@ -73,7 +73,7 @@ def transcript(job: StoredJob, version: int, said: Joined, about: Mapping[str, s
         created_at=datetime.now(UTC),
         speakers=said.speakers,
         turns=said.turns,
-        diarized_by=said.diarized_by,
+        diarization=said.diarization,
     )
 
 
