@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
+from test_pipeline import ALL, events_of, long_meeting, meeting, wav, words_of
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing

@@ -84,7 +84,7 @@ def test_a_model_that_is_not_seen_yet_is_asked_itself():
 
 
 def test_a_recording_surely_in_another_language_is_refused_by_a_model_of_one():
-    with pytest.raises(Reject, match="in German, and the model 'fast' knows English alone") as refused:
+    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as refused:
         _within(LanguageChoice("de", 0.9), "en", "fast")
     assert refused.value.code == "language_not_known"
 

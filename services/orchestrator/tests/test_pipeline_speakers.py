@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
-from test_control import request
-from test_line import events_of, wav, words_of
+from test_controller import request
+from test_pipeline import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, lock_if_running, take

@@ -144,7 +144,7 @@ async def test_of_a_patch_with_a_wrong_checksum_nothing_counts(within, database,
     assert (answer.status_code, answer.json()["code"], answer.json()["title"]) == (
         460,
         "checksum_mismatch",
-        "Checksum Mismatch",
+        "Checksum mismatch",
     )
     assert (await head(client, url)).headers["upload-offset"] == "1000"
     answer = await patch(client, url, 1000, data[1000:], **checksum(data[1000:]))
