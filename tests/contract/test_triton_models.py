@@ -55,9 +55,16 @@ async def _model(address, name):
         await client.close()
 
 
+@pytest.fixture(scope="module")
+def batching(start_triton):
+    """A server that answers in batches, as on a GPU: whatever holds there holds one request at a time, too."""
+    address, _ = start_triton(batches=True)
+    return address
+
+
 @pytest.fixture
-async def whisper(triton):
-    async with _model(triton, "whisper") as model:
+async def whisper(batching):
+    async with _model(batching, "whisper") as model:
         yield model
 
 

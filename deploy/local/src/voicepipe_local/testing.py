@@ -154,7 +154,7 @@ def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]
 
 @pytest.fixture(scope="session")
 def start_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
-    """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings."""
+    """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings, `batches` is as of `triton.component`."""
     yield from _triton_factory()
 
 
@@ -246,10 +246,13 @@ def _private(
 def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
     with ExitStack() as started:
 
-        def start(folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
-            data_dir, running = started.enter_context(
-                _running(lambda data_dir: tritonserver.component(data_dir, "accurate", folder, env), "triton-accurate")
-            )
+        def start(
+            folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None, *, batches: bool | None = None
+        ) -> tuple[str, Running]:
+            def component(data_dir: DataDir) -> Component:
+                return tritonserver.component(data_dir, "accurate", folder, env, batches=batches)
+
+            data_dir, running = started.enter_context(_running(component, "triton-accurate"))
             return tritonserver.url(data_dir, "accurate"), running
 
         yield start

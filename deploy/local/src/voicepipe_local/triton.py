@@ -59,11 +59,18 @@ def url(data_dir: DataDir, pool: str) -> str:
     return f"{LOOPBACK}:{data_dir.port(name_of(pool))}"
 
 
-def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Component:
-    """Triton serving the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
+def component(
+    data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None, *, batches: bool | None = None
+) -> Component:
+    """Triton serving the Whisper in `folder` as the pool of the tier `pool`.
+
+    `env` holds more settings of the model. `batches`: one instance that answers requests in batches, as on a GPU, which is also the default
+    there; otherwise several instances that take one request at a time.
+    """
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
-    instances = 1 if GPU.exists() else CPU_INSTANCES
+    batches = GPU.exists() if batches is None else batches
+    instances = 1 if batches else CPU_INSTANCES
     settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
     if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
         busy = max(1, instances - 1)  # all but the one for newcomers
@@ -76,7 +83,7 @@ def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str]
             "-c",
             'ulimit -S -s 65536; exec "$@"',
             "triton",
-            *_command(data_dir, runtime, name),
+            *_command(data_dir, runtime, name, batches=batches),
         ),
         address=url(data_dir, pool),
         version=f"pytriton {runtime.version}",
@@ -89,7 +96,7 @@ def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str]
     )
 
 
-def _command(data_dir: DataDir, runtime: Runtime, name: str) -> list[str]:
+def _command(data_dir: DataDir, runtime: Runtime, name: str, *, batches: bool) -> list[str]:
     return [
         str(runtime.server / "bin" / "tritonserver"),
         f"--model-repository={ROOT / 'triton-models'}",
@@ -97,7 +104,7 @@ def _command(data_dir: DataDir, runtime: Runtime, name: str) -> list[str]:
         f"--cache-directory={runtime.server / 'caches'}",
         "--model-control-mode=explicit",
         f"--load-model={MODEL}",
-        *([] if GPU.exists() else ["--model-config-name=cpu"]),
+        *([] if batches else ["--model-config-name=cpu"]),
         "--disable-auto-complete-config",
         *(f"--{kind}-address={LOOPBACK}" for kind in ("http", "grpc", "metrics")),
         f"--http-port={data_dir.port(f'{name}-http')}",
