@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "priority", "outcome"])
 IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands that are being worked on", ["stage"])
-SECONDS = Histogram(
+COMMAND_DURATION = Histogram(
     "voicepipe_command_duration_seconds",
     "Time a command was in flight",
     ["stage"],
@@ -47,13 +47,13 @@ SECONDS = Histogram(
 )
 
 # Of five turns four look at premium first: premium is quick, and standard gets a fifth of the workers at least.
-TURNS = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
+PRIORITY_ROTATION = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 # Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
 # for somebody else: after each ring it looks again quickly first.
 POLL_INTERVAL_S = 1.0
 FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
-FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 1.0, 60.0
 
 TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 
@@ -83,7 +83,7 @@ class Worker:
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
         self._wake_up = asyncio.Event()
-        self._turns = itertools.cycle(TURNS)
+        self._rotation = itertools.cycle(PRIORITY_ROTATION)
         self._connected = False
 
     async def ready(self) -> None:
@@ -93,28 +93,28 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in flight."""
-        await self._repair()
+        await self._recreate_missing()
         async with self._wake_ups(stop), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
                 await self._slots.acquire()
-                message = await self._next(stop)
+                message = await self._next_message(stop)
                 if message is None:
                     break
-                handlers.create_task(self._work(message, stop))
+                handlers.create_task(self._process(message, stop))
 
-    async def _next(self, stop: asyncio.Event) -> Msg | None:
+    async def _next_message(self, stop: asyncio.Event) -> Msg | None:
         """The next message of either priority, however long it takes; None when it is time to stop."""
         pause_s = FIRST_POLL_S
         while not stop.is_set():
             self._wake_up.clear()
             try:
-                message = await self._pull_either()
+                message = await self._pull_by_priority()
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
                 message, pause_s = None, POLL_INTERVAL_S
                 log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
-                await self._repair()
+                await self._recreate_missing()
             if message is not None:
                 return message
             try:
@@ -126,8 +126,8 @@ class Worker:
                 pause_s = min(pause_s * POLL_BACKOFF, POLL_INTERVAL_S)
         return None
 
-    async def _pull_either(self) -> Msg | None:
-        first = next(self._turns)
+    async def _pull_by_priority(self) -> Msg | None:
+        first = next(self._rotation)
         for priority in (first, *(other for other in Priority if other is not first)):
             if message := await self._pull(priority):
                 return message
@@ -148,20 +148,23 @@ class Worker:
             return None
         raise ConnectionError(f"status {status}")
 
-    async def _repair(self) -> None:
+    async def _recreate_missing(self) -> None:
         """Put back what was deleted on the server. Without a server there is nothing to do but wait."""
         with suppress(NatsError, TimeoutError, ConnectionError):
             await self._jetstream.ensure_streams()
             for priority in Priority:
                 await self._jetstream.ensure_consumer(self._stage, priority, self._delivery)
 
-    async def _work(self, message: Msg, stop: asyncio.Event) -> None:
+    async def _process(self, message: Msg, stop: asyncio.Event) -> None:
         priority = message.subject.rpartition(".")[2]
         IN_FLIGHT.labels(self._stage).inc()
         outcome = "lost"
         try:
             async with aio.background(self._heartbeat(message)):
-                with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
+                with (
+                    COMMAND_DURATION.labels(self._stage).time(),
+                    telemetry.span(f"{self._stage} command", message.headers),
+                ):
                     outcome = await self._deliver(message, stop)
         except TRANSIENT as error:
             # It comes again after ack_wait.
@@ -175,12 +178,12 @@ class Worker:
 
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
         try:
-            envelope, command = self._understand(message)
+            envelope, command = self._decode(message)
         except Reject as reject:
             return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
-            while not await self._try(command):
+            while not await self._run_handler(command):
                 if stop.is_set():
                     await self._hand_back(message)
                     return "handed_back"
@@ -201,19 +204,19 @@ class Worker:
     async def _hand_back(self, message: Msg) -> None:
         """A worker that is restarted during an outage is not the work's fault: the last delivery becomes a new message."""
         if message.metadata.num_delivered < self._delivery.max_deliver:
-            await message.nak(delay=FIRST_RETRY_S)
+            await message.nak(delay=FIRST_RETRY_DELAY_S)
             return
         headers = {**(message.headers or {}), MSG_ID: str(uuid4())}
         await self._jetstream.publish(message.subject, message.data, headers)
         await message.ack()
 
-    def _understand(self, message: Msg) -> tuple[Envelope, Message]:
+    def _decode(self, message: Msg) -> tuple[Envelope, Message]:
         envelope, command = unpack(message.headers, message.data)
         if type(command) not in self._handlers:
             raise Reject.of("bad_message", reason=f"{envelope.type} is not a command of {self._stage}")
         return envelope, command
 
-    async def _try(self, command: Message) -> bool:
+    async def _run_handler(self, command: Message) -> bool:
         """Run the handler; False if it is to be run again, after the delay that it asked for."""
         try:
             await self._handlers[type(command)](command)
@@ -228,7 +231,7 @@ class Worker:
         return False
 
     async def _dead_letter(self, message: Msg, command: Message | None, reject: Reject, cause: str = "") -> str:
-        entry = DeadLetter.of(message, reject.code, cause or reject.message)
+        entry = DeadLetter.from_message(message, reject.code, cause or reject.message)
         await entry.publish(self._jetstream)
         if command is not None:
             await self._on_dead_lettered(command, reject)
@@ -263,4 +266,4 @@ class Worker:
 
 def retry_delay_s(deliveries: int) -> float:
     """Exponential, with a quarter of jitter to either side, so that what failed together does not come back together."""
-    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)
+    return min(MAX_RETRY_DELAY_S, FIRST_RETRY_DELAY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)

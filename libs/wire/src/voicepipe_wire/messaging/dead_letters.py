@@ -38,7 +38,7 @@ class DeadLetter:
         return self.subject.split(".")[1]
 
     @classmethod
-    def of(cls, message: Msg, code: str, error: str) -> DeadLetter:
+    def from_message(cls, message: Msg, code: str, error: str) -> DeadLetter:
         """Of a message that was delivered."""
         attempts = message.metadata.num_delivered
         return cls(message.subject, dict(message.headers or {}), message.data, code, error, attempts)

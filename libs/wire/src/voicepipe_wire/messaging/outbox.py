@@ -82,10 +82,10 @@ class Transaction:
         """Announce `message` to the owner of a job."""
         self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
 
-    def _add(self, subject: str, message: Message, **about: Any) -> None:
+    def _add(self, subject: str, message: Message, **fields: Any) -> None:
         message_id = uuid4()
         headers = headers_for(message, message_id, self.source)
-        self.outgoing.append(Outgoing(message_id, subject, headers, message.SerializeToString(), **about))
+        self.outgoing.append(Outgoing(message_id, subject, headers, message.SerializeToString(), **fields))
 
 
 class Outbox:
@@ -102,13 +102,13 @@ class Outbox:
                 async with connection.transaction():
                     transaction = Transaction(connection, self._source)
                     yield transaction
-                    await _write(connection, transaction.outgoing)
+                    await _insert(connection, transaction.outgoing)
             except asyncpg.InterfaceError as error:
                 # The driver's word for wrong use and for a connection that is gone.
                 if connection.is_closed():
                     raise ConnectionError("PostgreSQL went away") from error
                 raise
-        await self._publish(transaction.outgoing)
+        await self._publish_committed(transaction.outgoing)
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
         """Publish what was left behind, oldest first, and say how many that were. Safe beside other relays."""
@@ -123,19 +123,19 @@ class Outbox:
                 limit,
             )
             left = [Outgoing(row["id"], row["subject"], row["headers"], row["payload"], row["work"]) for row in rows]
-            published = await self._send(left)
-            await _mark(connection, published)
+            published = await self._publish_in_order(left)
+            await _mark_published(connection, published)
             return len(published)
 
-    async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
+    async def _publish_committed(self, outgoing: Sequence[Outgoing]) -> None:
         """After the commit, so nothing here may tell the caller that the change did not happen."""
         try:
-            if published := await self._send(outgoing):
-                await _mark(self._pool, published)
+            if published := await self._publish_in_order(outgoing):
+                await _mark_published(self._pool, published)
         except TRANSIENT_ERRORS as error:
             log.warning("published and not marked: the relay sends a second copy", error=type(error).__name__)
 
-    async def _send(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
+    async def _publish_in_order(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
         published: list[tuple[Outgoing, int]] = []
         for message in outgoing:
             try:
@@ -147,7 +147,7 @@ class Outbox:
         return published
 
 
-async def _write(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
+async def _insert(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     await connection.executemany(
         """
         INSERT INTO outbox (id, subject, headers, payload, work, job_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -156,7 +156,7 @@ async def _write(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     )
 
 
-async def _mark(connection: Connection, published: Sequence[tuple[Outgoing, int]]) -> None:
+async def _mark_published(connection: Connection, published: Sequence[tuple[Outgoing, int]]) -> None:
     if events := [m.id for m, _ in published if m.work is None]:
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", events)
     if commands := [(m.id, sequence) for m, sequence in published if m.work is not None]:

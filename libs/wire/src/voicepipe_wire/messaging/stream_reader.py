@@ -49,7 +49,7 @@ class StreamReader:
         try:
             subscription = await self._jetstream.subscribe(inbox)
             try:
-                await self._jetstream.send(self._address, json.dumps(request).encode(), reply=inbox)
+                await self._jetstream.send(self._direct_get_subject, json.dumps(request).encode(), reply=inbox)
                 while len(found) < limit:
                     message = _read(await subscription.next_msg(TIMEOUT_S))
                     if message is None:
@@ -66,7 +66,7 @@ class StreamReader:
             return None
         try:
             message = await self._jetstream.request(
-                self._address, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
+                self._direct_get_subject, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
             )
         except (NatsError, TimeoutError) as error:
             raise _unavailable(error) from error
@@ -81,7 +81,7 @@ class StreamReader:
         return sum(subjects.values())
 
     @property
-    def _address(self) -> str:
+    def _direct_get_subject(self) -> str:
         return f"$JS.API.DIRECT.GET.{self._stream}"
 
     async def _info(self, subject: str | None = None) -> Any:
@@ -92,7 +92,7 @@ class StreamReader:
             raise _unavailable(error) from error
 
 
-def whole_number(text: str) -> int | None:
+def parse_sequence(text: str) -> int | None:
     """A sequence as a client writes it; None if it is none."""
     return int(text) if _SEQUENCE.fullmatch(text) else None
 

@@ -32,8 +32,8 @@ async def connect(settings: Settings) -> Pool:
         min_size=1,
         max_size=settings.database_pool_size,
         command_timeout=30,
-        init=_speak_json,
-        reset=_keep,
+        init=_register_json_codec,
+        reset=_skip_reset,
     )
 
 
@@ -56,11 +56,11 @@ def affected(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-async def _speak_json(connection: Any) -> None:
+async def _register_json_codec(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
-async def _keep(_: Any) -> None:
+async def _skip_reset(_: Any) -> None:
     """Nothing to put back: no code here changes a session, and asyncpg itself rolls back what was left open.
 
     Its usual reset is a round trip of its own after every single query.

@@ -32,9 +32,9 @@ Result = TypeVar("Result")
 PART_BYTES = 8 * 1024 * 1024
 SMALLEST_PART_BYTES = 5 * 1024 * 1024
 RETRY_DELAY_S = 2.0
-SENDERS = 32  # parts on their way at a time
+MAX_PARTS_IN_FLIGHT = 32  # parts on their way at a time
 _BLOCK_BYTES = 256 * 1024
-_SIGNED_FOR = timedelta(hours=1)
+_URL_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class UnfinishedUpload:
     """A multipart upload that was begun and neither completed nor aborted."""
 
     key: str
     upload_id: str
-    begun_at: datetime
+    started_at: datetime
 
 
 class ObjectMissing(Exception):
@@ -104,11 +104,11 @@ class ObjectStore:
             await self._send("DELETE", key, allowed={404})
 
     async def delete_under(self, prefix: str) -> None:
-        def delete_all() -> None:
+        def delete_listed() -> None:
             for item in self._minio.list_objects(self._bucket, prefix=prefix, recursive=True):
                 self._minio.remove_object(self._bucket, item.object_name)
 
-        await self._call(delete_all)
+        await self._call(delete_listed)
 
     async def begin_multipart(self, key: str, media_type: str) -> str:
         response = await self._send("POST", key, {"uploads": ""}, headers={"Content-Type": media_type})
@@ -142,12 +142,12 @@ class ObjectStore:
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
 
-    async def unfinished(self) -> list[Unfinished]:
+    async def unfinished_uploads(self) -> list[UnfinishedUpload]:
         """Multipart uploads of this bucket, a thousand at most."""
-        list_them = self._minio._list_multipart_uploads  # noqa: SLF001 - a URL of the bucket itself cannot be presigned
-        found = await self._call(list_them, self._bucket)
+        list_uploads = self._minio._list_multipart_uploads  # noqa: SLF001 - a URL of the bucket itself cannot be presigned
+        found = await self._call(list_uploads, self._bucket)
         return [
-            Unfinished(each.object_name, each.upload_id, each.initiated_time)
+            UnfinishedUpload(each.object_name, each.upload_id, each.initiated_time)
             for each in found.uploads
             if each.object_name and each.upload_id and each.initiated_time
         ]
@@ -170,7 +170,7 @@ class ObjectStore:
 
     def _url(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
         return self._minio.get_presigned_url(
-            method, self._bucket, key, expires=_SIGNED_FOR, extra_query_params=dict(query or {})
+            method, self._bucket, key, expires=_URL_LIFETIME, extra_query_params=dict(query or {})
         )
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -227,7 +227,9 @@ class MultipartWriter:
 async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     """The store of the settings. Nothing is sent yet, so the store may be away."""
     address = urlsplit(settings.s3_endpoint)
-    pool = urllib3.PoolManager(maxsize=SENDERS, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1))
+    pool = urllib3.PoolManager(
+        maxsize=MAX_PARTS_IN_FLIGHT, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1)
+    )
     minio = Minio(
         endpoint=address.netloc,
         access_key=settings.s3_access_key.get_secret_value(),
@@ -237,7 +239,7 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
         http_client=pool,
     )
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
-    with ThreadPoolExecutor(SENDERS, "object-store") as senders:
+    with ThreadPoolExecutor(MAX_PARTS_IN_FLIGHT, "object-store") as senders:
         async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as http:
             yield ObjectStore(minio, pool, senders, http, settings.s3_bucket)
 

@@ -128,9 +128,9 @@ SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։�
 CLAUSE_ENDS: Final = frozenset(",;:—–、，；：،؛፣")  # noqa: RUF001
 
 
-def language_of_text(heard: str, task: str) -> str:
+def language_of_text(spoken: str, task: str) -> str:
     """Whisper translates into English, whatever it hears."""
-    return "en" if task == "translate" else heard
+    return "en" if task == "translate" else spoken
 
 
 def separator(before: str, after: str) -> str:

@@ -47,13 +47,13 @@ class Authenticator:
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
         if not key:
             raise _unauthorized("key_missing")
-        user = await user_of(self._pool, key)
+        user = await find_user(self._pool, key)
         if user is None:
             raise _unauthorized("key_unknown")
         return user
 
 
-async def user_of(connection: Any, key: str) -> User | None:
+async def find_user(connection: Any, key: str) -> User | None:
     row = await connection.fetchrow(
         """
         SELECT u.id, u.name, u.is_operator FROM api_keys k JOIN users u ON u.id = k.owner_id

@@ -35,7 +35,7 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # For every FastAPI. Its own spans carry the query, and with it names of recordings and key terms; `install` makes spans without.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
-REQUEST_SECONDS = Histogram(
+REQUEST_DURATION = Histogram(
     "voicepipe_http_request_duration_seconds",
     "Time to answer a request, to the first byte",
     ["method", "route", "status"],
@@ -169,15 +169,15 @@ class _Measure:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        started = time.perf_counter()
         # Probes and scrapes come every few seconds and tell nobody anything.
         span = telemetry.span(scope["method"], _text_headers(scope)) if scope["path"] not in PROBES else nullcontext()
 
         async def measured(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unknown")
-                seconds = time.perf_counter() - begun
-                REQUEST_SECONDS.labels(scope["method"], route, message["status"]).observe(seconds)
+                seconds = time.perf_counter() - started
+                REQUEST_DURATION.labels(scope["method"], route, message["status"]).observe(seconds)
                 if current is not None:
                     current.update_name(f"{scope['method']} {route}")
                     current.set_attribute("http.response.status_code", message["status"])
