@@ -1,12 +1,45 @@
-"""Pull commands, run a handler on each, tell the broker how it went.
+"""Pull commands, run a handler for each, and settle each delivery with the broker.
 
 | the handler | the message |
 |---|---|
 | returns | is acked |
-| raises RetryLater | stays in flight: heartbeats go on, the handler is called again after the delay; no delivery is spent |
+| raises RetryLater | stays in flight: heartbeats continue, the handler runs again after the delay; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
-| dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the controller |
+| dies with its process | is redelivered after `ack_wait_s`; after the last delivery, an advisory tells the controller |
+
+Invariants:
+
+- One pull per free slot. `run` takes a slot before it pulls and `_process` releases it, so no message waits inside a
+  worker while its `ack_wait_s` runs.
+- Heartbeats while a handler runs, its RetryLater delays included (`aio.background` in `_process`). Only a dead or
+  disconnected worker lets `ack_wait_s` expire.
+- Exactly one of ack, nak, term or nothing per delivery. `_deliver` settles as its last step on every path. Nothing is
+  sent only if the process dies, or if settling itself fails (the broker or the database is lost); then the message is
+  redelivered after `ack_wait_s`, or the advisory follows.
+- A handler can run twice for one command, even at the same time (a late heartbeat, a lost ack), so handlers are safe to
+  repeat: `jobs.claim` shows how.
+
+Races:
+
+- A command is published between an empty pull and the wait. `_next_message` clears the wake-up before it pulls, so the
+  wait ends at once. A wake-up that arrives before the stream has stored its message finds nothing; the short polls that
+  follow find it. Redeliveries cause no wake-up: the poll every `POLL_INTERVAL_S` finds them.
+- The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
+- `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
+- `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After the
+  last delivery a nak would end the message, so `_hand_back` first publishes a copy under a new id and then acks: a crash
+  in between leaves two copies, never none.
+- A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
+  terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is missing.
+  Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window, `on_dead_lettered`
+  ignores a stage that has ended, and once the job has changed the redelivered handler has nothing to do and acks.
+  Were the job changed first, it could fail without a dead letter to redrive; were the message terminated first, the job
+  could be stuck without either.
+- A worker dies on the last delivery. The broker keeps the message but delivers it no more; the controller reads the
+  advisory and takes the same three steps.
+- The consumer or its stream is deleted. A pull is answered with "no responders", `_recreate_missing` creates both,
+  `ready` raises until a pull succeeds, and the sweeper requeues the commands that the stream held.
 """
 
 from __future__ import annotations
@@ -38,7 +71,7 @@ from .subjects import WORK, Priority, work
 log = structlog.get_logger(__name__)
 
 HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "priority", "outcome"])
-IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands that are being worked on", ["stage"])
+IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands in flight", ["stage"])
 COMMAND_DURATION = Histogram(
     "voicepipe_command_duration_seconds",
     "Time a command was in flight",
@@ -46,10 +79,10 @@ COMMAND_DURATION = Histogram(
     buckets=(0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 3600),
 )
 
-# Of five turns four look at premium first: premium is quick, and standard gets a fifth of the workers at least.
+# Four of five pulls try premium first, so premium is quick and standard gets at least a fifth of the workers.
 PRIORITY_ROTATION = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
-# Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
-# for somebody else: after each ring it looks again quickly first.
+# Redeliveries cause no wake-up, so the worker polls every second. A wake-up may precede the stored message, or be for
+# another worker, so the first polls after it follow quickly.
 POLL_INTERVAL_S = 1.0
 FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
@@ -57,14 +90,14 @@ FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 1.0, 60.0
 
 TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 
-# What to do with a command, by its type.
+# The handler of each command type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
-# Makes the job go on or end without this work: (command, error).
+# Lets the job continue without this work, or fails it: (command, error). Safe to repeat.
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
 
 class Worker:
-    """Works on the commands of one stage, up to `concurrency` at a time."""
+    """Handles the commands of one stage, up to `concurrency` at a time."""
 
     def __init__(
         self,
@@ -87,12 +120,16 @@ class Worker:
         self._connected = False
 
     async def ready(self) -> None:
-        """Raises while commands cannot be pulled."""
+        """Return if the last pull succeeded.
+
+        Raises:
+            ConnectionError: commands cannot be pulled.
+        """
         if not self._connected:
             raise ConnectionError("no commands can be pulled")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in flight."""
+        """Handle commands until `stop` is set, then finish those in flight."""
         await self._recreate_missing()
         async with self._wake_ups(stop), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
@@ -103,7 +140,7 @@ class Worker:
                 handlers.create_task(self._process(message, stop))
 
     async def _next_message(self, stop: asyncio.Event) -> Msg | None:
-        """The next message of either priority, however long it takes; None when it is time to stop."""
+        """Wait for the next message of either priority; None once `stop` is set."""
         pause_s = FIRST_POLL_S
         while not stop.is_set():
             self._wake_up.clear()
@@ -118,7 +155,7 @@ class Worker:
             if message is not None:
                 return message
             try:
-                # Not wait_for: that of Python 3.11 may swallow a cancellation.
+                # Not `wait_for`: see `aio`.
                 async with asyncio.timeout(pause_s):
                     await self._wake_up.wait()
                 pause_s = FIRST_POLL_S
@@ -139,17 +176,17 @@ class Worker:
         try:
             message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
         except (NatsError, TimeoutError) as error:
-            # No responders: the consumer or its stream is gone, whatever the connection says.
+            # No responders: the consumer or its stream was deleted, although the connection is up.
             raise ConnectionError(type(error).__name__) from error
         status = (message.headers or {}).get("Status")
         if status is None:
             return message
-        if status in {"404", "408"}:  # nothing there
+        if status in {"404", "408"}:  # no message waits
             return None
         raise ConnectionError(f"status {status}")
 
     async def _recreate_missing(self) -> None:
-        """Put back what was deleted on the server. Without a server there is nothing to do but wait."""
+        """Create the streams and consumers that the server lacks. Does nothing while it is unavailable."""
         with suppress(NatsError, TimeoutError, ConnectionError):
             await self._jetstream.ensure_streams()
             for priority in Priority:
@@ -167,10 +204,10 @@ class Worker:
                 ):
                     outcome = await self._deliver(message, stop)
         except TRANSIENT as error:
-            # It comes again after ack_wait.
-            log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
+            # Redelivered after `ack_wait_s`.
+            log.warning("command not settled, waiting for redelivery", stage=self._stage, error=type(error).__name__)
         except Exception:
-            log.exception("bug while a command was settled", stage=self._stage)
+            log.exception("bug while settling a command", stage=self._stage)
         finally:
             HANDLED.labels(self._stage, priority, outcome).inc()
             IN_FLIGHT.labels(self._stage).dec()
@@ -188,7 +225,7 @@ class Worker:
                     await self._hand_back(message)
                     return "handed_back"
         except Reject as reject:
-            log.info("rejected", stage=self._stage, code=reject.code)
+            log.info("command rejected", stage=self._stage, code=reject.code)
             return await self._dead_letter(message, command, reject)
         except Exception as error:
             deliveries = message.metadata.num_delivered
@@ -202,7 +239,7 @@ class Worker:
         return "done"
 
     async def _hand_back(self, message: Msg) -> None:
-        """A worker that is restarted during an outage is not the work's fault: the last delivery becomes a new message."""
+        """Return the message to the queue. A restart during an outage must not use up the last delivery."""
         if message.metadata.num_delivered < self._delivery.max_deliver:
             await message.nak(delay=FIRST_RETRY_DELAY_S)
             return
@@ -217,7 +254,7 @@ class Worker:
         return envelope, command
 
     async def _run_handler(self, command: Message) -> bool:
-        """Run the handler; False if it is to be run again, after the delay that it asked for."""
+        """Run the handler; False, after the requested delay, if it must run again."""
         try:
             await self._handlers[type(command)](command)
         except RetryLater as later:
@@ -226,7 +263,7 @@ class Worker:
             delay_s, reason = 2.0, type(error).__name__
         else:
             return True
-        log.warning("waiting", stage=self._stage, reason=reason, delay_s=delay_s)
+        log.warning("dependency unavailable, retrying later", stage=self._stage, reason=reason, delay_s=delay_s)
         await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
         return False
 
@@ -246,7 +283,7 @@ class Worker:
 
     @asynccontextmanager
     async def _wake_ups(self, stop: asyncio.Event) -> AsyncIterator[None]:
-        """Whatever is published to this stage rings, and so does the end."""
+        """Wake the worker when a command of this stage is published, and when it must stop."""
 
         async def wake(_: Msg) -> None:
             self._wake_up.set()
@@ -265,5 +302,5 @@ class Worker:
 
 
 def retry_delay_s(deliveries: int) -> float:
-    """Exponential, with a quarter of jitter to either side, so that what failed together does not come back together."""
+    """Exponential backoff with 25 % jitter either way, so that commands that failed together do not retry together."""
     return min(MAX_RETRY_DELAY_S, FIRST_RETRY_DELAY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)
