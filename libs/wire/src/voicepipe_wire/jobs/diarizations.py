@@ -1,4 +1,4 @@
-"""Diarizations in PostgreSQL: one for each job, the newest."""
+"""The repository of `diarizations`: the newest one of each job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .jobs import StoredJob
 
 
 async def save(transaction: Transaction, job: StoredJob, diarization: Diarization, model: DiarizedBy) -> None:
-    """Make this the diarization of the job; the one before is of no use any more."""
+    """Store the diarization of a locked job, in place of an earlier one."""
     await transaction.connection.execute(
         """
         INSERT INTO diarizations (job_id, owner_id, document, model, revision) VALUES ($1, $2, $3, $4, $5)

@@ -3,7 +3,7 @@
 | the handler | the message |
 |---|---|
 | returns | is acked |
-| raises RetryLater | stays in flight: heartbeats continue, the handler runs again after the delay; no delivery is spent |
+| raises RetryLater | stays in flight: heartbeats continue, the handler runs again later; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
 | dies with its process | is redelivered after `ack_wait_s`; after the last delivery, an advisory tells the controller |
@@ -27,15 +27,15 @@ Races:
   follow find it. Redeliveries cause no wake-up: the poll every `POLL_INTERVAL_S` finds them.
 - The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
 - `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
-- `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After the
-  last delivery a nak would end the message, so `_hand_back` first publishes a copy under a new id and then acks: a crash
-  in between leaves two copies, never none.
+- `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After
+  the last delivery a nak would end the message, so `_hand_back` first publishes a copy under a new id and then acks: a
+  crash in between leaves two copies, never none.
 - A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
-  terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is missing.
-  Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window, `on_dead_lettered`
-  ignores a stage that has ended, and once the job has changed the redelivered handler has nothing to do and acks.
-  Were the job changed first, it could fail without a dead letter to redrive; were the message terminated first, the job
-  could be stuck without either.
+  terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is
+  missing. Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window,
+  `on_dead_lettered` ignores a stage that has ended, and once the job has changed the redelivered handler has nothing to
+  do and acks. Were the job changed first, it could fail without a dead letter to redrive; were the message terminated
+  first, the job could be stuck without either.
 - A worker dies on the last delivery. The broker keeps the message but delivers it no more; the controller reads the
   advisory and takes the same three steps.
 - The consumer or its stream is deleted. A pull is answered with "no responders", `_recreate_missing` creates both,

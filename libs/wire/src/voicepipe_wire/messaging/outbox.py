@@ -18,8 +18,8 @@ Races:
 - Two relays at once: `FOR UPDATE SKIP LOCKED` gives each row to one of them. A relay that overtakes a slow direct
   publish sends the same id.
 - A command is published after its job has ended: `claim` finds nothing to do, and the command is acked.
-- An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure, so the rest follows
-  in order. Messages of different transactions may overtake each other.
+- An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure, so the rest
+  follows in order. Messages of different transactions may overtake each other.
 """
 
 from __future__ import annotations
