@@ -248,7 +248,7 @@ async def touch(transaction: Transaction, job_id: UUID) -> None:
     await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job_id)
 
 
-async def lock_pcm_of_ended(connection: Connection, job_id: UUID) -> str | None:
+async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> str | None:
     """The PCM key of an ended job, with the job locked; None if it has not ended or has no PCM.
 
     The lock makes a concurrent retry find the PCM either stored or gone.
@@ -259,7 +259,7 @@ async def lock_pcm_of_ended(connection: Connection, job_id: UUID) -> str | None:
     return key
 
 
-async def forget_pcm(connection: Connection, job_id: UUID) -> None:
+async def clear_pcm_key(connection: Connection, job_id: UUID) -> None:
     await connection.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1", job_id)
 
 
