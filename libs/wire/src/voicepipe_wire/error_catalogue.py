@@ -59,7 +59,7 @@ REQUESTS: Mapping[str, Entry] = {
         "UNAUTHENTICATED",
         "API key unknown",
         "This API key is unknown or was revoked.",
-        "Check it, or ask for a new one.",
+        "Check it, or request a new one from an operator.",
     ),
     "operators_only": _e(
         403, "PERMISSION_DENIED", "Operators only", "Only an operator may do this.", "Use an operator's API key."
@@ -145,7 +145,7 @@ REQUESTS: Mapping[str, Entry] = {
     "audio_gone": _e(
         410,
         "FAILED_PRECONDITION",
-        "Audio gone",
+        "Audio no longer stored",
         "The original audio of this transcription is no longer stored.",
         "Its transcript still is.",
     ),
@@ -446,7 +446,7 @@ JOBS: Mapping[str, Entry] = {
     "model_gone": _e(
         None,
         None,
-        "Model gone",
+        "Model no longer served",
         "The chosen speech model is no longer served.",
         "Start a new transcription with another model.",
     ),

@@ -107,7 +107,7 @@ def advance(job: Job, stage: Stage, event: Event) -> Job:
     """The job after `event` happened to `stage`.
 
     Raises:
-        IllegalTransition: `NEXT` has no such transition. To a handler it means that another one was faster.
+        IllegalTransition: `NEXT` has no such transition. A handler gets it when another one was faster.
     """
     state = job.stages[stage]
     try:

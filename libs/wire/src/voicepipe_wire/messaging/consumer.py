@@ -6,7 +6,7 @@
 | raises RetryLater | stays in flight: heartbeats continue, the handler runs again later; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
-| dies with its process | is redelivered after `ack_wait_s`; after the last delivery, an advisory tells the controller |
+| dies with its process | is redelivered after `ack_wait_s`; after the last delivery, the controller reads an advisory |
 
 Invariants:
 
@@ -24,7 +24,7 @@ Races:
 
 - A command is published between an empty pull and the wait. `_next_message` clears the wake-up before it pulls, so the
   wait ends at once. A wake-up that arrives before the stream has stored its message finds nothing; the short polls that
-  follow find it. Redeliveries cause no wake-up: the poll every `POLL_INTERVAL_S` finds them.
+  follow find it. Redeliveries cause no wake-up; the poll every `POLL_INTERVAL_S` finds them.
 - The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
 - `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
 - `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After
