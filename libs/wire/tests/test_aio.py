@@ -4,20 +4,20 @@ import pytest
 from voicepipe_wire import aio
 
 
-async def test_a_pause_ends_with_the_stop():
+async def test_a_pause_ends_when_stop_is_set():
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(0.02, stop.set)
     async with asyncio.timeout(2):
         assert await aio.pause(stop, 60)
 
 
-async def test_a_pause_that_nothing_ends_lasts_as_long_as_it_should():
-    began = asyncio.get_running_loop().time()
+async def test_an_undisturbed_pause_lasts_its_full_length():
+    started = asyncio.get_running_loop().time()
     assert not await aio.pause(asyncio.Event(), 0.05)
-    assert asyncio.get_running_loop().time() - began >= 0.04
+    assert asyncio.get_running_loop().time() - started >= 0.04
 
 
-async def test_work_in_the_background_has_ended_when_the_block_ends():
+async def test_background_work_is_cancelled_and_awaited_when_the_block_ends():
     ended = False
 
     async def work() -> None:
@@ -33,7 +33,7 @@ async def test_work_in_the_background_has_ended_when_the_block_ends():
     assert ended
 
 
-async def test_an_error_in_the_background_does_not_hide_what_the_block_did():
+async def test_an_error_in_background_work_is_not_raised_by_the_block():
     async def fail() -> None:
         raise OSError("lost")
 
@@ -42,7 +42,7 @@ async def test_an_error_in_the_background_does_not_hide_what_the_block_did():
     assert isinstance(task.exception(), OSError)
 
 
-async def test_a_cancelled_caller_waits_for_work_that_must_be_finished():
+async def test_a_cancelled_caller_waits_until_the_work_is_finished():
     finished = asyncio.Event()
 
     async def work() -> str:
@@ -59,7 +59,7 @@ async def test_a_cancelled_caller_waits_for_work_that_must_be_finished():
     assert finished.is_set()
 
 
-async def test_finished_work_gives_its_result_or_its_error():
+async def test_finish_returns_the_result_or_raises_the_error():
     async def right() -> int:
         return 7
 
@@ -71,7 +71,7 @@ async def test_finished_work_gives_its_result_or_its_error():
         await aio.finish(wrong())
 
 
-async def test_work_ends_with_the_event_or_by_itself():
+async def test_until_ends_with_the_event_or_with_the_work():
     event, cancelled = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:

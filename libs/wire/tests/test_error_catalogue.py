@@ -1,4 +1,4 @@
-"""Codes that are raised, and codes that are documented, are the same."""
+"""The codes that are raised are the codes of the catalogue, and the documentation matches it."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ SOURCES = [
 
 
 def calls(names: set[str]) -> Iterator[tuple[str, str]]:
-    """(file, first or last string argument) of every call of `X.of("code")`, `warn(..., "code")` and the like."""
+    """(file, last string argument) of every call of a function in `names`, such as `Reject.of("code")`."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
@@ -30,8 +30,8 @@ def calls(names: set[str]) -> Iterator[tuple[str, str]]:
                     yield str(path.relative_to(ROOT)), texts[-1]
 
 
-def words_in_sources() -> set[str]:
-    """Every string of the sources: a code may reach its error through a table or a variable."""
+def strings_in_sources() -> set[str]:
+    """Every string literal of the sources: a code may reach its error through a table or a variable."""
     return {
         node.value
         for path in SOURCES
@@ -46,18 +46,18 @@ def test_every_error_that_is_raised_is_in_the_catalogue():
     assert {(file, code) for file, code in raised if code not in ERRORS} == set()
 
 
-def test_every_warning_that_is_given_is_in_the_catalogue():
-    given = set(calls({"warn", "skip_diarization"}))
-    assert len(given) >= 6
-    assert {(file, code) for file, code in given if code not in WARNINGS} == set()
+def test_every_warning_that_is_added_is_in_the_catalogue():
+    added = set(calls({"warn", "skip_diarization"}))
+    assert len(added) >= 6
+    assert {(file, code) for file, code in added if code not in WARNINGS} == set()
 
 
 def test_every_code_of_the_catalogue_is_used():
-    assert {*ERRORS, *WARNINGS} - words_in_sources() == set()
+    assert {*ERRORS, *WARNINGS} - strings_in_sources() == set()
 
 
 @pytest.mark.parametrize("code", [*ERRORS, *WARNINGS])
-def test_an_entry_makes_whole_sentences_of_its_example(code):
+def test_the_example_of_an_entry_fills_in_complete_sentences(code):
     entry = ERRORS.get(code) or WARNINGS[code]
     detail = entry.example_detail
     assert "{" not in detail
@@ -66,29 +66,29 @@ def test_an_entry_makes_whole_sentences_of_its_example(code):
     assert (entry.status is None) == (entry.grpc is None)
 
 
-def test_a_problem_has_the_status_and_the_words_of_the_catalogue():
+def test_a_problem_has_the_status_and_text_of_the_catalogue():
     problem = Problem.of("too_large", limit="5 GiB", retry_after_s=3)
     assert (problem.status, problem.code, problem.headers) == (413, "too_large", {"Retry-After": "3"})
     assert problem.detail == ERRORS["too_large"].detail(limit="5 GiB")
 
 
 @pytest.mark.parametrize("raised", [lambda: Problem.of("no_such_code"), lambda: Problem.of("too_short", min_audio_s=1)])
-def test_a_code_that_no_request_is_answered_with_is_a_fault(raised):
+def test_a_problem_with_an_unknown_code_or_without_status_raises(raised):
     with pytest.raises(KeyError):
         raised()
 
 
-def test_a_missing_field_is_a_fault():
+def test_a_missing_field_raises():
     with pytest.raises(KeyError):
         Reject.of("language_not_known", language="Spanish")
 
 
-def test_a_code_stands_in_one_table():
+def test_every_code_is_in_one_table():
     assert not set(REQUESTS) & set(JOBS)
     assert not set(ERRORS) & set(WARNINGS)
 
 
-def test_the_documentation_is_that_of_the_catalogue():
+def test_the_documentation_matches_the_catalogue():
     assert (ROOT / "docs/errors.md").read_text(encoding="utf-8") == as_markdown(), (
-        "write it again: python -m voicepipe_wire.error_catalogue > docs/errors.md"
+        "regenerate it: python -m voicepipe_wire.error_catalogue > docs/errors.md"
     )

@@ -1,4 +1,4 @@
-"""A change of state and its messages: both, or neither, and each message once."""
+"""A change of state and its messages: all or nothing, and each message once."""
 
 from uuid import uuid4
 
@@ -8,8 +8,8 @@ from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import JobCancelled
 
 
-class Away:
-    """A broker that is away, or dies after it stored so many messages."""
+class FailingBroker:
+    """A broker that becomes unavailable after it stored `stores` messages."""
 
     def __init__(self, jetstream, stores: int = 0) -> None:
         self._jetstream = jetstream
@@ -17,12 +17,12 @@ class Away:
 
     async def publish(self, subject, payload, headers) -> int:
         if self._left <= 0:
-            raise ConnectionError("away")
+            raise ConnectionError("unavailable")
         self._left -= 1
         return await self._jetstream.publish(subject, payload, headers)
 
 
-async def say(outbox, *, fails: bool = False):
+async def change_state(outbox, *, fails: bool = False):
     job_id = uuid4()
     async with outbox.transaction() as transaction:
         transaction.command("prepare", "standard", PrepareRecording(job_id=str(job_id)), job_id=job_id, owner_id=None)
@@ -39,21 +39,21 @@ async def counts(jetstream) -> tuple[int, int]:
 
 
 async def test_messages_are_published_after_the_commit(pool, jetstream):
-    await say(Outbox(pool, jetstream, "test"))
+    await change_state(Outbox(pool, jetstream, "test"))
     assert await counts(jetstream) == (1, 1)
     rows = await pool.fetch("SELECT work, stream_seq FROM outbox")
     assert [(row["work"], row["stream_seq"]) for row in rows] == [("prepare", 1)]
 
 
-async def test_nothing_is_published_of_what_was_rolled_back(pool, jetstream):
+async def test_a_rolled_back_change_publishes_nothing(pool, jetstream):
     with pytest.raises(RuntimeError):
-        await say(Outbox(pool, jetstream, "test"), fails=True)
+        await change_state(Outbox(pool, jetstream, "test"), fails=True)
     assert await counts(jetstream) == (0, 0)
     assert await pool.fetchval("SELECT count(*) FROM outbox") == 0
 
 
-async def test_a_broker_that_is_away_loses_nothing(pool, jetstream):
-    await say(Outbox(pool, Away(jetstream), "test"))
+async def test_an_unavailable_broker_loses_nothing(pool, jetstream):
+    await change_state(Outbox(pool, FailingBroker(jetstream), "test"))
     assert await counts(jetstream) == (0, 0)
     assert await Outbox(pool, jetstream, "test").relay(older_than_s=0) == 2
     assert await counts(jetstream) == (1, 1)
@@ -61,14 +61,14 @@ async def test_a_broker_that_is_away_loses_nothing(pool, jetstream):
 
 
 async def test_a_crash_between_publishing_and_marking_publishes_nothing_twice(pool, jetstream):
-    await say(Outbox(pool, jetstream, "test"))
+    await change_state(Outbox(pool, jetstream, "test"))
     await pool.execute("UPDATE outbox SET published_at = NULL, stream_seq = NULL")
     await Outbox(pool, jetstream, "test").relay(older_than_s=0)
     assert (await counts(jetstream))[0] == 1
     assert await pool.fetchval("SELECT stream_seq FROM outbox") == 1
 
 
-async def test_what_was_stored_before_the_broker_died_is_not_relayed_again(pool, jetstream):
-    await say(Outbox(pool, Away(jetstream, stores=1), "test"))
+async def test_a_message_stored_before_the_broker_died_is_not_relayed_again(pool, jetstream):
+    await change_state(Outbox(pool, FailingBroker(jetstream, stores=1), "test"))
     assert await Outbox(pool, jetstream, "test").relay(older_than_s=0) == 1
     assert await counts(jetstream) == (1, 1)

@@ -1,4 +1,4 @@
-"""What must hold for every job, whatever happens to it."""
+"""Invariants of every job, whatever events it gets."""
 
 from itertools import pairwise
 
@@ -26,12 +26,12 @@ from voicepipe_wire.jobs.stages import (
     reopen,
 )
 
-# A job is cancelled and reopened as a whole.
-OF_A_STAGE = [event for event in Event if event not in {Event.REOPEN, Event.CANCEL}]
+# Cancelling and reopening apply to a whole job.
+STAGE_EVENTS = [event for event in Event if event not in {Event.REOPEN, Event.CANCEL}]
 
-happenings = st.lists(
+histories = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(Stage), st.sampled_from(OF_A_STAGE)),
+        st.tuples(st.sampled_from(Stage), st.sampled_from(STAGE_EVENTS)),
         st.just("cancel"),
         st.just("reopen"),
         st.just("queue"),
@@ -40,20 +40,20 @@ happenings = st.lists(
 )
 
 
-def played(history) -> list[Job]:
-    """Every job that the history leads through; what is illegal or early does not happen."""
+def replay(history) -> list[Job]:
+    """Every job along a history. Illegal events and events that are not due are ignored."""
     jobs = [Job.new()]
-    for happening in history:
+    for step in history:
         job = jobs[-1]
         try:
-            jobs.append(after(job, happening))
+            jobs.append(after(job, step))
         except IllegalTransition:
             continue
     return jobs
 
 
-def after(job: Job, happening) -> Job:
-    match happening:
+def after(job: Job, step) -> Job:
+    match step:
         case "cancel":
             return cancel(job)
         case "reopen":
@@ -68,48 +68,48 @@ def after(job: Job, happening) -> Job:
             return advance(job, stage, event)
 
 
-@given(happenings)
-def test_no_stage_runs_before_what_it_needs(history):
-    for job in played(history):
+@given(histories)
+def test_no_stage_runs_before_its_dependencies_are_met(history):
+    for job in replay(history):
         for stage, state in job.stages.items():
             if state in {State.QUEUED, State.RUNNING, State.DONE}:
                 assert all(job.stages[other] in MET for other in NEEDS[stage])
 
 
-@given(happenings)
-def test_only_a_reopened_job_leaves_an_ended_stage(history):
-    jobs = played([happening for happening in history if happening != "reopen"])
+@given(histories)
+def test_only_reopening_changes_an_ended_stage(history):
+    jobs = replay([step for step in history if step != "reopen"])
     for before, later in pairwise(jobs):
         for stage in Stage:
             if set(NEXT[before.stages[stage]]) <= {Event.REOPEN}:
                 assert later.stages[stage] is before.stages[stage]
 
 
-@given(happenings)
-def test_a_job_that_has_not_ended_has_something_to_do(history):
-    job = played(history)[-1]
+@given(histories)
+def test_an_unfinished_job_has_a_due_or_active_stage(history):
+    job = replay(history)[-1]
     if outcome(job) is None:
         assert due(job) or {State.QUEUED, State.RUNNING} & set(job.stages.values())
 
 
-@given(happenings)
+@given(histories)
 def test_an_ended_job_queues_nothing(history):
-    job = played(history)[-1]
+    job = replay(history)[-1]
     if outcome(job) is not None:
         assert due(job) == ()
         assert job_state(job) in FINAL
 
 
-@given(happenings)
-def test_a_failed_job_has_no_stage_that_still_works(history):
-    job = played(history)[-1]
+@given(histories)
+def test_a_failed_job_has_no_waiting_or_active_stage(history):
+    job = replay(history)[-1]
     if outcome(job) is State.FAILED:
         assert not {State.QUEUED, State.RUNNING, State.WAITING} & set(job.stages.values())
 
 
-@given(happenings, st.sets(st.sampled_from(Stage)))
-def test_a_reopened_job_goes_on_and_can_complete(history, redo):
-    job = played(history)[-1]
+@given(histories, st.sets(st.sampled_from(Stage)))
+def test_a_reopened_job_can_complete(history, redo):
+    job = replay(history)[-1]
     if outcome(job) is None:
         return
     redo = frozenset(stage for stage in redo if job.stages[stage] is State.DONE)
@@ -121,16 +121,15 @@ def test_a_reopened_job_goes_on_and_can_complete(history, redo):
     assert job_state(job) is JobState.COMPLETED
 
 
-@given(happenings)
-def test_what_a_client_sees_follows_the_line(history):
-    """Without a reopening, the state of a job never goes back, save that a retried stage is queued again."""
+@given(histories)
+def test_the_job_state_never_goes_back_unless_reopened_or_retried(history):
     order = list(JobState)
-    states = [job_state(job) for job in played([h for h in history if h != "reopen" and h[1:] != (Event.RETRY,)])]
+    states = [job_state(job) for job in replay([h for h in history if h != "reopen" and h[1:] != (Event.RETRY,)])]
     for before, later in pairwise(states):
         assert order.index(later) >= order.index(before)
 
 
-def test_a_job_without_speakers_still_completes():
+def test_a_job_without_diarization_completes():
     job = advance(Job.new(), Stage.DIARIZE, Event.SKIP)
     for stage in (Stage.PREPARE, Stage.TRANSCRIBE, Stage.ASSEMBLE):
         assert due(job) == (stage,)
@@ -145,7 +144,7 @@ def test_a_stage_that_is_done_cannot_fail():
         advance(done, Stage.PREPARE, Event.FAIL)
 
 
-def test_a_gap_is_filled_without_preparing_again():
+def test_transcribe_is_reopened_without_preparing_again():
     done = Job(dict.fromkeys(Stage, State.DONE))
     again = reopen(done, redo=frozenset({Stage.TRANSCRIBE}))
     assert again.stages[Stage.PREPARE] is State.DONE

@@ -1,10 +1,10 @@
--- The pipeline: who may use it, what was recorded, what is being done about it, and what came out.
--- Times are timestamptz; durations are seconds of audio; every row that belongs to a user names its owner.
+-- The pipeline: users and keys, recordings and uploads, jobs with their stages and chunks, transcripts, the outbox.
+-- Times are timestamptz; durations are seconds of audio; every row of a user has the owner's id.
 
 CREATE TABLE users (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name        text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
-    -- operators see and redrive dead letters
+    -- operators can see and redrive dead letters
     is_operator boolean NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
@@ -13,7 +13,7 @@ CREATE TABLE api_keys (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     owner_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     name       text NOT NULL,
-    -- SHA-256 of the key: it is 256 random bits, so a slow hash would protect nothing
+    -- SHA-256 of the key. The key is 256 random bits, so a slow hash would add no protection.
     key_sha256 bytea NOT NULL UNIQUE CHECK (length(key_sha256) = 32),
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
@@ -31,33 +31,33 @@ CREATE TABLE recordings (
 );
 CREATE INDEX recordings_by_content ON recordings (owner_id, sha256);
 
--- An upload that is not finished. One is made for every upload, resumable or not, before the first byte is stored, so that
--- whatever a crash leaves in the object store has a row that leads to it.
+-- Unfinished uploads. Every upload, resumable or not, gets a row before its first byte is stored, so that whatever a
+-- crash leaves in the object store can be found from a row.
 CREATE TABLE uploads (
     id           uuid PRIMARY KEY,
     owner_id     uuid NOT NULL REFERENCES users,
     name         text NOT NULL,
     media_type   text NOT NULL,
-    -- what the client sent, to be given back by HEAD
+    -- as the client sent it; HEAD returns it
     tus_metadata text NOT NULL DEFAULT '',
     options      jsonb NOT NULL,
     object_key   text NOT NULL UNIQUE,
-    -- of the object store's multipart upload
+    -- id of the multipart upload in the object store
     multipart_id text,
-    -- null: the length comes later (creation-defer-length)
+    -- null: the length is not known yet (creation-defer-length)
     size_bytes   bigint CHECK (size_bytes >= 0),
     offset_bytes bigint NOT NULL DEFAULT 0,
     -- stored parts: [{"number", "etag", "size_bytes"}]
     parts        jsonb NOT NULL DEFAULT '[]',
-    -- the object with the last bytes, too few for a part: <object_key>.tail.<writer>, so that no writer touches another's
+    -- object with the last bytes, too few for a part: <object_key>.tail.<writer>, so that writers never share one
     tail_key     text,
     tail_bytes   bigint NOT NULL DEFAULT 0,
-    -- grows with each part and with each new writer, so that a writer that was overtaken never overwrites a part
+    -- grows with each part and each new writer, so that a superseded writer never overwrites a part
     next_part    integer NOT NULL DEFAULT 1,
-    -- the writer that may move the offset; the newest connection takes it over
+    -- the only writer that may advance the offset; the newest connection replaces it
     writer       uuid,
-    -- Set when the upload became a job. The object belongs to the job if it is of this id; another id is that of the finished
-    -- job that had the same bytes, and the object is to be deleted with this row.
+    -- Set when the upload became a job. If it equals `id`, the object belongs to that job. Otherwise it is an earlier,
+    -- finished job with the same bytes, and the object is deleted with this row.
     job_id       uuid,
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,
@@ -71,15 +71,15 @@ CREATE TABLE jobs (
     recording_id         uuid NOT NULL REFERENCES recordings,
     state                text NOT NULL,
     tier                 text NOT NULL CHECK (tier IN ('premium', 'standard')),
-    -- resolved when the recording was accepted; every retry uses the same
+    -- resolved when the recording was accepted; retries use the same
     options              jsonb NOT NULL,
-    -- SHA-256 of what decides the words: the options without priority
+    -- SHA-256 of the options that decide the words: all but priority
     options_sha256       bytea NOT NULL,
     language             text,
     language_probability double precision,
     duration_s           double precision,
     speech_s             double precision,
-    -- 16 kHz mono s16le, until the job has ended
+    -- object with the decoded audio (16 kHz mono s16le), until the job has ended
     pcm_key              text,
     warnings             jsonb NOT NULL DEFAULT '[]',
     error_code           text,
@@ -92,7 +92,7 @@ CREATE INDEX jobs_by_owner ON jobs (owner_id, created_at DESC, id DESC);
 CREATE INDEX jobs_by_recording ON jobs (recording_id);
 CREATE INDEX jobs_unfinished ON jobs (changed_at) WHERE finished_at IS NULL;
 CREATE INDEX jobs_with_pcm ON jobs (finished_at) WHERE pcm_key IS NOT NULL;
--- how fast each model worked lately
+-- recent speed of each model
 CREATE INDEX jobs_by_model ON jobs ((options -> 'model' ->> 'name'), finished_at DESC) WHERE state = 'completed';
 
 CREATE TABLE stages (
@@ -135,18 +135,18 @@ CREATE TABLE transcripts (
     PRIMARY KEY (job_id, version)
 );
 
--- Messages that the transaction which wrote them caused. Events leave when they are published; commands stay with their
--- place in the stream until their job ends, so that the sweeper can see whether they are still there.
+-- Messages, inserted by the transaction that causes them. Events are deleted when published; commands stay, with their
+-- stream sequence, until the job ends, so that the sweeper can check whether the stream still has them.
 CREATE TABLE outbox (
     id           uuid PRIMARY KEY,
-    -- order of publishing
+    -- publishing order
     position     bigint GENERATED ALWAYS AS IDENTITY,
     job_id       uuid,
     owner_id     uuid,
     subject      text NOT NULL,
     headers      jsonb NOT NULL,
     payload      bytea NOT NULL,
-    -- which work it is, for commands: prepare, transcribe, transcribe/7, ...
+    -- for commands, the stage and the chunk: prepare, transcribe, transcribe/7, ...; null for events
     work         text,
     created_at   timestamptz NOT NULL DEFAULT now(),
     published_at timestamptz,
@@ -155,14 +155,14 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_unpublished ON outbox (position) WHERE published_at IS NULL;
 CREATE INDEX outbox_by_job ON outbox (job_id, work);
 
--- The speech models that this installation serves, as their workers saw them last.
+-- The speech models of this installation, as a worker last saw them.
 CREATE TABLE models (
     name        text PRIMARY KEY,
     description jsonb NOT NULL,
     seen_at     timestamptz NOT NULL DEFAULT now()
 );
 
--- The workers that live, by their own word.
+-- Worker heartbeats.
 CREATE TABLE workers (
     id         uuid PRIMARY KEY,
     stage      text NOT NULL,

@@ -1,4 +1,4 @@
--- Speakers: who spoke when, and what they are called.
+-- Speakers: diarizations, and the names of speakers.
 
 -- depends: 0001.line
 
@@ -12,7 +12,7 @@ CREATE TABLE diarizations (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Names that people gave; who has none here is called as the transcript says. Another version has other speakers.
+-- Names set by users. A speaker without a row has the name in the transcript. Each version has its own speakers.
 CREATE TABLE speaker_names (
     job_id     uuid NOT NULL,
     owner_id   uuid NOT NULL REFERENCES users,

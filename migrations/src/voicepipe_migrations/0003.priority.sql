@@ -1,4 +1,4 @@
--- The column holds what the API calls the priority of a transcription; `tier` is the quality tier of a model.
+-- The column holds the priority of a transcription, as the API names it; `tier` means the quality tier of a model.
 -- depends: 0002.speakers
 
 ALTER TABLE jobs RENAME COLUMN tier TO priority;

@@ -1,7 +1,8 @@
-"""Bring the database to the newest schema: `python -m voicepipe_migrations`.
+"""Migrate the database to the newest schema: `python -m voicepipe_migrations`.
 
-Safe twice, and safe when several replicas start at once: an advisory lock lets one of them work while the others wait.
-yoyo keeps a lock of its own in a table, which a killed process would leave behind; under ours it is known to be stale.
+Safe to repeat, and safe when several replicas start at once: one of them migrates under an advisory lock while the
+others wait. yoyo has a lock of its own, a table row that a killed process leaves behind. While the advisory lock is
+held that row is stale, so `migrate` breaks it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from urllib.parse import urlsplit
 import psycopg
 import yoyo
 
-# Any number that no other user of the database takes for a lock.
+# An arbitrary number; no other user of the database may lock it.
 LOCK = 0x766F696365
 
 
 def main() -> int:
     url = os.environ.get("VOICEPIPE_DATABASE_URL")
     if not url:
-        print("VOICEPIPE_DATABASE_URL is not set: say which database to bring up to date.", file=sys.stderr)
+        print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
     try:
         applied = migrate(url)
@@ -33,7 +34,7 @@ def main() -> int:
 
 
 def migrate(url: str) -> int:
-    """Apply what is missing and say how many that were."""
+    """Apply the pending migrations and return their number."""
     with psycopg.connect(url, autocommit=True) as guard:
         guard.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         backend = yoyo.get_backend(urlsplit(url)._replace(scheme="postgresql+psycopg").geturl())

@@ -217,6 +217,6 @@ async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, 
         pipeline.owner_id,
         names[1],
     )
-    assert {found.upload_id for found in await pipeline.store.unfinished()} == set(names)
+    assert {found.upload_id for found in await pipeline.store.unfinished_uploads()} == set(names)
     await Retention(pipeline.pool, pipeline.store, 0).run()
-    assert [found.upload_id for found in await pipeline.store.unfinished()] == names[1:]
+    assert [found.upload_id for found in await pipeline.store.unfinished_uploads()] == names[1:]

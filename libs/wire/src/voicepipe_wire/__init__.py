@@ -1,3 +1,3 @@
-"""What two services would get wrong by having private copies of it."""
+"""What the services share, because private copies of it would diverge."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
-"""What asyncio lacks: pauses that a stop ends, tasks that are awaited after they are cancelled, work that a cancellation cannot tear.
+"""Additions to asyncio: pauses that end early, background tasks that are cancelled and awaited, uninterruptible work.
 
-`asyncio.wait_for` is not used in this project: that of Python 3.11 may swallow a cancellation.
+This project does not use `asyncio.wait_for`: in Python 3.11 it can swallow a cancellation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait for `seconds`, or until `stop` is set; returns whether it is."""
+    """Wait for `seconds` or until `stop` is set; return whether it is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
@@ -23,7 +23,7 @@ async def pause(stop: asyncio.Event, seconds: float) -> bool:
 
 @asynccontextmanager
 async def background(work: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio.Task[Result]]:
-    """Run `work` beside the block. When the block ends, the task is cancelled and awaited; an error of its own is not raised."""
+    """Run `work` alongside the block. At its end the task is cancelled and awaited; its errors are not raised."""
     task = asyncio.create_task(work)
     try:
         yield task
@@ -31,13 +31,13 @@ async def background(work: Coroutine[Any, Any, Result]) -> AsyncIterator[asyncio
         task.cancel()
         await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # seen: asyncio would log it otherwise
+            task.exception()  # retrieved, else asyncio logs it
 
 
 async def finish(work: Awaitable[Result]) -> Result:
-    """Await `work` to its end, though the caller is cancelled meanwhile; the cancellation is raised afterwards.
+    """Await `work` to its end even if the caller is cancelled; the cancellation is raised afterwards.
 
-    A bare `asyncio.shield` leaves the work running behind a cancelled caller, which then closes what the work still uses.
+    A bare `asyncio.shield` would let a cancelled caller close resources that the work still uses.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -58,7 +58,7 @@ async def finish(work: Awaitable[Result]) -> Result:
 
 
 async def until(event: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
-    """Run `work` until it ends or `event` is set, and return whether it came to its end. Raises what `work` raises."""
+    """Run `work` until it ends or `event` is set; return whether it ended. Its errors are raised."""
     async with background(work) as working, background(event.wait()) as waiting:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

@@ -1,8 +1,8 @@
-"""Every error and warning that a client can see: its code, its statuses and its words. Pure.
+"""Every error and warning that a client can see: its code, its statuses and its text. Pure.
 
-One table. `errors.Problem` and `errors.Reject` take their sentences from it, OpenAPI its examples, and docs/errors.md is written from it
-(`python -m voicepipe_wire.error_catalogue`). A code is stable; its words may change. `{fields}` are filled in where the error is raised; an example gives
-the values that documentation shows.
+`errors.Problem` and `errors.Reject` take their sentences from this table, OpenAPI takes its examples, and
+docs/errors.md is generated from it (`python -m voicepipe_wire.error_catalogue`). A code is stable; its text may change.
+`{fields}` are filled in where the error is raised; `example` has the values that documentation shows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DIARIZE_AGAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`status` is that of HTTP and `grpc` the name of a `grpc.StatusCode`; None where no request is answered with this code."""
+    """`status` is the HTTP status and `grpc` the name of a `grpc.StatusCode`; None if no response has the code."""
 
     status: int | None
     grpc: str | None
@@ -29,7 +29,11 @@ class Entry:
     example: Mapping[str, Any] = field(default_factory=dict)
 
     def detail(self, **values: Any) -> str:
-        """What happened and what to do. Raises KeyError where a field has no value."""
+        """What happened and what to do, with the fields filled in.
+
+        Raises:
+            KeyError: a field has no value.
+        """
         return f"{self.sentence} {self.remedy}".strip().format(**values)
 
     @property
@@ -41,7 +45,7 @@ def _e(status: int | None, grpc: str | None, title: str, sentence: str, remedy: 
     return Entry(status, grpc, title, sentence, remedy, example)
 
 
-# Answers to requests.
+# Responses to requests.
 REQUESTS: Mapping[str, Entry] = {
     "key_missing": _e(
         401,
@@ -55,7 +59,7 @@ REQUESTS: Mapping[str, Entry] = {
         "UNAUTHENTICATED",
         "API key unknown",
         "This API key is unknown or was revoked.",
-        "Check it, or ask for a new one.",
+        "Check it, or request a new one from an operator.",
     ),
     "operators_only": _e(
         403, "PERMISSION_DENIED", "Operators only", "Only an operator may do this.", "Use an operator's API key."
@@ -64,8 +68,8 @@ REQUESTS: Mapping[str, Entry] = {
         404,
         "NOT_FOUND",
         "Not found",
-        "There is no such {what}: it never existed, was deleted, or belongs to another API key.",
-        "Check the address and the key.",
+        "There is no such {what}: it never existed, was deleted, or belongs to another user.",
+        "Check the address and the API key.",
         what="transcription",
     ),
     "version_not_found": _e(
@@ -73,14 +77,14 @@ REQUESTS: Mapping[str, Entry] = {
         "NOT_FOUND",
         "Version not found",
         "The transcript has no such version.",
-        "Leave `version` out for the latest one.",
+        "Omit `version` for the latest one.",
     ),
     "speaker_not_found": _e(
         404,
         "NOT_FOUND",
         "Speaker not found",
         "The latest version of the transcript has no such speaker.",
-        "`speakers` lists those that it has.",
+        "Choose one of those in `speakers`.",
     ),
     "method_not_allowed": _e(
         405,
@@ -141,7 +145,7 @@ REQUESTS: Mapping[str, Entry] = {
     "audio_gone": _e(
         410,
         "FAILED_PRECONDITION",
-        "Audio gone",
+        "Audio no longer stored",
         "The original audio of this transcription is no longer stored.",
         "Its transcript still is.",
     ),
@@ -149,7 +153,7 @@ REQUESTS: Mapping[str, Entry] = {
         416,
         "OUT_OF_RANGE",
         "Range not satisfiable",
-        "The range begins beyond the end of the audio.",
+        "The range starts beyond the end of the audio.",
         "Content-Range gives its size.",
     ),
     "bad_cursor": _e(
@@ -157,14 +161,14 @@ REQUESTS: Mapping[str, Entry] = {
         "INVALID_ARGUMENT",
         "Bad cursor",
         "This cursor was not issued by this server.",
-        "Use `next_cursor` of the previous page, or leave it out to start at the beginning.",
+        "Use `next_cursor` of the previous page, or omit it to start at the beginning.",
     ),
     "bad_event_id": _e(
         400,
         "INVALID_ARGUMENT",
         "Bad event id",
         "Last-Event-ID must be the `id` of an event, a whole number.",
-        "Leave it out to start at the beginning.",
+        "Omit it to start at the beginning.",
     ),
     "invalid_request": _e(
         422,
@@ -185,7 +189,7 @@ REQUESTS: Mapping[str, Entry] = {
         413,
         "INVALID_ARGUMENT",
         "Request too large",
-        "The request is larger than {limit_kib} KiB, and none of this service needs to be.",
+        "The request body is larger than {limit_kib} KiB.",
         "Send only what /docs lists.",
         limit_kib=16,
     ),
@@ -252,7 +256,7 @@ REQUESTS: Mapping[str, Entry] = {
         409,
         "ABORTED",
         "Wrong offset",
-        "The upload has {stored_bytes} bytes; this request starts at {given_bytes}.",
+        "The upload has {stored_bytes} bytes, but this request starts at {given_bytes}.",
         "Continue at {stored_bytes}.",
         stored_bytes=8388608,
         given_bytes=0,
@@ -262,7 +266,7 @@ REQUESTS: Mapping[str, Entry] = {
         "ABORTED",
         "Upload superseded",
         "Another connection has continued this upload, or it was terminated.",
-        "Ask for its offset (HEAD) and continue there.",
+        "Request its offset with HEAD and continue there.",
     ),
     "too_many_parts": _e(
         409,
@@ -306,8 +310,8 @@ REQUESTS: Mapping[str, Entry] = {
         415,
         "INVALID_ARGUMENT",
         "Wrong content type",
-        "The bytes of an upload need another content type.",
-        "Send them as 'Content-Type: {content_type}'.",
+        "The body of this request has the wrong content type.",
+        "Send it as 'Content-Type: {content_type}'.",
         content_type="application/offset+octet-stream",
     ),
     "invalid_option": _e(
@@ -325,7 +329,7 @@ REQUESTS: Mapping[str, Entry] = {
         "FAILED_PRECONDITION",
         "Model not served",
         "Model '{model}' is not served here.",
-        "Served are: {served}, or auto.",
+        "Choose one of: {served}, auto.",
         model="accurate",
         served="fast",
     ),
@@ -333,7 +337,7 @@ REQUESTS: Mapping[str, Entry] = {
         460,
         "DATA_LOSS",
         "Checksum mismatch",
-        "The bytes that arrived do not match their checksum, so none of them were kept.",
+        "The received bytes do not match their checksum, and none of them were kept.",
         "Send them again.",
     ),
     "no_model": _e(
@@ -366,7 +370,8 @@ REQUESTS: Mapping[str, Entry] = {
     ),
 }
 
-# Errors of a transcription (and of a gap in its transcript), found while it is worked on. Those with a status are answers to requests too.
+# Errors of a transcription, or of a gap in its transcript, found while it is processed. Those with a status are also
+# responses to requests.
 JOBS: Mapping[str, Entry] = {
     "not_audio": _e(
         415,
@@ -385,21 +390,21 @@ JOBS: Mapping[str, Entry] = {
         "Convert it to WAV, MP3 or FLAC.",
     ),
     "no_audio_stream": _e(
-        None, None, "No audio track", "This video has no audio track.", "Send the file that has the sound."
+        None, None, "No audio track", "This video has no audio track.", "Send the file that contains the audio."
     ),
     "damaged_media": _e(
         None,
         None,
         "Damaged file",
-        "This file is damaged or incomplete, and nothing in it could be read.",
-        "Export it again and send that.",
+        "This file is damaged or incomplete, and none of its audio could be decoded.",
+        "Export it again and send the new file.",
     ),
     "too_short": _e(
         None,
         None,
         "Recording too short",
         "This recording is shorter than {min_audio_s:g} seconds.",
-        "Send one that has speech in it.",
+        "Send a longer one.",
         min_audio_s=0.25,
     ),
     "too_long": _e(
@@ -433,7 +438,7 @@ JOBS: Mapping[str, Entry] = {
         None,
         "Language not known",
         "The recording is in {language}, but the model '{model}' knows only {known}.",
-        "Send it again with model=auto, or set the language if this is wrong.",
+        "Send it again with model=auto, or set the language if it was detected wrongly.",
         language="Spanish",
         model="fast",
         known="English",
@@ -441,7 +446,7 @@ JOBS: Mapping[str, Entry] = {
     "model_gone": _e(
         None,
         None,
-        "Model gone",
+        "Model no longer served",
         "The chosen speech model is no longer served.",
         "Start a new transcription with another model.",
     ),
@@ -457,7 +462,7 @@ JOBS: Mapping[str, Entry] = {
         None,
         None,
         "Rejected by the model",
-        "The speech model could not read its audio: {reason}.",
+        "The speech model could not read the audio: {reason}.",
         "Retry it.",
         reason="it has no samples",
     ),
@@ -509,7 +514,7 @@ JOBS: Mapping[str, Entry] = {
     ),
 }
 
-# A transcription that has these completes all the same.
+# A transcription with a warning still completes.
 WARNINGS: Mapping[str, Entry] = {
     "speakers_unavailable": _e(
         None, None, "No diarizer", "No diarizer was running, so the transcript has no speakers.", DIARIZE_AGAIN
@@ -563,29 +568,30 @@ ERRORS: Mapping[str, Entry] = {**REQUESTS, **JOBS}
 
 
 def as_markdown() -> str:
-    """The text of docs/errors.md."""
+    """The content of docs/errors.md."""
     return "\n".join(
         (
             "# Errors",
             "",
-            "Written by `python -m voicepipe_wire.error_catalogue`: change `libs/wire/src/voicepipe_wire/error_catalogue.py` instead.",
+            "Generated by `python -m voicepipe_wire.error_catalogue`; edit `error_catalogue.py` in `libs/wire` instead.",
             "",
-            "Every error is RFC 9457 problem JSON with a stable `code`; `detail` says what happened and what to do. A failed transcription carries a code of the",
-            "second table in `error`, and a gap in a transcript says one of them. Words in `{braces}` differ from case to case.",
+            "Every error is RFC 9457 problem JSON with a stable `code`; `detail` says what happened and what to do. A",
+            "failed transcription has a code of the second table in `error`, and so has a gap in a transcript. Values in",
+            "`{braces}` vary.",
             "",
-            "## Answers to requests",
+            "## Responses to requests",
             "",
             *_rows(REQUESTS, statuses=True),
             "",
             "## Errors of a transcription",
             "",
-            "A status means that a request can be answered with this code as well.",
+            "A code with a status can also be the response to a request.",
             "",
             *_rows(JOBS, statuses=True),
             "",
             "## Warnings",
             "",
-            "A transcription that has a warning completes all the same.",
+            "A transcription with a warning still completes.",
             "",
             *_rows(WARNINGS, statuses=False),
             "",

@@ -1,4 +1,4 @@
-"""The errors that are raised on purpose. Codes and words come from `error_catalogue`."""
+"""The errors that are raised deliberately. Their codes and texts come from `error_catalogue`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .error_catalogue import ERRORS
 
 
 class RetryLater(Exception):
-    """A dependency is unavailable or busy. The same work will succeed later, so no delivery is spent on it."""
+    """A dependency is unavailable or busy. The same work succeeds later, so no delivery is spent on it."""
 
     def __init__(self, delay_s: float, reason: str) -> None:
         super().__init__(reason)
@@ -17,7 +17,7 @@ class RetryLater(Exception):
 
 
 class Reject(Exception):
-    """Work that can never succeed, however often it is tried. `code` and `message` are those of the catalogue."""
+    """Work that can never succeed, however often it is retried. `code` and `message` are those of the catalogue."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,14 +26,18 @@ class Reject(Exception):
 
     @classmethod
     def of(cls, code: str, **values: Any) -> Self:
-        """The error of the catalogue; `values` fill in its fields. Raises KeyError for an unknown code or a missing field."""
+        """The catalogue's error for `code`; `values` fill in its fields.
+
+        Raises:
+            KeyError: the code is unknown, or a field has no value.
+        """
         return cls(code, ERRORS[code].detail(**values))
 
 
 class Problem(Exception):
-    """An answer to a request that is an error, as RFC 9457 problem JSON.
+    """An error response to a request, as RFC 9457 problem JSON.
 
-    `code` is stable; `detail` says what happened and what to do; `members` are for programs, such as a state.
+    `code` is stable, `detail` says what happened and what to do, `members` are for programs, such as a job's state.
     """
 
     def __init__(
@@ -65,10 +69,10 @@ class Problem(Exception):
         members: Mapping[str, Any] | None = None,
         **values: Any,
     ) -> Self:
-        """The error of the catalogue; `values` fill in its fields.
+        """The catalogue's error for `code`; `values` fill in its fields.
 
         Raises:
-            KeyError: the code is unknown, a field has no value, or no request is answered with this code.
+            KeyError: the code is unknown or has no HTTP status, or a field has no value.
         """
         entry = ERRORS[code]
         if entry.status is None:

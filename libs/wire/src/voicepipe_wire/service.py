@@ -1,4 +1,4 @@
-"""How a process of this project starts and ends."""
+"""Start and stop of a service process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ UNAVAILABLE = 1
 def run_service(name: str, settings_class: type[S], run: Callable[[S], Awaitable[None]]) -> int:
     """Run a service until it is stopped, and return its exit status.
 
-    0: it was stopped. 1: PostgreSQL or NATS did not answer at the start; start it again. 2: a setting is missing or wrong. Telemetry is flushed in
-    every case.
+    0: it was stopped. 1: PostgreSQL or NATS did not answer at startup; start it again. 2: a setting is missing or
+    invalid. Telemetry is flushed in every case.
     """
     try:
         settings = settings_class()
@@ -39,7 +39,7 @@ def run_service(name: str, settings_class: type[S], run: Callable[[S], Awaitable
         asyncio.run(_run(run, settings))
     except TRANSIENT_ERRORS as error:
         reason = f"{type(error).__name__}: {error}"[:200]
-        log.error("cannot start: PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400 - one line says it
+        log.error("cannot start, PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400
         return UNAVAILABLE
     finally:
         telemetry.shutdown()

@@ -1,4 +1,4 @@
-"""Settings that more than one service reads. From the environment, or from files in a mounted secrets folder."""
+"""Settings that several services read, from environment variables or files in a mounted secrets folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """One variable each, prefix `VOICEPIPE_`. A file of the same name in `VOICEPIPE_SECRETS_DIR` does as well."""
+    """Each is a variable with the prefix `VOICEPIPE_`, or a file of that name in `VOICEPIPE_SECRETS_DIR`."""
 
     model_config = SettingsConfigDict(
         env_prefix="VOICEPIPE_",

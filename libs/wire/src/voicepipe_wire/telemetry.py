@@ -1,4 +1,4 @@
-"""Logs as JSON lines, traces over OTLP, metrics for Prometheus. Never audio, text or keys in any of them."""
+"""Logs as JSON lines and traces over OTLP. Neither contains audio, transcript text or keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ tracer = trace.get_tracer("voicepipe")
 
 
 def configure(service: str, log_level: str) -> None:
-    """Once per process, before anything logs. Traces are kept only if an OTLP endpoint is set."""
+    """Call once per process, before the first log line. Traces are exported only if an OTLP endpoint is set."""
     level = logging.getLevelNamesMapping()[log_level.upper()]
     structlog.configure(
         processors=[
@@ -43,7 +43,7 @@ def configure(service: str, log_level: str) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format='{"level":"%(levelname)s","event":%(message)r}'
     )
-    # Its request lines carry presigned URLs.
+    # Its request logs contain presigned URLs.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": __version__}))
     if os.environ.get(OTLP_ENDPOINT):
@@ -53,14 +53,14 @@ def configure(service: str, log_level: str) -> None:
 
 @contextmanager
 def span(name: str, headers: Mapping[str, str] | None = None, **attributes: str | float) -> Iterator[trace.Span]:
-    """A span; below the one that `headers` name, else below the current one."""
+    """A span: a child of the one in `headers` if given, else of the current one."""
     context = extract(headers) if headers else None
     with tracer.start_as_current_span(name, context=context, attributes=attributes) as current:
         yield current
 
 
 def shutdown() -> None:
-    """Send what is left."""
+    """Flush and stop the exporter."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()

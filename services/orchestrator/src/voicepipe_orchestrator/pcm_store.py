@@ -21,8 +21,8 @@ async def drop_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
     Under the lock of the job: who lets it go on at this moment finds the audio, or that there is none.
     """
     async with pool.acquire() as connection, connection.transaction():
-        key = await jobs.lock_pcm_of_ended(connection, job_id)
+        key = await jobs.lock_pcm_if_ended(connection, job_id)
         if key:
             with suppress(RetryLater):
                 await store.delete(key)
-                await jobs.forget_pcm(connection, job_id)
+                await jobs.clear_pcm_key(connection, job_id)

@@ -1,4 +1,4 @@
-"""Diarizations in PostgreSQL: one for each job, the newest."""
+"""The repository of `diarizations`: the newest one of each job."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from voicepipe_wire.transcript.turns import Diarization, DiarizedBy
 from .jobs import StoredJob
 
 
-async def save(transaction: Transaction, job: StoredJob, said: Diarization, by: DiarizedBy) -> None:
-    """Make this the diarization of the job; the one before is of no use any more."""
+async def save(transaction: Transaction, job: StoredJob, diarization: Diarization, model: DiarizedBy) -> None:
+    """Store the diarization of a locked job, in place of an earlier one."""
     await transaction.connection.execute(
         """
         INSERT INTO diarizations (job_id, owner_id, document, model, revision) VALUES ($1, $2, $3, $4, $5)
@@ -21,9 +21,9 @@ async def save(transaction: Transaction, job: StoredJob, said: Diarization, by: 
         """,
         job.id,
         job.owner_id,
-        said.to_json(),
-        by.name,
-        by.revision,
+        diarization.to_json(),
+        model.name,
+        model.revision,
     )
 
 
@@ -32,5 +32,5 @@ async def load(connection: Connection, job_id: UUID) -> tuple[Diarization, Diari
     return (Diarization.from_json(row["document"]), DiarizedBy(row["model"], row["revision"])) if row else None
 
 
-async def forget(transaction: Transaction, job: StoredJob) -> None:
+async def delete(transaction: Transaction, job: StoredJob) -> None:
     await transaction.connection.execute("DELETE FROM diarizations WHERE job_id = $1", job.id)

@@ -1,4 +1,4 @@
-"""Which workers live, by their own word."""
+"""Worker heartbeats: which stages have a live worker."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ HEARTBEAT_TIMEOUT_S = 30.0
 
 
 async def is_alive(connection: Any, stage: str) -> bool:
-    """Whether a worker of the stage was seen lately."""
+    """Whether a worker of the stage sent a heartbeat within `HEARTBEAT_TIMEOUT_S`."""
     query = "SELECT EXISTS (SELECT FROM workers WHERE stage = $1 AND seen_at > now() - make_interval(secs => $2))"
     return bool(await connection.fetchval(query, stage, HEARTBEAT_TIMEOUT_S))
 
 
 async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
-    """Say every few seconds that this worker lives; take it back at the end."""
+    """Register this worker, refresh it every few seconds, and remove it at the end."""
     worker_id = uuid4()
-    with suppress(*TRANSIENT_ERRORS):  # of those that could not take it back
+    with suppress(*TRANSIENT_ERRORS):  # workers that died before they removed themselves
         await pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 hour'")
     while not stop.is_set():
         with suppress(*TRANSIENT_ERRORS):

@@ -2,13 +2,18 @@
 
 Invariants:
 
-- A job changes state in one way: `lock` it, decide with `stages`, `save`. The lock is held until the transaction ends, so two handlers,
-  the controller and the sweeper never decide on the same job at once.
-- `save` writes the new state, its events and the commands of stages that became due in one transaction, through the outbox. There is no state
-  without its messages, and no message of a change that was rolled back.
-- A handler works without the lock, which it takes a second time before it saves (`claim.lock_if_running`): in between the job may have been cancelled,
-  deleted, or finished by another worker.
-- `read` takes no lock and is one statement, because a commit between two statements would show a job whose stages are newer than its row.
+- A job changes state in one way: `lock` it, decide with `stages`, `save`. The lock lasts until the transaction ends, so
+  handlers, the controller and the sweeper never decide on the same job at once.
+- `save` writes the new state, its events and the commands of stages that became due in one transaction, through the
+  outbox. There is no state without its messages, and no message of a change that was rolled back.
+- A handler works without the lock and takes it again before it saves (`claim.lock_if_running`): meanwhile the job may
+  have been cancelled, deleted, or finished by another worker.
+
+Races:
+
+- `lock` waits for another transaction. The row that it then returns is current, but a join in the same statement would
+  be as old as the statement's snapshot, so the stages are read by a second statement, under the lock.
+- A commit falls between two reads. `read` takes no lock, so it is one statement with one snapshot.
 """
 
 from __future__ import annotations
@@ -72,13 +77,13 @@ class NewJob:
 
 
 def options_hash(options: Mapping[str, Any]) -> bytes:
-    """Of what decides the words: two jobs with the same recording and the same hash have the same transcript."""
+    """Hash of the options that decide the words: the same recording with the same hash has the same transcript."""
     deciding = {key: value for key, value in options.items() if key != "priority"}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).digest()
 
 
 async def create(transaction: Transaction, new: NewJob) -> None:
-    """Insert a job whose recording is stored, and queue its first stage."""
+    """Insert a job for a stored recording, and queue its first stage."""
     connection = transaction.connection
     await connection.execute(
         """
@@ -104,16 +109,16 @@ async def create(transaction: Transaction, new: NewJob) -> None:
 
 
 async def lock(connection: Connection, job_id: UUID) -> StoredJob | None:
-    """The job, held until the transaction ends; None if it was deleted."""
+    """The job, locked until the transaction ends; None if it was deleted."""
     row = await connection.fetchrow("SELECT * FROM jobs WHERE id = $1 FOR UPDATE", job_id)
     if row is None:
         return None
-    # A second statement: the first may have waited for the lock, and what it joined would be as old as its snapshot.
+    # A second statement: see the races above.
     return _stored(row, await connection.fetch("SELECT stage, state, attempts FROM stages WHERE job_id = $1", job_id))
 
 
 async def read(connection: Connection, job_id: UUID) -> StoredJob | None:
-    """The job as it was at one moment: one statement, so that a commit cannot fall between the job and its stages."""
+    """The job and its stages from one snapshot, without a lock; None if there is no such job."""
     row = await connection.fetchrow(
         """
         SELECT jobs.*, (SELECT jsonb_agg(to_jsonb(stages)) FROM stages WHERE job_id = $1) AS stages
@@ -125,9 +130,9 @@ async def read(connection: Connection, job_id: UUID) -> StoredJob | None:
 
 
 async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
-    """Write what changed from a locked job to `after`, queue what is due, and emit commands and events for it.
+    """Write the difference between a locked job and `after`, queue the due stages, add their commands and all events.
 
-    The caller emits JobCompleted and JobFailed itself (see `fail`): they carry what only it knows.
+    The caller adds JobCompleted and JobFailed (see `fail`), whose fields only it knows.
     """
     after, _ = queue_due(after)
     new_state = job_state(after)
@@ -160,12 +165,12 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
 
 
 async def restart(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
-    """Begin a running stage anew, within the same attempt: its time counts from now."""
+    """Restart a running stage within its attempt. Its time counts from now."""
     await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage])
 
 
 async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reject) -> None:
-    """Save a job that failed for good, with what its owner is told."""
+    """Save a job that failed for good, with the error for its owner."""
     await save(transaction, job, after)
     await transaction.connection.execute(
         "UPDATE jobs SET error_code = $2, error_message = $3 WHERE id = $1", job.id, error.code, error.message
@@ -175,11 +180,12 @@ async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reje
 
 
 async def warn(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
-    """Note on a locked job that something is less good than asked for. The same code is noted once."""
+    """Add a warning to a locked job, once per code."""
     message = WARNINGS[code].detail(**values)
     added = await transaction.connection.execute(
         """
-        UPDATE jobs SET warnings = warnings || jsonb_build_array(jsonb_build_object('code', $2::text, 'message', $3::text))
+        UPDATE jobs
+        SET warnings = warnings || jsonb_build_array(jsonb_build_object('code', $2::text, 'message', $3::text))
         WHERE id = $1 AND NOT warnings @> jsonb_build_array(jsonb_build_object('code', $2::text))
         """,
         job.id,
@@ -192,7 +198,7 @@ async def warn(transaction: Transaction, job: StoredJob, code: str, **values: An
 
 
 async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -> None:
-    """Remove the warnings of a locked job whose code is LIKE `codes`: what still holds is said anew."""
+    """Remove the warnings of a locked job whose code is LIKE `codes`. Those that still hold are added again later."""
     await transaction.connection.execute(
         """
         UPDATE jobs SET warnings = coalesce(
@@ -205,7 +211,7 @@ async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -
 
 
 async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
-    """Let a locked job go on to its transcript, which tells why it has no speakers."""
+    """Skip `diarize` of a locked job, with a warning that says why its transcript has no speakers."""
     await warn(transaction, job, code, **values)
     await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
 
@@ -213,7 +219,7 @@ async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, 
 async def set_prepared(
     transaction: Transaction, job: StoredJob, *, duration_s: float, speech_s: float, pcm_key: str
 ) -> None:
-    """Note what `prepare` found out about the recording, and where its PCM is."""
+    """Store the results of `prepare`: the durations, and the key of the PCM object."""
     await transaction.connection.execute(
         "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4 WHERE id = $1",
         job.id,
@@ -238,24 +244,27 @@ async def set_options(transaction: Transaction, job: StoredJob, options: Mapping
 
 
 async def touch(transaction: Transaction, job_id: UUID) -> None:
-    """The job moved: the sweeper leaves it alone for a while."""
+    """Mark the job as changed now, so that the sweeper leaves it alone for a while."""
     await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job_id)
 
 
-async def lock_pcm_of_ended(connection: Connection, job_id: UUID) -> str | None:
-    """The key of the PCM of a job that has ended, which stays locked: a retry at this moment finds the PCM, or that there is none."""
+async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> str | None:
+    """The PCM key of an ended job, with the job locked; None if it has not ended or has no PCM.
+
+    The lock makes a concurrent retry find the PCM either stored or gone.
+    """
     key: str | None = await connection.fetchval(
         "SELECT pcm_key FROM jobs WHERE id = $1 AND finished_at IS NOT NULL FOR UPDATE", job_id
     )
     return key
 
 
-async def forget_pcm(connection: Connection, job_id: UUID) -> None:
+async def clear_pcm_key(connection: Connection, job_id: UUID) -> None:
     await connection.execute("UPDATE jobs SET pcm_key = NULL WHERE id = $1", job_id)
 
 
 async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:
-    """How far a stage got, in seconds of audio."""
+    """Store the progress of a stage, in seconds of audio."""
     await transaction.connection.execute(
         "UPDATE stages SET done_s = $3, total_s = $4 WHERE job_id = $1 AND stage = $2", job.id, stage, done_s, total_s
     )
@@ -267,12 +276,12 @@ async def reset_progress(transaction: Transaction, job: StoredJob, stage: Stage)
 
 
 async def reset_attempts(transaction: Transaction, job: StoredJob) -> None:
-    """A reopened job has all its attempts again."""
+    """Give a reopened job all its attempts again."""
     await transaction.connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
 
 
 async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
-    """Delete the row and all that refers to it; the id of its recording, None if there is no such job."""
+    """Delete the job with its dependent rows, and return the id of its recording; None if there is no such job."""
     recording_id: UUID | None = await transaction.connection.fetchval(
         "DELETE FROM jobs WHERE id = $1 RETURNING recording_id", job_id
     )
@@ -280,7 +289,7 @@ async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
 
 
 def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
-    """Queue the command that does a stage."""
+    """Add the command of a stage to the transaction."""
     message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
     transaction.command(stage, job.priority, message, job_id=job.id, owner_id=job.owner_id)
 
@@ -297,7 +306,8 @@ async def _write_stage(connection: Connection, job_id: UUID, stage: Stage, state
         """
         UPDATE stages SET state = $3, attempts = $4,
             queued_at = CASE WHEN $3 = 'queued' THEN now() ELSE queued_at END,
-            started_at = CASE WHEN $3 = 'running' THEN now() WHEN $3 IN ('waiting', 'queued') THEN NULL ELSE started_at END,
+            started_at = CASE
+                WHEN $3 = 'running' THEN now() WHEN $3 IN ('waiting', 'queued') THEN NULL ELSE started_at END,
             finished_at = CASE WHEN $3 IN ('done', 'skipped', 'failed', 'cancelled') THEN now() END
         WHERE job_id = $1 AND stage = $2
         """,

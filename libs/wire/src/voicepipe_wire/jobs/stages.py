@@ -1,8 +1,8 @@
-"""The life of a job, as a graph of stages.
+"""The state machine of a job: a graph of stages.
 
-A job is done when its last stage is. What may happen to a stage stands in `NEXT`; what a stage waits for stands in
-`NEEDS`. A new stage is a row in each. Pure: no clock, no I/O, no logging; a handler loads a `Job`, calls `advance`, and saves
-the result together with the commands for the stages that `due` names, in one transaction.
+A job is done when its last stage is. `NEXT` holds every legal transition of a stage, `NEEDS` its dependencies. A new
+stage is a member of `Stage` and a row in `NEEDS`. Pure: no clock, no I/O, no logging. A handler loads a `Job`, calls
+`advance`, and saves the result in one transaction with the commands of the stages that became `due`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
-    SKIPPED = "skipped"  # not asked for, or given up where the job can do without
+    SKIPPED = "skipped"  # not requested, or failed where the job can complete without it
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -37,11 +37,11 @@ class Event(StrEnum):
     SKIP = "skip"
     FAIL = "fail"
     CANCEL = "cancel"
-    REOPEN = "reopen"  # somebody asked for it again
+    REOPEN = "reopen"  # requested again
 
 
 class JobState(StrEnum):
-    """What a client sees; follows from the stages."""
+    """What a client sees. Derived from the stages."""
 
     UPLOADED = "uploaded"
     QUEUED = "queued"
@@ -88,7 +88,7 @@ FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 
 
 class IllegalTransition(Exception):
-    """That event cannot happen to a stage in that state."""
+    """`NEXT` has no such transition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def advance(job: Job, stage: Stage, event: Event) -> Job:
     """The job after `event` happened to `stage`.
 
     Raises:
-        IllegalTransition: `NEXT` has no such row. For a handler that means: somebody else was here first.
+        IllegalTransition: `NEXT` has no such transition. A handler gets it when another one was faster.
     """
     state = job.stages[stage]
     try:
@@ -118,7 +118,7 @@ def advance(job: Job, stage: Stage, event: Event) -> Job:
 
 
 def queue_due(job: Job) -> tuple[Job, tuple[Stage, ...]]:
-    """The job with every due stage queued, and which those are."""
+    """The job with every due stage queued, and the stages that were due."""
     stages = due(job)
     for stage in stages:
         job = advance(job, stage, Event.QUEUE)
@@ -126,7 +126,7 @@ def queue_due(job: Job) -> tuple[Job, tuple[Stage, ...]]:
 
 
 def due(job: Job) -> tuple[Stage, ...]:
-    """The stages that wait for nothing any more and are to be queued now."""
+    """The waiting stages whose dependencies are met; none once a stage has failed or was cancelled."""
     if State.FAILED in job.stages.values() or State.CANCELLED in job.stages.values():
         return ()
     return tuple(
@@ -137,7 +137,7 @@ def due(job: Job) -> tuple[Stage, ...]:
 
 
 def fail(job: Job, stage: Stage) -> Job:
-    """The job after a stage failed for good: the others have nothing left to do."""
+    """The job after a stage failed for good: the stages that have not ended are cancelled."""
     return cancel(advance(job, stage, Event.FAIL))
 
 
@@ -150,13 +150,13 @@ def cancel(job: Job) -> Job:
 
 
 def reopen(job: Job, *, redo: frozenset[Stage] = frozenset()) -> Job:
-    """The job made ready to go on: what failed or was cancelled, what is named in `redo`, and all that depends on those.
+    """The job with these stages waiting again: failed or cancelled ones, those in `redo`, and all that depend on them.
 
     Raises:
         IllegalTransition: a stage in `redo` has not ended.
     """
     again = set(redo) | {stage for stage, state in job.stages.items() if state in {State.FAILED, State.CANCELLED}}
-    for stage, needed in NEEDS.items():  # in the order of dependence
+    for stage, needed in NEEDS.items():  # dependencies first
         if job.stages[stage] is State.DONE and needed & again:
             again.add(stage)
     for stage in again:
@@ -165,7 +165,7 @@ def reopen(job: Job, *, redo: frozenset[Stage] = frozenset()) -> Job:
 
 
 def outcome(job: Job) -> State | None:
-    """DONE, FAILED or CANCELLED once the job has ended, None while it goes on."""
+    """DONE, FAILED or CANCELLED once the job has ended; None before."""
     states = set(job.stages.values())
     for final in (State.FAILED, State.CANCELLED):
         if final in states:
@@ -182,7 +182,7 @@ _PREPARING = {State.WAITING: JobState.UPLOADED, State.QUEUED: JobState.QUEUED, S
 
 
 def job_state(job: Job) -> JobState:
-    """What the stages together mean to a client."""
+    """The state that a client sees."""
     if final := outcome(job):
         return _OUTCOMES[final]
     if state := _PREPARING.get(job.stages[Stage.PREPARE]):

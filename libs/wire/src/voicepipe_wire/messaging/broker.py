@@ -1,4 +1,4 @@
-"""The connection to NATS and the streams that must exist on it. Whoever finds one missing puts it back."""
+"""The connection to NATS, and the streams that must exist on it. A service that finds one missing creates it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from voicepipe_wire.settings import Settings
 
 from . import subjects
 
-# What the client raises while the server is away or starts, besides ConnectionError and TimeoutError.
+# Raised by the client while the server is unavailable or starting, besides ConnectionError and TimeoutError.
 BROKER_TRANSIENT_ERRORS = NatsError
 
 log = structlog.get_logger(__name__)
 
 DAY_S = 86_400.0
-# A relay publishes what a crash left behind within seconds; minutes are generous.
+# The relay publishes what a crash left in the outbox within seconds, so ten minutes are generous.
 DUPLICATE_WINDOW_S = 600.0
 PUBLISH_TIMEOUT_S = 2.0
 
@@ -74,7 +74,7 @@ STREAMS = (
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a stage's commands are delivered. A worker that says nothing for `ack_wait_s` counts as dead."""
+    """How a stage's commands are delivered. A worker that sends no heartbeat for `ack_wait_s` counts as dead."""
 
     ack_wait_s: float = 30.0
     max_deliver: int = 5
@@ -84,9 +84,10 @@ DEFAULT_DELIVERY = Delivery()
 
 
 async def connect(settings: Settings, name: str) -> Client:
-    """A connection that never gives up: the default closes the client for good after two minutes without a server.
+    """Connect, and reconnect for ever: by default the client closes for good after two minutes without a server.
 
-    Raises ConnectionError when no server answers now.
+    Raises:
+        ConnectionError: no server answers now.
     """
     try:
         return await nats.connect(
@@ -104,7 +105,7 @@ async def connect(settings: Settings, name: str) -> Client:
 
 
 async def _log_error(error: Exception) -> None:
-    log.warning("broker connection", error=type(error).__name__)
+    log.warning("broker connection error", error=type(error).__name__)
 
 
 async def _log_disconnect() -> None:
@@ -112,7 +113,11 @@ async def _log_disconnect() -> None:
 
 
 class JetStream:
-    """Streams, consumers and publishing. A `Publisher` for the outbox."""
+    """Streams, consumers and publishing; the outbox's `Publisher`.
+
+    Raises:
+        nats.errors.Error, TimeoutError: from every method but `publish`, when the broker is unavailable.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -120,7 +125,7 @@ class JetStream:
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
         if not self.client.is_connected:
-            raise ConnectionError("NATS is away")
+            raise ConnectionError("NATS is unavailable")
         try:
             ack = await self.context.publish(subject, payload, headers=headers, timeout=PUBLISH_TIMEOUT_S)
         except (TimeoutError, NatsError) as error:
@@ -135,11 +140,15 @@ class JetStream:
         await self.client.close()
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float, own_inbox: bool = False) -> Msg:
-        """One answer. `own_inbox`: the answer keeps a subject of its own, by which the client's shared inbox would not recognize it."""
+        """Send a request and return its one reply.
+
+        `own_inbox` subscribes to an inbox for this request alone. A pulled message needs that: it arrives under its own
+        subject, which the client's shared inbox cannot match to the request.
+        """
         return await self.client.request(subject, payload, timeout=timeout_s, old_style=own_inbox)
 
     async def send(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
-        """Publish without a stream that confirms it: protocol messages, never work or events."""
+        """Publish without the acknowledgement of a stream: protocol messages, never commands or events."""
         await self.client.publish(subject, payload, reply=reply)
 
     async def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]] | None = None) -> Subscription:
@@ -149,7 +158,11 @@ class JetStream:
         return str(self.client.new_inbox())
 
     async def stream_info(self, stream: str, subject: str | None = None) -> StreamInfo:
-        """With `subject` also how many messages lie under each subject that matches it. Raises NotFoundError."""
+        """The state of a stream; with `subject`, also the number of messages under each matching subject.
+
+        Raises:
+            NotFoundError: there is no such stream.
+        """
         return await self.context.stream_info(stream, subjects_filter=subject)
 
     async def purge(self, stream: str, subject: str) -> None:
@@ -162,7 +175,11 @@ class JetStream:
         await self.context.delete_consumer(stream, name)
 
     async def check_consumer(self, stream: str, name: str) -> None:
-        """Raises NotFoundError if the consumer was deleted."""
+        """Check that a consumer exists.
+
+        Raises:
+            NotFoundError: the consumer was deleted.
+        """
         await self.context.consumer_info(stream, name)
 
     async def pull_subscribe(
@@ -172,22 +189,22 @@ class JetStream:
         return await self.context.pull_subscribe("", durable, stream, config=config)
 
     async def find(self, stream: str, sequence: int) -> RawStreamMsg | None:
-        """A stored message, or None if it is there no more."""
+        """A stored message, or None if it no longer exists."""
         try:
             return await self.context.get_msg(stream, sequence)
         except NotFoundError:
             return None
 
     async def drop(self, stream: str, sequence: int) -> None:
-        """Delete a stored message; one that is missing is deleted already."""
+        """Delete a stored message. A missing one counts as deleted."""
         try:
             await self.context.delete_msg(stream, sequence)
-        except APIError:  # 400, 404 or 500 for one that is missing, by what is left around it
+        except APIError:  # 400, 404 or 500 for a missing message, depending on its neighbours
             if await self.find(stream, sequence) is not None:
                 raise
 
     async def backlog(self, stage: str, priority: str) -> int | None:
-        """How many commands wait for a worker; None if no worker of that stage ever lived here."""
+        """The number of commands that wait for a worker; None if no worker of that stage ever connected."""
         try:
             info = await self.context.consumer_info(subjects.WORK, f"{stage}-{priority}")
         except NotFoundError:
@@ -195,16 +212,16 @@ class JetStream:
         return info.num_pending or 0
 
     async def ensure_streams(self) -> None:
-        """Create what is missing, bring up to date what is there."""
+        """Create missing streams and update existing ones."""
         for config in STREAMS:
             try:
                 await self.context.update_stream(config)
             except NotFoundError:
-                log.info("stream was missing", stream=config.name)
+                log.info("stream missing, creating it", stream=config.name)
                 await self.context.add_stream(config)
 
     async def ensure_consumer(self, stage: str, priority: str, delivery: Delivery) -> str:
-        """Name of the durable consumer of one stage and priority; created, or brought up to date."""
+        """Create or update the durable consumer of a stage and priority, and return its name."""
         name = f"{stage}-{priority}"
         await self.context.add_consumer(
             subjects.WORK,

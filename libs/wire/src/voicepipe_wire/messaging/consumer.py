@@ -1,12 +1,45 @@
-"""Pull commands, run a handler on each, tell the broker how it went.
+"""Pull commands, run a handler for each, and settle each delivery with the broker.
 
 | the handler | the message |
 |---|---|
 | returns | is acked |
-| raises RetryLater | stays in flight: heartbeats go on, the handler is called again after the delay; no delivery is spent |
+| raises RetryLater | stays in flight: heartbeats continue, the handler runs again later; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
-| dies with its process | is delivered again after `ack_wait_s`; the last time, an advisory tells the controller |
+| dies with its process | is redelivered after `ack_wait_s`; after the last delivery, the controller reads an advisory |
+
+Invariants:
+
+- One pull per free slot. `run` takes a slot before it pulls and `_process` releases it, so no message waits inside a
+  worker while its `ack_wait_s` runs.
+- Heartbeats while a handler runs, its RetryLater delays included (`aio.background` in `_process`). Only a dead or
+  disconnected worker lets `ack_wait_s` expire.
+- Exactly one of ack, nak, term or nothing per delivery. `_deliver` settles as its last step on every path. Nothing is
+  sent only if the process dies, or if settling itself fails (the broker or the database is lost); then the message is
+  redelivered after `ack_wait_s`, or the advisory follows.
+- A handler can run twice for one command, even at the same time (a late heartbeat, a lost ack), so handlers are safe to
+  repeat: `jobs.claim` shows how.
+
+Races:
+
+- A command is published between an empty pull and the wait. `_next_message` clears the wake-up before it pulls, so the
+  wait ends at once. A wake-up that arrives before the stream has stored its message finds nothing; the short polls that
+  follow find it. Redeliveries cause no wake-up; the poll every `POLL_INTERVAL_S` finds them.
+- The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
+- `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
+- `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After
+  the last delivery a nak would end the message, so `_hand_back` first publishes a copy under a new id and then acks: a
+  crash in between leaves two copies, never none.
+- A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
+  terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is
+  missing. Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window,
+  `on_dead_lettered` ignores a stage that has ended, and once the job has changed the redelivered handler has nothing to
+  do and acks. Were the job changed first, it could fail without a dead letter to redrive; were the message terminated
+  first, the job could be stuck without either.
+- A worker dies on the last delivery. The broker keeps the message but delivers it no more; the controller reads the
+  advisory and takes the same three steps.
+- The consumer or its stream is deleted. A pull is answered with "no responders", `_recreate_missing` creates both,
+  `ready` raises until a pull succeeds, and the sweeper requeues the commands that the stream held.
 """
 
 from __future__ import annotations
@@ -38,33 +71,33 @@ from .subjects import WORK, Priority, work
 log = structlog.get_logger(__name__)
 
 HANDLED = Counter("voicepipe_commands_total", "Commands handled", ["stage", "priority", "outcome"])
-IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands that are being worked on", ["stage"])
-SECONDS = Histogram(
+IN_FLIGHT = Gauge("voicepipe_commands_in_flight", "Commands in flight", ["stage"])
+COMMAND_DURATION = Histogram(
     "voicepipe_command_duration_seconds",
     "Time a command was in flight",
     ["stage"],
     buckets=(0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 3600),
 )
 
-# Of five turns four look at premium first: premium is quick, and standard gets a fifth of the workers at least.
-TURNS = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
-# Redeliveries ring no bell, so the worker looks every second. The bell may ring before the stream has the message, or
-# for somebody else: after each ring it looks again quickly first.
+# Four of five pulls try premium first, so premium is quick and standard gets at least a fifth of the workers.
+PRIORITY_ROTATION = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
+# Redeliveries cause no wake-up, so the worker polls every second. A wake-up may precede the stored message, or be for
+# another worker, so the first polls after it follow quickly.
 POLL_INTERVAL_S = 1.0
 FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
-FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 1.0, 60.0
 
 TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
 
-# What to do with a command, by its type.
+# The handler of each command type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
-# Makes the job go on or end without this work: (command, error).
+# Lets the job continue without this work, or fails it: (command, error). Safe to repeat.
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
 
 class Worker:
-    """Works on the commands of one stage, up to `concurrency` at a time."""
+    """Handles the commands of one stage, up to `concurrency` at a time."""
 
     def __init__(
         self,
@@ -83,42 +116,46 @@ class Worker:
         self._delivery = delivery
         self._slots = asyncio.Semaphore(concurrency)
         self._wake_up = asyncio.Event()
-        self._turns = itertools.cycle(TURNS)
+        self._rotation = itertools.cycle(PRIORITY_ROTATION)
         self._connected = False
 
     async def ready(self) -> None:
-        """Raises while commands cannot be pulled."""
+        """Return if the last pull succeeded.
+
+        Raises:
+            ConnectionError: commands cannot be pulled.
+        """
         if not self._connected:
             raise ConnectionError("no commands can be pulled")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in flight."""
-        await self._repair()
+        """Handle commands until `stop` is set, then finish those in flight."""
+        await self._recreate_missing()
         async with self._wake_ups(stop), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
                 await self._slots.acquire()
-                message = await self._next(stop)
+                message = await self._next_message(stop)
                 if message is None:
                     break
-                handlers.create_task(self._work(message, stop))
+                handlers.create_task(self._process(message, stop))
 
-    async def _next(self, stop: asyncio.Event) -> Msg | None:
-        """The next message of either priority, however long it takes; None when it is time to stop."""
+    async def _next_message(self, stop: asyncio.Event) -> Msg | None:
+        """Wait for the next message of either priority; None once `stop` is set."""
         pause_s = FIRST_POLL_S
         while not stop.is_set():
             self._wake_up.clear()
             try:
-                message = await self._pull_either()
+                message = await self._pull_by_priority()
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
                 message, pause_s = None, POLL_INTERVAL_S
                 log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
-                await self._repair()
+                await self._recreate_missing()
             if message is not None:
                 return message
             try:
-                # Not wait_for: that of Python 3.11 may swallow a cancellation.
+                # Not `wait_for`: see `aio`.
                 async with asyncio.timeout(pause_s):
                     await self._wake_up.wait()
                 pause_s = FIRST_POLL_S
@@ -126,8 +163,8 @@ class Worker:
                 pause_s = min(pause_s * POLL_BACKOFF, POLL_INTERVAL_S)
         return None
 
-    async def _pull_either(self) -> Msg | None:
-        first = next(self._turns)
+    async def _pull_by_priority(self) -> Msg | None:
+        first = next(self._rotation)
         for priority in (first, *(other for other in Priority if other is not first)):
             if message := await self._pull(priority):
                 return message
@@ -139,35 +176,38 @@ class Worker:
         try:
             message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
         except (NatsError, TimeoutError) as error:
-            # No responders: the consumer or its stream is gone, whatever the connection says.
+            # No responders: the consumer or its stream was deleted, although the connection is up.
             raise ConnectionError(type(error).__name__) from error
         status = (message.headers or {}).get("Status")
         if status is None:
             return message
-        if status in {"404", "408"}:  # nothing there
+        if status in {"404", "408"}:  # no message waits
             return None
         raise ConnectionError(f"status {status}")
 
-    async def _repair(self) -> None:
-        """Put back what was deleted on the server. Without a server there is nothing to do but wait."""
+    async def _recreate_missing(self) -> None:
+        """Create the streams and consumers that the server lacks. Does nothing while it is unavailable."""
         with suppress(NatsError, TimeoutError, ConnectionError):
             await self._jetstream.ensure_streams()
             for priority in Priority:
                 await self._jetstream.ensure_consumer(self._stage, priority, self._delivery)
 
-    async def _work(self, message: Msg, stop: asyncio.Event) -> None:
+    async def _process(self, message: Msg, stop: asyncio.Event) -> None:
         priority = message.subject.rpartition(".")[2]
         IN_FLIGHT.labels(self._stage).inc()
         outcome = "lost"
         try:
             async with aio.background(self._heartbeat(message)):
-                with SECONDS.labels(self._stage).time(), telemetry.span(f"{self._stage} command", message.headers):
+                with (
+                    COMMAND_DURATION.labels(self._stage).time(),
+                    telemetry.span(f"{self._stage} command", message.headers),
+                ):
                     outcome = await self._deliver(message, stop)
         except TRANSIENT as error:
-            # It comes again after ack_wait.
-            log.warning("could not finish a command", stage=self._stage, error=type(error).__name__)
+            # Redelivered after `ack_wait_s`.
+            log.warning("command not settled, waiting for redelivery", stage=self._stage, error=type(error).__name__)
         except Exception:
-            log.exception("bug while a command was settled", stage=self._stage)
+            log.exception("bug while settling a command", stage=self._stage)
         finally:
             HANDLED.labels(self._stage, priority, outcome).inc()
             IN_FLIGHT.labels(self._stage).dec()
@@ -175,17 +215,17 @@ class Worker:
 
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:
         try:
-            envelope, command = self._understand(message)
+            envelope, command = self._decode(message)
         except Reject as reject:
             return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
-            while not await self._try(command):
+            while not await self._run_handler(command):
                 if stop.is_set():
                     await self._hand_back(message)
                     return "handed_back"
         except Reject as reject:
-            log.info("rejected", stage=self._stage, code=reject.code)
+            log.info("command rejected", stage=self._stage, code=reject.code)
             return await self._dead_letter(message, command, reject)
         except Exception as error:
             deliveries = message.metadata.num_delivered
@@ -199,22 +239,22 @@ class Worker:
         return "done"
 
     async def _hand_back(self, message: Msg) -> None:
-        """A worker that is restarted during an outage is not the work's fault: the last delivery becomes a new message."""
+        """Return the message to the queue. A restart during an outage must not use up the last delivery."""
         if message.metadata.num_delivered < self._delivery.max_deliver:
-            await message.nak(delay=FIRST_RETRY_S)
+            await message.nak(delay=FIRST_RETRY_DELAY_S)
             return
         headers = {**(message.headers or {}), MSG_ID: str(uuid4())}
         await self._jetstream.publish(message.subject, message.data, headers)
         await message.ack()
 
-    def _understand(self, message: Msg) -> tuple[Envelope, Message]:
+    def _decode(self, message: Msg) -> tuple[Envelope, Message]:
         envelope, command = unpack(message.headers, message.data)
         if type(command) not in self._handlers:
             raise Reject.of("bad_message", reason=f"{envelope.type} is not a command of {self._stage}")
         return envelope, command
 
-    async def _try(self, command: Message) -> bool:
-        """Run the handler; False if it is to be run again, after the delay that it asked for."""
+    async def _run_handler(self, command: Message) -> bool:
+        """Run the handler; False, after the requested delay, if it must run again."""
         try:
             await self._handlers[type(command)](command)
         except RetryLater as later:
@@ -223,12 +263,12 @@ class Worker:
             delay_s, reason = 2.0, type(error).__name__
         else:
             return True
-        log.warning("waiting", stage=self._stage, reason=reason, delay_s=delay_s)
+        log.warning("dependency unavailable, retrying later", stage=self._stage, reason=reason, delay_s=delay_s)
         await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
         return False
 
     async def _dead_letter(self, message: Msg, command: Message | None, reject: Reject, cause: str = "") -> str:
-        entry = DeadLetter.of(message, reject.code, cause or reject.message)
+        entry = DeadLetter.from_message(message, reject.code, cause or reject.message)
         await entry.publish(self._jetstream)
         if command is not None:
             await self._on_dead_lettered(command, reject)
@@ -243,7 +283,7 @@ class Worker:
 
     @asynccontextmanager
     async def _wake_ups(self, stop: asyncio.Event) -> AsyncIterator[None]:
-        """Whatever is published to this stage rings, and so does the end."""
+        """Wake the worker when a command of this stage is published, and when it must stop."""
 
         async def wake(_: Msg) -> None:
             self._wake_up.set()
@@ -262,5 +302,5 @@ class Worker:
 
 
 def retry_delay_s(deliveries: int) -> float:
-    """Exponential, with a quarter of jitter to either side, so that what failed together does not come back together."""
-    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)
+    """Exponential backoff with 25 % jitter either way, so that commands that failed together do not retry together."""
+    return min(MAX_RETRY_DELAY_S, FIRST_RETRY_DELAY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)

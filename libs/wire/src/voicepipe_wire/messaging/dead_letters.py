@@ -1,6 +1,6 @@
-"""Dead letters: commands that nobody can carry out, kept in stream DLQ with all that is needed to do it later.
+"""Dead letters: commands that failed for good, kept in stream DLQ with all that is needed to redrive them.
 
-The payload is the command's own; its headers are kept, and these are added.
+An entry has the payload and the headers of its command, and the headers below.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FAILED_AT = "vp-failed-at"
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`subject` is where the command was; `attempts` how often it was delivered."""
+    """`subject` is that of the command; `attempts` is the number of its deliveries."""
 
     subject: str
     headers: Mapping[str, str]
@@ -38,13 +38,17 @@ class DeadLetter:
         return self.subject.split(".")[1]
 
     @classmethod
-    def of(cls, message: Msg, code: str, error: str) -> DeadLetter:
-        """Of a message that was delivered."""
+    def from_message(cls, message: Msg, code: str, error: str) -> DeadLetter:
+        """The entry for a delivered message."""
         attempts = message.metadata.num_delivered
         return cls(message.subject, dict(message.headers or {}), message.data, code, error, attempts)
 
     async def publish(self, jetstream: JetStream) -> int:
-        """Store the letter; a second one of the same command is dropped. Raises ConnectionError when NATS is away."""
+        """Store the entry and return its sequence. The stream drops a second entry for the same command.
+
+        Raises:
+            ConnectionError: NATS is unavailable.
+        """
         headers = {
             **self.headers,
             MSG_ID: f"dlq-{self.headers.get(MSG_ID, '')}",

@@ -1,4 +1,4 @@
-"""A message on the wire: protobuf in the payload, CloudEvents 1.0 (NATS protocol binding, binary mode) in the headers."""
+"""Messages on the wire: a protobuf payload with CloudEvents 1.0 headers (NATS protocol binding, binary mode)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Envelope:
 
 
 def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, str]:
-    """Headers of a message that happens now, in the current trace. `source` is the service, such as `upload`."""
+    """Headers of a new message, with the time and trace of now. `source` is the service, such as `upload`."""
     headers = {
         MSG_ID: str(message_id),
         "ce-specversion": "1.0",
@@ -48,10 +48,10 @@ def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, st
 
 
 def unpack(headers: Mapping[str, str] | None, payload: bytes) -> tuple[Envelope, Message]:
-    """The message and what its headers say of it.
+    """Decode a message and its headers.
 
     Raises:
-        Reject: `bad_message`; this is no message of ours, and never will be.
+        Reject: `bad_message`; the message is malformed or of an unknown type.
     """
     try:
         headers = headers or {}
@@ -70,5 +70,5 @@ def unpack(headers: Mapping[str, str] | None, payload: bytes) -> tuple[Envelope,
 
 
 def job_id_of(command: Message) -> UUID:
-    """The job that a command of a stage is about."""
+    """The job of a stage's command."""
     return UUID(getattr(command, "job_id"))  # noqa: B009 - every command has one, and the stubs have no common type

@@ -1,7 +1,25 @@
-"""A change of state and the messages that it causes, in one transaction.
+"""The transactional outbox: a change of state and the messages that it causes are committed together.
 
-After the commit the messages are published at once; `relay` publishes what a crash or an absent broker left behind. The id of
-a row is the id of its message, so JetStream drops the second copy of one that was published and not marked.
+Invariants:
+
+- Commit before publish: `transaction` inserts the rows inside the transaction and publishes after it. A change that is
+  rolled back publishes nothing.
+- A committed message is published at least once: directly after the commit, or else by `relay`, which takes only rows
+  older than `older_than_s` so that it rarely meets the direct publish.
+- The id of a row is the `Nats-Msg-Id` of its message, so the stream drops a second copy within its duplicate window and
+  acknowledges it with the sequence of the first. Marking twice therefore writes the same sequence.
+- An event's row is deleted when it is published. A command's row keeps its stream sequence until the job ends, because
+  the sweeper compares the two.
+
+Races:
+
+- A crash or a lost database between publish and mark: the relay publishes a second copy, which the stream drops. One
+  that comes after the duplicate window is stored, so handlers are safe to repeat.
+- Two relays at once: `FOR UPDATE SKIP LOCKED` gives each row to one of them. A relay that overtakes a slow direct
+  publish sends the same id.
+- A command is published after its job has ended: `claim` finds nothing to do, and the command is acked.
+- An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure, so the rest
+  follows in order. Messages of different transactions may overtake each other.
 """
 
 from __future__ import annotations
@@ -25,17 +43,19 @@ log = structlog.get_logger(__name__)
 
 
 class Publisher(Protocol):
-    """A broker that keeps what it was given.
+    """A broker with durable streams."""
 
-    `publish` returns the message's sequence in its stream once it is stored. It raises ConnectionError when the broker
-    is away, within seconds; whether the message was stored is then not known, so the same id is published again.
-    """
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        """Store the message and return its stream sequence.
 
-    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int: ...
+        Raises:
+            ConnectionError: within seconds, when the broker is unavailable. The message may have been stored, so the
+                same id is published again.
+        """
 
 
 class HasOwner(Protocol):
-    """A job, or anything else with the id of a job and its owner."""
+    """A job, or anything else that has the ids of a job and its owner."""
 
     @property
     def id(self) -> UUID: ...
@@ -46,7 +66,7 @@ class HasOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """The ids of a job that is not loaded, or no longer exists."""
+    """The ids of a job that is not loaded or no longer exists."""
 
     id: UUID
     owner_id: UUID
@@ -54,6 +74,8 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
+    """A row of `outbox`. `work` names a command's stage and chunk, such as `transcribe/7`; None for an event."""
+
     id: UUID
     subject: str
     headers: dict[str, str]
@@ -65,7 +87,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Transaction:
-    """An open transaction: change state on `connection`, say what it causes; all of it is committed, or nothing."""
+    """An open transaction: changes made on `connection` and the messages added here are committed together."""
 
     connection: Connection
     source: str
@@ -74,18 +96,18 @@ class Transaction:
     def command(
         self, work: str, priority: str, message: Message, *, job_id: UUID | None, owner_id: UUID | None
     ) -> None:
-        """Put work into a queue. `work` is the stage, for a chunk with its index: `transcribe/7`."""
+        """Add a command. `work` is its stage, for a chunk with the index: `transcribe/7`."""
         stage = work.partition("/")[0]
         self._add(subjects.work(stage, priority), message, work=work, job_id=job_id, owner_id=owner_id)
 
     def event(self, job: HasOwner, message: Message) -> None:
-        """Announce `message` to the owner of a job."""
+        """Add an event for the owner of a job."""
         self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
 
-    def _add(self, subject: str, message: Message, **about: Any) -> None:
+    def _add(self, subject: str, message: Message, **fields: Any) -> None:
         message_id = uuid4()
         headers = headers_for(message, message_id, self.source)
-        self.outgoing.append(Outgoing(message_id, subject, headers, message.SerializeToString(), **about))
+        self.outgoing.append(Outgoing(message_id, subject, headers, message.SerializeToString(), **fields))
 
 
 class Outbox:
@@ -96,22 +118,26 @@ class Outbox:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits when the block ends. Raises what is in `database.TRANSIENT_ERRORS` when PostgreSQL is lost on the way."""
+        """Commit when the block ends, then publish.
+
+        Raises:
+            TRANSIENT_ERRORS: PostgreSQL is unavailable. An unpublished message raises nothing: the relay sends it.
+        """
         async with self._pool.acquire() as connection:
             try:
                 async with connection.transaction():
                     transaction = Transaction(connection, self._source)
                     yield transaction
-                    await _write(connection, transaction.outgoing)
+                    await _insert(connection, transaction.outgoing)
             except asyncpg.InterfaceError as error:
-                # The driver's word for wrong use and for a connection that is gone.
+                # asyncpg raises this for misuse and for a lost connection alike.
                 if connection.is_closed():
-                    raise ConnectionError("PostgreSQL went away") from error
+                    raise ConnectionError("the connection to PostgreSQL was lost") from error
                 raise
-        await self._publish(transaction.outgoing)
+        await self._publish_committed(transaction.outgoing)
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
-        """Publish what was left behind, oldest first, and say how many that were. Safe beside other relays."""
+        """Publish unpublished messages, oldest first, and return their number. Several relays may run concurrently."""
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(
                 """
@@ -122,32 +148,36 @@ class Outbox:
                 older_than_s,
                 limit,
             )
-            left = [Outgoing(row["id"], row["subject"], row["headers"], row["payload"], row["work"]) for row in rows]
-            published = await self._send(left)
-            await _mark(connection, published)
+            unpublished = [
+                Outgoing(row["id"], row["subject"], row["headers"], row["payload"], row["work"]) for row in rows
+            ]
+            published = await self._publish_in_order(unpublished)
+            await _mark_published(connection, published)
             return len(published)
 
-    async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
-        """After the commit, so nothing here may tell the caller that the change did not happen."""
+    async def _publish_committed(self, outgoing: Sequence[Outgoing]) -> None:
+        """Runs after the commit, so no error may reach the caller: it would read as a change that did not happen."""
         try:
-            if published := await self._send(outgoing):
-                await _mark(self._pool, published)
+            if published := await self._publish_in_order(outgoing):
+                await _mark_published(self._pool, published)
         except TRANSIENT_ERRORS as error:
-            log.warning("published and not marked: the relay sends a second copy", error=type(error).__name__)
+            log.warning(
+                "messages published but not marked, the relay will send a second copy", error=type(error).__name__
+            )
 
-    async def _send(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
+    async def _publish_in_order(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
         published: list[tuple[Outgoing, int]] = []
         for message in outgoing:
             try:
                 sequence = await self._publisher.publish(message.subject, message.payload, message.headers)
             except ConnectionError:
-                log.warning("broker is away, the outbox keeps the messages", kept=len(outgoing) - len(published))
+                log.warning("broker unavailable, keeping messages in the outbox", kept=len(outgoing) - len(published))
                 break
             published.append((message, sequence))
         return published
 
 
-async def _write(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
+async def _insert(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     await connection.executemany(
         """
         INSERT INTO outbox (id, subject, headers, payload, work, job_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -156,7 +186,7 @@ async def _write(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     )
 
 
-async def _mark(connection: Connection, published: Sequence[tuple[Outgoing, int]]) -> None:
+async def _mark_published(connection: Connection, published: Sequence[tuple[Outgoing, int]]) -> None:
     if events := [m.id for m, _ in published if m.work is None]:
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", events)
     if commands := [(m.id, sequence) for m, sequence in published if m.work is not None]:

@@ -1,4 +1,4 @@
-"""Messages of a stream, read by place without any consumer: JetStream's direct get."""
+"""Reads messages of a stream by sequence, without a consumer: JetStream's direct get."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .broker import JetStream
 
 TIMEOUT_S = 2.0
 RETRY_DELAY_S = 2.0
-# Short enough for the broker's 64 bits.
+# At most 18 digits, which fit into the broker's 64 bits.
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
 
 
@@ -32,16 +32,20 @@ class Stored:
 
 
 class StreamReader:
-    """One stream. Every method raises RetryLater while the broker or the stream is away."""
+    """Reads one stream.
+
+    Raises:
+        RetryLater: from every method, while the broker or the stream is unavailable.
+    """
 
     def __init__(self, jetstream: JetStream, stream: str) -> None:
         self._jetstream = jetstream
         self._stream = stream
 
     async def page(self, subject: str, first: int, limit: int) -> list[Stored]:
-        """The first `limit` messages of a subject (wildcards allowed) from sequence `first` on; fewer at the end.
+        """Up to `limit` messages of a subject (wildcards allowed), starting at sequence `first`; fewer at the end.
 
-        One request, many answers (batch direct get, NATS 2.11).
+        One request with many replies (batch direct get, NATS 2.11).
         """
         request = {"seq": max(1, first), "next_by_subj": subject, "batch": limit}
         inbox = self._jetstream.new_inbox()
@@ -49,7 +53,7 @@ class StreamReader:
         try:
             subscription = await self._jetstream.subscribe(inbox)
             try:
-                await self._jetstream.send(self._address, json.dumps(request).encode(), reply=inbox)
+                await self._jetstream.send(self._direct_get_subject, json.dumps(request).encode(), reply=inbox)
                 while len(found) < limit:
                     message = _read(await subscription.next_msg(TIMEOUT_S))
                     if message is None:
@@ -66,7 +70,7 @@ class StreamReader:
             return None
         try:
             message = await self._jetstream.request(
-                self._address, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
+                self._direct_get_subject, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
             )
         except (NatsError, TimeoutError) as error:
             raise _unavailable(error) from error
@@ -76,12 +80,12 @@ class StreamReader:
         return int((await self._info()).state.last_seq)
 
     async def count(self, subject: str) -> int:
-        """How many messages lie under a subject."""
+        """The number of messages under a subject (wildcards allowed)."""
         subjects = (await self._info(subject)).state.subjects or {}
         return sum(subjects.values())
 
     @property
-    def _address(self) -> str:
+    def _direct_get_subject(self) -> str:
         return f"$JS.API.DIRECT.GET.{self._stream}"
 
     async def _info(self, subject: str | None = None) -> Any:
@@ -92,19 +96,19 @@ class StreamReader:
             raise _unavailable(error) from error
 
 
-def whole_number(text: str) -> int | None:
-    """A sequence as a client writes it; None if it is none."""
+def parse_sequence(text: str) -> int | None:
+    """The sequence that a client sent; None if the text is not one."""
     return int(text) if _SEQUENCE.fullmatch(text) else None
 
 
 def _read(message: Msg) -> Stored | None:
-    """What a direct get answered; None for "there is none" and for the end of a batch."""
+    """The message in a direct get's reply; None if there is none, or at the end of a batch."""
     headers = message.headers or {}
     status = headers.get("Status")
     if status in {"204", "404"}:
         return None
     if status is not None:
-        raise RetryLater(RETRY_DELAY_S, f"the broker answers {status} to a direct get")
+        raise RetryLater(RETRY_DELAY_S, f"the broker answered a direct get with {status}")
     return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], headers, message.data)
 
 

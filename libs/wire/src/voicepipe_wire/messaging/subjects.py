@@ -1,4 +1,4 @@
-"""Where messages travel. Every subject that the project uses is built here."""
+"""The subjects and streams of the project. Every subject is built here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MSG_TERMINATED = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{WORK}.*"
 
 
 class Priority(StrEnum):
-    """Premium goes first, standard never starves."""
+    """Premium is served first; standard is never starved."""
 
     PREMIUM = "premium"
     STANDARD = "standard"
 
 
-# Requests of users and operators about jobs; not a stage of one.
+# Control commands of users and operators. Not a stage of a job.
 CONTROL = "control"
 
 
@@ -45,5 +45,5 @@ def dead_letter(stage: str) -> str:
 
 
 def event_type(message: Message) -> str:
-    """`ChunkTranscribed` is `chunk-transcribed`, on the subject and towards clients."""
+    """`ChunkTranscribed` becomes `chunk-transcribed`, in subjects and for clients."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", message.DESCRIPTOR.name).lower()

@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL."""
+"""The connection pool of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from voicepipe_wire.settings import Settings
 
 __all__ = ["TRANSIENT_ERRORS", "Connection", "Pool", "affected", "connect"]
 
-# What PostgreSQL and the driver raise while the server is away, starts, or stops. The work will do later.
+# Raised by PostgreSQL and the driver while the server is unavailable, starting or stopping. The same work succeeds
+# later.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
@@ -26,19 +27,23 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
 
 
 async def connect(settings: Settings) -> Pool:
-    """A pool that speaks JSON. Raises what is in `TRANSIENT_ERRORS` when the server does not answer."""
+    """A pool whose connections decode `jsonb`.
+
+    Raises:
+        TRANSIENT_ERRORS: the server does not answer.
+    """
     return await asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
         command_timeout=30,
-        init=_speak_json,
-        reset=_keep,
+        init=_register_json_codec,
+        reset=_skip_reset,
     )
 
 
 class Connection(Protocol):
-    """What SQL is sent through: a connection, in a transaction or not, or the pool itself."""
+    """Executes SQL: a connection, in a transaction or not, or the pool."""
 
     async def execute(self, query: str, *arguments: Any) -> str: ...
 
@@ -52,16 +57,16 @@ class Connection(Protocol):
 
 
 def affected(status: str) -> int:
-    """How many rows a statement changed, by the command tag that asyncpg returns, such as `UPDATE 3`."""
+    """The number of rows that a statement changed, from asyncpg's command tag, such as `UPDATE 3`."""
     return int(status.rpartition(" ")[2])
 
 
-async def _speak_json(connection: Any) -> None:
+async def _register_json_codec(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
-async def _keep(_: Any) -> None:
-    """Nothing to put back: no code here changes a session, and asyncpg itself rolls back what was left open.
+async def _skip_reset(_: Any) -> None:
+    """Skip the reset of a released connection, which costs a round trip after every query.
 
-    Its usual reset is a round trip of its own after every single query.
+    Nothing needs it: no code changes session state, and asyncpg rolls back open transactions itself.
     """

@@ -1,7 +1,25 @@
-"""S3: streams in and out with constant memory.
+"""S3: streams in both directions with constant memory.
 
-minio-py signs every call and makes the small ones; it is synchronous and keeps its multipart calls private, so the
-streaming ones are presigned with it and sent with httpx.
+minio-py signs every request and sends the small ones. It is synchronous and keeps its multipart calls private, so
+streaming requests are presigned with it and sent with httpx; parts are sent with urllib3 in threads (`put_part`).
+
+Invariants of multipart uploads (`MultipartWriter`):
+
+- An object appears whole or not at all: S3 makes it readable only at `complete_multipart`, which `finish` calls last.
+- Parts are numbered from 1 without gaps, in the order of the bytes, one at a time. Every part but the last has exactly
+  `SMALLEST_PART_BYTES`, so the buffer holds less than that between writes.
+- Leaving the block without `finish`, or with a `finish` that failed, aborts the upload, so its parts are deleted.
+
+Races:
+
+- The process dies inside the block, so nothing aborts: the controller lists `unfinished_uploads` and aborts those that
+  are a day old and have no row in `uploads`.
+- The block is left while a part is being sent: its thread cannot be cancelled, and S3 may store the part after the
+  abort. The same list finds an upload that survives.
+- `complete_multipart` succeeds but its answer is lost: `finish` raises RetryLater and the block aborts.
+  `abort_multipart` accepts the 404 of an upload that no longer exists. The object stays; the caller retries under
+  another key, and the object is deleted with its prefix.
+- Two attempts write at the same time: each has its own key (`pcm/<owner>/<job>/<attempt>`) and upload id.
 """
 
 from __future__ import annotations
@@ -28,13 +46,13 @@ from voicepipe_wire.settings import Settings
 
 Result = TypeVar("Result")
 
-# S3 wants at least 5 MiB in every part but the last, and at most 10,000 parts: 8 MiB reaches 80 GB.
+# S3 requires at least 5 MiB in every part but the last and allows 10,000 parts: parts of 8 MiB reach 80 GB.
 PART_BYTES = 8 * 1024 * 1024
 SMALLEST_PART_BYTES = 5 * 1024 * 1024
 RETRY_DELAY_S = 2.0
-SENDERS = 32  # parts on their way at a time
+MAX_PARTS_IN_FLIGHT = 32  # of the whole process
 _BLOCK_BYTES = 256 * 1024
-_SIGNED_FOR = timedelta(hours=1)
+_URL_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +63,25 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A multipart upload that was begun and neither completed nor aborted."""
+class UnfinishedUpload:
+    """A multipart upload that was neither completed nor aborted."""
 
     key: str
     upload_id: str
-    begun_at: datetime
+    started_at: datetime
 
 
 class ObjectMissing(Exception):
-    """There is no object of that key."""
+    """There is no object with that key."""
 
 
 class ObjectStore:
-    """One bucket. Every method raises RetryLater when the store is away, and ObjectMissing when the object is."""
+    """One bucket.
+
+    Raises:
+        RetryLater: from every method, when the store is unavailable.
+        ObjectMissing: from every method, when there is no such object or upload.
+    """
 
     def __init__(
         self, minio: Minio, blocking: urllib3.PoolManager, senders: Executor, http: httpx.AsyncClient, bucket: str
@@ -81,7 +104,7 @@ class ObjectStore:
         return int(response.headers["content-length"])
 
     async def read(self, key: str, start: int, end: int) -> bytes:
-        """Bytes [start, end) of an object, fewer where it ends earlier."""
+        """Bytes [start, end) of an object; fewer if it ends earlier."""
         if start >= end:
             return b""
         response = await self._send("GET", key, headers={"Range": f"bytes={start}-{end - 1}"}, allowed={206, 416})
@@ -89,7 +112,7 @@ class ObjectStore:
 
     @asynccontextmanager
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Blocks of the bytes [start, end) of an object. Leaving the block early closes the connection."""
+        """Stream the bytes [start, end) of an object. Leaving the context early closes the connection."""
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
         try:
             async with self._http.stream("GET", self._url("GET", key), headers=headers) as response:
@@ -99,29 +122,29 @@ class ObjectStore:
             raise _unavailable(error) from error
 
     async def delete(self, *keys: str) -> None:
-        """Objects that are missing are deleted already."""
+        """Delete objects. Missing ones count as deleted."""
         for key in keys:
             await self._send("DELETE", key, allowed={404})
 
     async def delete_under(self, prefix: str) -> None:
-        def delete_all() -> None:
+        def delete_listed() -> None:
             for item in self._minio.list_objects(self._bucket, prefix=prefix, recursive=True):
                 self._minio.remove_object(self._bucket, item.object_name)
 
-        await self._call(delete_all)
+        await self._call(delete_listed)
 
     async def begin_multipart(self, key: str, media_type: str) -> str:
         response = await self._send("POST", key, {"uploads": ""}, headers={"Content-Type": media_type})
-        upload_id = ET.fromstring(response.content).findtext("{*}UploadId")  # noqa: S314 - our own store's answer
+        upload_id = ET.fromstring(response.content).findtext("{*}UploadId")  # noqa: S314 - the answer of our own store
         if not upload_id:
-            raise RetryLater(RETRY_DELAY_S, "the object store began no upload")
+            raise RetryLater(RETRY_DELAY_S, "the object store returned no upload id")
         return upload_id
 
     async def put_part(self, key: str, upload_id: str, number: int, data: bytes | memoryview) -> Part:
-        """In a thread: eight megabytes go to the socket at once, and the event loop has its time for what comes in."""
+        """Send a part from a thread: writing 8 MiB to the socket would keep the event loop from receiving more."""
         url = self._url("PUT", key, {"partNumber": str(number), "uploadId": upload_id})
         try:
-            put = partial(self._blocking.request, "PUT", url, body=data)  # type: ignore[arg-type]  # any buffer will do
+            put = partial(self._blocking.request, "PUT", url, body=data)  # type: ignore[arg-type]  # any buffer works
             answer = await asyncio.get_running_loop().run_in_executor(self._senders, put)
         except urllib3.exceptions.HTTPError as error:
             raise _unavailable(error) from error
@@ -135,19 +158,20 @@ class ObjectStore:
             ET.SubElement(item, "PartNumber").text = str(part.number)
             ET.SubElement(item, "ETag").text = part.etag
         response = await self._send("POST", key, {"uploadId": upload_id}, content=ET.tostring(root))
-        # S3 may answer 200 and say in the body that it failed.
+        # S3 may answer 200 with an error in the body.
         if b"<Error>" in response.content:
             raise RetryLater(RETRY_DELAY_S, "the object store did not complete the upload")
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
 
-    async def unfinished(self) -> list[Unfinished]:
-        """Multipart uploads of this bucket, a thousand at most."""
-        list_them = self._minio._list_multipart_uploads  # noqa: SLF001 - a URL of the bucket itself cannot be presigned
-        found = await self._call(list_them, self._bucket)
+    async def unfinished_uploads(self) -> list[UnfinishedUpload]:
+        """Multipart uploads of this bucket that were neither completed nor aborted, at most a thousand."""
+        # A URL of the bucket itself cannot be presigned.
+        list_uploads = self._minio._list_multipart_uploads  # noqa: SLF001 - minio-py has no public call
+        found = await self._call(list_uploads, self._bucket)
         return [
-            Unfinished(each.object_name, each.upload_id, each.initiated_time)
+            UnfinishedUpload(each.object_name, each.upload_id, each.initiated_time)
             for each in found.uploads
             if each.object_name and each.upload_id and each.initiated_time
         ]
@@ -170,7 +194,7 @@ class ObjectStore:
 
     def _url(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
         return self._minio.get_presigned_url(
-            method, self._bucket, key, expires=_SIGNED_FOR, extra_query_params=dict(query or {})
+            method, self._bucket, key, expires=_URL_LIFETIME, extra_query_params=dict(query or {})
         )
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -183,9 +207,9 @@ class ObjectStore:
 
 
 class MultipartWriter:
-    """Bytes of any block size become an object; at most one part is in memory, and that as small as may be.
+    """Writes an object from blocks of any size, holding about one part of the smallest size in memory.
 
-    Use as a context: leaving it without `finish` aborts, so that nothing stays behind.
+    An async context manager: leaving it without `finish` aborts the upload.
     """
 
     def __init__(self, store: ObjectStore, key: str, media_type: str = "application/octet-stream") -> None:
@@ -207,7 +231,8 @@ class MultipartWriter:
     async def write(self, data: bytes) -> None:
         self._buffer += data
         while len(self._buffer) >= SMALLEST_PART_BYTES:
-            with memoryview(self._buffer) as buffer, buffer[:SMALLEST_PART_BYTES] as part:  # two copies of a part less
+            # A view instead of a slice saves two copies of the part.
+            with memoryview(self._buffer) as buffer, buffer[:SMALLEST_PART_BYTES] as part:
                 await self._put(part)
             del self._buffer[:SMALLEST_PART_BYTES]
 
@@ -225,19 +250,21 @@ class MultipartWriter:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
-    """The store of the settings. Nothing is sent yet, so the store may be away."""
+    """The store of the settings. Sends nothing, so the store may be unavailable."""
     address = urlsplit(settings.s3_endpoint)
-    pool = urllib3.PoolManager(maxsize=SENDERS, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1))
+    pool = urllib3.PoolManager(
+        maxsize=MAX_PARTS_IN_FLIGHT, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1)
+    )
     minio = Minio(
         endpoint=address.netloc,
         access_key=settings.s3_access_key.get_secret_value(),
         secret_key=settings.s3_secret_key.get_secret_value(),
         secure=address.scheme == "https",
-        region=settings.s3_region,  # given, so that signing asks nobody
+        region=settings.s3_region,  # set, so that signing needs no request for it
         http_client=pool,
     )
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
-    with ThreadPoolExecutor(SENDERS, "object-store") as senders:
+    with ThreadPoolExecutor(MAX_PARTS_IN_FLIGHT, "object-store") as senders:
         async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as http:
             yield ObjectStore(minio, pool, senders, http, settings.s3_bucket)
 
@@ -246,8 +273,8 @@ def _check(status: int, key: str) -> None:
     if status == httpx.codes.NOT_FOUND:
         raise ObjectMissing(key)
     if not httpx.codes.is_success(status):
-        raise RetryLater(RETRY_DELAY_S, f"the object store answers {status}")
+        raise RetryLater(RETRY_DELAY_S, f"the object store answered {status}")
 
 
 def _unavailable(error: Exception) -> RetryLater:
-    return RetryLater(RETRY_DELAY_S, f"the object store is away: {type(error).__name__}")
+    return RetryLater(RETRY_DELAY_S, f"the object store is unavailable: {type(error).__name__}")

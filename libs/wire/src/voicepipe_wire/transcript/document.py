@@ -1,8 +1,8 @@
-"""The transcript document: the orchestrator writes it, status reads it, both by this definition.
+"""The transcript document, which the orchestrator writes and status reads.
 
-It is stored as JSON and is what a client gets as `application/json`. Times are seconds from the start of the recording,
-rounded to milliseconds when written; confidences lie in [0, 1] and are written with four digits. Fields are only ever
-added under one `schema`; what a reader does not know it ignores.
+It is stored as JSON, and a client receives it as `application/json`. Times are seconds from the start of the recording,
+rounded to milliseconds when written; confidences are in [0, 1], written with four digits. Within one `schema`, fields
+are only added; a reader ignores unknown ones.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ JsonObject = dict[str, Any]
 
 
 class TranscriptUnreadable(ValueError):
-    """No transcript document of a schema that this version reads. The message names the field, never its text."""
+    """Not a transcript document of a schema that this version reads. The message names the field, never its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptWord:
-    """One word with its punctuation, without space around it. `overlap`: somebody else talked at the same time."""
+    """One word with its punctuation, without surrounding space. `overlap`: another speaker talked at the same time."""
 
     start_s: float
     end_s: float
@@ -39,7 +39,7 @@ class TranscriptWord:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSegment:
-    """Words that belong together. `id` counts from 0 in the order of the recording."""
+    """Consecutive words of one speaker. `id` counts from 0 in the order of the recording."""
 
     id: int
     start_s: float
@@ -53,7 +53,7 @@ class TranscriptSegment:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of speech that could not be transcribed; `code` is the stable code of the reason."""
+    """A stretch of speech that could not be transcribed; `code` is the stable code of its error."""
 
     start_s: float
     end_s: float
@@ -70,7 +70,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsed:
-    """Which model wrote the words, exactly enough to get the same words again."""
+    """The model that recognized the words, identified exactly enough to reproduce them."""
 
     name: str
     engine: str
@@ -81,10 +81,10 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody who speaks in the recording. `id` is `speaker_1`, `speaker_2`, ... in the order of their first words.
+    """A speaker of the recording. `id` is `speaker_1`, `speaker_2`, ... in the order of their first words.
 
-    `talk_s` is how long they talk, `share` that of all talk, `segments` how many are theirs, `colour` one that is readable
-    on white and on black, as `#rrggbb`.
+    `talk_s` is their talking time, `share` its share of all talking time, `segments` the number of their segments,
+    `colour` a `#rrggbb` that is readable on white and on black.
     """
 
     id: str
@@ -97,9 +97,10 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """`id` is the transcription's; `version` counts from 1. `language` is None where chunks differ or none is known.
+    """`id` is that of the transcription; `version` counts from 1. `language` is None if chunks differ or it is unknown.
 
-    Without a diarization there are no `speakers` and no `turns`, and `diarization` is None. Turns may overlap. `duration_s` is the length of the recording, `speech_s` how much of it was called speech. `created_at` is aware.
+    Without a diarization, `speakers` and `turns` are empty and `diarization` is None. Turns may overlap. `duration_s`
+    is the length of the recording, `speech_s` the length of its detected speech. `created_at` is timezone-aware.
     """
 
     id: str
@@ -119,7 +120,7 @@ class Transcript:
     diarization: DiarizedBy | None = None
 
     def to_json(self) -> JsonObject:
-        """What `json.dumps` takes."""
+        """The document as JSON-compatible values."""
         return {
             "schema": SCHEMA,
             "id": self.id,
@@ -147,19 +148,19 @@ class Transcript:
 
     @classmethod
     def from_json(cls, document: object) -> Transcript:
-        """The transcript in what `json.loads` returned.
+        """The transcript from a parsed JSON document.
 
         Raises:
-            TranscriptUnreadable: the schema is another one, or a field is missing or of the wrong type.
+            TranscriptUnreadable: the schema is not `SCHEMA`, or a field is missing or of the wrong type.
         """
         schema = document.get("schema") if isinstance(document, Mapping) else None
         if schema != SCHEMA or isinstance(schema, bool):
             raise TranscriptUnreadable(
-                f"the schema of this transcript is not {SCHEMA}, the only one that this version reads"
+                f"the schema of this transcript is not {SCHEMA}, the only one this version can read"
             )
         try:
             return msgspec.convert(document, cls)
-        except msgspec.ValidationError as error:  # names the field and its type, never its value
+        except msgspec.ValidationError as error:  # its message has the field and its type, never its value
             raise TranscriptUnreadable(str(error)) from None
 
 

@@ -1,6 +1,6 @@
-"""The languages that Whisper hears, and how they are written.
+"""The languages that Whisper recognizes, and how their words are joined and punctuated.
 
-Upload refuses what is not in here before any work is queued; the orchestrator and status join and cut words by it.
+Upload rejects any other language before work is queued; the orchestrator and status join and split text by these rules.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-# Codes and names as openai-whisper's tokenizer has them, in the order of its language tokens. The last one, `yue`, came
-# with large-v3: an older model answers it with an error of its own.
+# Codes and names of openai-whisper's tokenizer, in the order of its language tokens. The last one, `yue`, was added
+# with large-v3: an older model rejects it with an error of its own.
 LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "en": "English",
@@ -117,29 +117,29 @@ LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# Written without spaces between words: the set for which openai-whisper's tokenizer splits words at characters.
+# Written without spaces between words: the languages whose words openai-whisper's tokenizer splits at characters.
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
-# The scripts of those languages begin with Thai's block.
+# The first code point of their scripts: the start of the Thai block.
 FIRST_UNSPACED: Final = 0x0E00
 
 # Unicode's Sentence_Terminal (UAX 44) in the scripts that Whisper writes, the ellipsis, and the Greek question mark.
-SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։।॥။።፧។៕")  # noqa: RUF001  they only look like each other
+SENTENCE_ENDS: Final = frozenset(".?!…‼⁇⁈⁉\u037e。．？！｡؟۔։।॥။።፧។៕")  # noqa: RUF001 - lookalikes are intended
 CLAUSE_ENDS: Final = frozenset(",;:—–、，；：،؛፣")  # noqa: RUF001
 
 
-def language_of_text(heard: str, task: str) -> str:
-    """Whisper translates into English, whatever it hears."""
-    return "en" if task == "translate" else heard
+def language_of_text(spoken: str, task: str) -> str:
+    """The language of the text that Whisper writes. It translates only into English."""
+    return "en" if task == "translate" else spoken
 
 
 def separator(before: str, after: str) -> str:
-    """What stands between a word of the language `before` and the next one, of the language `after`."""
+    """The separator between a word in the language `before` and the next one, in the language `after`."""
     return "" if before in UNSPACED and after in UNSPACED else " "
 
 
 def join_words(words: Iterable[str], language: str) -> str:
-    """The words of one language as running text. Foreign words in a language without spaces are kept apart."""
+    """Join words into running text. In a language without spaces, words of spaced scripts keep a space between them."""
     if language not in UNSPACED:
         return " ".join(words)
     text = ""
@@ -149,12 +149,12 @@ def join_words(words: Iterable[str], language: str) -> str:
 
 
 def _is_spaced(char: str) -> bool:
-    """Whether a character is a letter, a digit or a mark of a script that separates words by spaces."""
+    """Whether a character belongs to a script that separates words by spaces."""
     return bool(char) and not char.isspace() and ord(char) < FIRST_UNSPACED
 
 
 def last_mark(word: str) -> str:
-    """The last character of a word before the quotes and brackets that close after it; "" where there is none."""
+    """The last character of a word, ignoring closing quotes and brackets; "" if there is none."""
     for char in reversed(word):
         if char not in "\"'" and unicodedata.category(char) not in {"Pe", "Pf", "Pi"}:
             return char

@@ -1,4 +1,4 @@
-"""What the options of a transcription may be at most: upload checks it, status tells clients."""
+"""Upper limits of transcription options. Upload enforces them, status publishes them."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Final
 
 MAX_SPEAKERS: Final = 50
 MAX_KEYTERMS: Final = 100
-# All terms together: they become part of the model's prompt, of which Whisper reads the last 224 tokens.
+# Of all terms together. They become part of the prompt, of which Whisper reads the last 224 tokens.
 MAX_KEYTERM_CHARACTERS: Final = 1000

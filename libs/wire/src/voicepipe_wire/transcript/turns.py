@@ -1,6 +1,7 @@
-"""Who spoke when: the diarizer writes it, the orchestrator joins it to the words, both by this definition.
+"""Speaker turns, which the diarizer writes and the orchestrator joins to the words.
 
-Speakers are labels that mean nothing outside one diarization. Times are seconds of the recording, in milliseconds when written.
+Speaker labels mean nothing outside one diarization. Times are seconds of the recording, rounded to milliseconds when
+written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One person talks, from `start_s` to `end_s`."""
+    """One speaker talks from `start_s` to `end_s`."""
 
     start_s: float
     end_s: float
@@ -21,7 +22,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Diarization:
-    """`turns` may overlap; of `exclusive` never two at once: the one to join words to. Both in order of their start."""
+    """`turns` may overlap; `exclusive` never do, and words are joined to them. Both are ordered by start."""
 
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...]
@@ -31,7 +32,7 @@ class Diarization:
 
     @classmethod
     def from_json(cls, document: Any) -> Diarization:
-        """Of what `to_json` gave."""
+        """The diarization that `to_json` wrote."""
         return cls(*(tuple(Turn(*row) for row in document[name]) for name in ("turns", "exclusive")))
 
 
@@ -41,7 +42,7 @@ def _rows(turns: Iterable[Turn]) -> list[list[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class DiarizedBy:
-    """Which model told the speakers apart."""
+    """The model that told the speakers apart."""
 
     name: str
     revision: str

@@ -1,4 +1,4 @@
-"""Who asks. Keys are stored as hashes; a key that is unknown or revoked is the same answer."""
+"""Authentication by API key. Only hashes are stored; unknown and revoked keys get the same response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.database import Pool
 
 KEY_PREFIX = "vp_"
-# For the API's description: the headers are read by `Authenticator` itself.
+# For OpenAPI only: `Authenticator` reads the headers itself.
 Bearer = Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="key", description="An API key, `vp_...`"))]
 KeyHeader = Annotated[object, Depends(APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key-header"))]
 
@@ -28,7 +28,7 @@ class User:
 
 
 def new_key() -> str:
-    """256 random bits behind a prefix that secret scanners can learn."""
+    """256 random bits with a prefix that secret scanners can recognize."""
     return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -37,7 +37,11 @@ def key_hash(key: str) -> bytes:
 
 
 class Authenticator:
-    """A FastAPI dependency: the user behind `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+    """A FastAPI dependency: the user of `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+
+    Raises:
+        Problem: 401 `key_missing`, 401 `key_unknown`.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -47,13 +51,13 @@ class Authenticator:
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
         if not key:
             raise _unauthorized("key_missing")
-        user = await user_of(self._pool, key)
+        user = await find_user(self._pool, key)
         if user is None:
             raise _unauthorized("key_unknown")
         return user
 
 
-async def user_of(connection: Any, key: str) -> User | None:
+async def find_user(connection: Any, key: str) -> User | None:
     row = await connection.fetchrow(
         """
         SELECT u.id, u.name, u.is_operator FROM api_keys k JOIN users u ON u.id = k.owner_id

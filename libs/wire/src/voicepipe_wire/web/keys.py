@@ -1,6 +1,6 @@
-"""Make an API key: `python -m voicepipe_wire.web.keys create --user NAME --name "what it is for"`.
+"""Create an API key: `python -m voicepipe_wire.web.keys create --user NAME --name PURPOSE`.
 
-The key is printed once; only its hash is kept. The user is made if there is none of that name.
+The key is printed once; only its hash is stored. The user is created if it does not exist.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ async def create(database_url: str, user: str, name: str, *, operator: bool) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m voicepipe_wire.web.keys")
-    command = parser.add_subparsers(required=True).add_parser("create", help="make a key and print it once")
+    command = parser.add_subparsers(required=True).add_parser("create", help="create a key and print it once")
     command.add_argument("--user", required=True)
     command.add_argument("--name", required=True, help="what the key is for")
     command.add_argument("--operator", action="store_true", help="the user may see and redrive dead letters")
     arguments = parser.parse_args()
     url = os.environ.get("VOICEPIPE_DATABASE_URL")
     if not url:
-        print("VOICEPIPE_DATABASE_URL is not set: say in which database the key belongs.", file=sys.stderr)
+        print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
     print(asyncio.run(create(url, arguments.user, arguments.name, operator=arguments.operator)))
     return 0

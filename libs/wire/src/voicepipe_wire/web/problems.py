@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem JSON, in answers and in OpenAPI."""
+"""Errors as RFC 9457 problem JSON, in responses and in OpenAPI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457. `code` is stable: programs may decide by it. Some problems carry more members, such as `state`."""
+    """RFC 9457. `code` is stable, so programs may depend on it. Some problems have more members, such as `state`."""
 
     model_config = ConfigDict(title="Problem", extra="allow")
 
@@ -33,11 +33,11 @@ def problem_response(problem: Problem) -> JSONResponse:
 
 
 def responses(codes: Iterable[str], schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """How a route may fail, as OpenAPI's `responses`: by status, with an example of each code. `schema` is that of a problem."""
+    """OpenAPI's `responses` for the errors of a route: by status, with an example of each code, all with `schema`."""
     by_status: dict[int, dict[str, Any]] = {}
     for code in codes:
         entry = ERRORS[code]
-        assert entry.status is not None, f"{code} is no answer to a request"  # noqa: S101 - a fault of the programmer
+        assert entry.status is not None, f"{code} has no HTTP status"  # noqa: S101 - a programming error
         example = {"summary": entry.title, "value": _document(code, entry.status, entry.example_detail)}
         by_status.setdefault(entry.status, {})[code] = example
     return {
@@ -52,9 +52,8 @@ def responses(codes: Iterable[str], schema: Mapping[str, Any]) -> dict[int | str
 def _document(code: str, status: int, detail: str) -> dict[str, Any]:
     return {
         "type": f"urn:voicepipe:problem:{code}",
-        "title": ERRORS[code].title
-        if code in ERRORS
-        else HTTPStatus(status).phrase,  # a job may have failed with an older code
+        # A job may have failed with a code of an older version.
+        "title": ERRORS[code].title if code in ERRORS else HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,

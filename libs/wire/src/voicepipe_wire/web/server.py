@@ -1,4 +1,4 @@
-"""What every HTTP surface of the project does alike: problems, health, metrics, start and stop."""
+"""The common parts of every HTTP server: problems, health, metrics, start and stop."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ log = structlog.get_logger(__name__)
 UNAVAILABLE_RETRY_AFTER_S = 5
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# For every FastAPI. Its own spans carry the query, and with it names of recordings and key terms; `install` makes spans without.
+# For every FastAPI app. The spans of FastAPI contain the query, and so names of recordings and key terms; those of
+# `install` do not.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
-REQUEST_SECONDS = Histogram(
+REQUEST_DURATION = Histogram(
     "voicepipe_http_request_duration_seconds",
-    "Time to answer a request, to the first byte",
+    "Time to the first byte of a response",
     ["method", "route", "status"],
 )
 
-# Name of a dependency -> a check that raises when it is not usable.
+# Name of a dependency -> a check that raises when it is unusable.
 Checks = Mapping[str, Callable[[], Awaitable[object]]]
 
 
 def install(app: FastAPI, checks: Checks) -> None:
-    """Problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span of every request."""
+    """Add problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span per request."""
     app.exception_handler(Problem)(_on_problem)
     app.exception_handler(RetryLater)(_on_unavailable)
     for kind in TRANSIENT_ERRORS:
@@ -70,13 +71,13 @@ def install(app: FastAPI, checks: Checks) -> None:
 
 
 async def readiness(checks: Checks) -> JSONResponse:
-    """200 when all that is needed answers within 2 s, else 503; either way which do."""
+    """200 if every check passes within 2 s, else 503; the body has the result of each."""
 
     async def state(check: Callable[[], Awaitable[object]]) -> str:
         try:
             async with asyncio.timeout(2):
                 await check()
-        except Exception as error:  # noqa: BLE001 - whatever it raises, it is not ready
+        except Exception as error:  # noqa: BLE001 - any error means not ready
             return f"unavailable: {type(error).__name__}"
         return "ok"
 
@@ -88,7 +89,7 @@ async def readiness(checks: Checks) -> JSONResponse:
 async def serve(
     app: FastAPI, host: str, port: int, work: Callable[[asyncio.Event], Awaitable[object]] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT; beside it run `work`, which ends when its event is set. If either fails, both end."""
+    """Serve until SIGTERM or SIGINT, alongside `work`, which ends when its event is set. If either fails, both end."""
     stop = asyncio.Event()
     server = _Server(
         uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
@@ -116,7 +117,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that leaves signals to `serve`, which has more to stop."""
+    """uvicorn without its signal handlers: `serve` has more to stop."""
 
     def capture_signals(self) -> Any:
         return nullcontext()
@@ -128,7 +129,7 @@ async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
 
 
 async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
-    log.warning("a dependency of this request is unavailable", error=type(error).__name__, reason=str(error)[:200])
+    log.warning("dependency unavailable", error=type(error).__name__, reason=str(error)[:200])
     return problem_response(Problem.of("unavailable", retry_after_s=UNAVAILABLE_RETRY_AFTER_S))
 
 
@@ -141,7 +142,7 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
-    """What the framework itself refuses: an address or a method that does not exist, a body that cannot be read."""
+    """Errors of the framework itself: an unknown path or method, an unreadable body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - narrows the type
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
@@ -160,7 +161,7 @@ async def _on_bug(request: Request, error: Exception) -> JSONResponse:
 
 
 class _Measure:
-    """Plain ASGI: what starlette's own base class puts around every block of a body costs more than the block."""
+    """Plain ASGI: starlette's BaseHTTPMiddleware spends more on each block of a body than the block costs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -169,15 +170,15 @@ class _Measure:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
-        # Probes and scrapes come every few seconds and tell nobody anything.
+        started = time.perf_counter()
+        # No spans for probes and scrapes, which come every few seconds.
         span = telemetry.span(scope["method"], _text_headers(scope)) if scope["path"] not in PROBES else nullcontext()
 
         async def measured(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unknown")
-                seconds = time.perf_counter() - begun
-                REQUEST_SECONDS.labels(scope["method"], route, message["status"]).observe(seconds)
+                seconds = time.perf_counter() - started
+                REQUEST_DURATION.labels(scope["method"], route, message["status"]).observe(seconds)
                 if current is not None:
                     current.update_name(f"{scope['method']} {route}")
                     current.set_attribute("http.response.status_code", message["status"])

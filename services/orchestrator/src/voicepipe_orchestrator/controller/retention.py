@@ -68,11 +68,11 @@ class Retention:
 
     async def _unfinished(self) -> None:
         """Parts of an object whose writer was killed before it was whole: no row leads to them."""
-        for found in await self._store.unfinished():
-            if datetime.now(UTC) - found.begun_at < UNFINISHED_AFTER:
+        for found in await self._store.unfinished_uploads():
+            if datetime.now(UTC) - found.started_at < UNFINISHED_AFTER:
                 continue
             if not await self._pool.fetchval(
                 "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", found.upload_id
             ):
                 await self._store.abort_multipart(found.key, found.upload_id)
-                log.info("an unfinished object was removed", begun_at=found.begun_at.isoformat())
+                log.info("an unfinished object was removed", started_at=found.started_at.isoformat())

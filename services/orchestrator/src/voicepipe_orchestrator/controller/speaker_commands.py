@@ -28,7 +28,7 @@ class SpeakerControl:
             await jobs.set_options(transaction, job, options)
             await jobs.clear_warnings(transaction, job, "speakers%")
             # Turns within the old limits would be joined to the words if none are found within the new ones.
-            await diarizations.forget(transaction, job)
+            await diarizations.delete(transaction, job)
             await jobs.reset_progress(transaction, job, Stage.DIARIZE)
             await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
 

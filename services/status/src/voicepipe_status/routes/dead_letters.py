@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from voicepipe_wire.errors import Problem, Reject
 from voicepipe_wire.messaging import dead_letters as entries
 from voicepipe_wire.messaging.envelope import unpack
-from voicepipe_wire.messaging.stream_reader import Stored, whole_number
+from voicepipe_wire.messaging.stream_reader import Stored, parse_sequence
 from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
@@ -35,7 +35,7 @@ _DONE: dict[int | str, dict[str, Any]] = {
 
 async def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
     """What is no place at all is answered like a place that is empty."""
-    if (place := whole_number(sequence)) is None:
+    if (place := parse_sequence(sequence)) is None:
         raise Problem.of("not_found", what="dead letter")
     return place
 
@@ -53,7 +53,7 @@ async def list_dead_letters(
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> DeadLetterPage:
     """Oldest first."""
-    after = whole_number(cursor or "0")
+    after = parse_sequence(cursor or "0")
     if after is None:
         raise Problem.of("bad_cursor")
     found = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)

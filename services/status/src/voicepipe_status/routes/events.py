@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.messaging.stream_reader import whole_number
+from voicepipe_wire.messaging.stream_reader import parse_sequence
 
 from voicepipe_status import metrics
 from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
@@ -102,6 +102,6 @@ class EventStream(StreamingResponse):
 def _event_id(text: str | None) -> int | None:
     if not text:
         return None
-    if (sequence := whole_number(text)) is None:
+    if (sequence := parse_sequence(text)) is None:
         raise Problem.of("bad_event_id")
     return sequence

@@ -1,4 +1,4 @@
-"""How commands are delivered, on a real server."""
+"""Delivery of commands, on a real NATS server."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -17,20 +17,20 @@ DELIVERY = Delivery(ack_wait_s=1.0, max_deliver=3)
 
 
 class Handler:
-    """Does what it is told, in order; then nothing but remember."""
+    """Produces the given outcomes in order, then succeeds. Records every call."""
 
-    def __init__(self, *ways) -> None:
-        self.ways = list(ways)
+    def __init__(self, *outcomes) -> None:
+        self.outcomes = list(outcomes)
         self.seen: list[str] = []
         self.dead_lettered: list[tuple[str, str]] = []
 
     async def __call__(self, command) -> None:
         self.seen.append(command.job_id)
-        if self.ways:
-            way = self.ways.pop(0)
-            if isinstance(way, Exception):
-                raise way
-            await way()
+        if self.outcomes:
+            outcome = self.outcomes.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            await outcome()
 
     async def on_dead_lettered(self, command, error) -> None:
         self.dead_lettered.append((command.job_id, error.code))
@@ -63,7 +63,7 @@ async def until(holds, timeout_s=15):
 
 
 async def queue_empties(jetstream) -> None:
-    """The server handles an ack a moment after it was sent."""
+    """The server processes an ack a moment after it is sent."""
 
     async def is_empty() -> bool:
         return (await jetstream.context.stream_info(WORK)).state.messages == 0
@@ -71,7 +71,7 @@ async def queue_empties(jetstream) -> None:
     await until(is_empty)
 
 
-async def test_what_is_handled_leaves_the_queue(pool, jetstream):
+async def test_a_handled_command_leaves_the_queue(pool, jetstream):
     handler = Handler()
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
@@ -79,9 +79,9 @@ async def test_what_is_handled_leaves_the_queue(pool, jetstream):
     await queue_empties(jetstream)
 
 
-async def test_waiting_spends_no_delivery_and_keeps_the_message_in_hand(pool, jetstream):
-    """Longer than ack_wait, and more often than max_deliver."""
-    handler = Handler(*(RetryLater(0.5, "away") for _ in range(5)))
+async def test_retry_later_spends_no_delivery_and_keeps_the_message_in_flight(pool, jetstream):
+    """For longer than ack_wait_s, and more often than max_deliver."""
+    handler = Handler(*(RetryLater(0.5, "unavailable") for _ in range(5)))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
         await until(lambda: len(handler.seen) == 6)
@@ -91,7 +91,7 @@ async def test_waiting_spends_no_delivery_and_keeps_the_message_in_hand(pool, je
     assert not handler.dead_lettered
 
 
-async def test_long_work_is_not_delivered_again(pool, jetstream):
+async def test_long_work_is_not_redelivered(pool, jetstream):
     async def long() -> None:
         await asyncio.sleep(2.5)
 
@@ -107,42 +107,42 @@ async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream)
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
         await until(lambda: handler.dead_lettered == [("a", "not_audio")])
-    letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
-    assert letter.headers["vp-code"] == "not_audio"
-    assert letter.headers["vp-subject"] == "work.prepare.standard"
-    assert PrepareRecording.FromString(letter.data).job_id == "a"
+    entry = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
+    assert entry.headers["vp-code"] == "not_audio"
+    assert entry.headers["vp-subject"] == "work.prepare.standard"
+    assert PrepareRecording.FromString(entry.data).job_id == "a"
     await queue_empties(jetstream)
 
 
-async def test_a_bug_is_tried_a_bounded_number_of_times(pool, jetstream):
+async def test_a_bug_is_retried_a_bounded_number_of_times(pool, jetstream):
     handler = Handler(*(RuntimeError("bug") for _ in range(10)))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
         await until(lambda: bool(handler.dead_lettered))
     assert len(handler.seen) == DELIVERY.max_deliver
     assert handler.dead_lettered == [("a", "internal_error")]
-    letter = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
-    assert letter.headers["vp-attempts"] == str(DELIVERY.max_deliver)
+    entry = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
+    assert entry.headers["vp-attempts"] == str(DELIVERY.max_deliver)
     await queue_empties(jetstream)
 
 
-async def test_a_command_of_another_stage_is_a_dead_letter(pool, jetstream):
+async def test_a_command_of_another_stage_becomes_a_dead_letter(pool, jetstream):
     handler = Handler()
     async with working(jetstream, handler):
         async with Outbox(pool, jetstream, "test").transaction() as transaction:
             transaction.command("prepare", Priority.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
-        await until(_letters(jetstream))
+        await until(_has_dead_letters(jetstream))
     assert not handler.seen
 
 
-def _letters(jetstream):
-    async def there() -> bool:
+def _has_dead_letters(jetstream):
+    async def has_messages() -> bool:
         return bool((await jetstream.context.stream_info(DLQ)).state.messages)
 
-    return there
+    return has_messages
 
 
-async def test_premium_goes_first_and_standard_does_not_starve(pool, jetstream):
+async def test_premium_is_served_first_and_standard_is_not_starved(pool, jetstream):
     for number in range(20):
         await send(pool, jetstream, f"standard {number}")
         await send(pool, jetstream, f"premium {number}", Priority.PREMIUM)
@@ -154,13 +154,13 @@ async def test_premium_goes_first_and_standard_does_not_starve(pool, jetstream):
     assert sum(name.startswith("standard") for name in first) == 4
 
 
-@pytest.mark.parametrize("what", ["consumer", "stream"])
-async def test_what_was_deleted_on_the_server_is_put_back(pool, jetstream, what):
+@pytest.mark.parametrize("deleted", ["consumer", "stream"])
+async def test_a_deleted_consumer_or_stream_is_created_again(pool, jetstream, deleted):
     handler = Handler()
     async with working(jetstream, handler) as worker:
         await send(pool, jetstream, "before")
         await until(lambda: handler.seen == ["before"])
-        if what == "consumer":
+        if deleted == "consumer":
             await jetstream.context.delete_consumer(WORK, "prepare-standard")
         else:
             await jetstream.context.delete_stream(WORK)
@@ -178,12 +178,12 @@ async def test_what_was_deleted_on_the_server_is_put_back(pool, jetstream, what)
         await until(lambda: handler.seen == ["before", "after"])
 
 
-async def test_work_in_hand_is_finished_before_the_worker_stops(pool, jetstream):
-    async def some() -> None:
+async def test_commands_in_flight_are_finished_before_the_worker_stops(pool, jetstream):
+    async def slow() -> None:
         await asyncio.sleep(1)
         handler.seen.append("done")
 
-    handler = Handler(some)
+    handler = Handler(slow)
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
         await until(lambda: handler.seen == ["a"])
@@ -191,20 +191,20 @@ async def test_work_in_hand_is_finished_before_the_worker_stops(pool, jetstream)
     await queue_empties(jetstream)
 
 
-async def test_workers_that_are_restarted_during_an_outage_spend_no_delivery(pool, jetstream):
+async def test_worker_restarts_during_an_outage_spend_no_delivery(pool, jetstream):
     await send(pool, jetstream, "a")
     for _ in range(2 * DELIVERY.max_deliver):
-        away = Handler(*(RetryLater(0.1, "away") for _ in range(100)))
-        async with working(jetstream, away):
-            await until(lambda away=away: away.seen)
-    back = Handler()
-    async with working(jetstream, back):
-        await until(lambda: back.seen == ["a"])
+        unavailable = Handler(*(RetryLater(0.1, "unavailable") for _ in range(100)))
+        async with working(jetstream, unavailable):
+            await until(lambda unavailable=unavailable: unavailable.seen)
+    recovered = Handler()
+    async with working(jetstream, recovered):
+        await until(lambda: recovered.seen == ["a"])
     await queue_empties(jetstream)
-    assert (away.dead_lettered, back.dead_lettered) == ([], [])
+    assert (unavailable.dead_lettered, recovered.dead_lettered) == ([], [])
 
 
-async def test_a_message_that_is_gone_is_dropped_once_more_without_harm(pool, jetstream):
+async def test_dropping_a_missing_message_does_nothing(pool, jetstream):
     for name in ("a", "b", "c"):
         await send(pool, jetstream, name)
     first, last = 1, 3
@@ -215,6 +215,6 @@ async def test_a_message_that_is_gone_is_dropped_once_more_without_harm(pool, je
         await jetstream.drop(WORK, sequence)
 
 
-def test_the_delay_grows_and_is_bounded():
+def test_the_retry_delay_grows_and_is_bounded():
     assert 0.7 < retry_delay_s(1) < 1.3
     assert retry_delay_s(20) <= 75

@@ -1,4 +1,4 @@
-"""Every message has a golden example that this version still reads, and is described where it is defined."""
+"""Every message has a golden example that this version decodes, and is documented where it is defined."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ EXAMPLES = sorted((PROTO / "examples").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_a_golden_example_is_still_understood(path):
+def test_a_golden_example_is_decoded(path):
     example = json.loads(path.read_text())
     envelope, message = unpack(example["headers"], base64.b64decode(example["payload_base64"]))
     assert message == ParseDict(example["payload"], TYPES[envelope.type]())
@@ -27,7 +27,7 @@ def test_a_golden_example_is_still_understood(path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_travels_on_the_subject_of_its_message(path):
+def test_an_example_has_the_subject_of_its_message(path):
     example = json.loads(path.read_text())
     _, message = unpack(example["headers"], base64.b64decode(example["payload_base64"]))
     kind = example["subject"].split(".")[0]
@@ -39,8 +39,8 @@ def test_an_example_travels_on_the_subject_of_its_message(path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_producers_and_consumers_stand_beside_the_definition(path):
-    """The comment in the proto file and the example name the same parts."""
+def test_producers_and_consumers_are_documented_with_the_definition(path):
+    """The comment in the proto file names the producers and consumers of the example."""
     example = json.loads(path.read_text())
     name = example["headers"]["ce-type"].rpartition(".")[2]
     text = "".join((PROTO / "voicepipe" / "v1" / file).read_text() for file in ("commands.proto", "events.proto"))
@@ -55,7 +55,7 @@ def test_every_message_has_an_example():
     assert named == set(TYPES)
 
 
-def test_what_was_packed_is_unpacked():
+def test_a_packed_message_is_unpacked_unchanged():
     message, message_id = TranscribeChunk(job_id="a", owner_id="b", chunk_index=3), uuid4()
     envelope, again = unpack(headers_for(message, message_id, "orchestrator"), message.SerializeToString())
     assert (envelope.id, envelope.source, again) == (message_id, "/voicepipe/orchestrator", message)
@@ -71,7 +71,7 @@ def test_what_was_packed_is_unpacked():
         (headers_for(TranscribeChunk(), uuid4(), "x"), b"\xff\xff\xff"),
     ],
 )
-def test_a_foreign_message_is_rejected_and_never_crashes(headers, payload):
+def test_a_malformed_or_unknown_message_is_rejected(headers, payload):
     with pytest.raises(Reject) as caught:
         unpack(headers, payload)
     assert caught.value.code == "bad_message"
