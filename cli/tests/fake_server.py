@@ -110,7 +110,7 @@ class FakeServer:
         self.sequence = 0
         self.listening = threading.Event()
 
-    def asked(self, method, part=""):
+    def received(self, method, part=""):
         return [request for request in self.requests if request[0] == method and part in request[1]]
 
     def add_job(self, name, state="completed", story=None, error=None):
@@ -132,10 +132,10 @@ class FakeServer:
         }
         self.jobs[job_id] = Job(document)
         for kind, data in story or []:
-            self.tell(job_id, kind, data)
+            self.emit(job_id, kind, data)
         return job_id
 
-    def tell(self, job_id, kind, data):
+    def emit(self, job_id, kind, data):
         self.sequence += 1
         self.jobs[job_id].story.append((self.sequence, kind, {"job_id": job_id, **data}))
 

@@ -70,5 +70,5 @@ async def diarize_again(fake: Fake, job_id: str, request: Request):
     )
     job.speakers = speakers(None, None)
     for kind, data in fake.again:
-        fake.tell(job_id, kind, data)
+        fake.emit(job_id, kind, data)
     return answer

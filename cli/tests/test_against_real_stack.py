@@ -156,9 +156,9 @@ async def test_speakers_are_told_apart_afterwards_or_it_is_said_that_nobody_can(
             await client.diarize_again(transcription.id)
         assert (refused.value.status, refused.value.code) == (503, "no_diarizer")
         return
-    heard = await client.last_event_id(transcription.id)
+    last_event_id = await client.last_event_id(transcription.id)
     await client.diarize_again(transcription.id, SpeakerLimits(1, 1))
-    after = await client.wait_for_version(transcription.id, 2, heard)
+    after = await client.wait_for_version(transcription.id, 2, last_event_id)
     assert (after.state, after.transcript_version) == ("completed", 2)
     (speaker,) = await client.speakers(transcription.id)
     renamed = await client.rename_speaker(transcription.id, speaker.id, "Linda")

@@ -111,7 +111,7 @@ def test_warnings_are_shown(voicepipe, fake, recording):
 def test_without_waiting_stdout_is_the_id(voicepipe, fake, recording):
     done = voicepipe("transcribe", recording, "--no-wait")
     assert done.stdout.split() == list(fake.jobs)
-    assert fake.asked("GET", "events") == []
+    assert fake.received("GET", "events") == []
 
 
 def test_watch_prints_text_in_the_order_of_the_recording(voicepipe, fake):
@@ -160,7 +160,7 @@ def test_list_asks_for_as_many_pages_as_it_needs(voicepipe, fake):
     for number in range(130):
         fake.add_job(f"{number}.wav")
     assert len(json.loads(voicepipe("list", "--limit", "120", "--json").stdout)["items"]) == 120
-    assert len(fake.asked("GET", "transcriptions")) == 2
+    assert len(fake.received("GET", "transcriptions")) == 2
 
 
 def test_cancel_retry_and_delete(voicepipe, fake):
@@ -198,7 +198,7 @@ def test_the_version_needs_no_server():
 
 
 def test_exit_codes_tell_scripts_what_is_wrong(voicepipe, fake, recording, tmp_path, monkeypatch):
-    monkeypatch.setattr("voicepipe.transport.REQUEST_PATIENCE_S", 0.0)
+    monkeypatch.setattr("voicepipe.transport.REQUEST_RETRY_FOR_S", 0.0)
     assert voicepipe("get", "nothing").exit_code == 4
     assert voicepipe("transcribe", tmp_path / "none.wav").exit_code == 2
     assert voicepipe("transcribe", recording, "--language", "xx").exit_code == 2
@@ -212,7 +212,7 @@ def test_exit_codes_tell_scripts_what_is_wrong(voicepipe, fake, recording, tmp_p
 
 def test_an_id_cannot_lead_to_another_address(voicepipe, fake):
     voicepipe("delete", "../admin/dead-letters/1", "--yes")
-    assert fake.asked("DELETE") == []
+    assert fake.received("DELETE") == []
 
 
 def test_help_lists_the_exit_codes(voicepipe):

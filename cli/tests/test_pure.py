@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe import settings
 from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable, UnexpectedAnswer
-from voicepipe.commands.transcribe import common_code, plan
+from voicepipe.commands.transcribe import common_code, items_of
 from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
-from voicepipe.pace import Away, Outage, Pace
+from voicepipe.pace import Outage, Pace, TransientError
 from voicepipe.running_text import RunningText
 from voicepipe.saving import check_targets, save, target_in
 from voicepipe.screen import clock_time, printable
@@ -31,14 +31,14 @@ class Clock:
 
 async def wait_for_ever(outage):
     while True:
-        await outage.wait(Away("gone"))
+        await outage.wait(TransientError("gone"))
 
 
 async def test_pauses_grow_and_stop_growing():
     clock = Clock()
     outage = Outage(clock.pace(first_s=1, longest_s=5), "http://server")
     for _ in range(5):
-        await outage.wait(Away("gone"))
+        await outage.wait(TransientError("gone"))
     assert clock.slept_s == [1, 2, 4, 5, 5]
 
 
@@ -55,8 +55,8 @@ async def test_patience_is_never_exceeded_and_is_whole_again_after_a_sign_of_lif
 
 async def test_a_server_decides_how_long_its_clients_wait_at_least():
     clock = Clock()
-    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=30))
-    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=90_000))
+    await Outage(clock.pace(), "http://server").wait(TransientError("busy", retry_after_s=30))
+    await Outage(clock.pace(), "http://server").wait(TransientError("busy", retry_after_s=90_000))
     assert clock.slept_s == [30, 60]
 
 
@@ -170,8 +170,8 @@ def test_two_recordings_with_one_name_are_refused_before_anything_is_sent(tmp_pa
         (tmp_path / folder / "x.wav").write_text("sound")
     files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
     with pytest.raises(InvalidFile, match="both be saved"):
-        plan(files, tmp_path / "out", "txt", overwrite=True)
-    assert len(plan([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
+        items_of(files, tmp_path / "out", "txt", overwrite=True)
+    assert len(items_of([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
 
 
 def test_only_chosen_options_are_sent():

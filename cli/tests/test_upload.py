@@ -42,16 +42,16 @@ async def test_a_whole_upload_becomes_a_transcription_with_its_options(client, f
 
 async def test_the_key_stays_with_the_server_though_it_names_another_host(client, fake, recording):
     await client.upload(recording)
-    assert len(fake.asked("PATCH")) == 1
+    assert len(fake.received("PATCH")) == 1
 
 
 async def test_a_connection_that_breaks_again_and_again_costs_no_byte(client, fake, recording):
     fake.faults.cut_patch.extend([700_000, 1, 300_000])
     transcription_id = await client.upload(recording)
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
-    offsets = [int(headers["upload-offset"]) for _, _, headers in fake.asked("PATCH")]
+    offsets = [int(headers["upload-offset"]) for _, _, headers in fake.received("PATCH")]
     assert offsets == [0, 700_000, 700_001, 1_000_001]
-    assert len(fake.asked("POST")) == 1
+    assert len(fake.received("POST")) == 1
 
 
 async def test_progress_falls_back_to_what_the_server_has(client, fake, recording):
@@ -66,7 +66,7 @@ async def test_an_answer_that_was_lost_does_not_make_a_second_transcription(clie
     fake.faults.lose_patch_answer = 1
     transcription_id = await client.upload(recording)
     assert list(fake.jobs) == [transcription_id]
-    assert len(fake.asked("PATCH")) == 1
+    assert len(fake.received("PATCH")) == 1
 
 
 async def test_a_server_that_is_away_for_a_while_is_outlasted(client, fake, recording):
@@ -91,8 +91,8 @@ async def test_the_next_run_goes_on_where_the_last_one_stopped(url, fake, memory
                     await client.upload(recording, on_bytes=stop_after(stop))
             else:
                 transcription_id = await client.upload(recording)
-    assert len(fake.asked("POST")) == 1
-    assert int(fake.asked("PATCH")[-1][2]["upload-offset"]) >= 900_000
+    assert len(fake.received("POST")) == 1
+    assert int(fake.received("PATCH")[-1][2]["upload-offset"]) >= 900_000
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
@@ -106,7 +106,7 @@ async def test_a_run_with_a_wrong_key_forgets_nothing(url, fake, memory, recordi
             await client.upload(recording)
     async with Client(url, KEY, pace=QUICK, memory=memory) as client:
         transcription_id = await client.upload(recording)
-    assert len(fake.asked("POST")) == 1
+    assert len(fake.received("POST")) == 1
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
@@ -120,7 +120,7 @@ async def test_a_run_that_ended_after_the_last_byte_finds_its_transcription(url,
         with pytest.raises(Stopped):
             await client.upload(recording, on_bytes=stop_at_the_end)
         assert await client.upload(recording) == next(iter(fake.jobs))
-    assert len(fake.asked("PATCH")) == 1
+    assert len(fake.received("PATCH")) == 1
 
 
 @pytest.mark.parametrize("change", ["options", "content", "nothing"])
@@ -130,7 +130,7 @@ async def test_only_the_same_file_with_the_same_options_is_gone_on_with(client, 
     if change == "content":
         recording.write_bytes(b"other" * 100_000)
     await client.upload(recording, Options(language="en") if change == "options" else None)
-    assert len(fake.asked("POST")) == (1 if change == "nothing" else 2)
+    assert len(fake.received("POST")) == (1 if change == "nothing" else 2)
 
 
 async def test_what_was_finished_is_not_remembered(client, fake, recording, memory):
@@ -151,7 +151,7 @@ async def test_a_server_that_forgets_every_upload_is_not_asked_for_ever(client, 
     with pytest.raises(ApiError) as raised:
         await client.upload(recording)
     assert raised.value.status == 404
-    assert len(fake.asked("POST")) == 3
+    assert len(fake.received("POST")) == 3
 
 
 async def test_a_file_that_changes_while_it_is_sent_never_looks_whole(client, fake, recording):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from model_place import Place, file
 from model_server import REPOSITORY, FileServer, serving
+from model_workspace import Workspace, file
 from voicepipe_models import Kind, ModelUnavailable, Store, load_catalogue, resolve
 
 FILES = {"model.bin": bytes(range(256)) * 4096, "config.json": b"{}", "tokenizer.json": b"[]"}
@@ -20,21 +20,25 @@ def server() -> Iterator[FileServer]:
 
 
 @pytest.fixture
-def by_url(place: Place, server: FileServer) -> Place:
+def by_url(workspace: Workspace, server: FileServer) -> Workspace:
     server.files = {f"/{name}": content for name, content in FILES.items()}
-    place.entry("toy", "url", "".join(file(name, FILES[name], url=f"{server.url}/{name}") for name in FILES))
-    return place
+    workspace.entry("toy", "url", "".join(file(name, FILES[name], url=f"{server.url}/{name}") for name in FILES))
+    return workspace
 
 
 @pytest.fixture
-def hub(place: Place, server: FileServer) -> Place:
+def hub(workspace: Workspace, server: FileServer) -> Workspace:
     server.publish(FILES | {"README.md": b"not needed"})
-    place.environment |= {"HF_ENDPOINT": server.url, "HF_HOME": str(place.folder / "hf"), "HF_HUB_DISABLE_XET": "1"}
-    place.environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"}
-    return place
+    workspace.environment |= {
+        "HF_ENDPOINT": server.url,
+        "HF_HOME": str(workspace.folder / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    workspace.environment |= {"HF_HUB_DISABLE_TELEMETRY": "1"}
+    return workspace
 
 
-def test_a_download_that_breaks_is_resumed_where_it_broke(by_url: Place, server: FileServer):
+def test_a_download_that_breaks_is_resumed_where_it_broke(by_url: Workspace, server: FileServer):
     server.break_after = [300_000, 400_000]
 
     said = by_url.pulled()
@@ -44,7 +48,7 @@ def test_a_download_that_breaks_is_resumed_where_it_broke(by_url: Place, server:
     assert (by_url.store / "toy/model.bin").read_bytes() == FILES["model.bin"]
 
 
-def test_a_later_pull_resumes_the_download_of_a_killed_one(by_url: Place, server: FileServer):
+def test_a_later_pull_resumes_the_download_of_a_killed_one(by_url: Workspace, server: FileServer):
     server.break_after = [300_000]
     pull = by_url.start("pull", "toy")
     while "trying again" not in pull.stdout.readline():
@@ -59,7 +63,7 @@ def test_a_later_pull_resumes_the_download_of_a_killed_one(by_url: Place, server
     assert by_url.run("verify").returncode == 0
 
 
-def test_a_server_without_ranges_sends_it_all_again(by_url: Place, server: FileServer):
+def test_a_server_without_ranges_sends_it_all_again(by_url: Workspace, server: FileServer):
     server.break_after = [300_000]
     server.honours_ranges = False
 
@@ -68,7 +72,7 @@ def test_a_server_without_ranges_sends_it_all_again(by_url: Place, server: FileS
     assert (by_url.store / "toy/model.bin").read_bytes() == FILES["model.bin"]
 
 
-def test_content_that_is_not_the_pinned_one_is_refused(by_url: Place, server: FileServer):
+def test_content_that_is_not_the_pinned_one_is_refused(by_url: Workspace, server: FileServer):
     server.files["/config.json"] = b"[]"
 
     done = by_url.run("pull", "toy")
@@ -78,7 +82,7 @@ def test_content_that_is_not_the_pinned_one_is_refused(by_url: Place, server: Fi
     assert not (by_url.store / "toy").exists()
 
 
-def test_a_server_that_sends_more_than_was_said_is_refused(by_url: Place, server: FileServer):
+def test_a_server_that_sends_more_than_was_said_is_refused(by_url: Workspace, server: FileServer):
     server.files["/config.json"] = b"{}" * 1000
 
     done = by_url.run("pull", "toy")
@@ -87,7 +91,7 @@ def test_a_server_that_sends_more_than_was_said_is_refused(by_url: Place, server
     assert "config.json sends more than the catalogue says" in done.stderr
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(by_url: Place, server: FileServer):
+def test_a_file_that_is_not_there_is_asked_for_once(by_url: Workspace, server: FileServer):
     del server.files["/model.bin"]
 
     done = by_url.run("pull", "toy")
@@ -97,16 +101,16 @@ def test_a_file_that_is_not_there_is_asked_for_once(by_url: Place, server: FileS
     assert server.asked == ["/model.bin"]
 
 
-def test_a_model_of_the_catalogue_can_come_from_a_folder(place: Place):
-    source = filled(place.folder / "source")
-    place.entry("toy", "folder", f'path = "{source}"\n' + "".join(file(name, FILES[name]) for name in FILES))
+def test_a_model_of_the_catalogue_can_come_from_a_folder(workspace: Workspace):
+    source = filled(workspace.folder / "source")
+    workspace.entry("toy", "folder", f'path = "{source}"\n' + "".join(file(name, FILES[name]) for name in FILES))
 
-    place.pulled()
+    workspace.pulled()
 
-    assert place.run("verify").returncode == 0
+    assert workspace.run("verify").returncode == 0
 
 
-def test_a_repository_of_the_hub_is_pulled_and_its_hashes_are_noted(hub: Place, server: FileServer):
+def test_a_repository_of_the_hub_is_pulled_and_its_hashes_are_noted(hub: Workspace, server: FileServer):
     hub.pulled(REPOSITORY)
 
     kept = hub.store / "somebody--whisper-toy"
@@ -118,7 +122,7 @@ def test_a_repository_of_the_hub_is_pulled_and_its_hashes_are_noted(hub: Place, 
     assert server.asked == []
 
 
-def test_damage_to_a_model_of_the_hub_is_found_and_repaired(hub: Place):
+def test_damage_to_a_model_of_the_hub_is_found_and_repaired(hub: Workspace):
     hub.pulled(REPOSITORY)
     (hub.store / "somebody--whisper-toy/config.json").write_bytes(b"[]")
 
@@ -130,7 +134,7 @@ def test_damage_to_a_model_of_the_hub_is_found_and_repaired(hub: Place):
     assert (hub.store / "somebody--whisper-toy/config.json").read_bytes() == b"{}"
 
 
-def test_what_is_in_the_hubs_cache_needs_no_hub(hub: Place, server: FileServer):
+def test_what_is_in_the_hubs_cache_needs_no_hub(hub: Workspace, server: FileServer):
     snapshots = hub.folder / "hf/hub/models--somebody--whisper-toy"
     filled(snapshots / "snapshots/abc")
     (snapshots / "refs").mkdir()
@@ -140,7 +144,7 @@ def test_what_is_in_the_hubs_cache_needs_no_hub(hub: Place, server: FileServer):
     assert server.asked == []
 
 
-def test_a_repository_that_the_hub_does_not_have_is_a_sentence(hub: Place):
+def test_a_repository_that_the_hub_does_not_have_is_a_sentence(hub: Workspace):
     done = hub.run("pull", "somebody/else")
 
     assert done.returncode == 3
@@ -149,7 +153,7 @@ def test_a_repository_that_the_hub_does_not_have_is_a_sentence(hub: Place):
     assert "Traceback" not in done.stderr
 
 
-def test_a_hub_that_cannot_be_reached_is_a_sentence(hub: Place, server: FileServer):
+def test_a_hub_that_cannot_be_reached_is_a_sentence(hub: Workspace, server: FileServer):
     hub.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
 
     done = hub.run("pull", "whisper-small")
@@ -159,7 +163,7 @@ def test_a_hub_that_cannot_be_reached_is_a_sentence(hub: Place, server: FileServ
     assert "is the hub reachable from here?" in done.stderr
 
 
-def test_a_repository_that_is_no_whisper_is_not_kept(hub: Place, server: FileServer):
+def test_a_repository_that_is_no_whisper_is_not_kept(hub: Workspace, server: FileServer):
     server.publish({"config.json": b"{}", "pytorch_model.bin": b"torch"})
 
     done = hub.run("pull", REPOSITORY)
@@ -205,7 +209,7 @@ def test_a_reference_to_nothing_says_what_there_is(
         resolve(reference, kind, Store(tmp_path / "store"), load_catalogue())
 
 
-def test_a_reference_pulls_what_is_not_there(by_url: Place, monkeypatch: pytest.MonkeyPatch):
+def test_a_reference_pulls_what_is_not_there(by_url: Workspace, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("VOICEPIPE_MODELS_CATALOGUE", str(by_url.catalogue))
     said: list[str] = []
 

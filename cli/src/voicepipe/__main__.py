@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .commands import jobs, operators, speakers, transcribe
-from .commands.session import Given
+from .commands.session import GlobalOptions
 from .exit_codes import MEANINGS
 
 # An empty line begins a new one on the screen.
@@ -37,7 +37,7 @@ def options(
 
     Begin with: voicepipe transcribe meeting.wav
     """
-    context.obj = Given(url, api_key_file, retry_for)
+    context.obj = GlobalOptions(url, api_key_file, retry_for)
 
 
 def main() -> None:

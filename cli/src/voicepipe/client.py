@@ -31,7 +31,7 @@ from .errors import (
     UnknownOutcome,
     VoicepipeError,
 )
-from .event_stream import TRANSCRIPTIONS, Follower
+from .event_stream import TRANSCRIPTIONS, EventStream
 from .events import Event
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .pace import Pace, Wait
@@ -96,7 +96,7 @@ class Client:
         )
         self._transport = Transport(self._http, base_url, api_key, pace or Pace())
         self._uploader = Uploader(self._transport, ResumeStore(memory))
-        self._follower = Follower(self._transport)
+        self._event_stream = EventStream(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,7 +133,7 @@ class Client:
 
     async def events(self, transcription_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event, None]:
         """What happened and what happens, from the beginning or after an event, until the transcription has ended."""
-        async with aclosing(self._follower.events(_part(transcription_id), last_event_id)) as events:
+        async with aclosing(self._event_stream.events(_part(transcription_id), last_event_id)) as events:
             async for event in events:
                 yield event
 

@@ -14,14 +14,14 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 from .errors import UnexpectedAnswer
 from .events import Event, JobCompleted
 from .model import Transcription
-from .pace import Away
+from .pace import TransientError
 from .transport import Transport, reason_of
 
 TRANSCRIPTIONS: Final = "/v1/transcriptions"
-_LAST_SILENCES: Final = 2
+_EMPTY_STREAMS_AT_END: Final = 2
 
 
-class Follower:
+class EventStream:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
@@ -33,33 +33,33 @@ class Follower:
         Raises ApiError where there is no such transcription, ServerUnavailable when patience is at its end.
         """
         outage = self._transport.outage()
-        silences = 0
+        empty_streams = 0
         while True:
-            pause_s, heard = 0.0, False
+            pause_s, received = 0.0, False
             try:
                 request = self._request(transcription_id, last_event_id)
                 response = await self._transport.once(request, stream=True)
                 outage.over()
-                async with aclosing(response), aclosing(self._heard(response)) as stream:
+                async with aclosing(response), aclosing(self._sse_events(response)) as stream:
                     async for sse in stream:
                         if sse.retry is not None:
                             pause_s = sse.retry / 1000
                         last_event_id = sse.id or last_event_id
                         if not sse.data:  # a heartbeat or only a new id
                             continue
-                        heard, silences = True, 0
+                        received, empty_streams = True, 0
                         event = self._event(sse)
                         yield event
                         if event.is_final and await self._has_ended(transcription_id, event):
                             return
-                silences += not heard
+                empty_streams += not received
                 # Once may be a server that was just stopped; twice with nothing to say is the end.
-                if silences >= _LAST_SILENCES and await self._is_final(transcription_id):
+                if empty_streams >= _EMPTY_STREAMS_AT_END and await self._is_final(transcription_id):
                     return
-                away = Away("the server closed the connection", pause_s)
-            except Away as lost:
-                away = lost
-            await outage.wait(away)
+                failure = TransientError("the server closed the connection", pause_s)
+            except TransientError as error:
+                failure = error
+            await outage.wait(failure)
 
     def _request(self, transcription_id: str, last_event_id: str | None) -> httpx.Request:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -67,7 +67,7 @@ class Follower:
             headers["Last-Event-ID"] = last_event_id
         return self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}/events", headers=headers)
 
-    async def _heard(self, response: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
+    async def _sse_events(self, response: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
         if response.status_code == HTTPStatus.NO_CONTENT:
             return
         try:
@@ -77,7 +77,7 @@ class Follower:
         except SSEError as error:
             raise UnexpectedAnswer(self._transport.base_url, "there is no stream of events") from error
         except httpx.TransportError as error:
-            raise Away(reason_of(error)) from error
+            raise TransientError(reason_of(error)) from error
 
     def _event(self, sse: ServerSentEvent) -> Event:
         try:

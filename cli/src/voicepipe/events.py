@@ -103,15 +103,15 @@ class JobFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class NoDetail:
     """An event whose type says it all, or one that this client does not know yet."""
 
     @classmethod
-    def from_json(cls, _: JsonObject) -> Happened:
+    def from_json(cls, _: JsonObject) -> NoDetail:
         return cls()
 
 
-Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobCompleted | JobFailed | Happened
+Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobCompleted | JobFailed | NoDetail
 
 _DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = MappingProxyType(
     {
@@ -141,7 +141,7 @@ class Event:
     @classmethod
     def from_json(cls, event_id: str, event_type: str, data: JsonObject) -> Event:
         """Raises TypeError or ValueError where a field is of another kind than the contract says."""
-        return cls(event_id, event_type, _DETAILS.get(event_type, Happened.from_json)(data), data)
+        return cls(event_id, event_type, _DETAILS.get(event_type, NoDetail.from_json)(data), data)
 
 
 def _text(data: JsonObject, name: str) -> str:

@@ -47,7 +47,7 @@ class Pace:
         return replace(self, retry_for_s=min(self.retry_for_s, retry_for_s))
 
 
-class Away(Exception):
+class TransientError(Exception):
     """One try failed in a way that may pass.
 
     `not_carried_out` is true where the server cannot have begun; `retry_after_s` is the pause that it asked for.
@@ -73,15 +73,15 @@ class Outage:
         self._since = None
         self._tries = 0
 
-    async def wait(self, away: Away) -> None:
+    async def wait(self, error: TransientError) -> None:
         """Pause before the next try. Raises ServerUnavailable when patience is at its end."""
         now = self._pace.clock()
         if self._since is None:
             self._since = now
         waited_s = now - self._since
-        delay_s = max(self._pace.delay_s(self._tries), away.retry_after_s)
+        delay_s = max(self._pace.delay_s(self._tries), error.retry_after_s)
         if waited_s + delay_s > self._pace.retry_for_s:
-            raise ServerUnavailable(self._base_url, away.reason, waited_s)
+            raise ServerUnavailable(self._base_url, error.reason, waited_s)
         self._tries += 1
-        self._pace.on_wait(Wait(away.reason, delay_s))
+        self._pace.on_wait(Wait(error.reason, delay_s))
         await self._pace.sleep(delay_s)

@@ -118,7 +118,7 @@ class Bars:
         )
         self._rows: dict[tuple[str, str], TaskID] = {}
         self._text = RunningText() if with_text else None
-        self._heard = ""
+        self._words = ""
         self._notice = ""
         # stdout is caught only where it is a terminal, too: then what is printed there must not run into the bars.
         self._live = Live(
@@ -151,8 +151,8 @@ class Bars:
             case ChunkTranscribed() as chunk:
                 self._show(name, "transcribe", chunk.done_s, chunk.total_s, "seconds")
                 if self._text is not None:
-                    self._heard = " ".join([self._heard, *self._text.add(chunk.chunk_index, chunk.text)])
-                    self._heard = self._heard[-_CHARS_OF_TEXT:]
+                    self._words = " ".join([self._words, *self._text.add(chunk.chunk_index, chunk.text)])
+                    self._words = self._words[-_CHARS_OF_TEXT:]
             case _:
                 pass
 
@@ -187,8 +187,8 @@ class Bars:
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
-        if self._heard:
-            lines = Text(printable(self._heard.strip())).wrap(self._console, self._console.width)
+        if self._words:
+            lines = Text(printable(self._words.strip())).wrap(self._console, self._console.width)
             parts.append(Text("\n").join(lines[-_ROWS_OF_TEXT:]))
         parts.append(self._progress.get_renderable())
         if self._notice:

@@ -81,7 +81,7 @@ class Speaker:
         )
 
 
-def find_speaker(speakers: Sequence[Speaker], said: str) -> Speaker:
+def find_speaker(speakers: Sequence[Speaker], reference: str) -> Speaker:
     """The one that is meant by an id, a number or a name, in capitals or not.
 
     An id wins: there must be a way to mean somebody whose number is the name of another. Raises NoSuchSpeaker where it
@@ -89,13 +89,13 @@ def find_speaker(speakers: Sequence[Speaker], said: str) -> Speaker:
     """
     if not speakers:
         raise NoSpeakers
-    wanted = said.strip().casefold()
+    wanted = reference.strip().casefold()
     by_id = [speaker for speaker in speakers if speaker.id.casefold() == wanted]
     found = by_id or [speaker for speaker in speakers if wanted in {speaker.number, speaker.name.casefold()}]
     if not found:
-        raise NoSuchSpeaker(f"There is no speaker '{said}'. There are {_listed(speakers)}.")
+        raise NoSuchSpeaker(f"There is no speaker '{reference}'. There are {_listed(speakers)}.")
     if len(found) > 1:
-        raise NoSuchSpeaker(f"'{said}' may be {_listed(found)}. Give the id.")
+        raise NoSuchSpeaker(f"'{reference}' may be {_listed(found)}. Give the id.")
     return found[0]
 
 

@@ -11,15 +11,15 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from .errors import ApiError, InvalidSettings, UnexpectedAnswer, UnknownOutcome
-from .pace import Away, Outage, Pace
+from .pace import Outage, Pace, TransientError
 
 # A request that somebody waits for is tried again this long; uploads and event streams have all the patience of the pace.
-REQUEST_PATIENCE_S: Final = 8.0
+REQUEST_RETRY_FOR_S: Final = 8.0
 # To the first byte of an answer. The last PATCH of a big upload is answered only when the object store has put it together.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _Value = TypeVar("_Value")
 # A part that is away for longer than anybody waits at a prompt: the server itself has waited for it.
-_TOLD_AT_ONCE: Final = frozenset({"no_diarizer"})
+_REPORTED_AT_ONCE: Final = frozenset({"no_diarizer"})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,25 +40,25 @@ class Transport:
         )
 
     async def once(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """One try. Raises Away when another may help, ApiError when none will. The caller closes a streamed response."""
+        """One try. Raises TransientError when another may help, ApiError when none will. The caller closes a streamed response."""
         try:
             response = await self._http.send(request, stream=stream)
         except httpx.TransportError as error:
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            raise Away(reason_of(error), not_carried_out=unsent) from error
+            raise TransientError(reason_of(error), not_carried_out=unsent) from error
         if response.is_success:
             return response
         try:
             await response.aread()
         except httpx.TransportError as error:
-            raise Away(reason_of(error)) from error
+            raise TransientError(reason_of(error)) from error
         finally:
             await response.aclose()
         problem = problem_of(response)
         may_pass = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error
-        if may_pass and problem.code not in _TOLD_AT_ONCE:
+        if may_pass and problem.code not in _REPORTED_AT_ONCE:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-            raise Away(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
+            raise TransientError(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem
 
     async def send(
@@ -67,7 +67,7 @@ class Transport:
         path: str,
         *,
         repeatable: bool | None = None,
-        retry_for_s: float = REQUEST_PATIENCE_S,
+        retry_for_s: float = REQUEST_RETRY_FOR_S,
         **more: Any,
     ) -> httpx.Response:
         """A short request, tried again for some seconds.
@@ -79,10 +79,10 @@ class Transport:
         while True:
             try:
                 return await self.once(self.request(method, path, **more))
-            except Away as away:
-                if not (again or away.not_carried_out):
-                    raise UnknownOutcome(self.base_url, away.reason) from away
-                await outage.wait(away)
+            except TransientError as error:
+                if not (again or error.not_carried_out):
+                    raise UnknownOutcome(self.base_url, error.reason) from error
+                await outage.wait(error)
 
     def read(self, reader: Callable[[Any], _Value], response: httpx.Response) -> _Value:
         """The JSON of an answer as a value. Raises UnexpectedAnswer where it is none."""

@@ -16,7 +16,7 @@ import httpx
 
 from .errors import ApiError, UnexpectedAnswer
 from .model import Options
-from .pace import Away
+from .pace import TransientError
 from .recording import Recording
 from .resume_store import ResumeStore, UploadKey
 from .transport import Transport
@@ -25,11 +25,11 @@ UPLOADS: Final = "/v1/uploads"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 # Longer than for other requests, as a server that just started may not have its models yet; not as long as for an upload
 # that was begun, as the address may be wrong.
-CREATE_PATIENCE_S: Final = 45.0
+CREATE_RETRY_FOR_S: Final = 45.0
 # An upload that the server forgets again and again will not get through by trying on.
 _STARTS: Final = 3
 # With the right key, or a little later, the same upload goes on.
-_NOT_ABOUT_THE_UPLOAD: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+_UPLOAD_STILL_VALID: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 # Another connection holds the upload or moved its offset; ask again where it stands.
 _ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
@@ -66,7 +66,7 @@ class Uploader:
             try:
                 transcription_id = await self._send(upload_id, recording, on_bytes)
             except ApiError as error:
-                if error.status in _NOT_ABOUT_THE_UPLOAD:
+                if error.status in _UPLOAD_STILL_VALID:
                     raise
                 self._memory.forget(key)
                 if error.status not in _GONE or start == _STARTS - 1:
@@ -82,7 +82,7 @@ class Uploader:
         metadata = {"filename": recording.path.name, "filetype": recording.media_type, **fields}
         headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
         response = await self._transport.send(
-            "POST", UPLOADS, headers=headers, repeatable=True, retry_for_s=CREATE_PATIENCE_S
+            "POST", UPLOADS, headers=headers, repeatable=True, retry_for_s=CREATE_RETRY_FOR_S
         )
         # Only the last part counts: behind a gateway the server may not know its own address, and the key must not
         # follow an address to another host.
@@ -109,9 +109,9 @@ class Uploader:
                 if standing.transcription_id is not None:
                     on_bytes(recording.size_bytes, recording.size_bytes)
                     return standing.transcription_id
-                await outage.wait(Away("the upload is not complete yet"))
-            except Away as away:
-                await outage.wait(away)
+                await outage.wait(TransientError("the upload is not complete yet"))
+            except TransientError as error:
+                await outage.wait(error)
 
     async def _ask(self, upload_id: str) -> _Standing:
         request = self._transport.request("HEAD", f"{UPLOADS}/{upload_id}", headers=_TUS)
@@ -136,7 +136,7 @@ class Uploader:
             return self._standing(await self._transport.once(request))
         except ApiError as error:
             if error.status in _ASK_AGAIN:
-                raise Away(error.detail) from error
+                raise TransientError(error.detail) from error
             raise
 
     def _standing(self, response: httpx.Response) -> _Standing:

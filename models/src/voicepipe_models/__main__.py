@@ -11,9 +11,9 @@ from .catalogue import Catalogue, catalogue_of
 from .entry import Kind
 from .errors import CatalogueError, ModelUnavailable
 from .listing import as_json, as_table, described
-from .resolving import named
+from .progress import Reporter, on_stdout, size
+from .references import named
 from .store import State, Store
-from .telling import Telling, on_stdout, size
 
 OK, DAMAGED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -77,32 +77,32 @@ def _run(given: argparse.Namespace) -> int:
         print(described(given.folder))
         return OK
     catalogue = catalogue_of(os.environ)
-    telling = on_stdout()
-    store = Store(Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ".models").expanduser(), telling=telling)
+    reporter = on_stdout()
+    store = Store(Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ".models").expanduser(), reporter=reporter)
     match given.command:
         case "list":
             print(as_json(catalogue, store) if given.json else as_table(catalogue, store))
             return OK
         case "pull":
-            return _pull(catalogue, store, telling, given.names, Kind(given.kind))
+            return _pull(catalogue, store, reporter, given.names, Kind(given.kind))
         case _:
             return _verify(catalogue, store, given.names)
 
 
-def _pull(catalogue: Catalogue, store: Store, telling: Telling, names: list[str], kind: Kind) -> int:
+def _pull(catalogue: Catalogue, store: Store, reporter: Reporter, names: list[str], kind: Kind) -> int:
     for name in names:
         known = catalogue.get(name)
         model = named(name, known.kind if known else kind, catalogue)
         if model is None:
             raise ModelUnavailable(f"{name} is a folder: it is used where it is, and need not be pulled.")
         if store.state(model) is State.PRESENT:
-            telling.say(f"{model.name} is in {store.path(model.name)}.")
+            reporter.say(f"{model.name} is in {store.path(model.name)}.")
             continue
-        telling.say(
+        reporter.say(
             f"{model.name}: {model.title}, from {model.source}{_sizes(model.download_bytes, model.disk_bytes)}."
         )
         folder = store.pull(model)
-        telling.say(f"{model.name} is verified, and in {folder}.")
+        reporter.say(f"{model.name} is verified, and in {folder}.")
     return OK
 
 
@@ -113,7 +113,7 @@ def _sizes(download_bytes: int | None, disk_bytes: int | None) -> str:
 
 
 def _verify(catalogue: Catalogue, store: Store, names: list[str]) -> int:
-    names = names or [stamp.reference for stamp in store.stamps()]
+    names = names or [manifest.reference for manifest in store.manifests()]
     if not names:
         print(f"There is no model in {store.folder}.")
     broken = False

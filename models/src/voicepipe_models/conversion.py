@@ -11,17 +11,17 @@ from pathlib import Path
 
 from .entry import Conversion
 from .errors import ModelUnavailable
-from .telling import Telling
+from .progress import Reporter
 
 _FOLDER_MODE, _FILE_MODE = 0o755, 0o644
 
 
-def convert(conversion: Conversion, raw: Path, out: Path, tell: Telling) -> Path:
+def convert(conversion: Conversion, raw: Path, out: Path, reporter: Reporter) -> Path:
     """Run `PYTHON -m MODULE RAW OUT` and return `out`. Raises ModelUnavailable."""
     python = python_for(conversion)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    tell.say(f"Converting with {conversion.module}.")
+    reporter.say(f"Converting with {conversion.module}.")
     command = [python, "-m", conversion.module, str(raw), str(out)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -11,12 +11,14 @@ from pathlib import Path
 from .entry import HUB_FILES, HubSource, Kind
 from .errors import ModelUnavailable
 from .files import link_or_copy, missing_files
-from .telling import Telling
+from .progress import Reporter
 
 _POLL_S = 0.5
 
 
-def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
+def fetch_repository(
+    source: HubSource, kind: Kind, staging: Path, out: Path, reporter: Reporter, *, again: bool
+) -> None:
     """Put the repository's files into `out`: from the hub's cache (HF_HOME) where they are in it, else from the hub.
 
     VOICEPIPE_HUB_TOKEN opens repositories that ask for consent. With `again` the cache is passed by.
@@ -33,13 +35,13 @@ def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, te
         except LocalEntryNotFoundError:
             cached = None
         if cached and not missing_files(Path(cached), kind):
-            tell.say(f"Taking {source.repository} from the hub's cache.")
+            reporter.say(f"Taking {source.repository} from the hub's cache.")
             _take(Path(cached), out)
             return
-    tell.say(f"Downloading {source.repository}@{source.revision} from the hub.")
+    reporter.say(f"Downloading {source.repository}@{source.revision} from the hub.")
     download = staging / "hub"
     try:
-        with _watching(download, tell):
+        with _watching(download, reporter):
             snapshot_download(
                 source.repository,
                 revision=source.revision,
@@ -54,7 +56,7 @@ def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, te
 
 
 @contextmanager
-def _watching(folder: Path, tell: Telling) -> Iterator[None]:
+def _watching(folder: Path, reporter: Reporter) -> Iterator[None]:
     """Tell how much has come: the hub's own progress bars are for terminals only."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -63,7 +65,7 @@ def _watching(folder: Path, tell: Telling) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(_POLL_S):
-            tell.progress(_size_of(folder), None)
+            reporter.progress(_size_of(folder), None)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

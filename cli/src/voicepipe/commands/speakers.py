@@ -26,7 +26,7 @@ app = typer.Typer()
 def rename(
     context: typer.Context,
     transcription_id: Id,
-    said: Annotated[str, typer.Argument(metavar="SPEAKER", help="speaker_1, or 1, or the name that is shown.")],
+    reference: Annotated[str, typer.Argument(metavar="SPEAKER", help="speaker_1, or 1, or the name that is shown.")],
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The new name; none with --clear.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take the name back.")] = False,
     as_json: Json = False,
@@ -37,7 +37,7 @@ def rename(
         raise typer.BadParameter("Give the new name of the speaker, or --clear.")
 
     async def work(session: Session) -> None:
-        speaker = find_speaker(await session.client.speakers(transcription_id), said)
+        speaker = find_speaker(await session.client.speakers(transcription_id), reference)
         renamed = await session.client.rename_speaker(transcription_id, speaker.id, new or None)
         if renamed is None:
             will = f"will be {printable(new)}" if new else "will lose the name"
@@ -103,13 +103,13 @@ def _target(before: Transcription, output: Path | None, suffix: str, *, overwrit
 async def _new_version(session: Session, before: Transcription, limits: SpeakerLimits) -> Transcription:
     client: Client = session.client
     # What happened before must not be taken for what happens now. Only what has ended has a last event.
-    heard = await client.last_event_id(before.id) if before.is_final else None
+    last_event_id = await client.last_event_id(before.id) if before.is_final else None
     await client.diarize_again(before.id, limits)
     name, version = before.name or before.id, (before.transcript_version or 0) + 1
     try:
         with session.screen:
             after = await client.wait_for_version(
-                before.id, version, heard, on_event=lambda event: session.screen.happened(name, event)
+                before.id, version, last_event_id, on_event=lambda event: session.screen.happened(name, event)
             )
             session.screen.ended(name)
     except asyncio.CancelledError:

@@ -61,7 +61,7 @@ def transcribe(
     chosen = transcript_format or ("json" if as_json else "txt")
 
     async def work(session: Session) -> ExitCode:
-        items = plan(files, output, chosen, overwrite=force)
+        items = items_of(files, output, chosen, overwrite=force)
         batch = Batch(session.client, session.screen, options, chosen, wait=wait, overwrite=force)
         try:
             with session.screen:
@@ -75,7 +75,7 @@ def transcribe(
     run(context, work, with_text=len(files) == 1)
 
 
-def plan(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Item]:
+def items_of(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Item]:
     """What is to be done, each file once. Raises InvalidFile before anything is sent."""
     once = list({path.resolve(): path for path in files}.values())
     for path in once:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from voicepipe_models.entry import Kind, Model
+from voicepipe_models.entry_reader import read_model
 from voicepipe_models.errors import CatalogueError
-from voicepipe_models.reading import read_model
 
 
 class Catalogue:

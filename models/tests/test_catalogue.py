@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model_place import Place, file
+from model_workspace import Workspace, file
 from voicepipe_models import CatalogueError, Kind, Tier, load_catalogue
 from voicepipe_models.entry import PackageSource
-from voicepipe_models.reading import read_model
+from voicepipe_models.entry_reader import read_model
 
 GOOD = """
 title = "Toy"
@@ -100,7 +100,7 @@ def test_what_is_wrong_in_an_entry_is_named(old: str, new: str, sentence: str):
         read_model("toy", GOOD.replace(old, new, 1))
 
 
-@given(st.text(max_size=200) | st.integers(0, len(GOOD)).map(lambda place: GOOD[:place] + GOOD[place + 3 :]))
+@given(st.text(max_size=200) | st.integers(0, len(GOOD)).map(lambda start: GOOD[:start] + GOOD[start + 3 :]))
 def test_nothing_in_an_entry_gives_another_error(text: str):
     said = "toy.toml"
     try:
@@ -110,10 +110,10 @@ def test_nothing_in_an_entry_gives_another_error(text: str):
     assert "toy.toml" in said
 
 
-def test_a_wrong_entry_ends_the_command_with_2(place: Place):
-    (place.catalogue / "toy.toml").write_text("title = 1")
+def test_a_wrong_entry_ends_the_command_with_2(workspace: Workspace):
+    (workspace.catalogue / "toy.toml").write_text("title = 1")
 
-    done = place.run("list")
+    done = workspace.run("list")
 
     assert done.returncode == 2
     assert done.stderr == "voicepipe-models: toy.toml: kind is missing.\n"

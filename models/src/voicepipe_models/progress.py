@@ -14,14 +14,14 @@ _MB_BYTES, _GB_BYTES = 10**6, 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Reporter:
     say: Callable[[str], None]
     """Takes a line."""
     progress: Callable[[int, int | None], None]
     """Takes the bytes done and, where known, the bytes in all of what the last line named; is called often."""
 
 
-def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Telling:
+def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Reporter:
     """For a log: progress is a line every 5 s."""
     next_s = 0.0
 
@@ -34,10 +34,10 @@ def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monot
         if clock() >= next_s:
             line(f"  {_how_far(done_bytes, total_bytes)}")
 
-    return Telling(line, progress)
+    return Reporter(line, progress)
 
 
-def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Telling:
+def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Reporter:
     """For a terminal: progress is one line that is drawn again."""
     next_s = 0.0
 
@@ -54,10 +54,10 @@ def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Tel
             out.write(f"\r\033[K  {_how_far(done_bytes, total_bytes)}")
             out.flush()
 
-    return Telling(line, progress)
+    return Reporter(line, progress)
 
 
-def on_stdout() -> Telling:
+def on_stdout() -> Reporter:
     if sys.stdout.isatty():
         return on_terminal(sys.stdout)
 
@@ -68,8 +68,8 @@ def on_stdout() -> Telling:
     return by_lines(say)
 
 
-def silent() -> Telling:
-    return Telling(lambda _: None, lambda _done_bytes, _total_bytes: None)
+def silent() -> Reporter:
+    return Reporter(lambda _: None, lambda _done_bytes, _total_bytes: None)
 
 
 def _how_far(done_bytes: int, total_bytes: int | None) -> str:

@@ -23,7 +23,7 @@ from .entry import (
     Wheel,
 )
 from .errors import CatalogueError
-from .table import NAME, Table
+from .toml_table import NAME, Table
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _URL = re.compile(r"https?://[^\s]+")

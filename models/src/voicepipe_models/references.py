@@ -7,9 +7,9 @@ from pathlib import Path
 
 from .catalogue import Catalogue, catalogue_of
 from .entry import Kind, Model, hub_model
+from .entry_reader import REPOSITORY
 from .errors import ModelUnavailable
 from .files import missing_files
-from .reading import REPOSITORY
 from .store import Store
 
 

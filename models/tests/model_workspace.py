@@ -16,7 +16,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Place:
+class Workspace:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "models"
         self.catalogue = folder / "catalogue"
