@@ -1,4 +1,4 @@
-"""A place with a models directory, a catalogue and wheels of its own, and the command run in it."""
+"""A workspace per test: its own models directory, catalogue and wheels, and the command run in it."""
 
 import sys
 from pathlib import Path

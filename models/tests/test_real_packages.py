@@ -1,4 +1,4 @@
-"""The packages that everybody's models come from, downloaded and taken apart as an operator would."""
+"""The packages of the default models, downloaded and unpacked with the command."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SIZES = {
 
 
 @pytest.mark.timeout(600)
-def test_the_models_that_everybody_gets_are_what_the_catalogue_pins(workspace: Workspace):
+def test_the_default_models_match_the_catalogue(workspace: Workspace):
     del workspace.environment["VOICEPIPE_MODELS_WHEELS"]
     workspace.environment["VOICEPIPE_DIARIZER_PYTHON"] = str(ROOT / ".venv-diarizer/bin/python")
 
@@ -23,6 +23,6 @@ def test_the_models_that_everybody_gets_are_what_the_catalogue_pins(workspace: W
 
     assert pull.returncode == 0, err
     assert all(words in out for words in SIZES.values()), out
-    assert workspace.run("verify").stdout == "".join(f"{name}: whole\n" for name in sorted(SIZES))
+    assert workspace.run("verify").stdout == "".join(f"{name}: intact\n" for name in sorted(SIZES))
     assert (workspace.store / "pyannote-campplus/segmentation/model.safetensors").is_file()
     assert not [path for path in workspace.store.rglob("*") if path.suffix in {".pt", ".whl", ".py", ".pickle"}]

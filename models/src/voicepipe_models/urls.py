@@ -1,4 +1,4 @@
-"""Files from URLs, resumed where an earlier try ended."""
+"""Files from URLs. A download resumes where an earlier try stopped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .progress import Reporter, size
 _TRIES = 4
 _PAUSE_S = 0.5
 """Before the second try; doubles."""
-_WORTH_A_TRY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
+_RETRYABLE = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 _TIMEOUT_S = 30.0
-"""For connecting, and for each read: a server that says nothing for so long is given up, and asked again."""
+"""For connecting and for each read. A silent server counts as a failed try."""
 
 
 def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, reporter: Reporter) -> None:
@@ -40,16 +40,16 @@ def _fetch(client: httpx.Client, file: File, part: Path, reporter: Reporter) -> 
             if sha256_of(part) == file.sha256:
                 return
             part.unlink()
-            why = "what the server sent has another SHA-256 than the catalogue pins"
+            why = "the SHA-256 of the download differs from the catalogue"
         except httpx.HTTPStatusError as error:
             why = f"the server answered {error.response.status_code}"
-            if error.response.is_client_error and error.response.status_code not in _WORTH_A_TRY:
+            if error.response.is_client_error and error.response.status_code not in _RETRYABLE:
                 break
         except httpx.RequestError as error:
             why = str(error) or type(error).__name__
     raise ModelUnavailable(
-        f"{file.url} could not be downloaded: {why}. What has come so far is kept. Try again later, or name a folder "
-        "that holds the model instead of this model."
+        f"{file.url} could not be downloaded: {why}. The bytes received so far are kept. Try again later, or name a "
+        "folder that holds the model instead of this model."
     )
 
 
@@ -65,11 +65,11 @@ def _append(client: httpx.Client, file: File, part: Path, reporter: Reporter) ->
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             have_bytes = 0
         with part.open("ab" if have_bytes else "wb") as written:
-            # As it arrives: whole chunks of a fixed size would lose what came before a break.
+            # Unbuffered: with chunks of a fixed size the bytes before a disconnect would be lost.
             for chunk in response.iter_raw():
                 have_bytes += len(chunk)
                 if have_bytes > file.size_bytes:
                     part.unlink()
-                    raise ModelUnavailable(f"{file.url} sends more than the catalogue says; it is refused.")
+                    raise ModelUnavailable(f"{file.url} sends more bytes than the catalogue says. It was not used.")
                 written.write(chunk)
                 reporter.progress(have_bytes, file.size_bytes)
