@@ -45,19 +45,19 @@ def test_impossible_limits_are_refused(text, says):
         SpeakerLimits.from_text(text)
 
 
-@pytest.mark.parametrize("said", ["speaker_2", "SPEAKER_2", "2", "chair", " Chair "])
-def test_a_speaker_is_found_by_id_number_or_name(said):
-    assert find_speaker(people("Ada", "Chair", None), said).id == "speaker_2"
+@pytest.mark.parametrize("reference", ["speaker_2", "SPEAKER_2", "2", "chair", " Chair "])
+def test_a_speaker_is_found_by_id_number_or_name(reference):
+    assert find_speaker(people("Ada", "Chair", None), reference).id == "speaker_2"
 
 
 def test_the_id_wins_over_a_name_that_looks_like_one():
     assert find_speaker(people("speaker_2", "Ada"), "speaker_2").id == "speaker_2"
 
 
-@pytest.mark.parametrize(("said", "names"), [("2", ("2", "Ada")), ("ada", ("Ada", "ADA"))])
-def test_an_ambiguous_reference_is_refused(said, names):
+@pytest.mark.parametrize(("reference", "names"), [("2", ("2", "Ada")), ("ada", ("Ada", "ADA"))])
+def test_an_ambiguous_reference_is_refused(reference, names):
     with pytest.raises(NoSuchSpeaker, match=r"matches speaker_1 \(.*\), speaker_2 \(.*\)\. Give the id"):
-        find_speaker(people(*names), said)
+        find_speaker(people(*names), reference)
 
 
 def test_an_unknown_reference_lists_the_speakers():
@@ -211,8 +211,8 @@ def test_diarizing_again_that_fails_prints_the_error(voicepipe, fake, diarized):
 def test_each_warning_is_one_line(voicepipe, fake, diarized):
     messages = ["Nobody could be told apart.", "The model was unsure."]
     fake.jobs[diarized].document["warnings"] = [{"code": "speakers_failed", "message": each} for each in messages]
-    said = voicepipe("diarize", diarized).stderr.splitlines()
-    assert said[-2:] == [f"Warning: {each}" for each in messages]
+    lines = voicepipe("diarize", diarized).stderr.splitlines()
+    assert lines[-2:] == [f"Warning: {each}" for each in messages]
 
 
 def test_a_refusal_prints_its_detail_and_sets_the_exit_code(voicepipe, fake, diarized):

@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: Final = {
     ExitCode.OK: "done",
-    ExitCode.NO_TRANSCRIPT: "no transcript: the transcription failed, was cancelled or deleted, or (get) is not finished",
+    ExitCode.NO_TRANSCRIPT: "no transcript: the job failed, was cancelled or deleted, or (get) is not finished",
     ExitCode.BAD_INPUT: "wrong usage, settings or recording, or the server refused the request",
     ExitCode.NOT_AUTHORISED: "the API key is unknown, or not allowed to do this",
     ExitCode.NOT_FOUND: "no such transcription, speaker or dead letter",
