@@ -24,7 +24,7 @@ from accuracy.ours import heard
 from fixtures.score import normal, wer
 from voicepipe_local import models
 from voicepipe_models import Kind, State, Store, catalogue_of
-from voicepipe_models.telling import size
+from voicepipe_models.progress import size
 
 COLLARS_S = (0.0, 0.25)
 # Less of a speaker's time than this in common with one person, and nobody can say who it is.

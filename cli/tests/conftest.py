@@ -1,4 +1,4 @@
-"""A fake server that can be told to fail, and clients that are quick to try again."""
+"""A fake server that fails on demand, and clients that retry quickly."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def fake():
 
 @pytest.fixture
 def url(fake, _app, _address):
-    """The address of the fake server: one server for all tests, behind which each has a state of its own."""
+    """The address of the fake server. All tests share the server; each has its own state."""
     _app.state.fake = fake
     yield _address
     if fake.faults.hold is not None:

@@ -1,4 +1,4 @@
-"""What the fake server answers. The state behind it, and the faults, are in fake_server.py."""
+"""The routes of the fake server. Its state and its faults are in fake_server.py."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ def problem(status, code, detail, headers=None):
 
 
 def abort(request):
-    """Break the connection under the request, as a router that is switched off does."""
+    """Drop the connection of the request, like a router that is switched off."""
     request.receive.__self__.transport.abort()
 
 
@@ -44,7 +44,7 @@ def missing():
 
 
 class Gate:
-    """Writes down what is asked, asks for the key, and fails where it is told to."""
+    """Records requests, checks the key, and injects faults."""
 
     def __init__(self, app, state):
         self.app, self.state = app, state
@@ -63,9 +63,11 @@ class Gate:
             method, part, status, times = fault
             if times and method == scope["method"] and part in scope["path"]:
                 fault[3] -= 1
-                return problem(status, "unavailable", "A part is away.", {"Retry-After": self.state.fake.retry_after})
+                return problem(
+                    status, "unavailable", "A component is unavailable.", {"Retry-After": self.state.fake.retry_after}
+                )
         if headers.get("authorization") != f"Bearer {KEY}":
-            return problem(401, "key_unknown", "This API key is not known here.")
+            return problem(401, "key_unknown", "This API key is unknown.")
         return None
 
 
@@ -75,10 +77,10 @@ async def create(fake: Fake, request: Request):
     pairs = (item.split(" ") for item in request.headers["upload-metadata"].split(","))
     metadata = {key: base64.b64decode(value).decode() for key, value in pairs}
     if metadata.get("language", "en") not in {"en", "auto"}:
-        return problem(422, "invalid_option", "language cannot be that.")
+        return problem(422, "invalid_option", "language is invalid.")
     upload_id = str(uuid.uuid4())
     fake.begin(upload_id, int(request.headers["upload-length"]), metadata)
-    # An address on another host: the client must not follow it with its key.
+    # On another host: the client must not send its key there.
     return Response(status_code=201, headers={"Location": f"http://elsewhere.invalid/v1/uploads/{upload_id}"})
 
 
@@ -104,7 +106,7 @@ async def patch(fake: Fake, upload_id: str, request: Request):
         fake.faults.conflict -= 1
         return problem(409, "offset_mismatch", "Another connection writes this upload.")
     if int(request.headers["upload-offset"]) != len(upload.body):
-        return problem(409, "offset_mismatch", "The offset is another one.")
+        return problem(409, "offset_mismatch", "The offset does not match.")
     cut_after = fake.faults.cut_patch.popleft() if fake.faults.cut_patch else None
     before = len(upload.body)
     async for block in request.stream():
@@ -130,7 +132,7 @@ async def listing(fake: Fake, limit: int = 100, cursor: int = 0, state: str | No
 
 @router.get("/v1/transcriptions/{job_id}")
 async def get(fake: Fake, job_id: str):
-    return fake.jobs[job_id].look() if job_id in fake.jobs else missing()
+    return fake.jobs[job_id].get() if job_id in fake.jobs else missing()
 
 
 @router.get("/v1/transcriptions/{job_id}/events")

@@ -1,4 +1,4 @@
-"""A small Voicepipe server in memory that can be told to fail. It passes test_against_real_stack.py as the real one does."""
+"""An in-memory Voicepipe server that fails on demand. It passes test_against_real_stack.py like the real one."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ from fake_routes import Gate, router
 from fastapi import FastAPI
 from voicepipe.pace import Pace
 
-# A client that is quick to try again, as tests have little time.
+# A client that retries quickly, to keep the tests fast.
 QUICK = Pace(retry_for_s=5, first_s=0.01, longest_s=0.02)
 
 
@@ -64,12 +64,12 @@ class Upload:
 class Job:
     document: dict
     story: list = field(default_factory=list)
-    # By id, as a transcript has them; none where they were not told apart.
+    # By id, as in a transcript; empty without diarization.
     speakers: dict = field(default_factory=dict)
-    # What becomes of the document, one step each time somebody looks.
+    # Changes of the document, one applied per GET.
     to_come: deque = field(default_factory=deque)
 
-    def look(self):
+    def get(self):
         if self.to_come:
             self.document |= self.to_come.popleft()
         return self.document
@@ -77,19 +77,19 @@ class Job:
 
 @dataclass
 class Faults:
-    """Each is used up from the front."""
+    """Faults to inject. Queues are consumed from the front."""
 
-    # Keep so many bytes of a PATCH, then break the connection.
+    # Keep this many bytes of a PATCH, then break the connection.
     cut_patch: deque = field(default_factory=deque)
     # Take the whole PATCH, then break the connection instead of answering.
     lose_patch_answer: int = 0
     # Answer a PATCH with 409 though its offset is right.
     conflict: int = 0
-    # Send so many events of a stream, then break the connection; "close" after a number ends it in order.
+    # Send this many events of a stream, then break the connection; a number in a tuple closes it cleanly instead.
     cut_events: deque = field(default_factory=deque)
-    # (method, part of the path, status, how often)
+    # [method, part of the path, status, how often]
     answers: list = field(default_factory=list)
-    # Streams send what there is and stay open until this is set.
+    # Streams send all past events and stay open until this is set.
     hold: threading.Event | None = None
 
 
@@ -100,17 +100,17 @@ class FakeServer:
         self.story = STORY
         self.warnings = []
         self.has_diarizer = False
-        # Names are taken at once, or after the answer.
+        # Whether names take effect only after the answer.
         self.renames_late = False
-        # What happens when speakers are told apart again.
+        # The events of diarizing again.
         self.again = fake_speakers.AGAIN
-        # What diarizing again was asked with, in the order of the questions.
+        # The bodies of the requests to diarize again, in order.
         self.limits = []
         self.retry_after = "0"
         self.sequence = 0
         self.listening = threading.Event()
 
-    def asked(self, method, part=""):
+    def received(self, method, part=""):
         return [request for request in self.requests if request[0] == method and part in request[1]]
 
     def add_job(self, name, state="completed", story=None, error=None):
@@ -132,10 +132,10 @@ class FakeServer:
         }
         self.jobs[job_id] = Job(document)
         for kind, data in story or []:
-            self.tell(job_id, kind, data)
+            self.emit(job_id, kind, data)
         return job_id
 
-    def tell(self, job_id, kind, data):
+    def emit(self, job_id, kind, data):
         self.sequence += 1
         self.jobs[job_id].story.append((self.sequence, kind, {"job_id": job_id, **data}))
 
@@ -167,7 +167,7 @@ class _Server(uvicorn.Server):
 def make_app(fake):
     app = FastAPI()
     app.state.fake = fake
-    # Before the routes that take any word for a command.
+    # Before the route that accepts any word as a command.
     app.include_router(fake_speakers.router)
     app.include_router(router)
     app.add_middleware(Gate, state=app.state)
@@ -176,7 +176,7 @@ def make_app(fake):
 
 @contextlib.contextmanager
 def serving(app, port=0):
-    """The address under which it answers, from a thread of its own."""
+    """Serve the app in a thread and yield its address."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=1)
         server = _Server(config)

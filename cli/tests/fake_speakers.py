@@ -1,4 +1,4 @@
-"""What the fake server answers about speakers."""
+"""The routes of the fake server for speakers."""
 
 from fake_routes import Fake, missing, problem
 from fastapi import APIRouter, Request
@@ -33,7 +33,7 @@ AGAIN = [
     changed("diarize", "done", "assembling"),
     ("job-completed", {"transcript_version": 2}),
 ]
-AGAIN_IN_VAIN = [*AGAIN[:2], ("job-failed", {"code": "audio_missing", "message": "The stored original is gone."})]
+AGAIN_FAILED = [*AGAIN[:2], ("job-failed", {"code": "audio_missing", "message": "The stored recording is gone."})]
 
 
 @router.patch("/v1/transcriptions/{job_id}/speakers/{speaker_id}")
@@ -58,9 +58,9 @@ async def diarize_again(fake: Fake, job_id: str, request: Request):
         return missing()
     job = fake.jobs[job_id]
     if job.document["state"] != "completed":
-        return problem(409, "not_completed", "Only what is completed can be told apart again.")
+        return problem(409, "not_completed", "Only a completed transcription can be diarized again.")
     if not fake.has_diarizer:
-        return problem(503, "no_diarizer", "Nothing that tells speakers apart is running.", {"Retry-After": "30"})
+        return problem(503, "no_diarizer", "No diarizer is running.", {"Retry-After": "30"})
     fake.limits.append(await request.json())
     answer = dict(job.document)
     last_type, last = fake.again[-1]
@@ -70,5 +70,5 @@ async def diarize_again(fake: Fake, job_id: str, request: Request):
     )
     job.speakers = speakers(None, None)
     for kind, data in fake.again:
-        fake.tell(job_id, kind, data)
+        fake.emit(job_id, kind, data)
     return answer

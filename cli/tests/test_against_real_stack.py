@@ -1,5 +1,5 @@
-"""What the client takes for granted of a server. The fake passes the same suite as the real services, so that tests
-against the fake say something about the real ones. The real ones run where fixture `stack` is there.
+"""What the client expects of a server. The fake and the real services pass the same suite, so that tests against the
+fake are valid for the real ones. The real services run if the fixture `stack` is available.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from fake_routes import KEY
 from fixtures.meeting import compose
 from voicepipe.client import ApiError, Client, Options, SpeakerLimits
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def served(request):
 
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory):
-    """A recording of some seconds, inside the world of the fixture model."""
+    """A recording of 8 s that the fixture model can transcribe."""
     return compose(8.0, ["linda"], seed=3).save(tmp_path_factory.mktemp("spoken") / "spoken words.wav")
 
 
@@ -77,7 +77,7 @@ async def test_a_recording_becomes_a_transcript_in_every_format(client, spoken):
     assert (await client.transcript(transcription.id, "vtt")).startswith("WEBVTT\n")
 
 
-async def test_events_can_be_heard_again_from_any_of_them(client, spoken):
+async def test_events_can_be_read_again_after_any_of_them(client, spoken):
     transcription_id = await client.upload(spoken)
     events = [event async for event in client.events(transcription_id)]
     middle = len(events) // 2
@@ -85,7 +85,7 @@ async def test_events_can_be_heard_again_from_any_of_them(client, spoken):
     assert [event async for event in client.events(transcription_id, events[-1].id)] == []
 
 
-async def test_an_upload_that_was_stopped_goes_on(client, spoken, tmp_path):
+async def test_an_interrupted_upload_is_resumed(client, spoken, tmp_path):
     def stop(sent, size):
         if sent > 0:
             raise Stopped
@@ -100,7 +100,7 @@ async def test_an_upload_that_was_stopped_goes_on(client, spoken, tmp_path):
     assert (await client.get(transcription_id)).size_bytes == spoken.stat().st_size
 
 
-async def test_the_same_recording_with_the_same_options_is_not_done_twice(client, spoken):
+async def test_the_same_recording_with_the_same_options_is_not_transcribed_twice(client, spoken):
     options = Options(keyterms=("once",))
     first = await client.transcribe(spoken, options)
     assert await client.upload(spoken, options) == first.id
@@ -116,7 +116,7 @@ async def test_pages_hold_every_transcription_once_and_the_newest_first(client, 
             pass
 
 
-async def test_what_is_deleted_is_gone(client, spoken):
+async def test_a_deleted_transcription_is_gone(client, spoken):
     transcription = await client.transcribe(spoken, Options(keyterms=("delete",)))
     await client.delete(transcription.id)
     async with asyncio.timeout(30):
@@ -126,19 +126,19 @@ async def test_what_is_deleted_is_gone(client, spoken):
 
 async def test_refusals_have_stable_codes(client, served, spoken):
     with pytest.raises(ApiError) as unknown:
-        await client.get(NOBODY)
+        await client.get(UNKNOWN_ID)
     assert (unknown.value.status, unknown.value.code) == (404, "not_found")
     with pytest.raises(ApiError) as wrong:
         await client.upload(spoken, Options(language="xx"))
     assert (wrong.value.status, wrong.value.code) == (422, "invalid_option")
     async with Client(served.url, "vp_wrong") as stranger:
         with pytest.raises(ApiError) as refused:
-            await stranger.get(NOBODY)
+            await stranger.get(UNKNOWN_ID)
     assert (refused.value.status, refused.value.code) == (401, "key_unknown")
 
 
-async def test_what_speakers_cannot_be_asked_has_stable_codes(client, spoken):
-    for question in (client.rename_speaker(NOBODY, "speaker_1", "Ada"), client.diarize_again(NOBODY)):
+async def test_refusals_about_speakers_have_stable_codes(client, spoken):
+    for question in (client.rename_speaker(UNKNOWN_ID, "speaker_1", "Ada"), client.diarize_again(UNKNOWN_ID)):
         with pytest.raises(ApiError) as unknown:
             await question
         assert (unknown.value.status, unknown.value.code) == (404, "not_found")
@@ -149,28 +149,28 @@ async def test_what_speakers_cannot_be_asked_has_stable_codes(client, spoken):
     assert (refused.value.status, refused.value.code) == (409, "no_speakers")
 
 
-async def test_speakers_are_told_apart_afterwards_or_it_is_said_that_nobody_can(client, spoken):
+async def test_a_finished_transcription_is_diarized_or_no_diarizer_is_reported(client, spoken):
     transcription = await client.transcribe(spoken, Options(keyterms=("afterwards",)))
     if not (await client.capabilities())["speakers"]["available"]:
         with pytest.raises(ApiError) as refused:
             await client.diarize_again(transcription.id)
         assert (refused.value.status, refused.value.code) == (503, "no_diarizer")
         return
-    heard = await client.last_event_id(transcription.id)
+    last_event_id = await client.last_event_id(transcription.id)
     await client.diarize_again(transcription.id, SpeakerLimits(1, 1))
-    after = await client.wait_for_version(transcription.id, 2, heard)
+    after = await client.wait_for_version(transcription.id, 2, last_event_id)
     assert (after.state, after.transcript_version) == ("completed", 2)
     (speaker,) = await client.speakers(transcription.id)
     renamed = await client.rename_speaker(transcription.id, speaker.id, "Linda")
     assert renamed is None or (renamed.id, renamed.name) == (speaker.id, "Linda")
 
 
-async def test_capabilities_and_version_are_told(client):
+async def test_capabilities_and_version_are_available(client):
     offered = await client.capabilities()
     assert offered["models"]
     assert {"txt", "srt", "vtt", "json"} <= set(offered["formats"])
     assert (await client.server_version())["version"]
 
 
-async def test_operators_see_dead_letters(client):
+async def test_operators_can_list_dead_letters(client):
     assert [entry async for entry in client.dead_letters()] == []

@@ -37,7 +37,7 @@ def test_options_reach_the_server(voicepipe, fake, recording):
     }  # fmt: skip
 
 
-def test_several_recordings_come_in_the_order_they_were_given(voicepipe, tmp_path):
+def test_several_transcripts_come_in_the_order_of_the_arguments(voicepipe, tmp_path):
     files = [tmp_path / f"{number}.wav" for number in (3, 1, 2)]
     for file in files:
         file.write_text(file.name)
@@ -50,7 +50,7 @@ def test_several_recordings_come_in_the_order_they_were_given(voicepipe, tmp_pat
     assert document["items"][0]["transcript"]["text"] == "one two three"
 
 
-def test_transcripts_are_saved_beside_each_other_and_not_over_each_other(voicepipe, fake, recording, tmp_path):
+def test_a_saved_transcript_is_overwritten_only_with_force(voicepipe, fake, recording, tmp_path):
     done = voicepipe("transcribe", recording, "-o", tmp_path / "out", "-f", "srt")
     assert done.exit_code == 0
     assert done.stdout == ""
@@ -73,7 +73,7 @@ def test_one_recording_that_fails_does_not_stop_the_others(voicepipe, fake, reco
     assert codes == ["None", "unavailable"]
 
 
-def test_a_failed_job_says_why_and_gives_no_transcript(voicepipe, fake, recording):
+def test_a_failed_job_prints_its_error_and_no_transcript(voicepipe, fake, recording):
     fake.story = FAILURE
     done = voicepipe("transcribe", recording)
     assert (done.exit_code, done.stdout) == (1, "")
@@ -81,7 +81,7 @@ def test_a_failed_job_says_why_and_gives_no_transcript(voicepipe, fake, recordin
 
 
 @pytest.mark.parametrize("command", ["transcribe", "watch"])
-def test_what_is_deleted_while_it_is_followed_gives_no_transcript(voicepipe, fake, recording, command):
+def test_a_transcription_deleted_while_it_is_followed_gives_no_transcript(voicepipe, fake, recording, command):
     fake.story = [*STORY[:3], ("job-deleted", {})]
     done = voicepipe(command, recording if command == "transcribe" else fake.add_job("a.wav", story=fake.story))
     assert (done.exit_code, done.stdout) == (1, "")
@@ -89,7 +89,7 @@ def test_what_is_deleted_while_it_is_followed_gives_no_transcript(voicepipe, fak
     assert "voicepipe get" not in done.stderr
 
 
-def test_a_recording_that_goes_while_it_waits_does_not_stop_the_others(voicepipe, fake, tmp_path, monkeypatch):
+def test_a_recording_that_disappears_while_it_waits_does_not_stop_the_others(voicepipe, fake, tmp_path, monkeypatch):
     files = [tmp_path / f"{number}.wav" for number in range(4)]
     for file in files:
         file.write_text(file.name)
@@ -111,7 +111,7 @@ def test_warnings_are_shown(voicepipe, fake, recording):
 def test_without_waiting_stdout_is_the_id(voicepipe, fake, recording):
     done = voicepipe("transcribe", recording, "--no-wait")
     assert done.stdout.split() == list(fake.jobs)
-    assert fake.asked("GET", "events") == []
+    assert fake.received("GET", "events") == []
 
 
 def test_watch_prints_text_in_the_order_of_the_recording(voicepipe, fake):
@@ -123,7 +123,7 @@ def test_watch_prints_text_in_the_order_of_the_recording(voicepipe, fake):
     assert done.exit_code == 0
 
 
-def test_watch_as_json_is_a_line_for_each_event(voicepipe, fake):
+def test_watch_as_json_prints_one_line_per_event(voicepipe, fake):
     done = voicepipe("watch", fake.add_job("a.wav", story=STORY), "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["type"] for line in lines] == [kind for kind, _ in STORY]
@@ -131,7 +131,7 @@ def test_watch_as_json_is_a_line_for_each_event(voicepipe, fake):
 
 
 @pytest.mark.parametrize(("state", "code"), [("completed", 0), ("failed", 1), ("cancelled", 1), ("transcribing", 1)])
-def test_get_gives_a_transcript_or_says_where_it_stands(voicepipe, fake, state, code):
+def test_get_prints_the_transcript_or_the_state(voicepipe, fake, state, code):
     job_id = fake.add_job("a.wav", state)
     done = voicepipe("get", job_id)
     assert done.exit_code == code
@@ -156,11 +156,11 @@ def test_list_shows_whole_lines_newest_first(voicepipe, fake):
     assert len(json.loads(voicepipe("list", "--limit", "2", "--json").stdout)["items"]) == 2
 
 
-def test_list_asks_for_as_many_pages_as_it_needs(voicepipe, fake):
+def test_list_fetches_as_many_pages_as_it_needs(voicepipe, fake):
     for number in range(130):
         fake.add_job(f"{number}.wav")
     assert len(json.loads(voicepipe("list", "--limit", "120", "--json").stdout)["items"]) == 120
-    assert len(fake.asked("GET", "transcriptions")) == 2
+    assert len(fake.received("GET", "transcriptions")) == 2
 
 
 def test_cancel_retry_and_delete(voicepipe, fake):
@@ -173,7 +173,7 @@ def test_cancel_retry_and_delete(voicepipe, fake):
     assert fake.jobs == {}
 
 
-def test_operators_see_redrive_and_discard_dead_letters(voicepipe, fake):
+def test_operators_list_redrive_and_discard_dead_letters(voicepipe, fake):
     for number in range(1, 6):
         entry = {"sequence": number, "stage": "transcribe", "code": "internal_error", "error": "boom", "attempts": 5}
         fake.entries[number] = entry | {"failed_at": "2026-03-01T09:00:00Z", "job_id": None}
@@ -187,7 +187,7 @@ def test_operators_see_redrive_and_discard_dead_letters(voicepipe, fake):
     assert voicepipe("dead-letters", "show", 3).exit_code == 4
 
 
-def test_capabilities_and_version_are_said_in_words(voicepipe):
+def test_capabilities_and_version_print_text_or_json(voicepipe):
     assert "speakers: available no" in voicepipe("capabilities").stdout
     assert json.loads(voicepipe("capabilities", "--json").stdout)["models"][0]["name"] == "fast"
     assert "server 9.9.9" in voicepipe("version").stdout
@@ -197,29 +197,29 @@ def test_the_version_needs_no_server():
     assert CliRunner().invoke(app, ["version"], env={"VOICEPIPE_URL": "", "VOICEPIPE_API_KEY": ""}).exit_code == 0
 
 
-def test_exit_codes_tell_scripts_what_is_wrong(voicepipe, fake, recording, tmp_path, monkeypatch):
-    monkeypatch.setattr("voicepipe.transport.REQUEST_PATIENCE_S", 0.0)
+def test_each_kind_of_failure_has_its_exit_code(voicepipe, fake, recording, tmp_path, monkeypatch):
+    monkeypatch.setattr("voicepipe.transport.REQUEST_RETRY_FOR_S", 0.0)
     assert voicepipe("get", "nothing").exit_code == 4
     assert voicepipe("transcribe", tmp_path / "none.wav").exit_code == 2
     assert voicepipe("transcribe", recording, "--language", "xx").exit_code == 2
     assert voicepipe("transcribe", recording, "--format", "doc").exit_code == 2
     (tmp_path / "key").write_text("vp_wrong")
     assert voicepipe("--api-key-file", tmp_path / "key", "list").exit_code == 3
-    away = voicepipe("--retry-for", 0, "list", url="http://127.0.0.1:9")
-    assert away.exit_code == 5
-    assert "no connection" in away.stderr
+    unavailable = voicepipe("--retry-for", 0, "list", url="http://127.0.0.1:9")
+    assert unavailable.exit_code == 5
+    assert "no connection" in unavailable.stderr
 
 
 def test_an_id_cannot_lead_to_another_address(voicepipe, fake):
     voicepipe("delete", "../admin/dead-letters/1", "--yes")
-    assert fake.asked("DELETE") == []
+    assert fake.received("DELETE") == []
 
 
 def test_help_lists_the_exit_codes(voicepipe):
     assert "130" in voicepipe("--help").stdout
 
 
-def test_ctrl_c_says_how_to_go_on(environ, fake, recording):
+def test_ctrl_c_says_how_to_continue(environ, fake, recording):
     fake.story, fake.faults.hold = STORY[:5], threading.Event()
     command = [sys.executable, "-m", "voicepipe", "transcribe", str(recording)]
     with subprocess.Popen(

@@ -1,13 +1,13 @@
-"""What needs no server: waiting, the order of text, settings, names of files, exit codes."""
+"""Tests without a server: retries, the order of text, settings, file names, exit codes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe import settings
 from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable, UnexpectedAnswer
-from voicepipe.commands.transcribe import common_code, plan
+from voicepipe.commands.transcribe import common_code, items_of
 from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
-from voicepipe.pace import Away, Outage, Pace
+from voicepipe.pace import Outage, Pace, TransientError
 from voicepipe.running_text import RunningText
 from voicepipe.saving import check_targets, save, target_in
 from voicepipe.screen import clock_time, printable
@@ -15,7 +15,7 @@ from voicepipe.transport import checked_url
 
 
 class Clock:
-    """Time that passes only while somebody waits."""
+    """A clock that advances only in `sleep`."""
 
     def __init__(self):
         self.now_s = 0.0
@@ -29,46 +29,46 @@ class Clock:
         return Pace(clock=lambda: self.now_s, sleep=self.sleep, **{"jitter": lambda: 1.0, **more})
 
 
-async def wait_for_ever(outage):
+async def wait_forever(outage):
     while True:
-        await outage.wait(Away("gone"))
+        await outage.wait(TransientError("gone"))
 
 
-async def test_pauses_grow_and_stop_growing():
+async def test_pauses_double_up_to_the_longest():
     clock = Clock()
     outage = Outage(clock.pace(first_s=1, longest_s=5), "http://server")
     for _ in range(5):
-        await outage.wait(Away("gone"))
+        await outage.wait(TransientError("gone"))
     assert clock.slept_s == [1, 2, 4, 5, 5]
 
 
-async def test_patience_is_never_exceeded_and_is_whole_again_after_a_sign_of_life():
+async def test_retry_for_s_is_never_exceeded_and_starts_again_after_a_success():
     clock = Clock()
     outage = Outage(clock.pace(first_s=1, longest_s=4, retry_for_s=10), "http://server")
     for _ in range(3):
-        with pytest.raises(ServerUnavailable, match="http://server cannot be used: gone"):
-            await wait_for_ever(outage)
+        with pytest.raises(ServerUnavailable, match="http://server is unavailable: gone"):
+            await wait_forever(outage)
         assert sum(clock.slept_s) <= 10
         clock.slept_s.clear()
         outage.over()
 
 
-async def test_a_server_decides_how_long_its_clients_wait_at_least():
+async def test_retry_after_is_the_shortest_pause_up_to_a_limit():
     clock = Clock()
-    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=30))
-    await Outage(clock.pace(), "http://server").wait(Away("busy", retry_after_s=90_000))
+    await Outage(clock.pace(), "http://server").wait(TransientError("busy", retry_after_s=30))
+    await Outage(clock.pace(), "http://server").wait(TransientError("busy", retry_after_s=90_000))
     assert clock.slept_s == [30, 60]
 
 
 @given(st.integers(0, 5000))
-def test_every_pause_lies_between_half_of_it_and_all_of_it(tries):
+def test_jitter_keeps_between_half_and_all_of_a_pause(tries):
     pace = Pace(first_s=0.5, longest_s=15)
     whole_s = min(15, 0.5 * 2 ** min(tries, 20))
     assert whole_s / 2 <= pace.delay_s(tries) <= whole_s
 
 
 @given(st.permutations(range(8)), st.lists(st.integers(0, 7), max_size=5))
-def test_text_comes_in_order_and_once_whatever_order_it_was_heard_in(order, again):
+def test_text_is_in_order_and_without_duplicates(order, again):
     text = RunningText()
     shown = [line for index in [*order, *again] for line in text.add(index, f"w{index}")]
     assert shown == [f"w{index}" for index in range(8)]
@@ -104,13 +104,17 @@ def test_a_key_is_never_shown():
         ({}, None, "No server is given"),
         ({"VOICEPIPE_URL": "http://a"}, None, "No API key is given"),
         ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": " "}, None, "No API key is given"),
-        ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a\nX-Evil: 1"}, None, "characters that no key has"),
+        (
+            {"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a\nX-Evil: 1"},
+            None,
+            "characters that keys never have",
+        ),
         ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY_FILE": "/nowhere"}, None, "cannot be read from /nowhere"),
         ({}, "url = ", "cannot be read"),
         ({}, 'api_key = "vp_a"', "chmod 600"),
     ],
 )
-def test_settings_that_cannot_work_say_what_to_do(tmp_path, environ, config, says):
+def test_invalid_settings_say_what_to_do(tmp_path, environ, config, says):
     path = tmp_path / "config.toml"
     if config is not None:
         path.write_text(config)
@@ -119,7 +123,7 @@ def test_settings_that_cannot_work_say_what_to_do(tmp_path, environ, config, say
         settings.load(None, None, environ, path)
 
 
-def test_a_file_that_only_its_owner_reads_may_hold_the_key(tmp_path):
+def test_a_private_configuration_file_may_hold_the_key(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text('url = "http://a"\napi_key = "vp_a"')
     path.chmod(0o600)
@@ -127,12 +131,12 @@ def test_a_file_that_only_its_owner_reads_may_hold_the_key(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "ftp://example.org", "http://", "/v1"])
-def test_what_is_no_address_is_refused(url):
-    with pytest.raises(InvalidSettings, match="no address of a server"):
+def test_an_invalid_address_is_refused(url):
+    with pytest.raises(InvalidSettings, match="not the address of a server"):
         checked_url(url)
 
 
-def test_an_address_may_have_a_path_before_it():
+def test_an_address_may_have_a_path():
     assert checked_url("https://example.org/voicepipe/") == "https://example.org/voicepipe"
 
 
@@ -152,7 +156,7 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path, name, file):
     assert target_in(tmp_path, name, "srt") == tmp_path / file
 
 
-def test_nothing_is_overwritten_unasked(tmp_path):
+def test_nothing_is_overwritten_without_force(tmp_path):
     target = tmp_path / "new" / "a.txt"
     save("first", target, overwrite=False)
     with pytest.raises(InvalidFile, match="--force"):
@@ -164,14 +168,14 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert target.read_text() == "third"
 
 
-def test_two_recordings_with_one_name_are_refused_before_anything_is_sent(tmp_path):
+def test_two_recordings_with_the_same_target_are_refused(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.wav").write_text("sound")
     files = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"]
     with pytest.raises(InvalidFile, match="both be saved"):
-        plan(files, tmp_path / "out", "txt", overwrite=True)
-    assert len(plan([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
+        items_of(files, tmp_path / "out", "txt", overwrite=True)
+    assert len(items_of([files[0], files[0]], tmp_path / "out", "txt", overwrite=False)) == 1
 
 
 def test_only_chosen_options_are_sent():
@@ -201,18 +205,18 @@ def test_every_exit_code_is_explained():
     assert set(MEANINGS) == set(ExitCode)
 
 
-def test_several_reasons_are_one_failure():
+def test_several_failures_share_one_exit_code():
     class Ended:
         def __init__(self, code):
             self.exit_code = code
 
-    ok, away, failed = Ended(ExitCode.OK), Ended(ExitCode.SERVER_UNAVAILABLE), Ended(ExitCode.NO_TRANSCRIPT)
+    ok, unavailable, failed = Ended(ExitCode.OK), Ended(ExitCode.SERVER_UNAVAILABLE), Ended(ExitCode.NO_TRANSCRIPT)
     assert common_code([ok, ok]) == ExitCode.OK
-    assert common_code([ok, away, away]) == ExitCode.SERVER_UNAVAILABLE
-    assert common_code([away, failed]) == ExitCode.NO_TRANSCRIPT
+    assert common_code([ok, unavailable, unavailable]) == ExitCode.SERVER_UNAVAILABLE
+    assert common_code([unavailable, failed]) == ExitCode.NO_TRANSCRIPT
 
 
-def test_names_cannot_steer_the_terminal():
+def test_names_cannot_control_the_terminal():
     assert printable("a\x1b[2Jb\n") == "a�[2Jb�"
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: what is in hand now, and nothing that is over."""
+"""The screen shows what is in flight, and nothing that is over."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ def console(*, terminal):
 
 
 def shown(bars):
-    """The part of the terminal that changes, as it stands now."""
+    """The live part of the terminal, as text."""
     page = console(terminal=False)
     page.print(bars._render())
     return page.file.getvalue()
@@ -39,7 +39,7 @@ def test_bars_are_only_for_terminals():
     ("events", "row"),
     [(2, "waiting for its turn"), (4, "reading the audio"), (7, "transcribing"), (11, "")],
 )
-def test_a_row_stands_for_each_stage_that_is_in_hand(events, row):
+def test_each_stage_in_flight_has_a_row(events, row):
     bars = Bars(console(terminal=True), with_text=False)
     bars.sent("a.wav", 5, 10)
     assert "5 bytes of 10 bytes" in shown(bars)
@@ -51,7 +51,7 @@ def test_a_row_stands_for_each_stage_that_is_in_hand(events, row):
     assert bool(row) == ("a.wav" in shown(bars))
 
 
-def test_telling_speakers_apart_stands_beside_transcribing():
+def test_diarize_has_a_row_next_to_transcribe():
     bars = Bars(console(terminal=True), with_text=False)
     happen(bars, 7, [*STORY[:6], AGAIN[0]])
     assert "transcribing" in shown(bars)
@@ -77,15 +77,15 @@ def test_text_appears_in_the_order_of_the_recording():
     assert "one two" in shown(bars)
 
 
-def test_an_outage_is_shown_until_the_next_sign_of_life():
+def test_an_outage_is_shown_until_the_next_event():
     bars = Bars(console(terminal=True), with_text=False)
     bars.waiting(Wait("no connection", 3.0))
-    assert "The server is away: no connection. Trying again in 3 s." in shown(bars)
+    assert "The server is unavailable: no connection. Trying again in 3 s." in shown(bars)
     happen(bars, 1)
-    assert "away" not in shown(bars)
+    assert "unavailable" not in shown(bars)
 
 
-def test_a_log_has_one_line_for_each_step_and_one_for_an_outage():
+def test_a_log_has_one_line_per_step_and_one_per_outage():
     log = console(terminal=False)
     with screen_on(log) as screen:
         for sent in range(11):
@@ -97,11 +97,11 @@ def test_a_log_has_one_line_for_each_step_and_one_for_an_outage():
         "a.wav: uploading 10 bytes",
         "a.wav: reading the audio",
         "a.wav: transcribing",
-        "The server is away: no connection. Trying again.",
+        "The server is unavailable: no connection. Trying again.",
     ]
 
 
-async def test_a_batch_that_is_stopped_knows_which_files_were_on_their_way(recording):
+async def test_a_cancelled_batch_knows_which_files_were_uploading(recording):
     class NeverDone:
         async def upload(self, *_, **__):
             await asyncio.Event().wait()

@@ -1,11 +1,11 @@
-"""Who speaks: how many are expected, which one is meant, what they are called, and to be told apart again."""
+"""Speakers: how many to expect, which one is meant, their names, and diarizing again."""
 
 import json
 
 import pytest
 from fake_routes import FORMATS
 from fake_server import STORY
-from fake_speakers import AGAIN, AGAIN_IN_VAIN, speaker, speakers
+from fake_speakers import AGAIN, AGAIN_FAILED, speaker, speakers
 from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe.client import ApiError, NoSpeakers, NoSuchSpeaker, Options, Speaker, SpeakerLimits
@@ -20,7 +20,7 @@ def people(*names):
 
 
 @given(NUMBERS, NUMBERS)
-def test_limits_are_read_as_they_are_written(one, other):
+def test_limits_are_parsed(one, other):
     least, most = sorted((one, other))
     assert SpeakerLimits.from_text(f"{least}..{most}") == SpeakerLimits(least, most)
     assert SpeakerLimits.from_text(f"{least}..") == SpeakerLimits(least, None)
@@ -34,33 +34,33 @@ def test_auto_leaves_the_number_open():
 
 
 @pytest.mark.parametrize("text", ["", "..", "two", "2-4", "-1", "2..4..6", "2.4", " 2", "٢", "99999"])
-def test_what_is_no_number_of_speakers_is_refused(text):
-    with pytest.raises(ValueError, match=r"is no number of speakers\. Give 2, 2\.\.4"):
+def test_malformed_limits_are_refused(text):
+    with pytest.raises(ValueError, match=r"is not a number of speakers\. Give 2, 2\.\.4"):
         SpeakerLimits.from_text(text)
 
 
 @pytest.mark.parametrize(("text", "says"), [("0", "from 1 to 50"), ("2..51", "from 1 to 50"), ("4..2", r"2\.\.4")])
-def test_limits_that_no_recording_fits_are_refused(text, says):
+def test_impossible_limits_are_refused(text, says):
     with pytest.raises(ValueError, match=says):
         SpeakerLimits.from_text(text)
 
 
-@pytest.mark.parametrize("said", ["speaker_2", "SPEAKER_2", "2", "chair", " Chair "])
-def test_a_speaker_is_known_by_id_number_and_name(said):
-    assert find_speaker(people("Ada", "Chair", None), said).id == "speaker_2"
+@pytest.mark.parametrize("reference", ["speaker_2", "SPEAKER_2", "2", "chair", " Chair "])
+def test_a_speaker_is_found_by_id_number_or_name(reference):
+    assert find_speaker(people("Ada", "Chair", None), reference).id == "speaker_2"
 
 
 def test_the_id_wins_over_a_name_that_looks_like_one():
     assert find_speaker(people("speaker_2", "Ada"), "speaker_2").id == "speaker_2"
 
 
-@pytest.mark.parametrize(("said", "names"), [("2", ("2", "Ada")), ("ada", ("Ada", "ADA"))])
-def test_who_may_be_two_is_asked_for_by_id(said, names):
-    with pytest.raises(NoSuchSpeaker, match=r"may be speaker_1 \(.*\), speaker_2 \(.*\)\. Give the id"):
-        find_speaker(people(*names), said)
+@pytest.mark.parametrize(("reference", "names"), [("2", ("2", "Ada")), ("ada", ("Ada", "ADA"))])
+def test_an_ambiguous_reference_is_refused(reference, names):
+    with pytest.raises(NoSuchSpeaker, match=r"matches speaker_1 \(.*\), speaker_2 \(.*\)\. Give the id"):
+        find_speaker(people(*names), reference)
 
 
-def test_who_is_not_there_is_told_who_is():
+def test_an_unknown_reference_lists_the_speakers():
     with pytest.raises(NoSuchSpeaker, match=r"no speaker 'Bob'.*speaker_1 \(Ada\), speaker_2 \(Speaker 2\)"):
         find_speaker(people("Ada", None), "Bob")
     with pytest.raises(NoSpeakers):
@@ -78,14 +78,14 @@ def test_who_is_not_there_is_told_who_is():
         (None, {}),
     ],
 )
-def test_how_many_speak_reaches_the_server(voicepipe, fake, recording, count, sent):
+def test_speaker_limits_reach_the_server(voicepipe, fake, recording, count, sent):
     assert voicepipe("transcribe", recording, *(["--speakers", count] if count else [])).exit_code == 0
     (upload,) = fake.uploads.values()
     assert {name: value for name, value in upload.metadata.items() if not name.startswith("file")} == sent
 
 
 @pytest.mark.parametrize("words", [["--speakers", "4..2"], ["--speakers", "0"], ["--format", "rttm"]])
-def test_wrong_usage_is_said_before_anything_is_sent(voicepipe, fake, recording, words):
+def test_wrong_usage_is_refused_before_anything_is_sent(voicepipe, fake, recording, words):
     done = voicepipe("transcribe", recording, *words)
     assert done.exit_code == 2
     assert "Give" in done.stderr
@@ -93,175 +93,175 @@ def test_wrong_usage_is_said_before_anything_is_sent(voicepipe, fake, recording,
 
 
 @pytest.fixture
-def told_apart(fake):
-    """A transcription with two speakers, that may be told apart again."""
+def diarized(fake):
+    """A transcription with two speakers that can be diarized again."""
     fake.has_diarizer = True
     job_id = fake.add_job("meeting.wav", story=STORY)
     fake.jobs[job_id].speakers = speakers("Ada", None)
     return job_id
 
 
-def test_rttm_is_saved_under_its_name(voicepipe, told_apart, tmp_path):
-    assert voicepipe("get", told_apart, "--format", "rttm", "-o", tmp_path).exit_code == 0
+def test_rttm_is_saved_under_its_name(voicepipe, diarized, tmp_path):
+    assert voicepipe("get", diarized, "--format", "rttm", "-o", tmp_path).exit_code == 0
     assert (tmp_path / "meeting.rttm").read_text().startswith("SPEAKER meeting 1")
 
 
-def test_where_nobody_was_told_apart_rttm_says_the_command_that_does_it(voicepipe, fake):
+def test_rttm_without_speakers_names_the_command_that_diarizes(voicepipe, fake):
     refused = voicepipe("get", fake.add_job("meeting.wav"), "--format", "rttm")
     assert refused.exit_code != 0
     assert "voicepipe diarize" in refused.stderr
     assert "POST" not in refused.stderr
 
 
-def test_what_is_told_apart_again_still_has_the_transcript_from_before(voicepipe, fake, told_apart):
-    fake.jobs[told_apart].document["state"] = "transcribing"
-    got = voicepipe("get", told_apart, "--format", "txt")
+def test_the_previous_transcript_is_available_while_diarizing_again(voicepipe, fake, diarized):
+    fake.jobs[diarized].document["state"] = "transcribing"
+    got = voicepipe("get", diarized, "--format", "txt")
     assert (got.exit_code, got.stdout) == (0, FORMATS["txt"])
     assert "not finished yet: transcribing" in got.stderr
 
 
-def test_a_speaker_gets_a_name_and_loses_it(voicepipe, fake, told_apart):
-    done = voicepipe("rename", told_apart, "2", "Chair")
-    assert (done.exit_code, done.stderr) == (0, "speaker_2 is Chair now.\n")
-    assert fake.jobs[told_apart].speakers["speaker_2"]["name"] == "Chair"
-    answer = json.loads(voicepipe("rename", told_apart, "chair", "--clear", "--json").stdout)
+def test_a_speaker_is_named_and_the_name_is_removed(voicepipe, fake, diarized):
+    done = voicepipe("rename", diarized, "2", "Chair")
+    assert (done.exit_code, done.stderr) == (0, "speaker_2 is now Chair.\n")
+    assert fake.jobs[diarized].speakers["speaker_2"]["name"] == "Chair"
+    answer = json.loads(voicepipe("rename", diarized, "chair", "--clear", "--json").stdout)
     assert answer == speaker(2)
-    assert fake.jobs[told_apart].speakers["speaker_2"]["name"] == "Speaker 2"
+    assert fake.jobs[diarized].speakers["speaker_2"]["name"] == "Speaker 2"
 
 
-def test_a_name_that_takes_a_while_is_said_to(voicepipe, fake, told_apart):
+def test_a_rename_that_takes_effect_later_is_reported(voicepipe, fake, diarized):
     fake.renames_late = True
-    done = voicepipe("rename", told_apart, "speaker_1", "Chair")
+    done = voicepipe("rename", diarized, "speaker_1", "Chair")
     assert done.exit_code == 0
     assert "speaker_1 will be Chair" in done.stderr
-    as_json = voicepipe("rename", told_apart, "1", "--clear", "--json")
-    assert json.loads(as_json.stdout) == speaker(1, "Ada")  # as they are still called
-    assert "speaker_1 will lose the name" in as_json.stderr
+    as_json = voicepipe("rename", diarized, "1", "--clear", "--json")
+    assert json.loads(as_json.stdout) == speaker(1, "Ada")  # still the old name
+    assert "speaker_1 will lose its name" in as_json.stderr
 
 
 @pytest.mark.parametrize("words", [["1"], ["1", ""], ["1", " "], ["1", "Chair", "--clear"]])
-def test_a_name_or_its_end_is_given_and_not_both(voicepipe, fake, told_apart, words):
-    assert voicepipe("rename", told_apart, *words).exit_code == 2
-    assert fake.asked("PATCH") == []
+def test_rename_needs_either_a_name_or_clear(voicepipe, fake, diarized, words):
+    assert voicepipe("rename", diarized, *words).exit_code == 2
+    assert fake.received("PATCH") == []
 
 
-def test_renaming_nobody_has_the_exit_code_of_not_found(voicepipe, fake, told_apart):
-    done = voicepipe("rename", told_apart, "Bob", "Chair")
+def test_renaming_an_unknown_speaker_exits_with_not_found(voicepipe, fake, diarized):
+    done = voicepipe("rename", diarized, "Bob", "Chair")
     assert done.exit_code == 4
     assert "speaker_1 (Ada), speaker_2 (Speaker 2)" in done.stderr
     assert voicepipe("rename", "nothing", "Bob", "Chair").exit_code == 4
-    fake.jobs[told_apart].speakers = {}
-    nobody = voicepipe("rename", told_apart, "Ada", "Chair")
-    assert nobody.exit_code == 2
-    assert "voicepipe diarize" in nobody.stderr
+    fake.jobs[diarized].speakers = {}
+    refused = voicepipe("rename", diarized, "Ada", "Chair")
+    assert refused.exit_code == 2
+    assert "voicepipe diarize" in refused.stderr
 
 
-def test_names_of_speakers_cannot_steer_the_terminal(voicepipe, fake, told_apart):
-    fake.jobs[told_apart].speakers = speakers("Ada\x1b[2J")
-    assert "\x1b" not in voicepipe("rename", told_apart, "Bob", "Chair").stderr
+def test_speaker_names_cannot_control_the_terminal(voicepipe, fake, diarized):
+    fake.jobs[diarized].speakers = speakers("Ada\x1b[2J")
+    assert "\x1b" not in voicepipe("rename", diarized, "Bob", "Chair").stderr
 
 
 @pytest.mark.parametrize(
     ("words", "limits"),
     [([], {}), (["--speakers", "auto"], {}), (["--speakers", "2..4"], {"min_speakers": 2, "max_speakers": 4})],
 )
-def test_the_new_version_is_waited_for_and_printed(voicepipe, fake, told_apart, words, limits):
-    done = voicepipe("diarize", told_apart, *words)
+def test_diarize_waits_for_the_new_version_and_prints_it(voicepipe, fake, diarized, words, limits):
+    done = voicepipe("diarize", diarized, *words)
     assert (done.exit_code, done.stdout) == (0, "one two three\n")
     assert "meeting.wav: telling speakers apart" in done.stderr
-    assert "transcribing" not in done.stderr  # that was heard before
-    assert "away" not in done.stderr
+    assert "transcribing" not in done.stderr  # that event belongs to the first version
+    assert "unavailable" not in done.stderr
     assert fake.limits == [limits]
-    assert fake.jobs[told_apart].document["transcript_version"] == 2
+    assert fake.jobs[diarized].document["transcript_version"] == 2
 
 
-def test_the_new_version_is_saved_and_not_over_another(voicepipe, fake, told_apart, tmp_path):
-    done = voicepipe("diarize", told_apart, "-o", tmp_path, "-f", "rttm", "--json")
+def test_the_new_version_is_saved_and_overwrites_nothing(voicepipe, fake, diarized, tmp_path):
+    done = voicepipe("diarize", diarized, "-o", tmp_path, "-f", "rttm", "--json")
     answer = json.loads(done.stdout)
     assert answer["saved_to"] == str(tmp_path / "meeting.rttm")
     assert answer["transcription"]["transcript_version"] == 2
-    assert voicepipe("diarize", told_apart, "-o", tmp_path, "-f", "rttm").exit_code == 2
+    assert voicepipe("diarize", diarized, "-o", tmp_path, "-f", "rttm").exit_code == 2
     assert len(fake.limits) == 1
 
 
-def test_the_new_version_as_json_is_one_document(voicepipe, told_apart):
-    answer = json.loads(voicepipe("diarize", told_apart, "--json").stdout)
+def test_the_new_version_as_json_is_one_document(voicepipe, diarized):
+    answer = json.loads(voicepipe("diarize", diarized, "--json").stdout)
     assert [each["id"] for each in answer["transcript"]["speakers"]] == ["speaker_1", "speaker_2"]
 
 
-def test_without_waiting_nothing_is_followed(voicepipe, fake, told_apart):
-    done = voicepipe("diarize", told_apart, "--no-wait")
+def test_diarize_without_waiting_opens_no_event_stream(voicepipe, fake, diarized):
+    done = voicepipe("diarize", diarized, "--no-wait")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert f"voicepipe watch {told_apart}" in done.stderr
-    assert fake.asked("GET", "events") == []
+    assert f"voicepipe watch {diarized}" in done.stderr
+    assert fake.received("GET", "events") == []
 
 
-def test_events_of_the_first_version_need_not_be_kept(voicepipe, fake, told_apart):
-    fake.jobs[told_apart].story.clear()
-    assert voicepipe("diarize", told_apart).exit_code == 0
+def test_diarize_works_without_the_events_of_the_first_version(voicepipe, fake, diarized):
+    fake.jobs[diarized].story.clear()
+    assert voicepipe("diarize", diarized).exit_code == 0
 
 
-def test_a_second_version_that_fails_is_said_with_what_to_do(voicepipe, fake, told_apart):
-    fake.again = AGAIN_IN_VAIN
-    done = voicepipe("diarize", told_apart)
+def test_diarizing_again_that_fails_prints_the_error(voicepipe, fake, diarized):
+    fake.again = AGAIN_FAILED
+    done = voicepipe("diarize", diarized)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "The stored original is gone." in done.stderr
+    assert "The stored recording is gone." in done.stderr
 
 
-def test_warnings_about_speakers_are_a_line_each(voicepipe, fake, told_apart):
+def test_each_warning_is_one_line(voicepipe, fake, diarized):
     messages = ["Nobody could be told apart.", "The model was unsure."]
-    fake.jobs[told_apart].document["warnings"] = [{"code": "speakers_failed", "message": each} for each in messages]
-    said = voicepipe("diarize", told_apart).stderr.splitlines()
-    assert said[-2:] == [f"Warning: {each}" for each in messages]
+    fake.jobs[diarized].document["warnings"] = [{"code": "speakers_failed", "message": each} for each in messages]
+    lines = voicepipe("diarize", diarized).stderr.splitlines()
+    assert lines[-2:] == [f"Warning: {each}" for each in messages]
 
 
-def test_refusals_are_sentences_with_exit_codes(voicepipe, fake, told_apart):
+def test_a_refusal_prints_its_detail_and_sets_the_exit_code(voicepipe, fake, diarized):
     fake.has_diarizer = False
-    away = voicepipe("diarize", told_apart)
-    assert (away.exit_code, away.stderr) == (5, "Nothing that tells speakers apart is running.\n")
-    assert len(fake.asked("POST", "diarization")) == 1  # it is not tried again for seconds
+    unavailable = voicepipe("diarize", diarized)
+    assert (unavailable.exit_code, unavailable.stderr) == (5, "No diarizer is running.\n")
+    assert len(fake.received("POST", "diarization")) == 1  # not retried
     early = voicepipe("diarize", fake.add_job("b.wav", "transcribing"))
-    assert (early.exit_code, early.stderr) == (2, "Only what is completed can be told apart again.\n")
+    assert (early.exit_code, early.stderr) == (2, "Only a completed transcription can be diarized again.\n")
     assert voicepipe("diarize", "nothing").exit_code == 4
 
 
-async def test_the_client_knows_speakers_and_names_them(client, fake, told_apart):
-    assert [each.name for each in await client.speakers(told_apart)] == ["Ada", "Speaker 2"]
-    renamed = await client.rename_speaker(told_apart, "speaker_2", "Chair")
+async def test_the_client_lists_and_renames_speakers(client, fake, diarized):
+    assert [each.name for each in await client.speakers(diarized)] == ["Ada", "Speaker 2"]
+    renamed = await client.rename_speaker(diarized, "speaker_2", "Chair")
     assert renamed is not None
     assert (renamed.id, renamed.name, renamed.talk_s) == ("speaker_2", "Chair", 1.5)
     with pytest.raises(ApiError) as unknown:
-        await client.rename_speaker(told_apart, "speaker_9", "Chair")
+        await client.rename_speaker(diarized, "speaker_9", "Chair")
     assert (unknown.value.status, unknown.value.code) == (404, "speaker_not_found")
-    fake.jobs[told_apart].speakers = {}
-    assert await client.speakers(told_apart) == ()
+    fake.jobs[diarized].speakers = {}
+    assert await client.speakers(diarized) == ()
 
 
-async def test_a_rename_whose_answer_was_lost_is_sent_again(client, fake, told_apart):
+async def test_a_rename_whose_answer_was_lost_is_sent_again(client, fake, diarized):
     fake.faults.answers.append(["PATCH", "speakers", 502, 1])
-    assert await client.rename_speaker(told_apart, "speaker_1", None) is not None
-    assert len(fake.asked("PATCH")) == 2
+    assert await client.rename_speaker(diarized, "speaker_1", None) is not None
+    assert len(fake.received("PATCH")) == 2
 
 
-async def test_only_what_is_new_is_heard_of_a_new_version(client, told_apart):
-    heard = await client.last_event_id(told_apart)
-    accepted = await client.diarize_again(told_apart, SpeakerLimits(2, 2))
-    assert accepted.state == "completed"  # it has not taken effect yet
+async def test_waiting_for_a_version_yields_only_new_events(client, diarized):
+    last_event_id = await client.last_event_id(diarized)
+    accepted = await client.diarize_again(diarized, SpeakerLimits(2, 2))
+    assert accepted.state == "completed"  # the request has not taken effect yet
     events = []
-    after = await client.wait_for_version(told_apart, 2, heard, on_event=events.append)
+    after = await client.wait_for_version(diarized, 2, last_event_id, on_event=events.append)
     assert after.transcript_version == 2
     assert [event.type for event in events] == [kind for kind, _ in AGAIN]
     assert events[-1].detail == JobCompleted(2)
 
 
-async def test_following_hears_every_version(client, fake, told_apart):
+async def test_an_event_stream_covers_all_versions(client, fake, diarized):
     for kind, data in AGAIN:
-        fake.tell(told_apart, kind, data)
-    fake.jobs[told_apart].document["transcript_version"] = 2
-    events = [event.type async for event in client.events(told_apart)]
+        fake.emit(diarized, kind, data)
+    fake.jobs[diarized].document["transcript_version"] = 2
+    events = [event.type async for event in client.events(diarized)]
     assert events == [kind for kind, _ in [*STORY, *AGAIN]]
 
 
-def test_a_python_program_may_still_choose_every_option():
+def test_options_allow_a_lower_bound_alone():
     chosen = Options(diarize=True, min_speakers=2)
     assert chosen.to_fields() == {"diarize": "true", "min_speakers": "2"}

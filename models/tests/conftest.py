@@ -1,4 +1,4 @@
-"""A place with a models directory, a catalogue and wheels of its own, and the command run in it."""
+"""A workspace per test: its own models directory, catalogue and wheels, and the command run in it."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from model_place import Place
+from model_workspace import Workspace
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)

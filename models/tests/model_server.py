@@ -1,4 +1,4 @@
-"""A web server with files that can be told to break off, and that answers like the hub does."""
+"""A web server that breaks connections on demand and can answer like the hub."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ class FileServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
         self.break_after: list[int] = []
-        """How many bytes the next answers send before the connection breaks."""
+        """Bytes that each of the next answers sends before its connection breaks."""
         self.ranges: list[str | None] = []
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.honours_ranges = True
         self.status = 200
 
@@ -29,7 +29,7 @@ class FileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def publish(self, files: dict[str, bytes]) -> None:
-        """Be a hub with one repository."""
+        """Answer like a hub with one repository."""
         self.files = {f"/{REPOSITORY}/resolve/{COMMIT}/{name}": content for name, content in files.items()}
         siblings = [{"rfilename": name} for name in files]
         about = {"id": REPOSITORY, "sha": COMMIT, "siblings": siblings, "private": False, "tags": [], "downloads": 0}
@@ -50,11 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def log_message(self, *_: object) -> None:
-        """Tests read what the command says."""
+        """Keep stderr clean: tests read the command's output."""
 
     def _answer(self, *, body: bool) -> None:
         path = self.path.partition("?")[0]
-        self.server.asked.append(path)
+        self.server.requested.append(path)
         content = self.server.files.get(path)
         if content is None or self.server.status != 200:
             self.send_response(404 if content is None else self.server.status)

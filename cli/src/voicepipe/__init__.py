@@ -1,3 +1,3 @@
-"""Voicepipe from the outside: the Python client and the `voicepipe` command. It knows HTTP and nothing of servers."""
+"""The Python client and the `voicepipe` command. Both speak HTTP to a Voicepipe server and share no code with it."""
 
 __version__ = "0.1.0"

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from .commands import jobs, operators, speakers, transcribe
-from .commands.session import Given
+from .commands.session import GlobalOptions
 from .exit_codes import MEANINGS
 
-# An empty line begins a new one on the screen.
+# Typer starts a new line on the screen only after an empty line.
 _EPILOG = "\n\n".join(["Exit codes", *(f"{code.value:>5}  {meaning}" for code, meaning in MEANINGS.items())])
 
-# Tracebacks with the values of variables would show the API key.
+# Typer's pretty tracebacks print local variables, and so the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for group in (transcribe.app, jobs.app, speakers.app, operators.app):
     app.add_typer(group)
@@ -26,18 +26,21 @@ def options(
     context: typer.Context,
     url: Annotated[str | None, typer.Option(help="Address of the server. Or VOICEPIPE_URL.", metavar="URL")] = None,
     api_key_file: Annotated[
-        Path | None, typer.Option(help="File that holds the API key. Or VOICEPIPE_API_KEY.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="File that holds the API key. Or VOICEPIPE_API_KEY_FILE or VOICEPIPE_API_KEY.", metavar="FILE"
+        ),
     ] = None,
     retry_for: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="How long uploads and watching outlast a server that is away."),
+        typer.Option(min=0, metavar="SECONDS", help="How long uploads and event streams keep retrying."),
     ] = 600.0,
 ) -> None:
-    """Recordings in, transcripts out, by a Voicepipe server.
+    """Transcribe recordings with a Voicepipe server.
 
-    Begin with: voicepipe transcribe meeting.wav
+    Start with: voicepipe transcribe meeting.wav
     """
-    context.obj = Given(url, api_key_file, retry_for)
+    context.obj = GlobalOptions(url, api_key_file, retry_for)
 
 
 def main() -> None:

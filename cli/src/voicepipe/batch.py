@@ -1,4 +1,4 @@
-"""Several recordings at once: each is uploaded, followed and fetched; one that fails does not stop the others."""
+"""Several recordings at once. Each is uploaded, followed and fetched; a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .recording import Recording
 from .saving import save
 from .screen import Screen
 
-# Two uploads beside each other keep a connection busy while one of them waits for an answer.
+# Two concurrent uploads keep the network busy while one of them waits for an answer.
 UPLOADS_AT_ONCE: Final = 2
-# Each of them holds one connection for its events.
+# Each holds one connection for its events.
 MAX_IN_FLIGHT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A recording, under the name that the user gave, and where its transcript goes; None: to stdout."""
+    """A recording, the name that the user gave it, and the file for its transcript; None: stdout."""
 
     name: str
     path: Path
@@ -33,7 +33,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an item. `transcript` is None where it was saved, was not waited for, or there is none."""
+    """The result of an item. `transcript` is None if it was saved to a file, was not waited for, or does not exist."""
 
     item: Item
     exit_code: ExitCode
@@ -70,12 +70,12 @@ class Batch:
 
     @property
     def uploading(self) -> frozenset[str]:
-        """Names of files that are on their way to the server."""
+        """The names of the files that are being uploaded."""
         return frozenset(self._uploading)
 
     @property
     def followed(self) -> dict[str, str]:
-        """Names of files that the server has, with the ids of their transcriptions that have not ended."""
+        """Uploaded files whose transcriptions have not ended: name to transcription id."""
         return dict(self._followed)
 
     async def _one(self, item: Item) -> Outcome:
@@ -85,7 +85,9 @@ class Batch:
             except VoicepipeError as error:
                 self._screen.say(f"{item.name}: {error}")
                 if item.name in self._followed:
-                    self._screen.say(f"{item.name}: it is on the server: voicepipe get {self._followed[item.name]}")
+                    self._screen.say(
+                        f"{item.name}: it is on the server. Its transcript: voicepipe get {self._followed[item.name]}"
+                    )
                 self._uploading.discard(item.name)
                 return Outcome(item, code_of(error), error=Notice(error.code, str(error)))
             finally:
@@ -94,7 +96,7 @@ class Batch:
     async def _carry_out(self, item: Item) -> Outcome:
         async with self._uploads:
             self._uploading.add(item.name)
-            # Before the first answer, so that nobody looks at an empty screen.
+            # Before the first answer, so that the screen is not empty meanwhile.
             self._screen.sent(item.name, 0, Recording.at(item.path).size_bytes)
             transcription_id = await self._client.upload(
                 item.path, self._options, on_bytes=lambda sent, size: self._screen.sent(item.name, sent, size)

@@ -1,4 +1,4 @@
-"""The Python client. Everything that the `voicepipe` command does, it does through this.
+"""The Python client. The `voicepipe` command is built on it.
 
 async with Client("https://voicepipe.example.org", api_key) as client:
     transcription = await client.transcribe(Path("meeting.wav"), Options(language="en"))
@@ -31,7 +31,7 @@ from .errors import (
     UnknownOutcome,
     VoicepipeError,
 )
-from .event_stream import TRANSCRIPTIONS, Follower
+from .event_stream import TRANSCRIPTIONS, EventStream
 from .events import Event
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .pace import Pace, Wait
@@ -78,16 +78,21 @@ def no_event(_: Event) -> None:
 
 
 def default_memory() -> Path:
-    """Where unfinished uploads are remembered: under XDG_STATE_HOME, or what the system has instead."""
+    """The folder for unfinished uploads: under XDG_STATE_HOME, or the system's equivalent."""
     return platformdirs.user_state_path("voicepipe", appauthor=False) / "uploads"
 
 
 class Client:
-    """One server, seen with one API key.
+    """A client of one server with one API key.
 
-    Short requests are tried again for some seconds, uploads and event streams for `pace.patience_s`. All methods raise
-    ApiError when the server refuses (with its stable `code`), ServerUnavailable when it does not answer, UnexpectedAnswer when
-    something else does. `memory` is the folder in which unfinished uploads are remembered; None remembers nothing.
+    Short requests are retried for a few seconds, uploads and event streams for `pace.retry_for_s`. `memory` is the
+    folder that remembers unfinished uploads between runs; None remembers nothing.
+
+    Raises, in every method that sends a request:
+        ApiError: the server refused the request; `code` is stable.
+        ServerUnavailable: the server did not answer.
+        UnexpectedAnswer: something answered that is not a Voicepipe server.
+        UnknownOutcome: a command was sent and its answer was lost.
     """
 
     def __init__(self, base_url: str, api_key: str, *, pace: Pace | None = None, memory: Path | None = None) -> None:
@@ -96,7 +101,7 @@ class Client:
         )
         self._transport = Transport(self._http, base_url, api_key, pace or Pace())
         self._uploader = Uploader(self._transport, ResumeStore(memory))
-        self._follower = Follower(self._transport)
+        self._event_stream = EventStream(self._transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,7 +122,7 @@ class Client:
         on_bytes: OnBytes = no_bytes,
         on_event: Callable[[Event], None] = no_event,
     ) -> Transcription:
-        """Upload, and follow to the end, which is not always `completed`: look at `state` and `error`."""
+        """Upload and wait for the end, which is not always `completed`: check `state` and `error`."""
         transcription_id = await self.upload(path, options, on_bytes=on_bytes)
         async with aclosing(self.events(transcription_id)) as events:
             async for event in events:
@@ -125,25 +130,28 @@ class Client:
         return await self.get(transcription_id)
 
     async def upload(self, path: Path, options: Options | None = None, *, on_bytes: OnBytes = no_bytes) -> str:
-        """The id of the transcription that the file became.
+        """Upload the file and return the id of its transcription.
 
-        A lost connection is taken up again, and what an earlier run began is gone on with. Raises InvalidFile.
+        The upload resumes after a lost connection, and where an earlier run with the same file and options stopped.
+
+        Raises:
+            InvalidFile: the file cannot be read, is empty, or changed while it was sent.
         """
         return await self._uploader.upload(Recording.at(path), options or Options(), on_bytes)
 
     async def events(self, transcription_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event, None]:
-        """What happened and what happens, from the beginning or after an event, until the transcription has ended."""
-        async with aclosing(self._follower.events(_part(transcription_id), last_event_id)) as events:
+        """Yield past and new events, from the first or after `last_event_id`, until the transcription has ended."""
+        async with aclosing(self._event_stream.events(_segment(transcription_id), last_event_id)) as events:
             async for event in events:
                 yield event
 
     async def get(self, transcription_id: str) -> Transcription:
-        return await self._ask(Transcription.from_json, "GET", _of(transcription_id))
+        return await self._ask(Transcription.from_json, "GET", _path(transcription_id))
 
     async def list(
         self, *, state: str | None = None, created_after: str | None = None, page_size: int = 100
     ) -> AsyncGenerator[Transcription, None]:
-        """All transcriptions, newest first, fetched page by page as they are asked for."""
+        """Yield all transcriptions, newest first; pages are fetched as needed."""
         query = {"state": state, "created_after": created_after, "limit": str(page_size)}
         async with aclosing(self._pages(Transcription.from_json, TRANSCRIPTIONS, query)) as items:
             async for item in items:
@@ -152,55 +160,66 @@ class Client:
     async def transcript(
         self, transcription_id: str, transcript_format: TranscriptFormat = "txt", version: int | None = None
     ) -> str:
-        """The transcript as text in that format. Raises ApiError while there is none, NoSpeakers where RTTM has no line."""
+        """The transcript as text in that format.
+
+        Raises:
+            ApiError: there is no transcript (yet).
+            NoSpeakers: RTTM was requested, and the transcript has no speakers.
+        """
         query = {"format": transcript_format} | ({} if version is None else {"version": str(version)})
         try:
-            return (await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params=query)).text
+            return (await self._transport.send("GET", f"{_path(transcription_id)}/transcript", params=query)).text
         except ApiError as error:
             if error.code == NoSpeakers.code:
                 raise NoSpeakers from error
             raise
 
     async def cancel(self, transcription_id: str) -> Transcription:
-        """Stop it. Where the server needs a while, `state` is not `cancelled` yet."""
+        """Cancel the transcription. If the server needs longer, `state` is not `cancelled` yet."""
         return await self._command(transcription_id, "cancel")
 
     async def retry(self, transcription_id: str) -> Transcription:
-        """Do again what failed or was cancelled; what is finished is kept."""
+        """Run failed or cancelled stages again; finished work is kept."""
         return await self._command(transcription_id, "retry")
 
     async def speakers(self, transcription_id: str) -> tuple[Speaker, ...]:
-        """Who speaks, by the latest transcript, in the order of first words; empty where speakers were not told apart.
+        """The speakers of the latest transcript, in the order of first words; empty without diarization.
 
-        Raises ApiError while there is no transcript.
+        Raises:
+            ApiError: there is no transcript (yet).
         """
-        response = await self._transport.send("GET", f"{_of(transcription_id)}/transcript", params={"format": "json"})
+        response = await self._transport.send("GET", f"{_path(transcription_id)}/transcript", params={"format": "json"})
         return self._transport.read(_speakers, response)
 
     async def rename_speaker(self, transcription_id: str, speaker_id: str, name: str | None) -> Speaker | None:
-        """Name `speaker_1` of the latest transcript; None takes the name back. Safe to repeat.
+        """Name a speaker of the latest transcript; the name None removes the name. Safe to repeat.
 
-        The speaker as they are called now; None where the server has taken the name and needs a while to show it. Raises
-        ApiError with `speaker_not_found`, or `no_speakers` where they were not told apart.
+        Returns the renamed speaker, or None if the server has accepted the name and will show it later.
+
+        Raises:
+            ApiError: 404 `speaker_not_found`, 409 `no_speakers`.
         """
         response = await self._transport.send(
-            "PATCH", f"{_of(transcription_id)}/speakers/{_part(speaker_id)}", repeatable=True, json={"name": name}
+            "PATCH", f"{_path(transcription_id)}/speakers/{_segment(speaker_id)}", repeatable=True, json={"name": name}
         )
         return (
             None if response.status_code == HTTPStatus.ACCEPTED else self._transport.read(Speaker.from_json, response)
         )
 
     async def diarize_again(self, transcription_id: str, limits: SpeakerLimits | None = None) -> Transcription:
-        """Tell the speakers of a completed transcription apart once more and keep its words; `wait_for_version` follows.
+        """Diarize a completed transcription again and keep its words; `wait_for_version` waits for the result.
 
-        It takes effect after the answer, whose `state` may still be `completed`; the transcript gets its next version, in
-        which names have to be given again. Raises ApiError with `not_completed`, or `no_diarizer` where none is running.
+        It takes effect after the answer, whose `state` may still be `completed`. The transcript gets a new version, in
+        which the speakers have to be named again.
+
+        Raises:
+            ApiError: 409 `not_completed`, 503 `no_diarizer`.
         """
-        path, body = f"{_of(transcription_id)}/diarization", (limits or SpeakerLimits()).to_json()
+        path, body = f"{_path(transcription_id)}/diarization", (limits or SpeakerLimits()).to_json()
         return await self._ask(Transcription.from_json, "POST", path, json=body)
 
     async def last_event_id(self, transcription_id: str) -> str | None:
-        """Of a transcription that has ended: where to go on when it is taken up again. None where no events are kept."""
+        """The id of the last event of a transcription that has ended; None if the server no longer keeps its events."""
         last = None
         async with aclosing(self.events(transcription_id)) as events:
             async for event in events:
@@ -215,7 +234,7 @@ class Client:
         *,
         on_event: Callable[[Event], None] = no_event,
     ) -> Transcription:
-        """Follow until the transcript has that version (or a later one), or the transcription failed or was cancelled."""
+        """Wait until the transcript has this or a later version, or the transcription failed or was cancelled."""
         while True:
             transcription = await self.get(transcription_id)
             if transcription.is_final and transcription.state != "completed":
@@ -223,7 +242,7 @@ class Client:
             if transcription.state == "completed":
                 if (transcription.transcript_version or 0) >= version:
                     return transcription
-                # Accepted, and not begun yet: there is nothing to hear.
+                # The server has accepted the request and not started it yet: there are no events to wait for.
                 await self._transport.pace.sleep(self._transport.pace.first_s)
                 continue
             async with aclosing(self.events(transcription_id, last_event_id)) as events:
@@ -232,18 +251,18 @@ class Client:
                     on_event(event)
 
     async def delete(self, transcription_id: str) -> None:
-        """Delete recording, transcript and all. The server may take a while to do so."""
-        await self._transport.send("DELETE", _of(transcription_id))
+        """Delete the transcription with its recording and transcripts. The server may finish this later."""
+        await self._transport.send("DELETE", _path(transcription_id))
 
     async def capabilities(self) -> JsonObject:
-        """Models, tasks, languages, limits and formats of the server, as it says them."""
+        """The server's models, tasks, languages, limits and formats."""
         return await self._ask(_object, "GET", "/v1/capabilities")
 
     async def server_version(self) -> JsonObject:
         return await self._ask(_object, "GET", "/version")
 
     async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
-        """What nobody could carry out. For operators, as all that follows."""
+        """Yield all dead letters. This and the methods below are for operators."""
         async with aclosing(self._pages(DeadLetter.from_json, DEAD_LETTERS, {})) as items:
             async for item in items:
                 yield item
@@ -252,11 +271,11 @@ class Client:
         return await self._ask(DeadLetter.from_json, "GET", f"{DEAD_LETTERS}/{sequence}")
 
     async def redrive(self, sequence: int) -> None:
-        """Put a dead letter back to work with all its attempts."""
+        """Queue a dead letter again, with all its attempts."""
         await self._transport.send("POST", f"{DEAD_LETTERS}/{sequence}/redrive")
 
     async def redrive_all(self) -> int:
-        """The same with all dead letters; how many they were."""
+        """Queue all dead letters again and return how many there were."""
         redriven = 0
         while True:
             some = await self._ask(_Redriven.from_json, "POST", f"{DEAD_LETTERS}/redrive")
@@ -268,7 +287,7 @@ class Client:
         await self._transport.send("DELETE", f"{DEAD_LETTERS}/{sequence}")
 
     async def _command(self, transcription_id: str, name: str) -> Transcription:
-        return await self._ask(Transcription.from_json, "POST", f"{_of(transcription_id)}/{name}")
+        return await self._ask(Transcription.from_json, "POST", f"{_path(transcription_id)}/{name}")
 
     async def _pages(
         self, reader: Callable[[Any], _Value], path: str, query: Mapping[str, str | None]
@@ -286,12 +305,12 @@ class Client:
         return self._transport.read(reader, await self._transport.send(method, path, **more))
 
 
-def _of(transcription_id: str) -> str:
-    return f"{TRANSCRIPTIONS}/{_part(transcription_id)}"
+def _path(transcription_id: str) -> str:
+    return f"{TRANSCRIPTIONS}/{_segment(transcription_id)}"
 
 
-def _part(transcription_id: str) -> str:
-    """An id is typed by people: it must stay one part of the path."""
+def _segment(transcription_id: str) -> str:
+    """Quote an id that a user typed, so that it stays one segment of the path."""
     return quote(transcription_id, safe="")
 
 

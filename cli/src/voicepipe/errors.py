@@ -1,16 +1,16 @@
-"""What can go wrong for somebody who uses a Voicepipe server. Each message says what happened and what to do."""
+"""The errors of the client. Each message says what happened and what to do."""
 
 from __future__ import annotations
 
 
 class VoicepipeError(Exception):
-    """The root of all errors of this client. `code` is stable and for programs, the message is for people."""
+    """The base class. `code` is stable and for programs, the message is for people."""
 
     code = "error"
 
 
 class ApiError(VoicepipeError):
-    """The server refused; `code` and `detail` are its own. `status` is that of HTTP."""
+    """The server refused the request. `status` is the HTTP status; `code` and `detail` come from the server."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -20,21 +20,21 @@ class ApiError(VoicepipeError):
 
 
 class ServerUnavailable(VoicepipeError):
-    """The server did not answer, or answered that it cannot, for as long as the client was told to be patient."""
+    """The server could not be reached, or answered 429 or 5xx, on every try."""
 
     code = "server_unavailable"
 
     def __init__(self, base_url: str, reason: str, waited_s: float) -> None:
         super().__init__(
-            f"The server {base_url} cannot be used: {reason}. Tried for {waited_s:.0f} s. "
-            "Check the address and whether it runs, then try again."
+            f"The server {base_url} is unavailable: {reason}. Tried for {waited_s:.0f} s. "
+            "Check the address and that the server is running, then try again."
         )
         self.reason = reason
         self.waited_s = waited_s
 
 
 class UnexpectedAnswer(VoicepipeError):
-    """Something answered, but not as a Voicepipe server does."""
+    """Something answered that is not a Voicepipe server, or not a compatible one."""
 
     code = "unexpected_answer"
 
@@ -43,27 +43,30 @@ class UnexpectedAnswer(VoicepipeError):
 
 
 class UnknownOutcome(VoicepipeError):
-    """A request was sent and its answer was lost: it may have been carried out."""
+    """A request was sent and its answer was lost, so it may have been carried out."""
 
     code = "unknown_outcome"
 
     def __init__(self, base_url: str, reason: str) -> None:
-        super().__init__(f"{base_url} may have done it, but its answer was lost: {reason}. Look before you try again.")
+        super().__init__(
+            f"{base_url} may have carried out the request, but its answer was lost: {reason}. "
+            "Check before you try again."
+        )
 
 
 class NoSuchSpeaker(VoicepipeError):
-    """Nobody, or more than one, is called that; the message lists who there is."""
+    """The reference matches no speaker, or more than one; the message lists the candidates."""
 
     code = "speaker_not_found"
 
 
 class NoSpeakers(VoicepipeError):
-    """The latest transcript does not say who speaks."""
+    """The latest transcript has no speakers."""
 
     code = "no_speakers"
 
     def __init__(self) -> None:
-        super().__init__("The transcript does not say who speaks. To tell speakers apart: voicepipe diarize ID")
+        super().__init__("The transcript has no speakers. To tell speakers apart: voicepipe diarize ID")
 
 
 class Deleted(VoicepipeError):
@@ -76,12 +79,12 @@ class Deleted(VoicepipeError):
 
 
 class InvalidFile(VoicepipeError):
-    """The recording cannot be read, is empty, or changed while it was sent."""
+    """A file cannot be read or written, is empty, or changed while it was sent."""
 
     code = "invalid_file"
 
 
 class InvalidSettings(VoicepipeError):
-    """The address or the key of the server is missing or makes no sense."""
+    """The address of the server or the API key is missing or malformed."""
 
     code = "invalid_settings"

@@ -1,4 +1,4 @@
-"""Follow one transcription over server-sent events, across lost connections, until it has ended."""
+"""The events of one transcription, over server-sent events, across lost connections, until it has ended."""
 
 from __future__ import annotations
 
@@ -14,52 +14,55 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 from .errors import UnexpectedAnswer
 from .events import Event, JobCompleted
 from .model import Transcription
-from .pace import Away
+from .pace import TransientError
 from .transport import Transport, reason_of
 
 TRANSCRIPTIONS: Final = "/v1/transcriptions"
-_LAST_SILENCES: Final = 2
+_EMPTY_STREAMS_AT_END: Final = 2
 
 
-class Follower:
+class EventStream:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def events(self, transcription_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
-        """Every event once and in order, the last one of which is final.
+        """Yield every event once and in order; the last one is final.
 
-        A connection that breaks, falls silent for a minute or is closed early is opened again after `last_event_id`.
-        It ends without a final event only where the server no longer has it (events are kept for some days).
-        Raises ApiError where there is no such transcription, ServerUnavailable when patience is at its end.
+        A connection that breaks, is silent for a minute or is closed early is reopened after `last_event_id`. The
+        stream ends without a final event only if the server no longer keeps it (events are kept for a few days).
+
+        Raises:
+            ApiError: there is no such transcription.
+            ServerUnavailable: the server did not answer for `Pace.retry_for_s`.
         """
         outage = self._transport.outage()
-        silences = 0
+        empty_streams = 0
         while True:
-            pause_s, heard = 0.0, False
+            pause_s, received = 0.0, False
             try:
                 request = self._request(transcription_id, last_event_id)
                 response = await self._transport.once(request, stream=True)
                 outage.over()
-                async with aclosing(response), aclosing(self._heard(response)) as stream:
+                async with aclosing(response), aclosing(self._sse_events(response)) as stream:
                     async for sse in stream:
                         if sse.retry is not None:
                             pause_s = sse.retry / 1000
                         last_event_id = sse.id or last_event_id
                         if not sse.data:  # a heartbeat or only a new id
                             continue
-                        heard, silences = True, 0
+                        received, empty_streams = True, 0
                         event = self._event(sse)
                         yield event
                         if event.is_final and await self._has_ended(transcription_id, event):
                             return
-                silences += not heard
-                # Once may be a server that was just stopped; twice with nothing to say is the end.
-                if silences >= _LAST_SILENCES and await self._is_final(transcription_id):
+                empty_streams += not received
+                # One empty stream may come from a server that is being stopped; the second one means the end.
+                if empty_streams >= _EMPTY_STREAMS_AT_END and await self._is_final(transcription_id):
                     return
-                away = Away("the server closed the connection", pause_s)
-            except Away as lost:
-                away = lost
-            await outage.wait(away)
+                failure = TransientError("the server closed the connection", pause_s)
+            except TransientError as error:
+                failure = error
+            await outage.wait(failure)
 
     def _request(self, transcription_id: str, last_event_id: str | None) -> httpx.Request:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -67,7 +70,7 @@ class Follower:
             headers["Last-Event-ID"] = last_event_id
         return self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}/events", headers=headers)
 
-    async def _heard(self, response: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
+    async def _sse_events(self, response: httpx.Response) -> AsyncGenerator[ServerSentEvent, None]:
         if response.status_code == HTTPStatus.NO_CONTENT:
             return
         try:
@@ -75,28 +78,28 @@ class Follower:
                 async for sse in stream:
                     yield sse
         except SSEError as error:
-            raise UnexpectedAnswer(self._transport.base_url, "there is no stream of events") from error
+            raise UnexpectedAnswer(self._transport.base_url, "the answer is not an event stream") from error
         except httpx.TransportError as error:
-            raise Away(reason_of(error)) from error
+            raise TransientError(reason_of(error)) from error
 
     def _event(self, sse: ServerSentEvent) -> Event:
         try:
             return Event.from_json(sse.id, sse.event, json.loads(sse.data))
         except (ValueError, TypeError, AttributeError):
-            raise UnexpectedAnswer(self._transport.base_url, f"an event '{sse.event}' cannot be read") from None
+            raise UnexpectedAnswer(self._transport.base_url, f"an event '{sse.event}' is malformed") from None
 
     async def _has_ended(self, transcription_id: str, event: Event) -> bool:
-        """A job may have been taken up again since (retried, or its speakers told apart): then its events go on."""
+        """Whether `event` ended the job for good. After a retry or a new diarization its events continue."""
         if event.type == "job-deleted":
             return True
-        now = await self._look(transcription_id)
+        now = await self._get(transcription_id)
         if isinstance(event.detail, JobCompleted) and event.detail.transcript_version < (now.transcript_version or 0):
             return False
         return event.type == f"job-{now.state}"
 
     async def _is_final(self, transcription_id: str) -> bool:
-        return (await self._look(transcription_id)).is_final
+        return (await self._get(transcription_id)).is_final
 
-    async def _look(self, transcription_id: str) -> Transcription:
+    async def _get(self, transcription_id: str) -> Transcription:
         request = self._transport.request("GET", f"{TRANSCRIPTIONS}/{transcription_id}")
         return self._transport.read(Transcription.from_json, await self._transport.once(request))

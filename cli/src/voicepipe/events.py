@@ -1,6 +1,6 @@
-"""What happens to a transcription, one frozen value for each type of event that the server tells.
+"""The events of a transcription, one frozen dataclass per type.
 
-The JSON is that of protobuf: a field that has its zero value may be missing, and a 64-bit number may be text.
+The JSON is protobuf's: a field with its zero value may be missing, and a 64-bit number may be a string.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FINAL_TYPES: Final = frozenset({"job-completed", "job-failed", "job-cancelled", 
 
 @dataclass(frozen=True, slots=True)
 class StageChanged:
-    """A stage went to another state, and with it perhaps the job."""
+    """A stage changed its state, and perhaps the job did, too."""
 
     stage: str
     state: str
@@ -31,7 +31,7 @@ class StageChanged:
 
 @dataclass(frozen=True, slots=True)
 class StageProgressed:
-    """Seconds of audio that a stage has done; `total_s` is 0 while it is not known."""
+    """Seconds of audio that a stage has processed; `total_s` is 0 while it is not known."""
 
     stage: str
     done_s: float
@@ -44,7 +44,7 @@ class StageProgressed:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTranscribed:
-    """Words of a stretch of the recording; chunks come in any order. `done_s` of `total_s` seconds of speech are done."""
+    """The text of one chunk; chunks arrive in any order. `done_s` of `total_s` seconds of speech are done."""
 
     chunk_index: int
     start_s: float
@@ -69,7 +69,7 @@ class ChunkTranscribed:
 
 @dataclass(frozen=True, slots=True)
 class JobWarned:
-    """Something is missing or less good than asked for, and the job goes on."""
+    """Something is missing or worse than requested, and the job continues."""
 
     code: str
     message: str
@@ -81,7 +81,7 @@ class JobWarned:
 
 @dataclass(frozen=True, slots=True)
 class JobCompleted:
-    """There is a transcript, of that version. A later one may follow: after a retry, or when speakers are told apart again."""
+    """The transcript has this version now. A later one may follow after a retry or a new diarization."""
 
     transcript_version: int
 
@@ -103,15 +103,15 @@ class JobFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """An event whose type says it all, or one that this client does not know yet."""
+class NoDetail:
+    """An event without fields of its own, or of a type that this client does not know."""
 
     @classmethod
-    def from_json(cls, _: JsonObject) -> Happened:
+    def from_json(cls, _: JsonObject) -> NoDetail:
         return cls()
 
 
-Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobCompleted | JobFailed | Happened
+Detail = StageChanged | StageProgressed | ChunkTranscribed | JobWarned | JobCompleted | JobFailed | NoDetail
 
 _DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = MappingProxyType(
     {
@@ -127,7 +127,7 @@ _DETAILS: Final[MappingProxyType[str, Callable[[JsonObject], Detail]]] = Mapping
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`id` is the server's place in its log: give it as `last_event_id` to go on after this event."""
+    """`id` is the event's position in the server's log: pass it as `last_event_id` to continue after this event."""
 
     id: str
     type: str
@@ -140,8 +140,12 @@ class Event:
 
     @classmethod
     def from_json(cls, event_id: str, event_type: str, data: JsonObject) -> Event:
-        """Raises TypeError or ValueError where a field is of another kind than the contract says."""
-        return cls(event_id, event_type, _DETAILS.get(event_type, Happened.from_json)(data), data)
+        """Convert the JSON of an event.
+
+        Raises:
+            TypeError, ValueError: a field has another type than the contract says.
+        """
+        return cls(event_id, event_type, _DETAILS.get(event_type, NoDetail.from_json)(data), data)
 
 
 def _text(data: JsonObject, name: str) -> str:

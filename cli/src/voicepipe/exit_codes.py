@@ -1,4 +1,4 @@
-"""What the exit status of the `voicepipe` command means."""
+"""The exit codes of the `voicepipe` command."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ExitCode(IntEnum):
 
 MEANINGS: Final = {
     ExitCode.OK: "done",
-    ExitCode.NO_TRANSCRIPT: "no transcript: it failed, was cancelled or deleted, or (get) has not finished yet",
-    ExitCode.BAD_INPUT: "wrong usage, settings or recording; the server refuses it",
-    ExitCode.NOT_AUTHORISED: "the API key is missing, unknown or not allowed to do this",
+    ExitCode.NO_TRANSCRIPT: "no transcript: the job failed, was cancelled or deleted, or (get) is not finished",
+    ExitCode.BAD_INPUT: "wrong usage, settings or recording, or the server refused the request",
+    ExitCode.NOT_AUTHORISED: "the API key is unknown, or not allowed to do this",
     ExitCode.NOT_FOUND: "no such transcription, speaker or dead letter",
-    ExitCode.SERVER_UNAVAILABLE: "the server did not answer, or not as it should, or a part of it is away",
+    ExitCode.SERVER_UNAVAILABLE: "the server did not answer, gave an unexpected answer, or is partly unavailable",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 

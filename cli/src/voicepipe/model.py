@@ -1,4 +1,4 @@
-"""What a Voicepipe server says, as frozen values. Fields that a server does not send are None; new ones are ignored."""
+"""The server's answers as frozen dataclasses. Missing fields are None; unknown ones are ignored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMATS: Final[tuple[TranscriptFormat, ...]] = get_args(TranscriptFormat)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is wanted of a transcription; None leaves the choice to the server."""
+    """The options of a transcription; None leaves the choice to the server."""
 
     model: str | None = None
     language: str | None = None
@@ -28,7 +28,7 @@ class Options:
     priority: str | None = None
 
     def to_fields(self) -> dict[str, str]:
-        """As text fields, only those that were chosen. A comma in a key term makes two of it."""
+        """The options that are set, as text fields. A key term with a comma becomes two."""
         chosen: dict[str, object] = {
             "model": self.model,
             "language": self.language,
@@ -74,14 +74,14 @@ class StageStatus:
             attempt=int(data.get("attempt") or 0),
             done_s=float(data.get("done_s") or 0),
             total_s=float(data.get("total_s") or 0),
-            started_at=_moment(data.get("started_at")),
-            finished_at=_moment(data.get("finished_at")),
+            started_at=_datetime(data.get("started_at")),
+            finished_at=_datetime(data.get("finished_at")),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """A recording on its way to a transcript. `document` is the server's own JSON, whole."""
+    """A recording and the state of its transcription. `document` is the server's complete JSON."""
 
     id: str
     name: str
@@ -109,24 +109,28 @@ class Transcription:
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Transcription:
-        """Raises KeyError, TypeError or ValueError where this is no transcription."""
+        """Convert the JSON of a transcription.
+
+        Raises:
+            KeyError, TypeError, ValueError: this is not a transcription.
+        """
         return cls(
             id=str(data["id"]),
             name=str(data.get("name") or ""),
             state=str(data["state"]),
-            created_at=_moment(data.get("created_at")),
-            finished_at=_moment(data.get("finished_at")),
-            duration_s=_number(data.get("duration_s")),
-            speech_s=_number(data.get("speech_s")),
-            size_bytes=_whole(data.get("size_bytes")),
+            created_at=_datetime(data.get("created_at")),
+            finished_at=_datetime(data.get("finished_at")),
+            duration_s=_float(data.get("duration_s")),
+            speech_s=_float(data.get("speech_s")),
+            size_bytes=_int(data.get("size_bytes")),
             media_type=data.get("media_type"),
             options=data.get("options") or {},
             language=data.get("language"),
-            language_probability=_number(data.get("language_probability")),
+            language_probability=_float(data.get("language_probability")),
             stages=tuple(StageStatus.from_json(stage) for stage in data.get("stages") or ()),
-            queue_position=_whole(data.get("queue_position")),
-            eta_s=_number(data.get("eta_s")),
-            transcript_version=_whole(data.get("transcript_version")),
+            queue_position=_int(data.get("queue_position")),
+            eta_s=_float(data.get("eta_s")),
+            transcript_version=_int(data.get("transcript_version")),
             warnings=tuple(Notice.from_json(warning) for warning in data.get("warnings") or ()),
             error=Notice.from_json(data["error"]) if data.get("error") else None,
             document=data,
@@ -135,7 +139,7 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A command that nobody could carry out; operators look at it. `document` is the server's own JSON, whole."""
+    """A command that failed on every delivery, for operators to inspect. `document` is the server's complete JSON."""
 
     sequence: int
     stage: str
@@ -148,26 +152,30 @@ class DeadLetter:
 
     @classmethod
     def from_json(cls, data: JsonObject) -> DeadLetter:
-        """Raises KeyError, TypeError or ValueError where this is no dead letter."""
+        """Convert the JSON of a dead letter.
+
+        Raises:
+            KeyError, TypeError, ValueError: this is not a dead letter.
+        """
         return cls(
             sequence=int(data["sequence"]),
             stage=str(data.get("stage") or ""),
             code=str(data.get("code") or ""),
             error=str(data.get("error") or ""),
-            attempts=_whole(data.get("attempts")),
-            failed_at=_moment(data.get("failed_at")),
+            attempts=_int(data.get("attempts")),
+            failed_at=_datetime(data.get("failed_at")),
             job_id=data.get("job_id"),
             document=data,
         )
 
 
-def _moment(value: Any) -> datetime | None:
+def _datetime(value: Any) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
-def _number(value: Any) -> float | None:
+def _float(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _whole(value: Any) -> int | None:
+def _int(value: Any) -> int | None:
     return None if value is None else int(value)

@@ -1,4 +1,4 @@
-"""A recording on this computer, as it was when its upload began."""
+"""A local recording, as it was when its upload started."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ class Recording:
 
     @classmethod
     def at(cls, path: Path) -> Recording:
-        """Raises InvalidFile where there is no file with something in it that may be read."""
+        """Describe the file at `path`.
+
+        Raises:
+            InvalidFile: there is no such file, or it is empty or not readable.
+        """
         if not path.exists():
             raise InvalidFile(f"There is no file {path}.")
         if not path.is_file():
             raise InvalidFile(f"{path} is not a file.")
         if not os.access(path, os.R_OK):
-            raise InvalidFile(f"{path} may not be read. Check its permissions.")
+            raise InvalidFile(f"{path} is not readable. Check its permissions.")
         status = path.stat()
         if status.st_size == 0:
             raise InvalidFile(f"{path} is empty.")
@@ -37,14 +41,17 @@ class Recording:
 
     @property
     def media_type(self) -> str:
-        """By its name, only a hint: the server looks into the file."""
+        """Guessed from the name. Only a hint: the server inspects the content."""
         return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
 
     async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
-        """The bytes from there to the end, read in a thread.
+        """Yield the bytes from `offset_bytes` to the end, read in a thread.
 
-        Raises InvalidFile if it cannot be read, or if it changed, before its last block: half of one recording and half of another must
-        never become an upload that looks whole.
+        A change is detected before the last block is yielded, so that a mix of two recordings never becomes a complete
+        upload.
+
+        Raises:
+            InvalidFile: the file cannot be read, or has changed.
         """
         try:
             with await asyncio.to_thread(self.path.open, "rb") as file:

@@ -1,4 +1,4 @@
-"""Unfinished uploads, remembered between runs, so that the same command goes on where the last one stopped."""
+"""Ids of unfinished uploads, kept between runs, so that the same command resumes where the last one stopped."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Final
 
 from .recording import Recording
 
-# The server forgets unfinished uploads, too; if it does so earlier, the upload begins anew.
+# The server expires unfinished uploads, too. If it does so earlier, the upload starts from the beginning.
 KEPT_S: Final = 14 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class UploadKey:
-    """What must be the same for an upload to be gone on with."""
+    """What must be the same for an upload to be resumed."""
 
     server: str
     recording: Recording
@@ -40,16 +40,16 @@ class UploadKey:
 
 
 class ResumeStore:
-    """One small file for each upload, replaced as a whole, so that commands beside each other do not disturb.
+    """One small file per upload, replaced atomically, so that concurrent commands do not disturb each other.
 
-    A folder that cannot be written costs the memory and nothing else: uploads go on within one run all the same.
+    If the folder cannot be written, nothing is remembered between runs; within one run uploads still resume.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
     def recall(self, key: UploadKey) -> str | None:
-        """The id of the upload that was begun."""
+        """The id of the unfinished upload, if one is known."""
         if self._folder is None:
             return None
         try:
@@ -64,7 +64,7 @@ class ResumeStore:
         entry = {"upload_id": upload_id, "server": key.server, "path": str(key.recording.path)}
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._forget_the_old(self._folder)
+            self._remove_expired(self._folder)
             handle, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
             with os.fdopen(handle, "w") as file:
                 json.dump(entry, file)
@@ -80,8 +80,8 @@ class ResumeStore:
         except OSError:
             return
 
-    def _forget_the_old(self, folder: Path) -> None:
-        too_old = time.time() - KEPT_S
+    def _remove_expired(self, folder: Path) -> None:
+        expired_before = time.time() - KEPT_S
         for entry in folder.iterdir():
-            if entry.stat().st_mtime < too_old:
+            if entry.stat().st_mtime < expired_before:
                 entry.unlink(missing_ok=True)

@@ -1,17 +1,17 @@
-"""Text as it is heard, in the order of the recording though chunks are finished in any order."""
+"""Text as it is transcribed, in the order of the recording although chunks finish in any order."""
 
 from __future__ import annotations
 
 
 class RunningText:
-    """Holds a chunk back until all before it have come. A chunk that comes twice is taken once."""
+    """Holds a chunk back until all earlier ones have arrived. Duplicates are ignored."""
 
     def __init__(self) -> None:
         self._early: dict[int, str] = {}
         self._next = 0
 
     def add(self, chunk_index: int, text: str) -> list[str]:
-        """The chunks that may be shown now, in order."""
+        """Add a chunk and return the texts that can be shown now, in order."""
         if chunk_index >= self._next:
             self._early.setdefault(chunk_index, text)
         ready = []
@@ -21,7 +21,7 @@ class RunningText:
         return [text for text in ready if text]
 
     def rest(self) -> list[str]:
-        """What is still held back, in order: at the end, when a chunk before it failed for good."""
+        """The texts that are still held back, in order. At the end there are some if an earlier chunk failed."""
         held = [self._early[index] for index in sorted(self._early)]
         self._next = max(self._early, default=self._next - 1) + 1
         self._early.clear()

@@ -1,4 +1,4 @@
-"""Transcripts as files. What is there is never overwritten unless the user says so."""
+"""Transcripts as files. Existing files are overwritten only with --force."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from .errors import InvalidFile
 
 
 def target_in(folder: Path, name: str, suffix: str) -> Path:
-    """NAME.srt for NAME.wav. Names that come from a server lose everything that leads to another folder."""
+    """NAME.srt for NAME.wav. Directories are stripped: a name from a server must not lead out of `folder`."""
     plain = PureWindowsPath(PurePosixPath(name).name).name.lstrip(".")
     return folder / f"{Path(plain).stem or 'transcript'}.{suffix}"
 
 
 def check_targets(targets: Iterable[Path], *, overwrite: bool) -> None:
-    """Find out before anything is sent. Raises InvalidFile where two are the same, or one is there already."""
+    """Check the targets before anything is sent.
+
+    Raises:
+        InvalidFile: two targets are the same, or one exists already.
+    """
     seen: set[Path] = set()
     for target in targets:
         if target in seen:
@@ -31,7 +35,11 @@ def check_folder(folder: Path) -> None:
 
 
 def save(text: str, target: Path, *, overwrite: bool) -> None:
-    """Raises InvalidFile where it cannot be written."""
+    """Write the transcript.
+
+    Raises:
+        InvalidFile: the file exists already, or cannot be written.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""What a person sees of work that goes on. All of it goes to stderr: stdout is for transcripts and JSON."""
+"""Progress for people. All of it goes to stderr: stdout is for transcripts and JSON."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ DOING: Final = {
     "prepare": "reading the audio",
     "transcribe": "transcribing",
     "diarize": "telling speakers apart",
-    "assemble": "putting together",
+    "assemble": "assembling",
 }
 UPLOAD: Final = "uploading"
 WAITING: Final = "waiting for its turn"
-# Beside a row that transcribes.
+# Shown next to the row of `transcribe`.
 WAITING_FOR: Final = {"diarize": "waiting to tell speakers apart"}
 _ROWS_OF_TEXT: Final = 6
 _CHARS_OF_TEXT: Final = 2000
 
 
 class Screen(Protocol):
-    """Shows how several files get on, each under its name."""
+    """Shows the progress of several files, each under its name."""
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
 
     def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None: ...
 
     def happened(self, name: str, event: Event) -> None: ...
 
     def ended(self, name: str) -> None:
-        """Nothing more comes of this file."""
+        """Nothing more will be shown for this file."""
 
     def waiting(self, wait: Wait) -> None:
-        """The server is away for a moment."""
+        """The server is unavailable, and the client pauses before it tries again."""
 
     def __enter__(self) -> Self: ...
 
@@ -54,7 +54,7 @@ class Screen(Protocol):
 
 
 def printable(text: str) -> str:
-    """Without what could steer a terminal: names come from elsewhere."""
+    """Replace control characters: names come from elsewhere and must not control the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
@@ -63,12 +63,12 @@ def stderr_console() -> Console:
 
 
 def screen_on(console: Console, *, with_text: bool = False) -> Screen:
-    """Bars on a terminal, a line for each step elsewhere. `with_text` also shows the words, for one file at a time."""
+    """Bars on a terminal, one line per step elsewhere. `with_text` adds the words to the bars; for a single file."""
     return Bars(console, with_text=with_text) if console.is_terminal else Lines(console)
 
 
 class Lines:
-    """One line when something else begins, for logs."""
+    """One line per step, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -78,7 +78,7 @@ class Lines:
     def say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
 
-    def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:  # noqa: ARG002 - a port's
+    def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:  # noqa: ARG002 - the protocol's signature
         self._now(name, f"{UPLOAD} {decimal(size_bytes)}")
 
     def happened(self, name: str, event: Event) -> None:
@@ -92,7 +92,7 @@ class Lines:
     def waiting(self, wait: Wait) -> None:
         if wait.reason != self._outage:
             self._outage = wait.reason
-            self.say(f"The server is away: {wait.reason}. Trying again.")
+            self.say(f"The server is unavailable: {wait.reason}. Trying again.")
 
     def _now(self, name: str, doing: str) -> None:
         if self._doing.get(name) != doing:
@@ -109,7 +109,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for all that is in flight, and the last words heard; nothing of it stays on the terminal."""
+    """A bar for each stage in flight, and the latest words. Nothing of it stays on the terminal."""
 
     def __init__(self, console: Console, *, with_text: bool) -> None:
         self._console = console
@@ -118,9 +118,9 @@ class Bars:
         )
         self._rows: dict[tuple[str, str], TaskID] = {}
         self._text = RunningText() if with_text else None
-        self._heard = ""
+        self._words = ""
         self._notice = ""
-        # stdout is caught only where it is a terminal, too: then what is printed there must not run into the bars.
+        # stdout is redirected only if it is a terminal, too, so that a transcript does not run into the bars.
         self._live = Live(
             get_renderable=self._render,
             console=console,
@@ -151,8 +151,8 @@ class Bars:
             case ChunkTranscribed() as chunk:
                 self._show(name, "transcribe", chunk.done_s, chunk.total_s, "seconds")
                 if self._text is not None:
-                    self._heard = " ".join([self._heard, *self._text.add(chunk.chunk_index, chunk.text)])
-                    self._heard = self._heard[-_CHARS_OF_TEXT:]
+                    self._words = " ".join([self._words, *self._text.add(chunk.chunk_index, chunk.text)])
+                    self._words = self._words[-_CHARS_OF_TEXT:]
             case _:
                 pass
 
@@ -161,7 +161,7 @@ class Bars:
             self._drop(*key)
 
     def waiting(self, wait: Wait) -> None:
-        self._notice = f"The server is away: {wait.reason}. Trying again in {wait.delay_s:.0f} s."
+        self._notice = f"The server is unavailable: {wait.reason}. Trying again in {wait.delay_s:.0f} s."
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -187,8 +187,8 @@ class Bars:
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
-        if self._heard:
-            lines = Text(printable(self._heard.strip())).wrap(self._console, self._console.width)
+        if self._words:
+            lines = Text(printable(self._words.strip())).wrap(self._console, self._console.width)
             parts.append(Text("\n").join(lines[-_ROWS_OF_TEXT:]))
         parts.append(self._progress.get_renderable())
         if self._notice:
@@ -197,13 +197,13 @@ class Bars:
 
 
 class _Detail(ProgressColumn):
-    """How far, how fast, how long still."""
+    """Amount done, speed, time left."""
 
     def render(self, task: Task) -> Text:
         left = "" if task.time_remaining is None else f", {clock_time(task.time_remaining)} left"
         match task.fields["unit"], task.total:
             case "bytes", float() | int() as total if task.completed == total:
-                return Text(f"{decimal(int(total))} sent, the server takes it in")
+                return Text(f"{decimal(int(total))} sent, waiting for the server")
             case "bytes", float() | int() as total:
                 speed = f", {decimal(int(task.speed))}/s" if task.speed else ""
                 return Text(f"{decimal(int(task.completed))} of {decimal(int(total))}{speed}{left}")
@@ -214,7 +214,7 @@ class _Detail(ProgressColumn):
 
 
 def clock_time(seconds: float) -> str:
-    """1:02:03, or 2:03 below an hour."""
+    """1:02:03, or 2:03 under an hour."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,4 +1,4 @@
-"""Which server, and with which key: options before variables before the configuration file."""
+"""The server and the API key: from options, else from variables, else from the configuration file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ class Connection:
 
 
 def config_path() -> Path:
-    """`~/.config/voicepipe/config.toml`, or where the system keeps such files."""
+    """`~/.config/voicepipe/config.toml`, or the system's own place for configuration files."""
     return platformdirs.user_config_path("voicepipe", appauthor=False) / "config.toml"
 
 
 def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str], config: Path) -> Connection:
-    """Raises InvalidSettings where the address or the key is missing, or a file cannot be read."""
+    """The server to use and its key.
+
+    Raises:
+        InvalidSettings: the address or the key is missing or malformed, or a file cannot be read.
+    """
     saved = _read_config(config)
     address = url or environ.get(URL) or saved.get("url")
     if not address:
@@ -40,7 +44,7 @@ def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str],
 
 
 def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[str, Any], config: Path) -> str:
-    """The key of the first source that has one. It is never an option: options show in the list of processes."""
+    """The key from the first source that is set. It is never an option: options show in the list of processes."""
     if api_key_file is not None:
         key = _read_key(api_key_file)
     elif API_KEY in environ:
@@ -57,7 +61,7 @@ def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[s
             f'No API key is given. Set {API_KEY}, use --api-key-file FILE, or write api_key_file = "..." to {config}.'
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise InvalidSettings("The API key has characters that no key has. Copy it again; it begins with vp_.")
+        raise InvalidSettings("The API key has characters that keys never have. Copy it again; it starts with vp_.")
     return key
 
 
@@ -72,13 +76,13 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             saved = tomllib.load(file)
-            everybody_reads = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            world_readable = os.fstat(file.fileno()).st_mode & stat.S_IROTH
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(f"{path} cannot be read: {_why(error)}.") from None
-    if "api_key" in saved and everybody_reads and os.name == "posix":
-        raise InvalidSettings(f"{path} holds a key, and everybody on this computer may read it. Run: chmod 600 {path}")
+    if "api_key" in saved and world_readable and os.name == "posix":
+        raise InvalidSettings(f"{path} holds a key, and every user of this computer can read it. Run: chmod 600 {path}")
     return saved
 
 

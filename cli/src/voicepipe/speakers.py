@@ -1,4 +1,4 @@
-"""Who speaks in a recording: how many are expected, and which of them a person means."""
+"""Speakers: how many to expect, and which one a user means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from .errors import NoSpeakers, NoSuchSpeaker
 from .model import JsonObject
 
-# What the server takes.
+# The server's limit.
 MOST_SPEAKERS: Final = 50
 _AUTO: Final = "auto"
 _LIMITS: Final = re.compile(r"(?P<least>[0-9]{0,4})(?P<range>\.\.(?P<most>[0-9]{0,4}))?")
@@ -18,19 +18,23 @@ _LIMITS: Final = re.compile(r"(?P<least>[0-9]{0,4})(?P<range>\.\.(?P<most>[0-9]{
 
 @dataclass(frozen=True, slots=True)
 class SpeakerLimits:
-    """How many people speak, both ends included; None: nothing is known about that end."""
+    """How many people speak, both bounds included; None: no bound."""
 
     least: int | None = None
     most: int | None = None
 
     @classmethod
     def from_text(cls, text: str) -> SpeakerLimits:
-        """`2`: exactly two; `2..4`, `2..`, `..4`; `auto`: as many as there are. Raises ValueError, which says what is wrong."""
+        """Parse `2` (exactly two), `2..4`, `2..`, `..4` or `auto` (no bounds).
+
+        Raises:
+            ValueError: for the user, with what is wrong.
+        """
         if text == _AUTO:
             return cls()
         match = _LIMITS.fullmatch(text)
         if match is None or not (match["least"] or match["most"]):
-            raise ValueError(f"'{text}' is no number of speakers. Give 2, 2..4, 2.., ..4 or auto.")
+            raise ValueError(f"'{text}' is not a number of speakers. Give 2, 2..4, 2.., ..4 or auto.")
         least = int(match["least"]) if match["least"] else None
         most = (int(match["most"]) if match["most"] else None) if match["range"] else least
         for number in (least, most):
@@ -41,17 +45,18 @@ class SpeakerLimits:
         return cls(least, most)
 
     def to_json(self) -> dict[str, int]:
-        """Only what is known."""
+        """The bounds that are set."""
         limits = {"min_speakers": self.least, "max_speakers": self.most}
         return {name: number for name, number in limits.items() if number is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody who speaks, in one version of a transcript; version 2 may number the same people differently.
+    """A speaker of one version of a transcript. Another version may number the same people differently.
 
-    `id` is `speaker_1`, `speaker_2`, ... in the order of first words. `talk_s` is how long they talk in seconds, `share`
-    that of all talk (0..1), `segments` how many are theirs, `colour` is `#rrggbb`. `document` is the server's own JSON.
+    `id` is `speaker_1`, `speaker_2`, ... in the order of first words. `talk_s` is the speaking time in seconds, `share`
+    its share of all speech (0..1), `segments` the number of segments, `colour` `#rrggbb`. `document` is the
+    server's JSON.
     """
 
     id: str
@@ -69,7 +74,11 @@ class Speaker:
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Speaker:
-        """Raises KeyError, TypeError or ValueError where this is no speaker."""
+        """Convert the JSON of a speaker.
+
+        Raises:
+            KeyError, TypeError, ValueError: this is not a speaker.
+        """
         return cls(
             id=str(data["id"]),
             name=str(data.get("name") or data["id"]),
@@ -81,21 +90,24 @@ class Speaker:
         )
 
 
-def find_speaker(speakers: Sequence[Speaker], said: str) -> Speaker:
-    """The one that is meant by an id, a number or a name, in capitals or not.
+def find_speaker(speakers: Sequence[Speaker], reference: str) -> Speaker:
+    """The speaker with this id, number or name, ignoring case.
 
-    An id wins: there must be a way to mean somebody whose number is the name of another. Raises NoSuchSpeaker where it
-    fits nobody or more than one, NoSpeakers where there is nobody at all.
+    An id wins over a number or a name, so that every speaker can be referred to without ambiguity.
+
+    Raises:
+        NoSuchSpeaker: no speaker matches, or more than one.
+        NoSpeakers: the transcript has none.
     """
     if not speakers:
         raise NoSpeakers
-    wanted = said.strip().casefold()
+    wanted = reference.strip().casefold()
     by_id = [speaker for speaker in speakers if speaker.id.casefold() == wanted]
     found = by_id or [speaker for speaker in speakers if wanted in {speaker.number, speaker.name.casefold()}]
     if not found:
-        raise NoSuchSpeaker(f"There is no speaker '{said}'. There are {_listed(speakers)}.")
+        raise NoSuchSpeaker(f"There is no speaker '{reference}'. There are {_listed(speakers)}.")
     if len(found) > 1:
-        raise NoSuchSpeaker(f"'{said}' may be {_listed(found)}. Give the id.")
+        raise NoSuchSpeaker(f"'{reference}' matches {_listed(found)}. Give the id.")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""One HTTP request to the server, tried again where that is safe, and its errors with a name."""
+"""One HTTP request to the server: retried where that is safe, its failures turned into named errors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from .errors import ApiError, InvalidSettings, UnexpectedAnswer, UnknownOutcome
-from .pace import Away, Outage, Pace
+from .pace import Outage, Pace, TransientError
 
-# A request that somebody waits for is tried again this long; uploads and event streams have all the patience of the pace.
-REQUEST_PATIENCE_S: Final = 8.0
-# To the first byte of an answer. The last PATCH of a big upload is answered only when the object store has put it together.
+# A short request is retried for this long; uploads and event streams for `Pace.retry_for_s`.
+REQUEST_RETRY_FOR_S: Final = 8.0
+# Read timeout up to the first byte: the last PATCH of a large upload is answered only after the object store has
+# assembled it.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _Value = TypeVar("_Value")
-# A part that is away for longer than anybody waits at a prompt: the server itself has waited for it.
-_TOLD_AT_ONCE: Final = frozenset({"no_diarizer"})
+# Not worth a retry: the server itself has already waited for the component.
+_REPORTED_AT_ONCE: Final = frozenset({"no_diarizer"})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -31,7 +32,7 @@ class Transport:
         self.pace = pace
 
     def outage(self) -> Outage:
-        """Patience for something that takes long."""
+        """Retry state for an upload or an event stream."""
         return Outage(self.pace, self.base_url)
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Request:
@@ -40,25 +41,30 @@ class Transport:
         )
 
     async def once(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """One try. Raises Away when another may help, ApiError when none will. The caller closes a streamed response."""
+        """Send the request once. The caller closes a streamed response.
+
+        Raises:
+            TransientError: another try may succeed.
+            ApiError: the server refused the request.
+        """
         try:
             response = await self._http.send(request, stream=stream)
         except httpx.TransportError as error:
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            raise Away(reason_of(error), not_carried_out=unsent) from error
+            raise TransientError(reason_of(error), not_carried_out=unsent) from error
         if response.is_success:
             return response
         try:
             await response.aread()
         except httpx.TransportError as error:
-            raise Away(reason_of(error)) from error
+            raise TransientError(reason_of(error)) from error
         finally:
             await response.aclose()
         problem = problem_of(response)
         may_pass = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error
-        if may_pass and problem.code not in _TOLD_AT_ONCE:
+        if may_pass and problem.code not in _REPORTED_AT_ONCE:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-            raise Away(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
+            raise TransientError(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem
 
     async def send(
@@ -67,68 +73,83 @@ class Transport:
         path: str,
         *,
         repeatable: bool | None = None,
-        retry_for_s: float = REQUEST_PATIENCE_S,
+        retry_for_s: float = REQUEST_RETRY_FOR_S,
         **more: Any,
     ) -> httpx.Response:
-        """A short request, tried again for some seconds.
+        """Send a short request, and retry it for `retry_for_s` seconds.
 
-        What is not `repeatable` is sent again only where it cannot have been carried out: no connection, 429 or 503.
+        Unless it is `repeatable`, it is sent again only if it cannot have been carried out: no connection, 429 or 503.
+
+        Raises:
+            ApiError: the server refused the request.
+            ServerUnavailable: every try failed.
+            UnknownOutcome: the request was sent, its answer was lost, and it is not repeatable.
         """
         again = method in _REPEATABLE if repeatable is None else repeatable
         outage = Outage(self.pace.with_retry_for(retry_for_s), self.base_url)
         while True:
             try:
                 return await self.once(self.request(method, path, **more))
-            except Away as away:
-                if not (again or away.not_carried_out):
-                    raise UnknownOutcome(self.base_url, away.reason) from away
-                await outage.wait(away)
+            except TransientError as error:
+                if not (again or error.not_carried_out):
+                    raise UnknownOutcome(self.base_url, error.reason) from error
+                await outage.wait(error)
 
     def read(self, reader: Callable[[Any], _Value], response: httpx.Response) -> _Value:
-        """The JSON of an answer as a value. Raises UnexpectedAnswer where it is none."""
+        """Convert the JSON body of an answer with `reader`.
+
+        Raises:
+            UnexpectedAnswer: the body is not JSON, or not what `reader` expects.
+        """
         return self.converted(lambda answer: reader(answer.json()), response)
 
     def converted(self, reader: Callable[[Any], _Value], answer: Any) -> _Value:
         try:
             return reader(answer)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise UnexpectedAnswer(self.base_url, "the answer lacks what it should have") from None
+            raise UnexpectedAnswer(self.base_url, "the answer lacks required fields") from None
 
 
 def checked_url(url: str) -> str:
-    """The address without a slash at its end. Raises InvalidSettings where it is none."""
+    """Return the address without a trailing slash.
+
+    Raises:
+        InvalidSettings: it is not an HTTP address.
+    """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         parsed = httpx.URL()
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise InvalidSettings(f"'{url}' is no address of a server. It looks like https://voicepipe.example.org.")
+        raise InvalidSettings(
+            f"'{url}' is not the address of a server. An address looks like https://voicepipe.example.org."
+        )
     return url.rstrip("/")
 
 
 def problem_of(response: httpx.Response) -> ApiError:
-    """The error in an answer: problem JSON where there is one, else what the status says."""
+    """The error in an answer: its problem JSON, or else one made from the HTTP status."""
     try:
         body = response.json()
         code, detail = str(body["code"]), str(body["detail"])
     except (ValueError, KeyError, TypeError):
-        phrase = response.reason_phrase or "an error without a name"
+        phrase = response.reason_phrase or "unknown error"
         code = phrase.lower().replace(" ", "_")
         detail = f"The server refused {response.request.method} {response.request.url.path}: {phrase.lower()}."
     return ApiError(response.status_code, code, detail)
 
 
 def reason_of(error: httpx.TransportError) -> str:
-    """What happened to the connection, in words."""
+    """What happened to the connection, for people."""
     text = str(error) or type(error).__name__
     match error:
         case httpx.ConnectTimeout():
             return "no connection within 10 s"
         case httpx.ConnectError():
-            # What anyio says when every address refused tells nobody anything; the words for TLS and names do.
+            # anyio's text for "every address refused" adds nothing; its texts for TLS and DNS errors do.
             return "no connection" if "attempts failed" in text else f"no connection ({text})"
         case httpx.TimeoutException():
-            return "it fell silent"
+            return "timed out after 60 s"
         case httpx.ReadError() | httpx.WriteError() | httpx.CloseError() | httpx.RemoteProtocolError():
             return "the connection broke"
         case _:
@@ -140,7 +161,7 @@ def _unavailable_reason(response: httpx.Response) -> str:
 
 
 def _retry_after_s(response: httpx.Response) -> float:
-    """Seconds or a date, RFC 9110 section 10.2.3; 0 where there is none."""
+    """The Retry-After header in seconds, given as seconds or as a date (RFC 9110, section 10.2.3); 0 without one."""
     value = response.headers.get("retry-after", "")
     if value.isdigit():
         return float(value)

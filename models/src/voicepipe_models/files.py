@@ -1,4 +1,4 @@
-"""Files on the disk: hashed, checked, made durable."""
+"""Files on disk: hashing, checking, syncing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sha256_of(path: Path) -> str:
 
 
 def damage(folder: Path, files: Iterable[File]) -> list[str]:
-    """A sentence for each file that is not as it should be; reads every byte."""
+    """A sentence for each file that is missing or differs. Reads every byte."""
     found = []
     for file in files:
         path = folder / file.path
@@ -31,18 +31,18 @@ def damage(folder: Path, files: Iterable[File]) -> list[str]:
 
 
 def missing_files(folder: Path, kind: Kind) -> list[str]:
-    """What a folder would need to be a model of this kind."""
+    """The files that a folder lacks to be a model of this kind."""
     return [name for name in NEEDED[kind] if not (folder / name).is_file()]
 
 
 def measured(folder: Path) -> tuple[File, ...]:
-    """What is in a folder, for a model whose files the catalogue does not pin."""
+    """The files in a folder with their hashes, for a model whose files the catalogue does not pin."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple(File(str(path.relative_to(folder)), path.stat().st_size, sha256_of(path)) for path in paths)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same content at `target`, without a second copy where the file system can do that."""
+    """Hard-link `source` to `target`, or copy it if the file system cannot link."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:
@@ -52,7 +52,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Everything below `folder` is on the disk when this returns, so a rename after it can never show less."""
+    """Sync everything below `folder`, so that a rename after this never exposes incomplete files."""
     for path in [folder, *folder.rglob("*")]:
         sync(path)
 

@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face hub, by its own client."""
+"""Repositories of the Hugging Face hub, downloaded with its own client."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from pathlib import Path
 from .entry import HUB_FILES, HubSource, Kind
 from .errors import ModelUnavailable
 from .files import link_or_copy, missing_files
-from .telling import Telling
+from .progress import Reporter
 
 _POLL_S = 0.5
 
 
-def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, tell: Telling, *, again: bool) -> None:
-    """Put the repository's files into `out`: from the hub's cache (HF_HOME) where they are in it, else from the hub.
+def fetch_repository(
+    source: HubSource, kind: Kind, staging: Path, out: Path, reporter: Reporter, *, again: bool
+) -> None:
+    """Put the repository's files into `out`, from the local hub cache (HF_HOME) if it has them, else from the hub.
 
-    VOICEPIPE_HUB_TOKEN opens repositories that ask for consent. With `again` the cache is passed by.
+    VOICEPIPE_HUB_TOKEN gives access to gated repositories. With `again` the cache is bypassed.
+
+    Raises:
+        ModelUnavailable: the repository cannot be downloaded.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -33,13 +38,13 @@ def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, te
         except LocalEntryNotFoundError:
             cached = None
         if cached and not missing_files(Path(cached), kind):
-            tell.say(f"Taking {source.repository} from the hub's cache.")
-            _take(Path(cached), out)
+            reporter.say(f"Using {source.repository} from the hub's cache.")
+            _link_files(Path(cached), out)
             return
-    tell.say(f"Downloading {source.repository}@{source.revision} from the hub.")
+    reporter.say(f"Downloading {source.repository}@{source.revision} from the hub.")
     download = staging / "hub"
     try:
-        with _watching(download, tell):
+        with _watching(download, reporter):
             snapshot_download(
                 source.repository,
                 revision=source.revision,
@@ -50,12 +55,12 @@ def fetch_repository(source: HubSource, kind: Kind, staging: Path, out: Path, te
             )
     except Exception as error:
         raise ModelUnavailable(_sentence(source, error)) from error
-    _take(download, out)
+    _link_files(download, out)
 
 
 @contextmanager
-def _watching(folder: Path, tell: Telling) -> Iterator[None]:
-    """Tell how much has come: the hub's own progress bars are for terminals only."""
+def _watching(folder: Path, reporter: Reporter) -> Iterator[None]:
+    """Report the bytes downloaded: the hub client's own progress bars work only on terminals."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
@@ -63,7 +68,7 @@ def _watching(folder: Path, tell: Telling) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(_POLL_S):
-            tell.progress(_size_of(folder), None)
+            reporter.progress(_size_of(folder), None)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -82,8 +87,8 @@ def _size_of(folder: Path) -> int:
     return total_bytes
 
 
-def _take(folder: Path, out: Path) -> None:
-    """Everything except what the hub's client keeps for itself."""
+def _link_files(folder: Path, out: Path) -> None:
+    """Link all files except the hub client's own metadata."""
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if path.is_file() and not relative.parts[0].startswith("."):
@@ -94,14 +99,14 @@ def _sentence(source: HubSource, error: Exception) -> str:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     if isinstance(error, GatedRepoError):
-        why = "its owner asks for consent: give it on the hub's page, and set VOICEPIPE_HUB_TOKEN to a token of that account"
+        why = "it is gated: accept its terms on the hub, and set VOICEPIPE_HUB_TOKEN to a token of that account"
     elif isinstance(error, RepositoryNotFoundError):
-        why = "the hub has no such repository, or shows it only with a VOICEPIPE_HUB_TOKEN"
+        why = "the hub has no such repository, or it is private and needs a VOICEPIPE_HUB_TOKEN"
     elif isinstance(error, RevisionNotFoundError):
         why = f"it has no revision {source.revision}"
     else:
-        why = f"{type(error).__name__}: is the hub reachable from here?"
+        why = f"{type(error).__name__}: is the hub reachable from this machine?"
     return (
-        f"{source.repository} could not be downloaded from the hub ({why}). Or name a folder that holds the model, or let "
-        "HF_HOME point to a cache that does."
+        f"{source.repository} could not be downloaded from the hub ({why}). Alternatively, name a folder that holds "
+        "the model, or set HF_HOME to a cache that has it."
     )

@@ -1,4 +1,4 @@
-"""What `voicepipe-models list` shows: the catalogue, and what else has been pulled; and what `describe` shows."""
+"""The output of `voicepipe-models list` (the catalogue, and other pulled models) and of `describe`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .catalogue import Catalogue
 from .entry import Model
 from .errors import ModelUnavailable
 from .files import measured
-from .stamp import NAME as STAMP_NAME
-from .stamp import Stamp
+from .manifest import NAME as MANIFEST_NAME
+from .manifest import Manifest
+from .progress import size
 from .store import Store
-from .telling import size
 
 _COLUMNS = ("name", "kind", "tier", "size", "licence", "languages", "from", "state")
 
@@ -26,40 +26,40 @@ def as_table(catalogue: Catalogue, store: Store) -> str:
 
 
 def as_json(catalogue: Catalogue, store: Store) -> str:
-    """One object a model: the columns of the table, `size_bytes` and `download_bytes` or null, `memory_mb` or null."""
+    """One object per model: the columns of the table, and `size_bytes`, `download_bytes` and `memory_mb`, or null."""
     return json.dumps(list(_rows(catalogue, store)), indent=2)
 
 
 def described(folder: Path) -> str:
-    """The files of a folder as an entry of the catalogue pins them."""
+    """The files of a folder in the form in which a catalogue entry pins them."""
     if not folder.is_dir():
         raise ModelUnavailable(f"There is no folder {folder}.")
     return "\n\n".join(
         f'[[files]]\npath = "{file.path}"\nsize_bytes = {file.size_bytes}\nsha256 = "{file.sha256}"'
         for file in measured(folder)
-        if file.path != STAMP_NAME
+        if file.path != MANIFEST_NAME
     )
 
 
 def _rows(catalogue: Catalogue, store: Store) -> list[dict[str, Any]]:
-    others = [stamp for stamp in store.stamps() if catalogue.get(stamp.name) is None]
-    return [*(_row(model, store) for model in catalogue.models), *(_other(stamp, store) for stamp in others)]
+    others = [manifest for manifest in store.manifests() if catalogue.get(manifest.name) is None]
+    return [*(_row(model, store) for model in catalogue.models), *(_other(manifest, store) for manifest in others)]
 
 
-def _other(stamp: Stamp, store: Store) -> dict[str, Any]:
+def _other(manifest: Manifest, store: Store) -> dict[str, Any]:
     return {
-        "name": stamp.reference,
-        "kind": stamp.kind,
-        "size_bytes": sum(file.size_bytes for file in stamp.files),
-        "from": stamp.source,
-        "state": store.state_of_stamp(stamp),
-        "path": str(store.path(stamp.name)),
+        "name": manifest.reference,
+        "kind": manifest.kind,
+        "size_bytes": sum(file.size_bytes for file in manifest.files),
+        "from": manifest.source,
+        "state": store.state_of_manifest(manifest),
+        "path": str(store.path(manifest.name)),
     }
 
 
 def _row(model: Model, store: Store) -> dict[str, Any]:
-    stamp = store.stamp(model.name)
-    stored_bytes = sum(file.size_bytes for file in stamp.files) if stamp else None
+    manifest = store.manifest(model.name)
+    stored_bytes = sum(file.size_bytes for file in manifest.files) if manifest else None
     return {
         "name": model.name,
         "aliases": model.aliases,
@@ -77,7 +77,7 @@ def _row(model: Model, store: Store) -> dict[str, Any]:
         "languages": model.languages,
         "from": str(model.source),
         "state": store.state(model),
-        "path": str(store.path(model.name)) if stamp else None,
+        "path": str(store.path(model.name)) if manifest else None,
     }
 
 

@@ -1,8 +1,13 @@
-"""The models directory: one folder a model, each put in place by one rename when it is complete and verified.
+"""The models directory: one folder per model.
 
-MODELS_DIR/NAME/                         a model, with its stamp
-MODELS_DIR/.staging/NAME/DIGEST/         what a pull has so far; outlives an interruption, and is used again
-MODELS_DIR/.locks/NAME                   held by the pull of that model
+MODELS_DIR/NAME/                         a model, with its manifest
+MODELS_DIR/.staging/NAME/DIGEST/         files of an unfinished pull, for the next one to reuse
+MODELS_DIR/.locks/NAME                   locked (flock) by the pull of that model
+
+Invariants: NAME/ appears by one rename, after its files were verified and synced, so it is complete or absent
+whatever kills a pull. A pull changes NAME/ and .staging/NAME/ only under the lock, and checks the state again once it
+holds it, because another process may have pulled the model meanwhile. `verify` takes no lock: it only replaces the
+manifest. If it races with a pull, the worst that happens is that the next pull fetches the model once more.
 """
 
 from __future__ import annotations
@@ -21,8 +26,8 @@ from .conversion import convert, python_for
 from .entry import File, Model
 from .errors import ModelUnavailable
 from .files import damage, measured, missing_files, sync, sync_tree
-from .stamp import Stamp, read_stamp, stamp_of, write_stamp
-from .telling import Telling, by_lines, silent, size
+from .manifest import Manifest, manifest_of, read_manifest, write_manifest
+from .progress import Reporter, by_lines, silent, size
 
 
 class State(StrEnum):
@@ -30,48 +35,51 @@ class State(StrEnum):
     ABSENT = "absent"
     DAMAGED = "damaged"
     TOUCHED = "touched"
-    """The sizes are right but a time is not: only reading the files tells whether they are whole."""
+    """The sizes match but a modification time differs: only reading the files shows whether they are intact."""
     OUTDATED = "outdated"
     """The catalogue has changed since the model was pulled."""
 
 
 class Store:
-    """`say` takes the lines that tell what a pull does; `telling` is for who can show progress better than in lines."""
+    """`say` receives the lines of a pull. A `reporter` replaces it for callers that can show progress."""
 
     def __init__(
-        self, folder: Path, say: Callable[[str], None] | None = None, *, telling: Telling | None = None
+        self, folder: Path, say: Callable[[str], None] | None = None, *, reporter: Reporter | None = None
     ) -> None:
         self.folder = folder
-        self._tell = telling or (by_lines(say) if say else silent())
+        self._reporter = reporter or (by_lines(say) if say else silent())
 
     def path(self, name: str) -> Path:
-        """Where a model is, or will be."""
+        """The folder of a model, present or not."""
         return self.folder / name
 
-    def stamps(self) -> list[Stamp]:
-        """What has been pulled."""
+    def manifests(self) -> list[Manifest]:
+        """The manifests of all pulled models."""
         folders = sorted(path for path in self.folder.glob("*") if path.is_dir() and not path.name.startswith("."))
-        return [stamp for folder in folders if (stamp := read_stamp(folder)) is not None]
+        return [manifest for folder in folders if (manifest := read_manifest(folder)) is not None]
 
-    def stamp(self, name: str) -> Stamp | None:
-        """What was noted when this model was pulled; None where it is not here."""
-        return read_stamp(self.path(name))
+    def manifest(self, name: str) -> Manifest | None:
+        """The manifest of a pulled model; None if it is not present."""
+        return read_manifest(self.path(name))
 
-    def state_of_stamp(self, stamp: Stamp) -> State:
-        """Like `state`, for what no catalogue knows."""
-        return _state_of(self.path(stamp.name), stamp)
+    def state_of_manifest(self, manifest: Manifest) -> State:
+        """Like `state`, for a model that is not in the catalogue."""
+        return _state_of(self.path(manifest.name), manifest)
 
     def state(self, model: Model) -> State:
-        """Looks at sizes and times only."""
-        stamp = read_stamp(self.path(model.name))
-        if stamp is None:
+        """The state of a model by sizes and times; reads no content."""
+        manifest = read_manifest(self.path(model.name))
+        if manifest is None:
             return State.ABSENT
-        return State.OUTDATED if stamp.digest != model.digest else _state_of(self.path(model.name), stamp)
+        return State.OUTDATED if manifest.digest != model.digest else _state_of(self.path(model.name), manifest)
 
     def pull(self, model: Model) -> Path:
-        """The folder of the model, which is fetched unless it is there. Raises ModelUnavailable.
+        """Fetch the model unless it is present, and return its folder.
 
-        Two pulls of one model wait for each other. One that is interrupted leaves what it has; the next one uses it.
+        Concurrent pulls of one model wait for each other. An interrupted pull keeps its files for the next one.
+
+        Raises:
+            ModelUnavailable: the model cannot be fetched, verified or stored.
         """
         folder = self.path(model.name)
         before = self.state(model)
@@ -80,34 +88,34 @@ class Store:
         try:
             with self._lock(model.name):
                 before = self.state(model)
-                if before is State.PRESENT or (before is State.TOUCHED and self._restamp(model)):
+                if before is State.PRESENT or (before is State.TOUCHED and self._refresh_manifest(model)):
                     return folder
                 if before is not State.ABSENT:
-                    self._tell.say(f"{model.name} is {_REASONS[before]}; it is pulled again.")
-                self._make(model, again=before is not State.ABSENT)
+                    self._reporter.say(f"{model.name} is {_REASONS[before]}; pulling it again.")
+                self._fetch_and_install(model, again=before is not State.ABSENT)
         except OSError as error:
             raise ModelUnavailable(
-                f"{model.name} could not be put into {self.folder}: {error}. What is there so far is kept; pull it again."
+                f"{model.name} could not be put into {self.folder}: {error}. Downloaded files are kept; pull it again."
             ) from error
         return folder
 
     def verify(self, name: str, model: Model | None) -> list[str]:
         """A sentence for each file of a pulled model that is damaged or missing; reads every byte.
 
-        What it finds is written into the stamp, so that the next pull repairs the model.
+        The result is written to the manifest, so that the next pull repairs the model.
         """
         folder = self.path(name)
-        stamp = read_stamp(folder)
-        if stamp is None:
-            return [f"is not in {self.folder}, or has lost its stamp"]
-        if model and model.digest != stamp.digest:
+        manifest = read_manifest(folder)
+        if manifest is None:
+            return [f"is not in {self.folder}, or its manifest is missing"]
+        if model and model.digest != manifest.digest:
             return ["was pulled before the catalogue changed"]
-        found = damage(folder, model.files if model and model.pinned else stamp.as_files)
-        if tuple(found) != stamp.damage:
+        found = damage(folder, model.files if model and model.pinned else manifest.as_files)
+        if tuple(found) != manifest.damage:
             try:
-                write_stamp(folder, replace(stamp, damage=tuple(found)))
+                write_manifest(folder, replace(manifest, damage=tuple(found)))
             except OSError:
-                found += ["and that cannot be written down here, so pull will not see it"] if found else []
+                found += ["and this cannot be recorded here, so pull will not notice it"] if found else []
         return found
 
     @property
@@ -115,52 +123,52 @@ class Store:
         return os.access(self.folder, os.W_OK)
 
     def _damage(self, name: str) -> list[str]:
-        stamp = self.stamp(name)
-        return damage(self.path(name), stamp.as_files) if stamp else ["the stamp is missing"]
+        manifest = self.manifest(name)
+        return damage(self.path(name), manifest.as_files) if manifest else ["the manifest is missing"]
 
-    def _restamp(self, model: Model) -> bool:
-        """Whether the files are whole although their times have changed, as after a copy; then notes the new times."""
+    def _refresh_manifest(self, model: Model) -> bool:
+        """Whether the files are intact although their times differ, as after a copy. If so, record the new times."""
         folder = self.path(model.name)
-        stamp = read_stamp(folder)
-        if stamp is None or self._damage(model.name):
+        manifest = read_manifest(folder)
+        if manifest is None or self._damage(model.name):
             return False
-        times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in stamp.files)
-        write_stamp(folder, replace(stamp, files=tuple(times)))
+        times = (replace(file, mtime_ns=(folder / file.path).stat().st_mtime_ns) for file in manifest.files)
+        write_manifest(folder, replace(manifest, files=tuple(times)))
         return True
 
-    def _make(self, model: Model, *, again: bool) -> None:
-        begun = self.folder / ".staging" / model.name
-        staging = begun / model.digest[:12]
+    def _fetch_and_install(self, model: Model, *, again: bool) -> None:
+        unfinished = self.folder / ".staging" / model.name
+        staging = unfinished / model.digest[:12]
         staging.mkdir(parents=True, exist_ok=True)
         raw = staging / "raw"
         shutil.rmtree(raw, ignore_errors=True)
-        self._check_room(model)
+        self._check_free_space(model)
         if model.conversion:
-            python_for(model.conversion)  # before a download that would be in vain
-        sources.fetch(model, staging, raw, self._tell, again=again)
+            python_for(model.conversion)  # fails before a useless download
+        sources.fetch(model, staging, raw, self._reporter, again=again)
         _check(model.name, str(model.source), raw, model.raw_files)
         made = raw
         if model.conversion:
-            made = convert(model.conversion, raw, staging / "made", self._tell)
+            made = convert(model.conversion, raw, staging / "made", self._reporter)
             _check(model.name, f"{model.conversion.module} of {model.source}", made, model.files)
         if missing := missing_files(made, model.kind):
             raise ModelUnavailable(f"{model.source} is not a {model.kind} model: it has no {' and no '.join(missing)}.")
         files: tuple[File, ...] = model.files or measured(made)
-        write_stamp(made, stamp_of(made, model, files))
+        write_manifest(made, manifest_of(made, model, files))
         sync_tree(made)
         _swap(made, self.path(model.name), staging / "old")
         sync(self.folder)
-        shutil.rmtree(begun)
+        shutil.rmtree(unfinished)
 
-    def _check_room(self, model: Model) -> None:
-        """Raise before a download that cannot fit. Wheels, raw and converted files are there at the same time."""
+    def _check_free_space(self, model: Model) -> None:
+        """Fail before a download that cannot fit. Wheels, raw and converted files exist at the same time."""
         need_bytes = (model.download_bytes or 0) + sum(file.size_bytes for file in model.raw_files)
         need_bytes += sum(file.size_bytes for file in model.files) if model.conversion else 0
         free_bytes = shutil.disk_usage(self.folder).free
         if need_bytes > free_bytes:
             raise ModelUnavailable(
-                f"{model.name} needs {size(need_bytes)} in {self.folder} while it is pulled, and {size(free_bytes)} are "
-                "free. Free some, or set VOICEPIPE_MODELS_DIR to a larger disk."
+                f"{model.name} needs {size(need_bytes)} in {self.folder} while it is pulled, and {size(free_bytes)} "
+                "are free. Free some space, or set VOICEPIPE_MODELS_DIR to a larger disk."
             )
 
     @contextmanager
@@ -171,7 +179,7 @@ class Store:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._tell.say(f"Another pull of {name} is under way; waiting for it.")
+                self._reporter.say(f"Another pull of {name} is running; waiting for it.")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -179,15 +187,15 @@ class Store:
 _REASONS = {
     State.DAMAGED: "damaged",
     State.TOUCHED: "damaged",
-    State.OUTDATED: "not what the catalogue says now",
+    State.OUTDATED: "outdated: the catalogue has changed",
 }
 
 
-def _state_of(folder: Path, stamp: Stamp) -> State:
-    if stamp.damage:
+def _state_of(folder: Path, manifest: Manifest) -> State:
+    if manifest.damage:
         return State.DAMAGED
     state = State.PRESENT
-    for file in stamp.files:
+    for file in manifest.files:
         try:
             found = (folder / file.path).stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""Files from URLs, resumed where an earlier try ended."""
+"""Files from URLs. A download resumes where an earlier try stopped."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ import httpx
 from .entry import File
 from .errors import ModelUnavailable
 from .files import link_or_copy, sha256_of
-from .telling import Telling, size
+from .progress import Reporter, size
 
 _TRIES = 4
 _PAUSE_S = 0.5
 """Before the second try; doubles."""
-_WORTH_A_TRY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
+_RETRYABLE = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 _TIMEOUT_S = 30.0
-"""For connecting, and for each read: a server that says nothing for so long is given up, and asked again."""
+"""For connecting and for each read. A silent server counts as a failed try."""
 
 
-def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, tell: Telling) -> None:
+def fetch_urls(files: tuple[File, ...], staging: Path, out: Path, reporter: Reporter) -> None:
     with httpx.Client(follow_redirects=True, timeout=_TIMEOUT_S) as client:
         for file in files:
             part = staging / f"{file.sha256}.part"
-            tell.say(f"Downloading {file.path} ({size(file.size_bytes)}) from {file.url}.")
-            _fetch(client, file, part, tell)
+            reporter.say(f"Downloading {file.path} ({size(file.size_bytes)}) from {file.url}.")
+            _fetch(client, file, part, reporter)
             link_or_copy(part, out / file.path)
 
 
-def _fetch(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+def _fetch(client: httpx.Client, file: File, part: Path, reporter: Reporter) -> None:
     why = ""
     for tried in range(_TRIES):
         if tried:
-            tell.say(f"  {why}; trying again.")
+            reporter.say(f"  {why}; trying again.")
             time.sleep(_PAUSE_S * 2 ** (tried - 1))
         try:
-            _append(client, file, part, tell)
+            _append(client, file, part, reporter)
             if sha256_of(part) == file.sha256:
                 return
             part.unlink()
-            why = "what the server sent has another SHA-256 than the catalogue pins"
+            why = "the SHA-256 of the download differs from the catalogue"
         except httpx.HTTPStatusError as error:
             why = f"the server answered {error.response.status_code}"
-            if error.response.is_client_error and error.response.status_code not in _WORTH_A_TRY:
+            if error.response.is_client_error and error.response.status_code not in _RETRYABLE:
                 break
         except httpx.RequestError as error:
             why = str(error) or type(error).__name__
     raise ModelUnavailable(
-        f"{file.url} could not be downloaded: {why}. What has come so far is kept. Try again later, or name a folder "
-        "that holds the model instead of this model."
+        f"{file.url} could not be downloaded: {why}. The bytes received so far are kept. Try again later, or name a "
+        "folder that holds the model instead of this model."
     )
 
 
-def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None:
+def _append(client: httpx.Client, file: File, part: Path, reporter: Reporter) -> None:
     have_bytes = part.stat().st_size if part.is_file() else 0
     if have_bytes == file.size_bytes:
         return
@@ -65,11 +65,11 @@ def _append(client: httpx.Client, file: File, part: Path, tell: Telling) -> None
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             have_bytes = 0
         with part.open("ab" if have_bytes else "wb") as written:
-            # As it arrives: whole chunks of a fixed size would lose what came before a break.
+            # Unbuffered: with chunks of a fixed size the bytes before a disconnect would be lost.
             for chunk in response.iter_raw():
                 have_bytes += len(chunk)
                 if have_bytes > file.size_bytes:
                     part.unlink()
-                    raise ModelUnavailable(f"{file.url} sends more than the catalogue says; it is refused.")
+                    raise ModelUnavailable(f"{file.url} sends more bytes than the catalogue says. It was not used.")
                 written.write(chunk)
-                tell.progress(have_bytes, file.size_bytes)
+                reporter.progress(have_bytes, file.size_bytes)

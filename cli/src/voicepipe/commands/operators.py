@@ -1,4 +1,4 @@
-"""Commands for those who run the server: dead letters, and what the server can do."""
+"""Commands about the server: dead letters, capabilities, version."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from voicepipe.screen import printable
 from .session import Json, Session, Yes, connection_of, put, put_json, run
 
 app = typer.Typer()
-dead_letters = typer.Typer(no_args_is_help=True, help="Work that nobody could carry out (operators only).")
+dead_letters = typer.Typer(no_args_is_help=True, help="Commands that failed on every delivery (operators only).")
 
 Sequence = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead-letters list` shows.")]
 
 
 @app.command()
 def capabilities(context: typer.Context, as_json: Json = False) -> None:
-    """Show models, tasks, languages and limits of the server."""
+    """Show the server's models, tasks, languages and limits."""
 
     async def work(session: Session) -> None:
         offered = await session.client.capabilities()
@@ -30,14 +30,14 @@ def capabilities(context: typer.Context, as_json: Json = False) -> None:
             put_json(offered)
         else:
             for name, value in offered.items():
-                put(f"{name.replace('_', ' ')}: {_in_words(value)}")
+                put(f"{name.replace('_', ' ')}: {_as_text(value)}")
 
     run(context, work)
 
 
 @app.command()
 def version(context: typer.Context, as_json: Json = False) -> None:
-    """Show the version of this command, and of the server where one is set and answers."""
+    """Show the version of this command, and of the server if one is configured and answers."""
     try:
         connection_of(context)
     except InvalidSettings:
@@ -75,7 +75,7 @@ def list_letters(context: typer.Context, as_json: Json = False) -> None:
 
 @dead_letters.command()
 def show(context: typer.Context, number: Sequence, as_json: Json = False) -> None:
-    """Show one dead letter with all that is known of it."""
+    """Show everything that is known about a dead letter."""
 
     async def work(session: Session) -> None:
         entry = await session.client.dead_letter(number)
@@ -83,7 +83,7 @@ def show(context: typer.Context, number: Sequence, as_json: Json = False) -> Non
             put_json(entry.document)
         else:
             for name, value in entry.document.items():
-                put(f"{name}: {_in_words(value)}")
+                put(f"{name}: {_as_text(value)}")
 
     run(context, work)
 
@@ -91,11 +91,11 @@ def show(context: typer.Context, number: Sequence, as_json: Json = False) -> Non
 @dead_letters.command()
 def redrive(
     context: typer.Context,
-    number: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The dead letter; none with --all.")] = None,
+    number: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The dead letter; omit with --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a dead letter back to work, with all its attempts."""
+    """Queue a dead letter again, with all its attempts."""
     if everything == (number is not None):
         raise typer.BadParameter("Give the number of one dead letter, or --all.")
 
@@ -111,9 +111,9 @@ def redrive(
 
 @dead_letters.command()
 def discard(context: typer.Context, number: Sequence, yes: Yes = False, as_json: Json = False) -> None:
-    """Throw a dead letter away, for good."""
+    """Discard a dead letter permanently."""
     if not yes:
-        typer.confirm(f"Throw dead letter {number} away?", abort=True, err=True)
+        typer.confirm(f"Discard dead letter {number} permanently?", abort=True, err=True)
 
     async def work(session: Session) -> None:
         await session.client.discard(number)
@@ -141,8 +141,8 @@ def _line(entry: DeadLetter) -> str:
     return f"{entry.sequence}  {when}{entry.stage}  {entry.code}  {printable(entry.error)}"
 
 
-def _in_words(value: Any) -> str:
-    """JSON as words: short items in a line, longer ones in a line each."""
+def _as_text(value: Any) -> str:
+    """JSON as text: short items on one line, longer ones on a line each."""
     match value:
         case bool():
             return "yes" if value else "no"
@@ -151,9 +151,9 @@ def _in_words(value: Any) -> str:
         case {"code": str(code), "name": str(), **rest} if not rest:
             return code
         case dict():
-            return ", ".join(f"{name.replace('_', ' ')} {_in_words(inner)}" for name, inner in value.items())
+            return ", ".join(f"{name.replace('_', ' ')} {_as_text(inner)}" for name, inner in value.items())
         case list():
-            words = list(map(_in_words, value))
-            return "".join(f"\n  {each}" for each in words) if any(", " in each for each in words) else ", ".join(words)
+            items = list(map(_as_text, value))
+            return "".join(f"\n  {each}" for each in items) if any(", " in each for each in items) else ", ".join(items)
         case _:
             return printable(str(value))

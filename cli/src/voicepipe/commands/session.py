@@ -1,4 +1,4 @@
-"""What every command does alike: options, settings, the client, errors as exit codes, output."""
+"""What all commands share: options, settings, the client, exit codes, output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _limits(text: str) -> SpeakerLimits:
         raise typer.BadParameter(str(error)) from None
 
 
-# Options that several commands have, so that they read the same everywhere.
+# Options that several commands share.
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for programs.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the transcription.")]
 Format = Annotated[
@@ -38,9 +38,9 @@ Format = Annotated[
     typer.Option("--format", "-f", metavar="FORMAT", help="txt (default), srt, vtt, json or rttm."),
 ]
 Folder = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Save as DIR/NAME.FORMAT, not to stdout.")
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Save as DIR/NAME.FORMAT instead of printing.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 Speakers = Annotated[
     SpeakerLimits | None,
     typer.Option(
@@ -49,12 +49,12 @@ Speakers = Annotated[
         help="Tell speakers apart: 2 (exactly), 2..4, 2.., ..4, or auto (as many as there are).",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The options that stand before the command."""
+class GlobalOptions:
+    """The options before the command."""
 
     url: str | None
     api_key_file: Path | None
@@ -63,7 +63,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`screen` is entered only around what takes long: bars and a transcript must not meet on a terminal."""
+    """Commands enter `screen` only around long work: bars and a transcript must not mix on a terminal."""
 
     client: Client
     screen: Screen
@@ -73,13 +73,13 @@ class Session:
 def run(
     context: typer.Context, work: Callable[[Session], Awaitable[ExitCode | None]], *, with_text: bool = False
 ) -> None:
-    """Do the work with a client, and leave with the exit code that it or its error means."""
+    """Run `work` with a client, then exit with its code or with that of its error."""
     console = stderr_console()
     try:
         connection = connection_of(context)
         code = asyncio.run(_with_client(context.obj, connection, work, screen_on(console, with_text=with_text)))
     except VoicepipeError as error:
-        # What a server says may hold names that people chose.
+        # A message from the server may contain names that users chose.
         console.print("\n".join(map(printable, str(error).splitlines())), soft_wrap=not console.is_terminal)
         code = code_of(error)
     except KeyboardInterrupt:
@@ -88,21 +88,28 @@ def run(
 
 
 def connection_of(context: typer.Context) -> Connection:
-    """Raises InvalidSettings where no server or no key is given."""
-    given: Given = context.obj
-    return settings.load(given.url, given.api_key_file, os.environ, settings.config_path())
+    """The server to use and its key.
+
+    Raises:
+        InvalidSettings: no server or no key is given.
+    """
+    global_options: GlobalOptions = context.obj
+    return settings.load(global_options.url, global_options.api_key_file, os.environ, settings.config_path())
 
 
 async def _with_client(
-    given: Given, connection: Connection, work: Callable[[Session], Awaitable[ExitCode | None]], screen: Screen
+    global_options: GlobalOptions,
+    connection: Connection,
+    work: Callable[[Session], Awaitable[ExitCode | None]],
+    screen: Screen,
 ) -> ExitCode | None:
-    pace = Pace(given.retry_for_s, on_wait=screen.waiting)
+    pace = Pace(global_options.retry_for_s, on_wait=screen.waiting)
     async with Client(connection.url, connection.api_key, pace=pace, memory=default_memory()) as client:
         return await work(Session(client, screen, connection.url))
 
 
 def put(text: str) -> None:
-    """To stdout, as it is; a transcript ends with a line break."""
+    """Write text to stdout, with a line break at the end."""
     typer.echo(text, nl=bool(text) and not text.endswith("\n"))
 
 

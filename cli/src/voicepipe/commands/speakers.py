@@ -1,4 +1,4 @@
-"""Commands about who speaks: to be told apart again, and to be called by their names."""
+"""Commands about speakers: name them, and diarize again."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ app = typer.Typer()
 def rename(
     context: typer.Context,
     transcription_id: Id,
-    said: Annotated[str, typer.Argument(metavar="SPEAKER", help="speaker_1, or 1, or the name that is shown.")],
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The new name; none with --clear.")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take the name back.")] = False,
+    reference: Annotated[str, typer.Argument(metavar="SPEAKER", help="speaker_1, or 1, or the current name.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The new name; omit with --clear.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the name.")] = False,
     as_json: Json = False,
 ) -> None:
     """Name a speaker, in every format of the latest transcript."""
@@ -37,13 +37,13 @@ def rename(
         raise typer.BadParameter("Give the new name of the speaker, or --clear.")
 
     async def work(session: Session) -> None:
-        speaker = find_speaker(await session.client.speakers(transcription_id), said)
+        speaker = find_speaker(await session.client.speakers(transcription_id), reference)
         renamed = await session.client.rename_speaker(transcription_id, speaker.id, new or None)
         if renamed is None:
-            will = f"will be {printable(new)}" if new else "will lose the name"
-            session.screen.say(f"The server knows, and needs a moment: {speaker.id} {will}.")
+            will = f"will be {printable(new)}" if new else "will lose its name"
+            session.screen.say(f"Accepted: {speaker.id} {will} in a moment.")
         elif not as_json:
-            session.screen.say(f"{speaker.id} is {printable(renamed.name)} now.")
+            session.screen.say(f"{speaker.id} is now {printable(renamed.name)}.")
         if as_json:
             put_json((renamed or speaker).document)
 
@@ -58,14 +58,14 @@ def diarize(
     output: Folder = None,
     transcript_format: Format = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for the new transcript, or leave at once.")
+        bool, typer.Option("--wait/--no-wait", help="Wait for the new transcript, or exit at once.")
     ] = True,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Tell speakers apart, once more or for the first time, and print or save the new transcript. The words stay.
+    """Tell speakers apart, again or for the first time, and print or save the new transcript. The words stay the same.
 
-    The new version may number the same people differently, so names have to be given again.
+    The new version may number the same people differently, so they have to be named again.
     """
     limits, chosen = speakers or SpeakerLimits(), transcript_format or ("json" if as_json else "txt")
 
@@ -91,7 +91,11 @@ def diarize(
 
 
 def _target(before: Transcription, output: Path | None, suffix: str, *, overwrite: bool) -> Path | None:
-    """Where the transcript goes; None: to stdout. Raises InvalidFile before anything is asked for."""
+    """The file for the transcript; None: stdout.
+
+    Raises:
+        InvalidFile: the file exists already, or `output` is not a folder.
+    """
     if output is None:
         return None
     target = target_in(output, before.name, suffix)
@@ -102,18 +106,18 @@ def _target(before: Transcription, output: Path | None, suffix: str, *, overwrit
 
 async def _new_version(session: Session, before: Transcription, limits: SpeakerLimits) -> Transcription:
     client: Client = session.client
-    # What happened before must not be taken for what happens now. Only what has ended has a last event.
-    heard = await client.last_event_id(before.id) if before.is_final else None
+    # Old events must not be mistaken for new ones. Only a transcription that has ended has a last event.
+    last_event_id = await client.last_event_id(before.id) if before.is_final else None
     await client.diarize_again(before.id, limits)
     name, version = before.name or before.id, (before.transcript_version or 0) + 1
     try:
         with session.screen:
             after = await client.wait_for_version(
-                before.id, version, heard, on_event=lambda event: session.screen.happened(name, event)
+                before.id, version, last_event_id, on_event=lambda event: session.screen.happened(name, event)
             )
             session.screen.ended(name)
     except asyncio.CancelledError:
-        session.screen.say(f"It goes on at the server. Its transcript: voicepipe get {before.id}")
+        session.screen.say(f"It continues on the server. Its transcript: voicepipe get {before.id}")
         raise
     return after
 

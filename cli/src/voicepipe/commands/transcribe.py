@@ -1,4 +1,4 @@
-"""`voicepipe transcribe`: recordings in, transcripts out."""
+"""`voicepipe transcribe`: upload recordings and fetch their transcripts."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ app = typer.Typer()
 @app.command()
 def transcribe(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings, audio or video.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio or video recordings.")],
     output: Folder = None,
     transcript_format: Format = None,
     language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Spoken language, such as en; default: the server hears it.")
+        str | None, typer.Option(metavar="CODE", help="Spoken language, such as en; default: detected.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="TIER", help="accurate or fast; default: the best that is served.")
+        str | None, typer.Option(metavar="TIER", help="accurate or fast; default: the best available.")
     ] = None,
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help="transcribe (default), or translate into English.")
     ] = None,
     keyterm: Annotated[
-        list[str] | None, typer.Option(metavar="TERM", help="A word or name to listen for. May be repeated.")
+        list[str] | None, typer.Option(metavar="TERM", help="A word or name to expect. May be repeated.")
     ] = None,
     speakers: Speakers = None,
-    priority: Annotated[str | None, typer.Option(metavar="TIER", help="standard (default) or premium.")] = None,
+    priority: Annotated[str | None, typer.Option(metavar="PRIORITY", help="standard (default) or premium.")] = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for the transcript, or print the id and leave.")
+        bool, typer.Option("--wait/--no-wait", help="Wait for the transcript, or print the id after the upload.")
     ] = True,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Upload recordings, follow them, and print or save the transcripts.
 
-    An upload that was interrupted goes on where it stopped when the same command is given again.
+    To resume an interrupted upload, run the same command again.
     """
     if transcript_format == "rttm" and speakers is None:
-        raise typer.BadParameter("rttm says who speaks when. Give --speakers, too; for example --speakers auto.")
+        raise typer.BadParameter("rttm needs speakers. Give --speakers, too; for example --speakers auto.")
     options = Options(model, language, task, tuple(keyterm or ()), priority=priority)
     if speakers is not None:
         options = replace(options, diarize=True, min_speakers=speakers.least, max_speakers=speakers.most)
     chosen = transcript_format or ("json" if as_json else "txt")
 
     async def work(session: Session) -> ExitCode:
-        items = plan(files, output, chosen, overwrite=force)
+        items = items_of(files, output, chosen, overwrite=force)
         batch = Batch(session.client, session.screen, options, chosen, wait=wait, overwrite=force)
         try:
             with session.screen:
                 outcomes = await batch.run(items)
         except asyncio.CancelledError:
-            say_how_to_go_on(batch, session.screen)
+            say_how_to_continue(batch, session.screen)
             raise
         put_outcomes(outcomes, wait=wait, as_json=as_json)
         return common_code(outcomes)
@@ -75,8 +75,12 @@ def transcribe(
     run(context, work, with_text=len(files) == 1)
 
 
-def plan(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Item]:
-    """What is to be done, each file once. Raises InvalidFile before anything is sent."""
+def items_of(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Item]:
+    """The items to process, each file once. Nothing has been sent yet.
+
+    Raises:
+        InvalidFile: a recording cannot be read, or a target exists already.
+    """
     once = list({path.resolve(): path for path in files}.values())
     for path in once:
         Recording.at(path)
@@ -90,11 +94,11 @@ def plan(files: Sequence[Path], output: Path | None, suffix: str, *, overwrite: 
     return items
 
 
-def say_how_to_go_on(batch: Batch, screen: Screen) -> None:
+def say_how_to_continue(batch: Batch, screen: Screen) -> None:
     for name in sorted(batch.uploading):
-        screen.say(f"{name}: the upload stopped. Give the same command again to go on where it stopped.")
+        screen.say(f"{name}: the upload was interrupted. Run the same command again to resume it.")
     for name, transcription_id in batch.followed.items():
-        screen.say(f"{name}: goes on at the server. Its transcript: voicepipe get {transcription_id}")
+        screen.say(f"{name}: continues on the server. Its transcript: voicepipe get {transcription_id}")
         screen.say(f"{name}: to follow it again: voicepipe watch {transcription_id}")
 
 
@@ -108,13 +112,13 @@ def put_outcomes(outcomes: Sequence[Outcome], *, wait: bool, as_json: bool) -> N
     else:
         for outcome in outcomes:
             if outcome.transcript is not None:
-                # Several texts after each other, with headings as `head` and `tail` write them.
+                # Several texts get headings like those of `head` and `tail`.
                 heading = f"==> {outcome.item.name} <==\n" if len(outcomes) > 1 else ""
                 put(heading + outcome.transcript)
 
 
 def common_code(outcomes: Sequence[Outcome]) -> ExitCode:
-    """What all that failed have in common; else that not everything has its transcript."""
+    """The code that all failures share, else NO_TRANSCRIPT; OK without failures."""
     codes = {outcome.exit_code for outcome in outcomes} - {ExitCode.OK}
     if not codes:
         return ExitCode.OK
@@ -133,7 +137,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def transcript_json(text: str | None) -> Any:
-    """The document itself where it is JSON; captions and plain text as a string."""
+    """The parsed document of the JSON format; other formats as a string."""
     if text is None or not text.startswith("{"):
         return text
     return json.loads(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from voicepipe_models import Kind, Model, ModelError, State, Store, catalogue_of, named, resolve
-from voicepipe_models.telling import size
+from voicepipe_models.progress import size
 
 from .component import CannotStart
 from .services import DIARIZER, ROOT

@@ -1,4 +1,4 @@
-"""The models that Voicepipe knows: one TOML file each, in this folder, and in a folder of the operator's own."""
+"""The catalogue: one TOML file per model, in this folder and in the operator's own folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from voicepipe_models.entry import Kind, Model
+from voicepipe_models.entry_reader import read_model
 from voicepipe_models.errors import CatalogueError
-from voicepipe_models.reading import read_model
 
 
 class Catalogue:
@@ -17,11 +17,11 @@ class Catalogue:
         for model in self.models:
             for name in (model.name, *model.aliases):
                 if name in self._by_name:
-                    raise CatalogueError(f"{name!r} is the name of both {self._by_name[name].name} and {model.name}.")
+                    raise CatalogueError(f"{name!r} is a name of both {self._by_name[name].name} and {model.name}.")
                 self._by_name[name] = model
 
     def get(self, name: str) -> Model | None:
-        """The model that has this name or alias."""
+        """The model with this name or alias."""
         return self._by_name.get(name)
 
     def names(self, kind: Kind | None = None) -> list[str]:
@@ -29,9 +29,13 @@ class Catalogue:
 
 
 def load_catalogue(own: Path | None = None) -> Catalogue:
-    """The catalogue that comes with Voicepipe. The files of the folder `own` are added, and win where a name is in both."""
+    """The catalogue that comes with Voicepipe. Files in the folder `own` are added and override those of the same name.
+
+    Raises:
+        CatalogueError: a file is invalid, or two models claim one name.
+    """
     if own and not own.is_dir():
-        raise CatalogueError(f"There is no folder {own}: set VOICEPIPE_MODELS_CATALOGUE to one that holds TOML files.")
+        raise CatalogueError(f"There is no folder {own}: set VOICEPIPE_MODELS_CATALOGUE to a folder with TOML files.")
     folders = [Path(__file__).parent, *([own] if own else [])]
     files = {path.stem: path for folder in folders for path in folder.glob("*.toml")}
     try:
@@ -41,6 +45,6 @@ def load_catalogue(own: Path | None = None) -> Catalogue:
 
 
 def catalogue_of(environment: Mapping[str, str]) -> Catalogue:
-    """The catalogue, with the folder that VOICEPIPE_MODELS_CATALOGUE names."""
+    """The catalogue with the files of VOICEPIPE_MODELS_CATALOGUE."""
     own = environment.get("VOICEPIPE_MODELS_CATALOGUE")
     return load_catalogue(Path(own).expanduser() if own else None)

@@ -1,4 +1,4 @@
-"""A table of TOML whose every mistake becomes one clear sentence. Pure: no I/O."""
+"""Typed access to a TOML table, with one clear sentence per mistake. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _E = TypeVar("_E", bound=StrEnum)
 
 
 class Table:
-    """A table of TOML that knows where it stands, and which of its keys nobody has asked for."""
+    """A TOML table that knows its position in the file and which of its keys have been read."""
 
     def __init__(self, file: str, where: str, values: dict[str, Any]) -> None:
         self._file = file
@@ -58,7 +58,7 @@ class Table:
         return tuple(values)
 
     def path(self, key: str) -> str:
-        """A relative path that stays below where it begins."""
+        """A relative path without `..` or hidden first part."""
         value = self.text(key)
         parts = PurePosixPath(value).parts
         if value != "/".join(parts) or ".." in parts or parts[0].startswith((".", "/")) or "\\" in value:
@@ -83,13 +83,13 @@ class Table:
     def tables(self, key: str) -> tuple[Table, ...]:
         values = self._get(key, list, "a list of tables")
         if not values or not all(isinstance(value, dict) for value in values):
-            raise self.wrong(key, "must be a list of tables, and not empty")
+            raise self.wrong(key, "must be a list of tables and not empty")
         return tuple(Table(self._file, f"{self._where}{key}[{place}].", value) for place, value in enumerate(values))
 
     def end(self) -> None:
-        """Raise for a key that nobody has asked for: it is misspelt, or would have no effect."""
+        """Raise for a key that was not read: it is misspelt, or has no effect here."""
         if unknown := sorted(set(self._values) - self._seen):
-            raise self.wrong(unknown[0], "is not a key that the catalogue knows")
+            raise self.wrong(unknown[0], "is not a known key")
 
     def ended(self, value: _T) -> _T:
         self.end()

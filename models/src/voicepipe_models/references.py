@@ -1,4 +1,4 @@
-"""From what an operator names to a folder that holds it."""
+"""Resolves a model reference to a folder."""
 
 from __future__ import annotations
 
@@ -7,34 +7,41 @@ from pathlib import Path
 
 from .catalogue import Catalogue, catalogue_of
 from .entry import Kind, Model, hub_model
+from .entry_reader import REPOSITORY
 from .errors import ModelUnavailable
 from .files import missing_files
-from .reading import REPOSITORY
 from .store import Store
 
 
 def resolve(reference: str, kind: Kind, store: Store, catalogue: Catalogue | None = None) -> Path:
-    """The folder of the model that `reference` names, pulled if need be. Raises ModelUnavailable.
+    """The folder of the model that `reference` names, pulled if necessary.
 
-    A reference is a name or an alias of the catalogue, a folder, or a repository of the hub (`owner/name` or
-    `owner/name@revision`), looked for in this order. A folder is used where it is.
-    The catalogue is that of Voicepipe, with VOICEPIPE_MODELS_CATALOGUE, unless another one is given.
+    A reference is a name or an alias in the catalogue, a folder, or a hub repository (`owner/name` or
+    `owner/name@revision`), tried in this order. A folder is used in place. The default catalogue is Voicepipe's with
+    the files of VOICEPIPE_MODELS_CATALOGUE.
+
+    Raises:
+        ModelUnavailable: the reference names nothing, or the model cannot be pulled.
     """
     if catalogue is None:
         catalogue = catalogue_of(os.environ)
     if not reference:
-        raise ModelUnavailable(f"No {kind} model is named. {_known(kind, catalogue)}")
+        raise ModelUnavailable(f"No {kind} model is given. {_known(kind, catalogue)}")
     if model := named(reference, kind, catalogue):
         return store.pull(model).absolute()
     return _folder(Path(reference).expanduser(), kind, catalogue)
 
 
 def named(reference: str, kind: Kind, catalogue: Catalogue) -> Model | None:
-    """The model of the catalogue or the hub; None for a folder. Raises ModelUnavailable where it is nothing at all."""
+    """The model in the catalogue or on the hub; None for a folder.
+
+    Raises:
+        ModelUnavailable: the reference is none of these, or a model of another kind.
+    """
     if model := catalogue.get(reference):
         if model.kind is not kind:
             raise ModelUnavailable(
-                f"{model.name} is no {kind} model but a {model.kind} model. {_known(kind, catalogue)}"
+                f"{model.name} is a {model.kind} model, not a {kind} model. {_known(kind, catalogue)}"
             )
         return model
     if reference.startswith(("/", ".", "~")) or Path(reference).is_dir():
@@ -55,4 +62,4 @@ def _folder(folder: Path, kind: Kind, catalogue: Catalogue) -> Path:
 
 
 def _known(kind: Kind, catalogue: Catalogue) -> str:
-    return f"Name one of the catalogue ({', '.join(catalogue.names(kind))}), a folder, or owner/name of the hub."
+    return f"Give a name from the catalogue ({', '.join(catalogue.names(kind))}), a folder, or owner/name on the hub."

@@ -1,4 +1,4 @@
-"""Reads one file of the catalogue: the text of a TOML file in, a Model out. Pure: no I/O."""
+"""Parses a catalogue file: TOML text in, a Model out. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .entry import (
     Wheel,
 )
 from .errors import CatalogueError
-from .table import NAME, Table
+from .toml_table import NAME, Table
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _URL = re.compile(r"https?://[^\s]+")
@@ -33,14 +33,18 @@ _MODULE = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*")
 
 
 def read_model(name: str, text: str) -> Model:
-    """The model that the file `NAME.toml` describes. Raises CatalogueError, which names the file and the key."""
+    """The model that the file `NAME.toml` describes.
+
+    Raises:
+        CatalogueError: names the file and the key.
+    """
     try:
         top = Table(f"{name}.toml", "", tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(f"{name}.toml is not TOML: {error}.") from error
     if not NAME.fullmatch(name):
         raise CatalogueError(
-            f"{name}.toml: the file is named after the model, in small letters, digits, '.', '-', '_'."
+            f"{name}.toml: the file name must be the model's name: lower-case letters, digits, '.', '-', '_'."
         )
     kind = top.one_of("kind", Kind)
     needs = top.table("needs") if "needs" in top else None
@@ -60,7 +64,7 @@ def read_model(name: str, text: str) -> Model:
     if needs:
         needs.end()
     top.end()
-    _check_together(top, model)
+    _check_across_keys(top, model)
     return model
 
 
@@ -73,7 +77,7 @@ def _languages(top: Table) -> tuple[str, ...]:
         if (word := top.text("languages")) != MULTILINGUAL:
             raise top.wrong("languages", f"must be a list of codes or '{MULTILINGUAL}', not {word!r}")
         return (MULTILINGUAL,)
-    return top.texts("languages", _LANGUAGE, "a code of ISO 639 such as 'en'")
+    return top.texts("languages", _LANGUAGE, "an ISO 639 code such as 'en'")
 
 
 def _source(table: Table) -> Source:
@@ -114,7 +118,7 @@ def _file(table: Table) -> File:
             size_bytes=table.positive("size_bytes"),
             sha256=table.text("sha256", _SHA256, "64 hexadecimal digits"),
             members=tuple(member.ended(Member(member.text("package"), member.path("path"))) for member in members),
-            url=table.text("url", _URL, "a URL of http or https") if "url" in table else "",
+            url=table.text("url", _URL, "an http or https URL") if "url" in table else "",
         )
     )
 
@@ -124,21 +128,21 @@ def _conversion(table: Table) -> Conversion:
     return table.ended(Conversion(table.text("module", _MODULE, "a Python module"), files))
 
 
-def _check_together(top: Table, model: Model) -> None:
-    """What no key says alone."""
+def _check_across_keys(top: Table, model: Model) -> None:
+    """Check the rules that involve several keys."""
     _check_once(top, "files", model.raw_files)
     if model.conversion:
         _check_once(top, "convert.files", model.conversion.files)
     if isinstance(model.source, HubSource):
         if model.raw_files or model.conversion:
-            raise top.wrong("files", "must not be there for the source hub: its files become known when it is pulled")
+            raise top.wrong("files", "must not be given for a hub source: its files are known only after a pull")
         return
     if not model.raw_files:
         raise top.wrong("files", "is missing: every file with its path, size_bytes and sha256")
     for file in model.raw_files:
         _check_origin(top, model.source, file)
     if model.pinned and (missing := set(NEEDED[model.kind]) - {file.path for file in model.files}):
-        raise top.wrong("files", f"must hold {', '.join(sorted(missing))}: a {model.kind} model needs it")
+        raise top.wrong("files", f"must include {', '.join(sorted(missing))}: a {model.kind} model needs it")
 
 
 def _check_once(top: Table, key: str, files: tuple[File, ...]) -> None:
@@ -151,8 +155,8 @@ def _check_origin(top: Table, source: Source, file: File) -> None:
     key = f"files ({file.path})"
     known = {wheel.package for wheel in source.wheels} if isinstance(source, PackageSource) else set()
     if bool(file.members) != isinstance(source, PackageSource):
-        raise top.wrong(key, "must have members if the source is package, and only then")
+        raise top.wrong(key, "must have members if, and only if, the source is package")
     if bool(file.url) != isinstance(source, UrlSource):
-        raise top.wrong(key, "must have a url if the source is url, and only then")
+        raise top.wrong(key, "must have a url if, and only if, the source is url")
     if unknown := {member.package for member in file.members} - known:
-        raise top.wrong(key, f"takes from {', '.join(sorted(unknown))}, which is not in source.wheels")
+        raise top.wrong(key, f"refers to {', '.join(sorted(unknown))}, which is not in source.wheels")

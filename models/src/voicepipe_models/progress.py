@@ -1,4 +1,4 @@
-"""What a person who waits is told: lines, and how far a download has come."""
+"""Progress for people: lines, and the state of a download."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _MB_BYTES, _GB_BYTES = 10**6, 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Reporter:
     say: Callable[[str], None]
-    """Takes a line."""
+    """Prints a line."""
     progress: Callable[[int, int | None], None]
-    """Takes the bytes done and, where known, the bytes in all of what the last line named; is called often."""
+    """Takes the bytes done and the total, if known, of what the last line named. Called often."""
 
 
-def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Telling:
-    """For a log: progress is a line every 5 s."""
+def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Reporter:
+    """For a log: one progress line every 5 s."""
     next_s = 0.0
 
     def line(text: str) -> None:
@@ -32,13 +32,13 @@ def by_lines(say: Callable[[str], None], clock: Callable[[], float] = time.monot
 
     def progress(done_bytes: int, total_bytes: int | None) -> None:
         if clock() >= next_s:
-            line(f"  {_how_far(done_bytes, total_bytes)}")
+            line(f"  {_amount(done_bytes, total_bytes)}")
 
-    return Telling(line, progress)
+    return Reporter(line, progress)
 
 
-def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Telling:
-    """For a terminal: progress is one line that is drawn again."""
+def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Reporter:
+    """For a terminal: progress is one line that is redrawn."""
     next_s = 0.0
 
     def line(text: str) -> None:
@@ -51,13 +51,13 @@ def on_terminal(out: TextIO, clock: Callable[[], float] = time.monotonic) -> Tel
         nonlocal next_s
         if clock() >= next_s:
             next_s = clock() + _REDRAW_S
-            out.write(f"\r\033[K  {_how_far(done_bytes, total_bytes)}")
+            out.write(f"\r\033[K  {_amount(done_bytes, total_bytes)}")
             out.flush()
 
-    return Telling(line, progress)
+    return Reporter(line, progress)
 
 
-def on_stdout() -> Telling:
+def on_stdout() -> Reporter:
     if sys.stdout.isatty():
         return on_terminal(sys.stdout)
 
@@ -68,18 +68,18 @@ def on_stdout() -> Telling:
     return by_lines(say)
 
 
-def silent() -> Telling:
-    return Telling(lambda _: None, lambda _done_bytes, _total_bytes: None)
+def silent() -> Reporter:
+    return Reporter(lambda _: None, lambda _done_bytes, _total_bytes: None)
 
 
-def _how_far(done_bytes: int, total_bytes: int | None) -> str:
+def _amount(done_bytes: int, total_bytes: int | None) -> str:
     if not total_bytes:
         return size(done_bytes)
     return f"{size(done_bytes)} of {size(total_bytes)}, {min(100 * done_bytes // total_bytes, 100)} %"
 
 
 def size(count_bytes: int) -> str:
-    """A size for people; 1 MB is 1,000,000 bytes."""
+    """Format a size for people; 1 MB is 1,000,000 bytes."""
     if count_bytes < _MB_BYTES:
         return f"{count_bytes / 1e3:.1f} kB"
     return f"{count_bytes / 1e6:.1f} MB" if count_bytes < _GB_BYTES else f"{count_bytes / 1e9:.2f} GB"

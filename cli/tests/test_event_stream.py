@@ -1,4 +1,4 @@
-"""Each event is heard once and in order, across lost connections, until the transcription has ended."""
+"""Each event arrives once and in order, across lost connections, until the transcription has ended."""
 
 import dataclasses
 from contextlib import aclosing
@@ -7,17 +7,17 @@ import pytest
 from fake_routes import KEY
 from fake_server import FAILURE, QUICK, STORY
 from voicepipe.client import ApiError, Client, ServerUnavailable, UnexpectedAnswer
-from voicepipe.events import ChunkTranscribed, Happened, StageChanged
+from voicepipe.events import ChunkTranscribed, NoDetail, StageChanged
 
 TYPES = [kind for kind, _ in STORY]
 
 
-async def heard(client, job_id, last_event_id=None):
+async def collect(client, job_id, last_event_id=None):
     return [event async for event in client.events(job_id, last_event_id)]
 
 
-async def test_events_come_with_their_fields_and_end_with_the_last(client, fake):
-    events = await heard(client, fake.add_job("a.wav", story=STORY))
+async def test_events_have_their_fields_and_the_final_one_is_last(client, fake):
+    events = await collect(client, fake.add_job("a.wav", story=STORY))
     assert [event.type for event in events] == TYPES
     assert events[1].detail == StageChanged("prepare", "queued", 1, "queued")
     assert events[6].detail == ChunkTranscribed(1, 1.0, 2.0, "two", "en", 2.0, 3.0)
@@ -27,31 +27,31 @@ async def test_events_come_with_their_fields_and_end_with_the_last(client, fake)
 @pytest.mark.parametrize("cuts", [[3], [0, 0, 1], [5, 5], [10], [(4,)], [(0,), 2, (0,), 1, (1,)]])
 async def test_a_stream_that_is_cut_anywhere_loses_and_repeats_nothing(client, fake, cuts):
     fake.faults.cut_events.extend(cuts)
-    events = await heard(client, fake.add_job("a.wav", story=STORY))
+    events = await collect(client, fake.add_job("a.wav", story=STORY))
     assert [event.type for event in events] == TYPES
     assert [int(event.id) for event in events] == list(range(1, len(STORY) + 1))
 
 
-async def test_following_goes_on_after_an_event(client, fake):
-    events = await heard(client, fake.add_job("a.wav", story=STORY), "9")
+async def test_a_stream_resumes_after_the_last_event_id(client, fake):
+    events = await collect(client, fake.add_job("a.wav", story=STORY), "9")
     assert [event.id for event in events] == ["10", "11"]
 
 
-async def test_a_server_that_is_away_for_a_while_is_outlasted(client, fake):
+async def test_a_stream_survives_an_outage_of_the_server(client, fake):
     fake.faults.cut_events.append(2)
     job_id = fake.add_job("a.wav", story=STORY)
     fake.faults.answers.append(["GET", "events", 502, 4])
-    assert len(await heard(client, job_id)) == len(STORY)
+    assert len(await collect(client, job_id)) == len(STORY)
 
 
-async def test_patience_comes_to_an_end(url, fake):
+async def test_a_stream_stops_retrying_after_retry_for_s(url, fake):
     fake.faults.answers.append(["GET", "events", 503, 10_000])
     async with Client(url, KEY, pace=dataclasses.replace(QUICK, retry_for_s=0.2)) as client:
         with pytest.raises(ServerUnavailable):
-            await heard(client, fake.add_job("a.wav"))
+            await collect(client, fake.add_job("a.wav"))
 
 
-async def test_a_failure_that_was_retried_since_is_not_the_end(client, fake):
+async def test_a_failed_job_that_was_retried_continues_to_stream(client, fake):
     job_id = fake.add_job("a.wav", "completed", FAILURE)
     fake.jobs[job_id].document["state"] = "transcribing"
     fake.faults.cut_events.append((len(FAILURE),))
@@ -62,33 +62,33 @@ async def test_a_failure_that_was_retried_since_is_not_the_end(client, fake):
             events.append(event)
             if event.type == "job-failed":
                 for kind, data in STORY[5:]:
-                    fake.tell(job_id, kind, data)
+                    fake.emit(job_id, kind, data)
                 fake.jobs[job_id].document["state"] = "completed"
     assert [event.type for event in events] == [kind for kind, _ in FAILURE] + TYPES[5:]
 
 
-async def test_a_transcription_whose_events_are_no_longer_kept_is_no_endless_wait(client, fake):
-    assert await heard(client, fake.add_job("old.wav", "completed")) == []
+async def test_a_stream_ends_if_the_server_no_longer_keeps_the_events(client, fake):
+    assert await collect(client, fake.add_job("old.wav", "completed")) == []
 
 
-async def test_an_id_that_is_unknown_is_said_at_once(client, fake):
+async def test_an_unknown_id_fails_without_retries(client, fake):
     with pytest.raises(ApiError) as raised:
-        await heard(client, "nothing")
+        await collect(client, "nothing")
     assert raised.value.code == "not_found"
     assert len(fake.requests) == 1
 
 
-async def test_an_event_of_a_later_version_is_passed_on(client, fake):
-    events = await heard(client, fake.add_job("a.wav", story=[("job-praised", {"by": "all"}), STORY[-1]]))
-    assert events[0].detail == Happened()
+async def test_an_unknown_event_type_is_passed_on(client, fake):
+    events = await collect(client, fake.add_job("a.wav", story=[("job-praised", {"by": "all"}), STORY[-1]]))
+    assert events[0].detail == NoDetail()
     assert events[0].document["by"] == "all"
 
 
-async def test_fields_that_are_left_out_have_their_zero_value(client, fake):
-    events = await heard(client, fake.add_job("a.wav", story=[("chunk-transcribed", {"text": "hi"}), STORY[-1]]))
+async def test_missing_fields_have_their_zero_value(client, fake):
+    events = await collect(client, fake.add_job("a.wav", story=[("chunk-transcribed", {"text": "hi"}), STORY[-1]]))
     assert events[0].detail == ChunkTranscribed(0, 0.0, 0.0, "hi", "", 0.0, 0.0)
 
 
-async def test_what_is_no_event_is_said(client, fake):
+async def test_a_malformed_event_raises_unexpected_answer(client, fake):
     with pytest.raises(UnexpectedAnswer, match="chunk-transcribed"):
-        await heard(client, fake.add_job("a.wav", story=[("chunk-transcribed", {"chunk_index": "zero"}), STORY[-1]]))
+        await collect(client, fake.add_job("a.wav", story=[("chunk-transcribed", {"chunk_index": "zero"}), STORY[-1]]))
