@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from voicepipe_local import postgres, triton
-from voicepipe_local.component import Component, answers
+from voicepipe_local.component import Component, expect_ok
 from voicepipe_local.data_dir import DataDir
 from voicepipe_local.supervisor import Supervisor
 
@@ -30,7 +30,7 @@ def component(spec):
         command=command,
         address=f"127.0.0.1:{port}",
         version="1",
-        healthy=lambda: answers(f"http://127.0.0.1:{port}/"),
+        healthy=lambda: expect_ok(f"http://127.0.0.1:{port}/"),
         grace_s=1.0,
     )
 

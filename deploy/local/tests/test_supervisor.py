@@ -18,7 +18,7 @@ class Small:
 
     def __init__(self, data, *specs):
         self.data = data
-        lock = control.take(data)
+        lock = control.lock(data)
         self.guard = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, "--lifeline", "--", sys.executable, SMALL_STACK, data, *specs],
             stdin=subprocess.PIPE,
@@ -122,7 +122,7 @@ def test_a_dead_part_comes_back_without_the_children_it_had(small):
     after = until(lambda: (component := stack.component("a"))["state"] == "up" and component)
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
-    assert after["trouble"] == "it was ended by SIGKILL"
+    assert after["problem"] == "it was ended by SIGKILL"
     assert after["health"] == "healthy"
 
 
@@ -147,7 +147,7 @@ def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(
         )
     )
     assert after["pid"] != before["pid"]
-    assert "Stub process" in after["trouble"]
+    assert "Stub process" in after["problem"]
 
 
 def test_a_part_that_cannot_start_stops_all_and_says_why(small):
@@ -217,7 +217,7 @@ def test_a_data_folder_has_one_stack_at_a_time(small, tmp_path):
     stack = small("a")
     stack.wait_until_ready()
     with pytest.raises(control.AlreadyRunning):
-        control.take(tmp_path)
+        control.lock(tmp_path)
 
 
 def test_what_a_killed_stack_left_does_not_pretend_to_run(small, tmp_path):

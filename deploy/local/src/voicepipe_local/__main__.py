@@ -113,7 +113,7 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
 
 def _run(stack: Stack, workers: dict[str, int]) -> None:
     DataDir.at(stack.data)
-    os.set_inheritable(control.take(stack.data), True)
+    os.set_inheritable(control.lock(stack.data), True)
     command = stack.command(workers)
     os.execv(command[0], command)  # this process becomes the guard
 

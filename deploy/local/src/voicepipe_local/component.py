@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 # No component speaks TLS, and to load the world's certificates for every question took most of its time.
-TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Unhealthy(Exception):
@@ -23,7 +23,7 @@ class CannotStart(Exception):
     """The component can never start like this; the message says what to do."""
 
 
-def nothing() -> None:
+def no_preparation() -> None:
     """For a component that needs no preparation."""
 
 
@@ -42,7 +42,7 @@ class Component:
     version: str
     healthy: Callable[[], Awaitable[None]]
     env: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[], None] = nothing
+    prepare: Callable[[], None] = no_preparation
     folder: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -83,14 +83,14 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def asking(timeout_s: float) -> httpx.AsyncClient:
+def http_client(timeout_s: float) -> httpx.AsyncClient:
     """A client for plain HTTP on this machine."""
-    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=TRUSTS_NOBODY)
+    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=NO_CERTIFICATES)
 
 
-async def answers(url: str) -> None:
+async def expect_ok(url: str) -> None:
     """Raise Unhealthy unless `url` answers 200."""
-    async with asking(timeout_s=3.0) as client:
+    async with http_client(timeout_s=3.0) as client:
         response = await client.get(url)
     if response.status_code != httpx.codes.OK:
         raise Unhealthy(f"{url} answers {response.status_code}: {response.text[:200]}")

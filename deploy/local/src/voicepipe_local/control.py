@@ -23,7 +23,7 @@ class AlreadyRunning(Exception):
     """A stack runs on this data folder, or is just starting or stopping."""
 
 
-def take(data: Path) -> int:
+def lock(data: Path) -> int:
     """Lock the data folder; a file descriptor that holds the lock as long as any process has it open.
 
     The kernel frees the lock when its last holder dies, so nothing stale can remain.
@@ -44,7 +44,7 @@ def is_running(data: Path) -> bool:
     if not (data / "lock").exists():
         return False
     try:
-        os.close(take(data))
+        os.close(lock(data))
     except AlreadyRunning:
         return True
     return False
@@ -62,9 +62,9 @@ async def serve(data: Path, answer: Answer) -> AsyncIterator[None]:
         finally:
             writer.close()
 
-    with _short(data) as short:
+    with _socket_path(data) as path:
         (data / "control.sock").unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(on_connection, short)
+        server = await asyncio.start_unix_server(on_connection, path)
         (data / "control.sock").chmod(0o600)
     async with server:
         yield
@@ -77,10 +77,10 @@ def ask(data: Path, question: dict[str, Any], *, timeout_s: float = 20.0) -> dic
     Raises:
         NotRunning: nobody is there to answer.
     """
-    with _short(data) as short, socket.socket(socket.AF_UNIX) as client:
+    with _socket_path(data) as path, socket.socket(socket.AF_UNIX) as client:
         client.settimeout(timeout_s)
         try:
-            client.connect(short)
+            client.connect(path)
             client.sendall(json.dumps(question).encode() + b"\n")
             with client.makefile("rb") as answer:
                 return dict(json.loads(answer.readline()))
@@ -89,7 +89,7 @@ def ask(data: Path, question: dict[str, Any], *, timeout_s: float = 20.0) -> dic
 
 
 @contextmanager
-def _short(data: Path) -> Iterator[str]:
+def _socket_path(data: Path) -> Iterator[str]:
     """A path to the socket that fits into the 107 bytes that Linux allows, however long the folder's own path is."""
     if not data.is_dir():
         raise NotRunning(f"No stack runs on {data}")

@@ -82,14 +82,14 @@ class DisposableStack(Stack):
 
     def stop_component(self, name: str) -> None:
         """Stop a component; it stays away until `start_component`."""
-        self._told("stop", name)
+        self._steer("stop", name)
 
     def start_component(self, name: str) -> None:
-        self._told("start", name)
+        self._steer("start", name)
 
     def restart(self, name: str) -> None:
         """Stop a component as an update would, and start it again; return when it is healthy."""
-        self._told("restart", name)
+        self._steer("restart", name)
 
     def wait_until_healthy(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return when a component is healthy and has been restarted at least so often."""
@@ -105,7 +105,7 @@ class DisposableStack(Stack):
     def log_of(self, name: str) -> str:
         return self.data_dir.log(name).read_text(encoding="utf-8", errors="replace")
 
-    def _told(self, verb: str, name: str) -> None:
+    def _steer(self, verb: str, name: str) -> None:
         answer = self.ask(verb, component=name)
         if "error" in answer:
             raise RuntimeError(answer["error"])

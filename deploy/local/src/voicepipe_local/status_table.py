@@ -24,7 +24,7 @@ def table(answer: Mapping[str, Any], console: Console) -> None:
             component["name"],
             Text(component["state"], style=_COLOURS.get(component["state"], "")),
             Text(
-                component["health"] or component["trouble"] or "-",
+                component["health"] or component["problem"] or "-",
                 style="" if component["health"] == "healthy" else "yellow",
             ),
             component["version"],

@@ -24,14 +24,14 @@ _TICK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class OneOffTask:
     """Something that is done once between two groups of components, such as the migrations."""
 
     name: str
     run: Callable[[Supervisor], Awaitable[None]]
 
 
-Step = tuple[Component, ...] | Task
+StartStep = tuple[Component, ...] | OneOffTask
 
 
 class StartFailed(Exception):
@@ -44,16 +44,16 @@ class Supervisor:
     def __init__(
         self,
         data_dir: DataDir,
-        steps: Iterable[Step],
-        say: Callable[[str], None],
+        steps: Iterable[StartStep],
+        report: Callable[[str], None],
         facts: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir
-        self._say = say
+        self._report = report
         self._facts = dict(facts or {})
         self._steps = tuple(steps)
         self._reap_lock = asyncio.Lock()
-        self._lives = {
+        self._supervisors = {
             component.name: ProcessSupervisor(
                 component, data_dir.log(component.name), reap_lock=self._reap_lock, sweep=self._sweep
             )
@@ -61,7 +61,7 @@ class Supervisor:
             if isinstance(step, tuple)
             for component in step
         }
-        self._tasks: set[int] = set()
+        self._command_pids: set[int] = set()
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -72,7 +72,7 @@ class Supervisor:
         guard.die_with_parent(signal.SIGTERM)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._told_to_stop)
+            loop.add_signal_handler(number, self._on_stop_signal)
         async with serve(self.data_dir.path, self._answer):
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
@@ -80,7 +80,7 @@ class Supervisor:
             try:
                 await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done() and (error := starting.exception()):
-                    self._say(f"Voicepipe did not start: {error}")
+                    self._report(f"Voicepipe did not start: {error}")
                     return 1
                 await stopping
                 return 0
@@ -90,7 +90,7 @@ class Supervisor:
                 await asyncio.gather(starting, stopping, ticking, return_exceptions=True)
                 await self._shut_down()
 
-    async def do(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
+    async def run_command(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
         """Run a command to its end. What it says goes to the log `name`, its standard output to `output` where given.
 
         Raises:
@@ -98,7 +98,7 @@ class Supervisor:
         """
         async with self._reap_lock:
             process = Process(command, log=self.data_dir.log(name), env=env, output=output)
-            self._tasks.add(process.pid)
+            self._command_pids.add(process.pid)
         try:
             if code := await process.wait():
                 raise CannotStart(ended_by(code))
@@ -107,23 +107,25 @@ class Supervisor:
             await process.wait()
             raise
         finally:
-            self._tasks.discard(process.pid)
+            self._command_pids.discard(process.pid)
 
     async def _start(self) -> None:
         for step in self._steps:
-            if isinstance(step, Task):
-                await self._take(step.name, step.run(self))
+            if isinstance(step, OneOffTask):
+                await self._run_step(step.name, step.run(self))
                 continue
             try:
                 async with asyncio.TaskGroup() as side_by_side:
                     for component in step:
-                        side_by_side.create_task(self._take(component.name, self._lives[component.name].start()))
+                        side_by_side.create_task(
+                            self._run_step(component.name, self._supervisors[component.name].start())
+                        )
             except* StartFailed as failures:
                 raise failures.exceptions[0] from None
         self._ready = True
-        self._say("everything is up")
+        self._report("everything is up")
 
-    async def _take(self, name: str, work: Awaitable[None]) -> None:
+    async def _run_step(self, name: str, work: Awaitable[None]) -> None:
         began = time.monotonic()
         try:
             await work
@@ -131,17 +133,17 @@ class Supervisor:
             log = self.data_dir.log(name)
             failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
             raise failure from error
-        self._say(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
+        self._report(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
 
     async def _shut_down(self) -> None:
         for step in reversed(self._steps):
             if isinstance(step, tuple):
-                await asyncio.gather(*(self._lives[component.name].stop() for component in step))
+                await asyncio.gather(*(self._supervisors[component.name].stop() for component in step))
         guard.kill_descendants(os.getpid())
 
-    def _told_to_stop(self) -> None:
+    def _on_stop_signal(self) -> None:
         if self._stop.is_set():  # told twice: at once
-            for process_supervisor in self._lives.values():
+            for process_supervisor in self._supervisors.values():
                 process_supervisor.kill()
         self._stop.set()
 
@@ -155,23 +157,25 @@ class Supervisor:
     async def _sweep(self) -> None:
         async with self._reap_lock:
             kill_orphans(
-                {process_supervisor.pid for process_supervisor in self._lives.values() if process_supervisor.pid}
-                | self._tasks
+                {process_supervisor.pid for process_supervisor in self._supervisors.values() if process_supervisor.pid}
+                | self._command_pids
             )
 
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         match question:
             case {"ask": "ps"}:
-                components = await asyncio.gather(*map(self._describe, self._lives.values()))
+                components = await asyncio.gather(*map(self._describe, self._supervisors.values()))
                 return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "components": components}
             case {"ask": "ready"}:
                 return {"ready": self._ready}
             case {"ask": "down"}:
                 self._stop.set()
                 return {"stopping": True}
-            case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._lives:
-                return await self._steer(self._lives[name], verb)
-        return {"error": f"there is no component or question like that; the components are {', '.join(self._lives)}"}
+            case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
+                return await self._steer(self._supervisors[name], verb)
+        return {
+            "error": f"there is no component or question like that; the components are {', '.join(self._supervisors)}"
+        }
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":
@@ -195,7 +199,7 @@ class Supervisor:
             "address": process_supervisor.component.address,
             "pid": process_supervisor.pid,
             "restarts": process_supervisor.restarts,
-            "trouble": process_supervisor.trouble,
+            "problem": process_supervisor.problem,
             "memory_bytes": await asyncio.to_thread(memory_bytes, process_supervisor.pid)
             if process_supervisor.pid
             else 0,

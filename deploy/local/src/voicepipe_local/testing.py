@@ -29,7 +29,7 @@ from .component import Component
 from .data_dir import DataDir
 from .disposable_stack import DisposableStack
 from .objectstore import ObjectStore
-from .standalone import Running
+from .standalone import StandaloneComponent
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
 # One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
@@ -55,9 +55,9 @@ def _temporary_data_dir(name: str) -> Iterator[DataDir]:
 
 
 @contextmanager
-def _running(make: Callable[[DataDir], Component], name: str) -> Iterator[tuple[DataDir, Running]]:
+def _running(make: Callable[[DataDir], Component], name: str) -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _temporary_data_dir(name) as data_dir:
-        running = Running(make(data_dir), data_dir.log(name))
+        running = StandaloneComponent(make(data_dir), data_dir.log(name))
         running.start()
         try:
             yield data_dir, running
@@ -75,37 +75,37 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def nats_server() -> Iterator[tuple[DataDir, Running]]:
+def nats_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(nats.component, "nats") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def nats_url(nats_server: tuple[DataDir, Running]) -> str:
+def nats_url(nats_server: tuple[DataDir, StandaloneComponent]) -> str:
     """A NATS server with JetStream. Streams outlive a test: delete those that a test needs to be fresh."""
     return nats.url(nats_server[0])
 
 
 @pytest.fixture
-def private_nats() -> Iterator[Callable[[], tuple[str, Running]]]:
+def private_nats() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
     """Call it for the URL and the handle of a NATS server of your own."""
     yield from _private(nats.component, "nats", nats.url)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[tuple[DataDir, Running]]:
+def postgres_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(_test_postgres, "postgres") as started:
         yield started
 
 
 @pytest.fixture(scope="session", name="postgres")
-def postgres_url(postgres_server: tuple[DataDir, Running]) -> str:
+def postgres_url(postgres_server: tuple[DataDir, StandaloneComponent]) -> str:
     """The superuser's URL of the server's `postgres` database."""
     return postgresql.url(postgres_server[0])
 
 
 @pytest.fixture(scope="session")
-def _template_database(postgres_server: tuple[DataDir, Running], postgres: str) -> str:
+def _template_database(postgres_server: tuple[DataDir, StandaloneComponent], postgres: str) -> str:
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f'create database "{_TEMPLATE}"')
     migrate(postgresql.url(postgres_server[0], _TEMPLATE))
@@ -113,31 +113,33 @@ def _template_database(postgres_server: tuple[DataDir, Running], postgres: str) 
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: tuple[DataDir, Running], postgres: str) -> Iterator[str]:
+def empty_database_url(postgres_server: tuple[DataDir, StandaloneComponent], postgres: str) -> Iterator[str]:
     """A fresh database without any table."""
     yield from _database(postgres_server[0], postgres, "template1")
 
 
 @pytest.fixture
-def database_url(postgres_server: tuple[DataDir, Running], postgres: str, _template_database: str) -> Iterator[str]:
+def database_url(
+    postgres_server: tuple[DataDir, StandaloneComponent], postgres: str, _template_database: str
+) -> Iterator[str]:
     """A fresh database with the schema that the migrations make."""
     yield from _database(postgres_server[0], postgres, _template_database)
 
 
 @pytest.fixture
-def private_postgres() -> Iterator[Callable[[], tuple[str, Running]]]:
+def private_postgres() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
     """Call it for the URL (of an empty database) and the handle of a PostgreSQL server of your own."""
     yield from _private(_test_postgres, "postgres", postgresql.url)
 
 
 @pytest.fixture(scope="session")
-def object_store_server() -> Iterator[tuple[DataDir, Running]]:
+def object_store_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(objectstore.component, "s3") as started:
         yield started
 
 
 @pytest.fixture
-def object_store(object_store_server: tuple[DataDir, Running]) -> Iterator[ObjectStore]:
+def object_store(object_store_server: tuple[DataDir, StandaloneComponent]) -> Iterator[ObjectStore]:
     """A fresh bucket."""
     store = replace(objectstore.store(object_store_server[0]), bucket=f"test-{uuid.uuid4().hex[:12]}")
     client = store.client()
@@ -147,30 +149,30 @@ def object_store(object_store_server: tuple[DataDir, Running]) -> Iterator[Objec
 
 
 @pytest.fixture
-def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]]:
+def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, StandaloneComponent]]]:
     """Call it for an object store (bucket `voicepipe`) and the handle of its server."""
     yield from _private(objectstore.component, "s3", objectstore.store)
 
 
 @pytest.fixture(scope="session")
-def start_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
+def start_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
     """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings."""
     yield from _triton_factory()
 
 
 @pytest.fixture
-def private_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
+def private_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
     """As `start_triton`, but the servers end with the test."""
     yield from _triton_factory()
 
 
 @pytest.fixture(scope="session")
-def triton_server(start_triton: Callable[..., tuple[str, Running]]) -> tuple[str, Running]:
+def triton_server(start_triton: Callable[..., tuple[str, StandaloneComponent]]) -> tuple[str, StandaloneComponent]:
     return start_triton()
 
 
 @pytest.fixture(scope="session", name="triton")
-def triton_whisper(triton_server: tuple[str, Running]) -> str:
+def triton_whisper(triton_server: tuple[str, StandaloneComponent]) -> str:
     """The address (host:port of gRPC) of a Triton that serves the fixture model as `whisper`."""
     return triton_server[0]
 
@@ -233,20 +235,22 @@ def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]
 
 def _private(
     make: Callable[[DataDir], Component], name: str, address: Callable[[DataDir], Address]
-) -> Iterator[Callable[[], tuple[Address, Running]]]:
+) -> Iterator[Callable[[], tuple[Address, StandaloneComponent]]]:
     with ExitStack() as started:
 
-        def start() -> tuple[Address, Running]:
+        def start() -> tuple[Address, StandaloneComponent]:
             data_dir, running = started.enter_context(_running(make, name))
             return address(data_dir), running
 
         yield start
 
 
-def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
+def _triton_factory() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
     with ExitStack() as started:
 
-        def start(folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None) -> tuple[str, Running]:
+        def start(
+            folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None
+        ) -> tuple[str, StandaloneComponent]:
             data_dir, running = started.enter_context(
                 _running(lambda data_dir: tritonserver.component(data_dir, "accurate", folder, env), "triton-accurate")
             )

@@ -11,7 +11,7 @@ from . import gateway, nats, objectstore, postgres, services, triton
 from .component import CannotStart, Component
 from .data_dir import DataDir
 from .models import Models
-from .supervisor import Step, Supervisor, Task
+from .supervisor import OneOffTask, StartStep, Supervisor
 
 API_KEY = "api-key"
 DATABASE = "voicepipe"
@@ -26,7 +26,7 @@ REQUESTS_CPU_PER_JOB = (
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    steps: tuple[Step, ...]
+    steps: tuple[StartStep, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,8 +60,8 @@ def full(
     return Topology(
         steps=(
             servers,
-            Task("migrations", _migrate),
-            Task("first-key", _first_key),
+            OneOffTask("migrations", _migrate),
+            OneOffTask("first-key", _first_key),
             (*upload, *status, *work),
             (front,),
         ),
@@ -131,7 +131,7 @@ def _addresses(components: tuple[Component, ...]) -> tuple[str, ...]:
 async def _migrate(supervisor: Supervisor) -> None:
     data_dir = supervisor.data_dir
     await postgres.ensure_database(data_dir, DATABASE)
-    await supervisor.do("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(data_dir))
+    await supervisor.run_command("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(data_dir))
 
 
 async def _first_key(supervisor: Supervisor) -> None:
@@ -140,5 +140,5 @@ async def _first_key(supervisor: Supervisor) -> None:
         return
     draft = data_dir.write_private(f"{API_KEY}.new", "")
     module = ("voicepipe_wire.web.keys", "create", "--user", "local", "--name", "this machine", "--operator")
-    await supervisor.do("first-key", sys.executable, "-m", *module, env=_environment(data_dir), output=draft)
+    await supervisor.run_command("first-key", sys.executable, "-m", *module, env=_environment(data_dir), output=draft)
     draft.replace(data_dir.path / API_KEY)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from .component import CannotStart, Component, Unhealthy, asking
+from .component import CannotStart, Component, Unhealthy, http_client
 from .data_dir import LOOPBACK, DataDir
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -80,7 +80,7 @@ def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str]
         ),
         address=url(data_dir, pool),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
+        healthy=lambda: check_health(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
         env=_environment(runtime) | settings | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
         folder=data_dir.folder(name),
@@ -135,7 +135,7 @@ def _install_stub(runtime: Runtime) -> None:
     Path(copy).replace(target)  # another stack may be executing the old one
 
 
-async def describes_itself(address: str, instances: int) -> None:
+async def check_health(address: str, instances: int) -> None:
     """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready.
 
     Each instance is a process of its own. They take turns, and others ask in between, so there are twice as many questions as
@@ -146,7 +146,7 @@ async def describes_itself(address: str, instances: int) -> None:
         {"name": "NUM_SAMPLES", "datatype": "INT32", "shape": [1, 1], "data": [16_000]},
         {"name": "PARAMS", "datatype": "BYTES", "shape": [1, 1], "data": ['{"op": "describe"}']},
     ]
-    async with asking(timeout_s=4.0) as client:
+    async with http_client(timeout_s=4.0) as client:
         for _ in range(2 * instances):
             await _describe(client, address, tensors)
 
