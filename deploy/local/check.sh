@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make check`: everything that can be known without running the product. Each check says one line; a failed one, all it said.
+# `make check`: every check that does not run the product. Each prints one line; a failed check prints its whole output.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=$PWD/.venv/bin
@@ -26,7 +26,7 @@ install_buf() {
         npm install --silent --no-audit --no-fund --no-package-lock --prefix ".make/buf-$BUF_VERSION" "@bufbuild/buf@$BUF_VERSION"
 }
 
-# What proto/ was before: the last commit if the working tree differs from it, else the commit that changed proto/ before that.
+# Compares proto/ with its previous version: the last commit if the working tree differs from it, else the last but one that changed proto/.
 unbroken() {
     local before
     if git diff --quiet HEAD -- proto; then
@@ -41,7 +41,7 @@ unbroken() {
 fresh_stubs() {
     PYTHON=$bin/python proto/generate.sh "$work/stubs" &&
         diff -r -x __init__.py -x __pycache__ -x '*.json' "$work/stubs/voicepipe_wire/v1" libs/wire/src/voicepipe_wire/v1 ||
-        { echo "the stubs are not those of proto/: run \`make proto\`"; return 1; }
+        { echo "the stubs do not match proto/: run \`make proto\`"; return 1; }
 }
 
 sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src)

@@ -1,6 +1,6 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-The names `postgres` and `triton-accurate` stand for the real servers; `broken` for a component that ends at once.
+`postgres` and `triton-accurate` are the real servers; `broken` is a component that exits at once.
 """
 
 import asyncio

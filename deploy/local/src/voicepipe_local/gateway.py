@@ -15,7 +15,7 @@ CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"
 
 
 def url(data_dir: DataDir) -> str:
-    """What clients call."""
+    """The address that clients call."""
     return f"http://{LOOPBACK}:{data_dir.port('gateway')}"
 
 

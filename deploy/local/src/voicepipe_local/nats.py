@@ -24,7 +24,7 @@ def url(data_dir: DataDir) -> str:
 
 def component(data_dir: DataDir) -> Component:
     port, monitor_port = data_dir.port("nats"), data_dir.port("nats-monitor")
-    # A file, not arguments: every user of the machine can read the arguments of a process.
+    # In a file, because every user of the machine can read the arguments of a process.
     configuration = data_dir.write_private(
         "nats/server.conf",
         _CONFIGURATION.format(

@@ -1,4 +1,8 @@
-"""The life of one component under the supervisor: started, watched, restarted when it dies, stopped."""
+"""Supervision of one component: start, watch, restart when it dies, stop.
+
+Race: an orphan sweep kills every child of this process that it does not know. `reap_lock` is held during a sweep, and from
+`prepare`, which may run helper processes, until the component's process is recorded; so a sweep never kills either.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from .process import Process
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
-SETTLED_AFTER_S = 30.0  # up for so long: the next death is a new one, not the same one again
+SETTLED_AFTER_S = 30.0  # after this long up, the restart delay starts again at the first one
 HEALTHY_CHECK_INTERVAL_S = 5.0
 UNHEALTHY_CHECK_INTERVAL_S = 1.0
 UNHEALTHY_AFTER = 3
@@ -27,12 +31,12 @@ class State(StrEnum):
     WAITING = "waiting"  # for the components that it needs
     STARTING = "starting"
     UP = "up"
-    RESTARTING = "restarting"  # it died and is started again after a delay
+    RESTARTING = "restarting"  # it died, and is restarted after a delay
     STOPPED = "stopped"
 
 
 class ProcessSupervisor:
-    """`reap_lock` is held while orphans are swept, and while a component makes processes that the sweeper does not know."""
+    """Starts, watches, restarts and stops `component`. `sweep` kills orphaned descendants, and takes `reap_lock` itself."""
 
     def __init__(
         self, component: Component, log: Path, *, reap_lock: asyncio.Lock, sweep: Callable[[], Awaitable[None]]
@@ -52,16 +56,16 @@ class ProcessSupervisor:
         return self.process.pid if self.process and self.process.alive() else None
 
     async def start(self) -> None:
-        """Start it for the first time; return once it is healthy and is watched.
+        """Start the component; return once it is healthy and watched.
 
         Raises:
-            Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
+            Unhealthy, CannotStart, OSError: it did not start; the caller must call `stop`.
         """
         await self._launch(timeout_s=self.component.start_timeout_s)
         self._watch_task = asyncio.create_task(self._watch(), name=f"watch {self.component.name}")
 
     async def stop(self) -> None:
-        """End it and keep it ended."""
+        """Stop the component and do not restart it."""
         if self._watch_task:
             self._watch_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -73,12 +77,12 @@ class ProcessSupervisor:
         self.state = State.STOPPED
 
     def kill(self) -> None:
-        """No more waiting: its grace time is over."""
+        """Kill the process without waiting for its grace period."""
         if self.process:
             self.process.send(signal.SIGKILL)
 
     async def health(self, timeout_s: float = 3.0) -> str:
-        """WELL, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check answers late."""
+        """HEALTHY, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check returns late."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.component.healthy()
@@ -116,13 +120,13 @@ class ProcessSupervisor:
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LONGEST_DELAY_S)
             try:
-                # Not being ready is no reason to kill it now: it may wait for a component that is away.
+                # No timeout: the component may be waiting for another one that is unavailable.
                 await self._launch(timeout_s=math.inf)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
                 self.problem = reason(error)
 
     async def _wait_for_problem(self, process: Process) -> str:
-        """Return when the component has to be started again, and say why."""
+        """Wait until the component must be restarted; return why."""
         unhealthy = 0
         while True:
             with contextlib.suppress(TimeoutError):
@@ -135,10 +139,10 @@ class ProcessSupervisor:
             if unhealthy >= UNHEALTHY_AFTER:
                 process.send(signal.SIGKILL)
                 await process.wait()
-                return f"it was unhealthy: {health}"
+                return f"unhealthy: {health}"
 
 
 def ended_by(code: int) -> str:
     if code >= 0:
-        return f"it ended with exit code {code}"
-    return f"it was ended by {signal.Signals(-code).name}"
+        return f"exited with code {code}"
+    return f"killed by {signal.Signals(-code).name}"

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`module` and what follows it is run by `python -m`; `package` is where it is installed from.
+    """`module` are the arguments of `python -m`; `package` is the distribution that contains it.
 
-    `venv` is the environment of a service that has one of its own, in the project's folder.
+    `venv` is the separate environment of a service that has one, relative to the project's folder.
     """
 
     name: str
@@ -66,5 +66,5 @@ def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, s
         version=installed,
         healthy=healthy,
         env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_INSTANCE": name},
-        grace_s=20.0,  # a worker finishes what it has in flight
+        grace_s=20.0,  # a worker finishes its messages in flight
     )

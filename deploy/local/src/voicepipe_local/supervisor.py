@@ -1,4 +1,9 @@
-"""Starts the components in order, keeps them running, stops them in reverse order, and answers questions about them."""
+"""The supervisor: starts the components in order, keeps them running, stops them in reverse order, serves control requests.
+
+It is the reaper of its descendants, so the orphans of a dead component become its children, and `_sweep` kills every child that it
+does not know. `_reap_lock` keeps a sweep from killing a process between its start and its registration: it is held during a sweep,
+and wherever a process is started (`run_command`, `ProcessSupervisor`).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ _TICK_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class OneOffTask:
-    """Something that is done once between two groups of components, such as the migrations."""
+    """Work that runs once between two groups of components, such as the migrations."""
 
     name: str
     run: Callable[[Supervisor], Awaitable[None]]
@@ -35,11 +40,11 @@ StartStep = tuple[Component, ...] | OneOffTask
 
 
 class StartFailed(Exception):
-    """A component or a task did not succeed; the message says which, why, and where its log is."""
+    """A component or a one-off task failed; the message says which, why, and where its log is."""
 
 
 class Supervisor:
-    """Steps are taken one after another; the components of one step start side by side."""
+    """Runs the steps one after another; the components of one step start concurrently."""
 
     def __init__(
         self,
@@ -66,14 +71,13 @@ class Supervisor:
         self._ready = False
 
     async def run(self) -> int:
-        """Run until somebody says stop; 0 when everything had started."""
+        """Run until a signal or a control request says stop. The exit code is 1 if the start failed, else 0."""
         guard.become_reaper()
-        # The guard above us is to clean up after us, not we after it: its death is an order to stop.
-        guard.die_with_parent(signal.SIGTERM)
+        guard.die_with_parent(signal.SIGTERM)  # without its guard a stack stops in order
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_stop_signal)
-        async with serve(self.data_dir.path, self._answer):
+        async with serve(self.data_dir.path, self._handle):
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
             ticking = asyncio.create_task(self._tick())
@@ -91,10 +95,10 @@ class Supervisor:
                 await self._shut_down()
 
     async def run_command(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
-        """Run a command to its end. What it says goes to the log `name`, its standard output to `output` where given.
+        """Run a command and wait for it. Its output goes to the log `name`; with `output`, its standard output goes there.
 
         Raises:
-            CannotStart: it did not succeed.
+            CannotStart: it failed.
         """
         async with self._reap_lock:
             process = Process(command, log=self.data_dir.log(name), env=env, output=output)
@@ -115,25 +119,23 @@ class Supervisor:
                 await self._run_step(step.name, step.run(self))
                 continue
             try:
-                async with asyncio.TaskGroup() as side_by_side:
+                async with asyncio.TaskGroup() as group:
                     for component in step:
-                        side_by_side.create_task(
-                            self._run_step(component.name, self._supervisors[component.name].start())
-                        )
+                        group.create_task(self._run_step(component.name, self._supervisors[component.name].start()))
             except* StartFailed as failures:
                 raise failures.exceptions[0] from None
         self._ready = True
         self._report("everything is up")
 
     async def _run_step(self, name: str, work: Awaitable[None]) -> None:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
             await work
         except Exception as error:
             log = self.data_dir.log(name)
-            failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
+            failure = StartFailed(f"{name}: {reason(error)}. Log: {log}\n{last_lines(log)}")
             raise failure from error
-        self._report(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
+        self._report(f"{name:<15} ready after {time.monotonic() - started:4.1f} s")
 
     async def _shut_down(self) -> None:
         for step in reversed(self._steps):
@@ -142,7 +144,7 @@ class Supervisor:
         guard.kill_descendants(os.getpid())
 
     def _on_stop_signal(self) -> None:
-        if self._stop.is_set():  # told twice: at once
+        if self._stop.is_set():  # a second signal: do not wait for grace periods
             for process_supervisor in self._supervisors.values():
                 process_supervisor.kill()
         self._stop.set()
@@ -161,8 +163,8 @@ class Supervisor:
                 | self._command_pids
             )
 
-    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        match question:
+    async def _handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
             case {"ask": "ps"}:
                 components = await asyncio.gather(*map(self._describe, self._supervisors.values()))
                 return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "components": components}
@@ -174,7 +176,7 @@ class Supervisor:
             case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
                 return await self._steer(self._supervisors[name], verb)
         return {
-            "error": f"there is no component or question like that; the components are {', '.join(self._supervisors)}"
+            "error": f"unknown request or component; the components are {', '.join(self._supervisors)}"
         }
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
@@ -183,7 +185,7 @@ class Supervisor:
         if verb != "stop" and process_supervisor.state is State.STOPPED:
             try:
                 await process_supervisor.start()
-            except Exception as error:  # noqa: BLE001 - whatever it is, who asked wants to read it
+            except Exception as error:  # noqa: BLE001 - any failure is reported to the client
                 await process_supervisor.stop()
                 return {
                     "error": f"{process_supervisor.component.name}: {reason(error)}. Its log is {process_supervisor.log}"

@@ -1,7 +1,7 @@
-"""Pytest fixtures: every real server, started when a test first asks for it, gone when pytest is (even by SIGKILL).
+"""Pytest fixtures for every real server. A server starts when a test first requests it and never outlives pytest, even by SIGKILL.
 
-A plain name (`nats_url`, `database_url`, `object_store`, `triton`) is shared by all tests of a run; `private_nats`,
-`private_postgres`, `private_object_store`, `private_triton` and `private_stack` start one that a test may kill and start again.
+All tests of a run share the servers of the plain names (`nats_url`, `database_url`, `object_store`, `triton`). `private_nats`,
+`private_postgres`, `private_object_store`, `private_triton` and `private_stack` start servers that a test may kill and restart.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .objectstore import ObjectStore
 from .standalone import StandaloneComponent
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
-# One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
+# One pool, whose model knows exactly 154 English words and responds in milliseconds, and no diarizer.
 TOY_MODELS = {"VOICEPIPE_MODELS": f"accurate={WHISPER_FIXTURE}", "VOICEPIPE_DIARIZATION_MODEL": "none"}
-# What everybody gets who sets nothing.
+# The defaults of `make up`.
 REAL_MODELS = {"VOICEPIPE_MODELS": models.DEFAULT_SPEECH, "VOICEPIPE_DIARIZATION_MODEL": models.DEFAULT_SPEAKERS}
 _TEMPLATE = "voicepipe_template"
 Address = TypeVar("Address")
@@ -42,10 +42,10 @@ Address = TypeVar("Address")
 
 @contextmanager
 def _temporary_data_dir(name: str) -> Iterator[DataDir]:
-    """Not pytest's own temporary folder: PostgreSQL runs as another user and may not look in there."""
-    for left in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
-        if not Path(f"/proc/{left.name.split('-')[2]}").exists():  # a test run that was killed
-            shutil.rmtree(left, ignore_errors=True)
+    """A data directory outside pytest's temporary folder, which PostgreSQL, running as another user, cannot enter."""
+    for leftover in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
+        if not Path(f"/proc/{leftover.name.split('-')[2]}").exists():  # its test run was killed
+            shutil.rmtree(leftover, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=f"voicepipe-test-{os.getpid()}-{name}-"))
     path.chmod(0o711)
     try:
@@ -82,13 +82,13 @@ def nats_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
 
 @pytest.fixture(scope="session")
 def nats_url(nats_server: tuple[DataDir, StandaloneComponent]) -> str:
-    """A NATS server with JetStream. Streams outlive a test: delete those that a test needs to be fresh."""
+    """A NATS server with JetStream. Streams outlive a test: a test that needs a fresh stream deletes it first."""
     return nats.url(nats_server[0])
 
 
 @pytest.fixture
 def private_nats() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
-    """Call it for the URL and the handle of a NATS server of your own."""
+    """Call it to start a private NATS server; returns its URL and its handle."""
     yield from _private(nats.component, "nats", nats.url)
 
 
@@ -100,7 +100,7 @@ def postgres_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
 
 @pytest.fixture(scope="session", name="postgres")
 def postgres_url(postgres_server: tuple[DataDir, StandaloneComponent]) -> str:
-    """The superuser's URL of the server's `postgres` database."""
+    """The superuser's URL of the `postgres` database."""
     return postgresql.url(postgres_server[0])
 
 
@@ -122,13 +122,13 @@ def empty_database_url(postgres_server: tuple[DataDir, StandaloneComponent], pos
 def database_url(
     postgres_server: tuple[DataDir, StandaloneComponent], postgres: str, _template_database: str
 ) -> Iterator[str]:
-    """A fresh database with the schema that the migrations make."""
+    """A fresh migrated database."""
     yield from _database(postgres_server[0], postgres, _template_database)
 
 
 @pytest.fixture
 def private_postgres() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
-    """Call it for the URL (of an empty database) and the handle of a PostgreSQL server of your own."""
+    """Call it to start a private PostgreSQL server; returns the URL of an empty database, and its handle."""
     yield from _private(_test_postgres, "postgres", postgresql.url)
 
 
@@ -145,24 +145,27 @@ def object_store(object_store_server: tuple[DataDir, StandaloneComponent]) -> It
     client = store.client()
     client.make_bucket(store.bucket)
     yield store
-    client.remove_bucket(store.bucket)  # SeaweedFS deletes what is in it, too
+    client.remove_bucket(store.bucket)  # SeaweedFS deletes its objects too
 
 
 @pytest.fixture
 def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, StandaloneComponent]]]:
-    """Call it for an object store (bucket `voicepipe`) and the handle of its server."""
+    """Call it to start a private object store (bucket `voicepipe`); returns it and the handle of its server."""
     yield from _private(objectstore.component, "s3", objectstore.store)
 
 
 @pytest.fixture(scope="session")
 def start_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
-    """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings."""
+    """Call it to start a private Triton; returns its address (host:port of gRPC) and its handle.
+
+    `folder` holds the model (default: the fixture), `env` more settings.
+    """
     yield from _triton_factory()
 
 
 @pytest.fixture
 def private_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
-    """As `start_triton`, but the servers end with the test."""
+    """Like `start_triton`, but the servers end with the test."""
     yield from _triton_factory()
 
 
@@ -179,14 +182,14 @@ def triton_whisper(triton_server: tuple[str, StandaloneComponent]) -> str:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[DisposableStack]:
-    """The whole pipeline, with the fixture model: for tests that leave it as they found it."""
+    """The whole pipeline with the fixture model, for tests that leave it as they found it."""
     with stacks() as start:
         yield start()
 
 
 @pytest.fixture(scope="session")
 def real_stack() -> Iterator[DisposableStack]:
-    """The whole pipeline as `make up` starts it: both pools of real Whisper, and real speakers."""
+    """The whole pipeline as `make up` starts it: two pools of real Whisper, and the real diarizer."""
     real_models()
     with stacks() as start:
         yield start(env=REAL_MODELS)
@@ -194,14 +197,14 @@ def real_stack() -> Iterator[DisposableStack]:
 
 @pytest.fixture
 def private_stack() -> Iterator[Callable[..., DisposableStack]]:
-    """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole pipeline of your own, to kill and restart."""
+    """Call it with `workers` (`{"transcribe": 4}`) and `env` to start a whole private pipeline."""
     with stacks() as start:
         yield start
 
 
 @pytest.fixture
 def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m NAME ARGUMENTS` to its end, with these variables."""
+    """Call it to run `python -m NAME ARGUMENTS` and wait for it; `env` adds environment variables."""
 
     def run(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", *words]
@@ -211,7 +214,7 @@ def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def real_models() -> Path:
-    """The folder of models, with those that `make up` serves by default; pulled once, while others who ask wait."""
+    """Pull the default models unless they are there, and return the models directory. Concurrent callers wait for one pull."""
     models.put_in_place(models.wanted(REAL_MODELS), print)
     return models.folder_of_models(os.environ)
 
@@ -221,7 +224,7 @@ def migrate(database_url: str) -> None:
     env = os.environ | {"VOICEPIPE_DATABASE_URL": database_url}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
     if done.returncode:
-        raise RuntimeError(f"python -m voicepipe_migrations ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"python -m voicepipe_migrations exited with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]:
@@ -261,7 +264,7 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]
 
 @contextmanager
 def stacks() -> Iterator[Callable[..., DisposableStack]]:
-    """What `private_stack` gives, for a fixture of another scope."""
+    """`private_stack` for a fixture of another scope."""
     with ExitStack() as started:
 
         def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> DisposableStack:
