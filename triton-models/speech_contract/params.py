@@ -24,10 +24,10 @@ LANGUAGE_MAX_CHARS = 8
 class Params:
     """The parameters of one request, with the defaults of missing keys.
 
-    `language` None: detect it. `switch_above`: a detected language replaces the given one if its probability is at least this.
-    `prompt`: preceding text, or terms to expect. `temperature` above 0: sample the text, reproducibly for the same audio and
-    parameters, `seed` included. `timestamps`: the model emits timestamp tokens (`segments` in the result). `word_timestamps`:
-    align every word. `suppress_blank`: forbid empty text.
+    `language` None: detect it. `switch_above`: a detected language replaces the given one if its probability is at
+    least this. `prompt`: preceding text, or terms to expect. `temperature` above 0: sample the text, reproducibly for
+    the same audio and parameters, `seed` included. `timestamps`: the model emits timestamp tokens (`segments` in the
+    result). `word_timestamps`: align every word. `suppress_blank`: forbid empty text.
     """
 
     op: Op = "transcribe"

@@ -48,9 +48,7 @@ class SpellingEngine:
     def generate(self, encoded, prompts, decoding):
         assert len({len(prompt) for prompt in prompts}) == 1
         self._note("generate", encoded, decoding)
-        return [
-            engine.Generated(list(f" {self._text(row)} x".encode()), -0.1, 0.2, truncated=False) for row in encoded
-        ]
+        return [engine.Generated(list(f" {self._text(row)} x".encode()), -0.1, 0.2, truncated=False) for row in encoded]
 
     def steps(self, encoded, prompt, prefix, decoding):
         self._note("steps", [encoded])

@@ -1,7 +1,7 @@
 """CTranslate2's Whisper, with lists of arrays in and out: the only module that imports ctranslate2.
 
-Encoder output is kept as one array per row, so any rows can share a call. On a GPU that costs a copy to the host and back: 30 MB for
-eight rows of the largest model, about 1 % of the time of decoding them.
+Encoder output is kept as one array per row, so any rows can share a call. On a GPU that costs a copy to the host and
+back: 30 MB for eight rows of the largest model, about 1 % of the time of decoding them.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ def bisected(
 ) -> tuple[dict[int, T], dict[int, Exception]]:
     """The results and the exceptions by row; every row has one of the two.
 
-    `call` returns a result for each of its rows, or raises. Rows that raise together are halved until the bad one is isolated: one
-    bad row among n costs about 2 log2(n) more calls, and every other row gets its result.
+    `call` returns a result for each of its rows, or raises. Rows that raise together are halved until the bad one is
+    isolated: one bad row among n costs about 2 log2(n) more calls, and every other row gets its result.
     """
     if not rows:
         return {}, {}

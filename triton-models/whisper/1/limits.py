@@ -1,11 +1,11 @@
 """Token limits of a chunk, and loop detection. Pure.
 
-Whisper sometimes repeats a phrase until its context is full. Decoding therefore pauses to check the text once it is longer than most
-speech, and stops there if the text is a loop.
+Whisper sometimes repeats a phrase until its context is full. Decoding therefore pauses to check the text once it is
+longer than most speech, and stops there if the text is a loop.
 
-Rates of text tokens, measured with the tokenizer of Whisper base on 91 real recordings in 15 languages: 3.4 per second in the median
-English recording; in stretches of at least 3 s without a pause 7.2 at the 99th percentile and 9.4 at most. Hindi, whose letters take
-several tokens each, had 14.7.
+Rates of text tokens, measured with the tokenizer of Whisper base on 91 real recordings in 15 languages: 3.4 per second
+in the median English recording; in stretches of at least 3 s without a pause 7.2 at the 99th percentile and 9.4 at
+most. Hindi, whose letters take several tokens each, had 14.7.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Log-mel spectrogram, the input of Whisper's encoder.
 
-The definition is openai-whisper's `audio.py` (`log_mel_spectrogram`): periodic Hann window of 400 samples, hop 160, centred
-frames with reflected edges, power spectrum, mel filters, log10 floored at 1e-10, floored again 8 below the loudest bin,
-then (x + 4) / 4. The filters are those of librosa.filters.mel (Slaney's scale and area normalisation), computed here.
+The definition is openai-whisper's `audio.py` (`log_mel_spectrogram`): periodic Hann window of 400 samples, hop 160,
+centred frames with reflected edges, power spectrum, mel filters, log10 floored at 1e-10, floored again 8 below the
+loudest bin, then (x + 4) / 4. The filters are those of librosa.filters.mel (Slaney's scale and area normalisation),
+computed here.
 
-Speed: a real DFT as two matrix products. cos is even and sin is odd around the middle of the frame, so the frame is folded
-first (x[n] + x[400-n], x[n] - x[400-n]), which halves both products. Frames of nothing but zero padding are not computed.
+Speed: a real DFT as two matrix products. cos is even and sin is odd around the middle of the frame, so the frame is
+folded first (x[n] + x[400-n], x[n] - x[400-n]), which halves both products. Frames of nothing but zero padding are not
+computed.
 """
 
 from __future__ import annotations

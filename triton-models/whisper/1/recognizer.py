@@ -1,7 +1,7 @@
 """A batch of chunks to a list of results: mel, encode, detect, generate, align, each once per batch or group of rows.
 
-Invariant: the rows of a batch never influence each other. A result does not depend on the rows that share a call (measured, see
-../README.md), and a call that raises is repeated in halves until only the bad row fails.
+Invariant: the rows of a batch never influence each other. A result does not depend on the rows that share a call
+(measured, see ../README.md), and a call that raises is repeated in halves until only the bad row fails.
 """
 
 from __future__ import annotations
@@ -303,7 +303,8 @@ def _wants_language(chunk: Chunk) -> bool:
 def _first_limit(chunk: Chunk) -> int:
     """The token limit of the first call.
 
-    Text with timestamps is generated in one call, because CTranslate2 does not apply the timestamp rules after a prefix.
+    Text with timestamps is generated in one call, because CTranslate2 does not apply the timestamp rules after a
+    prefix.
     """
     return NEW_TOKENS_MAX if chunk.params.timestamps else limits.loop_check_tokens(chunk.duration_s)
 

@@ -1,10 +1,10 @@
 """Reproducible sampling: the same seed gives the same tokens.
 
-CTranslate2 seeds its generator once per worker thread, so `set_random_seed` has no effect after the first sample, and a draw depends
-on all earlier ones (seen with 4.8.5). So the engine only returns the likeliest continuation and its logits, and this module draws
-each step from them with seeded noise (Gumbel-max: argmax(logits / T + noise) is a sample of softmax(logits / T)). While the draw is
-the likeliest token, the next logits are already known. A different draw is a surprise: the engine must continue from there. So the
-cost grows with the number of surprises, not of tokens.
+CTranslate2 seeds its generator once per worker thread, so `set_random_seed` has no effect after the first sample, and a
+draw depends on all earlier ones (seen with 4.8.5). So the engine only returns the likeliest continuation and its
+logits, and this module draws each step from them with seeded noise (Gumbel-max: argmax(logits / T + noise) is a sample
+of softmax(logits / T)). While the draw is the likeliest token, the next logits are already known. A different draw is a
+surprise: the engine must continue from there. So the cost grows with the number of surprises, not of tokens.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Sample:
 def sample(continued: Continue, mask: Mask, *, temperature: float, seed: int, end: int, max_tokens: int) -> Sample:
     """Draw one sequence.
 
-    `continued(prefix)` returns the logits of every step of the likeliest text that starts with `prefix`, including the steps of the
-    prefix. `mask(logits, tokens)` sets the logits of tokens that may not follow `tokens` to -inf.
+    `continued(prefix)` returns the logits of every step of the likeliest text that starts with `prefix`, including the
+    steps of the prefix. `mask(logits, tokens)` sets the logits of tokens that may not follow `tokens` to -inf.
     """
     draw = np.random.default_rng(seed)
     tokens: list[int] = []

@@ -1,7 +1,7 @@
 """Whisper's tokens: the prompt of a chunk, and tokens to text.
 
-Special tokens are those of openai-whisper's `tokenizer.py`. Text is decoded from the tokens' bytes, so a character that spans several
-tokens is never torn (byte-level BPE of GPT-2, `bytes_to_unicode` in openai/gpt-2's `encoder.py`).
+Special tokens are those of openai-whisper's `tokenizer.py`. Text is decoded from the tokens' bytes, so a character that
+spans several tokens is never torn (byte-level BPE of GPT-2, `bytes_to_unicode` in openai/gpt-2's `encoder.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tokens to words with times, and timestamp tokens to segments. Pure.
 
-A word starts at a space, or, in languages written without spaces, at every character; punctuation joins its neighbour. This is
-openai-whisper's rule (`tokenizer.py`, `timing.py`) with two exceptions: a mark inside a word does not end it (3.5, U.S.), and a mark
-after a space may belong to the preceding word (French).
+A word starts at a space, or, in languages written without spaces, at every character; punctuation joins its neighbour.
+This is openai-whisper's rule (`tokenizer.py`, `timing.py`) with two exceptions: a mark inside a word does not end it
+(3.5, U.S.), and a mark after a space may belong to the preceding word (French).
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def timed(
 ) -> list[TimedWord]:
     """Words with times.
 
-    `alignment` is the path of dynamic time warping as pairs (token, encoder frame); an extra token after the last one marks the end.
-    A word lasts from the first frame of its first token to the first frame of the token after it. Its probability is the geometric
-    mean of its tokens' probabilities.
+    `alignment` is the path of dynamic time warping as pairs (token, encoder frame); an extra token after the last one
+    marks the end. A word lasts from the first frame of its first token to the first frame of the token after it. Its
+    probability is the geometric mean of its tokens' probabilities.
     """
     boundaries = np.cumsum([0, *(word.tokens for word in words)])
     starts = _first_frames(alignment, int(boundaries[-1]) + 1)

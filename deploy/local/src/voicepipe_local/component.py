@@ -31,9 +31,9 @@ def no_preparation() -> None:
 class Component:
     """How to start one process, check its health, and stop it.
 
-    `healthy` raises any exception while the component is not ready. It is called repeatedly, and must make the component do real
-    work. `prepare` runs before every start, so it must be idempotent. The process runs as `user` where one is given.
-    `restart_when_unhealthy`: restart a process that is alive but keeps failing its health check.
+    `healthy` raises any exception while the component is not ready. It is called repeatedly, and must make the
+    component do real work. `prepare` runs before every start, so it must be idempotent. The process runs as `user`
+    where one is given. `restart_when_unhealthy`: restart a process that is alive but keeps failing its health check.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The control protocol of a running supervisor, and the lock that says whether one runs.
 
-A client sends one line of JSON over a Unix socket in the data directory and receives one line back. The lock is a `flock`, which
-the kernel releases when its last holder dies, so a stale lock is impossible.
+A client sends one line of JSON over a Unix socket in the data directory and receives one line back. The lock is a
+`flock`, which the kernel releases when its last holder dies, so a stale lock is impossible.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from typing import Any
 
 LOOPBACK = "127.0.0.1"
 
-# Below Linux's ephemeral port range (32768 and up): an outgoing connection could occupy a port from there at the next start.
+# Below Linux's ephemeral port range (32768 and up): an outgoing connection could occupy a port from there at the next
+# start.
 _PORTS = range(20_000, 32_000)
 
 

@@ -4,16 +4,18 @@
 
 Invariant: no descendant of the command outlives the guard. What enforces it:
 
-- The command exits and leaves children: the guard is their reaper (PR_SET_CHILD_SUBREAPER), so orphans become its children, and
-  it kills them.
-- The guard is killed: the command receives SIGKILL (PR_SET_PDEATHSIG). The supervisor replaces that by SIGTERM, to stop its
-  components in order; they receive SIGKILL if the supervisor dies too. Only a grandchild whose ancestors are all killed in the same
-  instant survives.
-- The process that started the guard is killed: `--lifeline` makes standard input a lifeline, a pipe whose other end that process
-  holds. The kernel closes it when the process dies, even by SIGKILL; then the guard kills everything and exits.
+- The command exits and leaves children: the guard is their reaper (PR_SET_CHILD_SUBREAPER), so orphans become its
+  children, and it kills them.
+- The guard is killed: the command receives SIGKILL (PR_SET_PDEATHSIG). The supervisor replaces that by SIGTERM, to stop
+  its components in order; they receive SIGKILL if the supervisor dies too. Only a grandchild whose ancestors are all
+  killed in the same instant survives.
+- The process that started the guard is killed: `--lifeline` makes standard input a lifeline, a pipe whose other end
+  that process holds. The kernel closes it when the process dies, even by SIGKILL; then the guard kills everything and
+  exits.
 - A process forks while the guard is killing: `kill_descendants` repeats until it finds no process.
 
-SIGTERM, SIGINT and SIGHUP are forwarded to the command. This file imports only the standard library, so it starts in 20 ms.
+SIGTERM, SIGINT and SIGHUP are forwarded to the command. This file imports only the standard library, so it starts in 20
+ms.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Supervision of one component: start, watch, restart when it dies, stop.
 
-Race: an orphan sweep kills every child of this process that it does not know. `reap_lock` is held during a sweep, and from
-`prepare`, which may run helper processes, until the component's process is recorded; so a sweep never kills either.
+Race: an orphan sweep kills every child of this process that it does not know. `reap_lock` is held during a sweep, and
+from `prepare`, which may run helper processes, until the component's process is recorded; so a sweep never kills
+either.
 """
 
 from __future__ import annotations

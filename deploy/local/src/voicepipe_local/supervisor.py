@@ -1,8 +1,8 @@
 """The supervisor: starts the components in order, keeps them running, stops them in reverse order, serves control requests.
 
-It is the reaper of its descendants, so the orphans of a dead component become its children, and `_sweep` kills every child that it
-does not know. `_reap_lock` keeps a sweep from killing a process between its start and its registration: it is held during a sweep,
-and wherever a process is started (`run_command`, `ProcessSupervisor`).
+It is the reaper of its descendants, so the orphans of a dead component become its children, and `_sweep` kills every
+child that it does not know. `_reap_lock` keeps a sweep from killing a process between its start and its registration:
+it is held during a sweep, and wherever a process is started (`run_command`, `ProcessSupervisor`).
 """
 
 from __future__ import annotations
@@ -175,9 +175,7 @@ class Supervisor:
                 return {"stopping": True}
             case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
                 return await self._steer(self._supervisors[name], verb)
-        return {
-            "error": f"unknown request or component; the components are {', '.join(self._supervisors)}"
-        }
+        return {"error": f"unknown request or component; the components are {', '.join(self._supervisors)}"}
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":

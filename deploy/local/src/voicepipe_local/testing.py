@@ -1,7 +1,8 @@
 """Pytest fixtures for every real server. A server starts when a test first requests it and never outlives pytest, even by SIGKILL.
 
-All tests of a run share the servers of the plain names (`nats_url`, `database_url`, `object_store`, `triton`). `private_nats`,
-`private_postgres`, `private_object_store`, `private_triton` and `private_stack` start servers that a test may kill and restart.
+All tests of a run share the servers of the plain names (`nats_url`, `database_url`, `object_store`, `triton`).
+`private_nats`, `private_postgres`, `private_object_store`, `private_triton` and `private_stack` start servers that a
+test may kill and restart.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from .supervisor import OneOffTask, StartStep, Supervisor
 API_KEY = "api-key"
 DATABASE = "voicepipe"
 
-# Concurrent requests to all pools together. The limit is low because a shorter recording cannot overtake requests in a model's queue.
+# Concurrent requests to all pools together. The limit is low because a shorter recording cannot overtake requests in a
+# model's queue.
 REQUESTS_GPU = 16  # one batch of eight running, one waiting
 REQUESTS_CPU = triton.CPU_INSTANCES  # one per instance: batches gain nothing on a CPU
 REQUESTS_CPU_PER_JOB = triton.CPU_INSTANCES - 1  # a long recording leaves one instance for other jobs
@@ -114,7 +115,8 @@ def check(workers: Mapping[str, int]) -> None:
 def _environment(data_dir: DataDir) -> dict[str, str]:
     bucket = objectstore.store(data_dir)
     return {
-        # glibc keeps an arena for every thread, each with the large blocks that it once held: tens of megabytes per process.
+        # glibc keeps an arena for every thread, each with the large blocks that it once held: tens of megabytes per
+        # process.
         "MALLOC_ARENA_MAX": "2",
         "VOICEPIPE_DATABASE_URL": postgres.url(data_dir, DATABASE),
         "VOICEPIPE_NATS_URL": nats.url(data_dir),

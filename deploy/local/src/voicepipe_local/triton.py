@@ -70,7 +70,8 @@ def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str]
         settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // busy))
     return Component(
         name=name,
-        # With the default stack of 8 MB, a JSON body of more than 4 MB over HTTP overflows the stack and kills the server.
+        # With the default stack of 8 MB, a JSON body of more than 4 MB over HTTP overflows the stack and kills the
+        # server.
         command=(
             "/bin/bash",
             "-c",
@@ -138,9 +139,9 @@ def _install_stub(runtime: Runtime) -> None:
 async def check_health(address: str, instances: int) -> None:
     """Send `describe` requests: real inferences, because a server whose Python process has died still reports ready.
 
-    Each instance is a separate process. The server assigns requests to them in turn, and other clients' requests come in between,
-    so this sends twice as many requests as there are instances. It uses HTTP because the threads of a gRPC client do not survive
-    the forks of a supervisor.
+    Each instance is a separate process. The server assigns requests to them in turn, and other clients' requests come
+    in between, so this sends twice as many requests as there are instances. It uses HTTP because the threads of a gRPC
+    client do not survive the forks of a supervisor.
 
     Raises:
         Unhealthy: an instance failed.
