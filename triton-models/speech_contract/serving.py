@@ -1,4 +1,4 @@
-"""Triton's requests to chunks, and results to responses. A request is one chunk; its failure does not affect the others."""
+"""Triton's requests to chunks, and results to responses. A request is one chunk, and fails independently of others."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def check(pcm: np.ndarray, num_samples: int) -> None:
 def _recognize(recognizer: Recognizer, chunks: list[Chunk]) -> list[Result | RequestError]:
     try:
         return recognizer.recognize(chunks) if chunks else []
-    except Exception as error:  # noqa: BLE001 - an exception that leaves execute() fails requests that Triton never blames
+    except Exception as error:  # noqa: BLE001 - leaving execute(), it would fail every request
         return [ModelFailed(f"{type(error).__name__}: {error}")] * len(chunks)
 
 

@@ -16,7 +16,7 @@ POISON = 6_666
 
 
 class SpellingEngine:
-    """A fake engine that transcribes every chunk as its length in samples, and raises for one length. It records its calls."""
+    """A fake engine that transcribes every chunk as its length in samples, raises for one length, and records calls."""
 
     n_mels = 80
     device = "cpu"

@@ -1,4 +1,4 @@
-"""The default model, loaded once, and the phone call shipped with pyannote.audio: 30 s, two people, with a human RTTM."""
+"""The default model, loaded once, and the phone call shipped with pyannote.audio: 30 s, two people, human RTTM."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Engine:
     def align(
         self, encoded: Sequence[np.ndarray], sot: list[int], texts: Sequence[list[int]], frames: Sequence[int]
     ) -> list[Aligned]:
-        """Align the text tokens of each row with the audio; `frames` are the numbers of mel frames before the padding."""
+        """Align the text tokens of each row with the audio; `frames` is its number of mel frames without padding."""
         results = self._model.align(self._view(encoded), sot, list(texts), list(frames))
         return [Aligned(result.alignments, result.text_token_probs) for result in results]
 
@@ -117,12 +117,15 @@ class Engine:
 
 
 def _max_length(prompt_tokens: int, max_tokens: int) -> int:
-    """The `max_length` for which CTranslate2, which takes min(max_length / 2, max_length - prompt + 1), generates `max_tokens`."""
+    """The `max_length` that makes CTranslate2 generate at most `max_tokens`, within the text context.
+
+    Its limit is min(max_length / 2, max_length - prompt + 1) tokens.
+    """
     return min(TEXT_CONTEXT, max(2 * max_tokens, max_tokens + prompt_tokens - 1))
 
 
 def _generated(result: Any, max_tokens: int) -> Generated:
-    """CTranslate2's score is the sum of log probabilities divided by the tokens without the end token (checked with logits)."""
+    """Convert a result. Its score is the sum of log probabilities / tokens without the end token (checked with logits)."""
     tokens = list(result.sequences_ids[0])
     total = float(result.scores[0]) * len(tokens) if tokens else 0.0  # without tokens the score is NaN
     return Generated(tokens, total / (len(tokens) + 1), float(result.no_speech_prob), len(tokens) >= max_tokens)

@@ -86,7 +86,7 @@ def _forbid_disorder(logits: np.ndarray, tokens: Sequence[int], first_timestamp:
         logits[:first_timestamp] = -np.inf
         logits[first_timestamp + _FIRST_TIMESTAMPS :] = -np.inf
         return
-    if is_time[-1] and (len(tokens) < 2 or is_time[-2]):  # noqa: PLR2004 - after a pair, or the first timestamp, text follows
+    if is_time[-1] and (len(tokens) < 2 or is_time[-2]):  # noqa: PLR2004 - text follows a pair or the first one
         logits[first_timestamp:] = -np.inf
     elif is_time[-1]:
         logits[:end] = -np.inf

@@ -45,7 +45,10 @@ def split(pieces: Sequence[Piece], language: str) -> list[Piece]:
 
 
 def _stands_alone(piece: Piece, words: Sequence[Piece], language: str) -> bool:
-    """Whether a piece without a leading space starts a word: in a language without spaces, unless it continues a foreign word."""
+    """Whether a piece without a leading space starts a word.
+
+    So it does in a language without spaces, unless it continues a foreign word.
+    """
     if language not in WITHOUT_SPACES:
         return False
     return not (words and _is_spaced(piece.text) and _is_spaced(words[-1].text))

@@ -121,7 +121,7 @@ def run(command: list[str], *, lifeline: bool, user: str | None) -> int:
         user=user,
         group=_group_of(user),
         extra_groups=[] if user else None,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - the guard has one thread; runs after setuid, which would clear the signal
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one thread; runs after setuid, which clears the signal
     ).pid
     for forwarded in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(forwarded, lambda number, _: _kill(child, number))

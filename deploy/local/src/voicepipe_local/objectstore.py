@@ -71,7 +71,10 @@ def component(data_dir: DataDir) -> Component:
 
 
 def _flags(data_dir: DataDir, identities: Path) -> list[str]:
-    """Flags of `weed mini`: master, volumes, filer and S3 in one process, ready in one second; `weed server` takes up to 17."""
+    """Flags of `weed mini`, which is master, volumes, filer and S3 in one process.
+
+    It is ready in one second; `weed server` takes up to 17.
+    """
     ports = {
         f"-{server}.port{kind}": data_dir.port(f"s3-{server}{kind}")
         for server in ("master", "volume", "filer", "admin")

@@ -21,7 +21,7 @@ from .process import Process
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
-SETTLED_AFTER_S = 30.0  # after this long up, the restart delay starts again at the first one
+SETTLED_AFTER_S = 30.0  # after this long up, the restart delay is reset
 HEALTHY_CHECK_INTERVAL_S = 5.0
 UNHEALTHY_CHECK_INTERVAL_S = 1.0
 UNHEALTHY_AFTER = 3
@@ -37,7 +37,7 @@ class State(StrEnum):
 
 
 class ProcessSupervisor:
-    """Starts, watches, restarts and stops `component`. `sweep` kills orphaned descendants, and takes `reap_lock` itself."""
+    """Starts, watches, restarts and stops `component`. `sweep` kills orphaned descendants, holding `reap_lock`."""
 
     def __init__(
         self, component: Component, log: Path, *, reap_lock: asyncio.Lock, sweep: Callable[[], Awaitable[None]]

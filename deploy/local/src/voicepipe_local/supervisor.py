@@ -1,4 +1,4 @@
-"""The supervisor: starts the components in order, keeps them running, stops them in reverse order, serves control requests.
+"""The supervisor: starts components in order, keeps them running, stops them in reverse, and serves control requests.
 
 It is the reaper of its descendants, so the orphans of a dead component become its children, and `_sweep` kills every
 child that it does not know. `_reap_lock` keeps a sweep from killing a process between its start and its registration:
@@ -95,7 +95,7 @@ class Supervisor:
                 await self._shut_down()
 
     async def run_command(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
-        """Run a command and wait for it. Its output goes to the log `name`; with `output`, its standard output goes there.
+        """Run a command and wait for it. Its output goes to the log `name`; with `output`, its stdout goes there.
 
         Raises:
             CannotStart: it failed.
@@ -185,9 +185,8 @@ class Supervisor:
                 await process_supervisor.start()
             except Exception as error:  # noqa: BLE001 - any failure is reported to the client
                 await process_supervisor.stop()
-                return {
-                    "error": f"{process_supervisor.component.name}: {reason(error)}. Its log is {process_supervisor.log}"
-                }
+                name, log = process_supervisor.component.name, process_supervisor.log
+                return {"error": f"{name}: {reason(error)}. Log: {log}"}
         return {"component": process_supervisor.component.name, "state": process_supervisor.state}
 
     async def _describe(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Pytest fixtures for every real server. A server starts when a test first requests it and never outlives pytest, even by SIGKILL.
+"""Pytest fixtures for every real server.
+
+A server starts when a test first requests it, and never outlives pytest, not even one ended by SIGKILL.
 
 All tests of a run share the servers of the plain names (`nats_url`, `database_url`, `object_store`, `triton`).
 `private_nats`, `private_postgres`, `private_object_store`, `private_triton` and `private_stack` start servers that a
@@ -215,7 +217,7 @@ def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def real_models() -> Path:
-    """Pull the default models unless they are there, and return the models directory. Concurrent callers wait for one pull."""
+    """Pull the default models if they are missing; return the models directory. Concurrent callers wait for one pull."""
     models.put_in_place(models.wanted(REAL_MODELS), print)
     return models.folder_of_models(os.environ)
 

@@ -32,7 +32,9 @@ class Topology:
 def full(
     data_dir: DataDir, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ
 ) -> Topology:
-    """The whole pipeline, with a Triton for each pool of `models`. `workers` is the process count by service; the default is 1.
+    """The whole pipeline, with a Triton for each pool of `models`.
+
+    `workers` is the number of processes by service; the default is 1.
 
     Raises:
         CannotStart: a package is not installed, or `workers` names an unknown service.
@@ -74,7 +76,7 @@ def full(
 
 
 def model_requests(environment: Mapping[str, str] = os.environ) -> int:
-    """The limit of concurrent requests to the models: the operator's setting, or the default for this machine's processors.
+    """The limit of concurrent requests to the models: the operator's setting, or the default for a GPU or a CPU.
 
     Raises:
         CannotStart: the setting is not a number.

@@ -60,7 +60,7 @@ def url(data_dir: DataDir, pool: str) -> str:
 
 
 def component(data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None) -> Component:
-    """A Triton that serves the Whisper in `folder` as the pool of the tier `pool`; `env` holds more settings of the model."""
+    """A Triton that serves the Whisper in `folder` as the pool of the tier `pool`; `env` has more model settings."""
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
     instances = 1 if GPU.exists() else CPU_INSTANCES
@@ -123,7 +123,7 @@ def _environment(runtime: Runtime) -> dict[str, str]:
 
 
 def _install_stub(runtime: Runtime) -> None:
-    """Copy the stub for this Python version next to the backend, which looks for it there; the wheel has one per version."""
+    """Copy the stub for this Python version, one of several in the wheel, to where the backend looks for it."""
     name = "triton_python_backend_stub"
     source = runtime.server / "python_backend_stubs" / runtime.python_version / name
     target = runtime.server / "backends" / "python" / name

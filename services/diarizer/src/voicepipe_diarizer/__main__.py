@@ -1,4 +1,7 @@
-"""Run the worker: `python -m voicepipe_diarizer`. Without a usable model it only serves its probes, not ready, and takes no work."""
+"""Run the worker: `python -m voicepipe_diarizer`.
+
+Without a usable model it serves only its probes, reports not ready, and takes no work.
+"""
 
 from __future__ import annotations
 

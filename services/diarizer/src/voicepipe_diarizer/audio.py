@@ -19,7 +19,9 @@ BLOCK_BYTES = 4 << 20
 
 @asynccontextmanager
 async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[torch.Tensor]:
-    """float32 [1, samples] in [-1, 1), mapped from an unnamed file, so pages can be evicted and a killed process leaves no file.
+    """float32 [1, samples] in [-1, 1), mapped from an unnamed file.
+
+    So pages can be evicted from memory, and a killed process leaves no file.
 
     Raises:
         ObjectMissing, RetryLater: as the store does.

@@ -57,7 +57,7 @@ class _Residual(nn.Module):
 
 
 class _Head(nn.Module):
-    """[batch, 1, bands, frames] -> [batch, channels, frames]: an eighth of the bands is left, folded into the channels."""
+    """[batch, 1, bands, frames] -> [batch, channels, frames]; an eighth of the bands, folded into the channels."""
 
     def __init__(self, bands: int, channels: int = 32) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class CAMPPlus(Model):
         return int(self.hparams.embedding_dimension)
 
     def compute_fbank(self, waveforms: Tensor) -> Tensor:
-        """[batch, 1, samples] in [-1, 1) -> [batch, frames, bands]: log energies with the mean of each band subtracted."""
+        """[batch, 1, samples] in [-1, 1) -> [batch, frames, bands]: log energies minus the mean of each band."""
         features: Tensor = torch.vmap(self._fbank)(waveforms * FULL_SCALE)
         return features - features.mean(1, keepdim=True)
 

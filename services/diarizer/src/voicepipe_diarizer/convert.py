@@ -70,7 +70,7 @@ def convert(raw: Path, out: Path) -> None:
 
 
 def _halved(checkpoint: Checkpoint) -> Checkpoint:
-    """Matrices in half precision, for half the size. Vectors (biases, means, variances) are small and keep their precision."""
+    """Matrices in half precision, for half the size; vectors (biases, means, variances) are small and unchanged."""
     weights = {
         name: value.half() if value.is_floating_point() and value.ndim > 1 else value
         for name, value in checkpoint.weights.items()

@@ -76,7 +76,7 @@ def load(settings: Settings) -> Model:
 
 
 def read_pipeline(folder: Path, kind: type[Pipeline]) -> Pipeline:
-    """Like `Pipeline.from_pretrained` for a folder, but for a given subclass, and without executing code in a pickle."""
+    """Like `Pipeline.from_pretrained` for a folder, but for a given subclass, and without executing pickled code."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     name = config["pipeline"]["name"]
     if name not in KNOWN:
@@ -91,7 +91,7 @@ def read_pipeline(folder: Path, kind: type[Pipeline]) -> Pipeline:
 
 
 def _plda(folder: Path, parameters: dict[str, Any]) -> PLDA:
-    """The PLDA, or an empty one: only VBx clustering uses it, but without one the pipeline would download it from the hub."""
+    """The PLDA, or an empty one if the clustering does not use it: without any, the pipeline would download one."""
     if parameters.get("clustering", "VBxClustering") != "VBxClustering":
         return PLDA.__new__(PLDA)
     return PLDA.from_pretrained(_inside(folder, "plda", parameters.get("plda")))
@@ -126,8 +126,8 @@ def _folder(settings: Settings) -> Path:
         return Path(snapshot_download(repository, revision=revision or None, token=token))
     except Exception as error:  # the hub's library raises its own errors, those of its HTTP client, and OSError
         raise ModelUnusable(
-            f"{repository} cannot be downloaded from the hub: {type(error).__name__}. Check that it exists, that its terms "
-            "were accepted, and that VOICEPIPE_HUB_TOKEN is valid"
+            f"{repository} cannot be downloaded from the hub: {type(error).__name__}. Check that it exists, that its "
+            "terms were accepted, and that VOICEPIPE_HUB_TOKEN is valid"
         ) from error
 
 

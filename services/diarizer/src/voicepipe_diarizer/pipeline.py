@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Embedding(Protocol):
-    """A network that is independent of the speaker before its pooling: pyannote.audio's WeSpeaker ResNets, and CAM++."""
+    """A network independent of the speaker before its pooling: pyannote.audio's WeSpeaker ResNets, and CAM++."""
 
     def forward_frames(self, waveforms: torch.Tensor) -> torch.Tensor:
         """[batch, 1, samples] -> [batch, ..., frames]."""
@@ -87,7 +87,7 @@ class OncePerWindow(SpeakerDiarization):
         return np.asarray(embeddings.float().cpu().numpy(), np.float32)
 
     def _empty_embedding(self) -> Floats:
-        """The embedding [dimension] of an empty mask: the pooled statistics are zero, so only the last layer's offset is left."""
+        """The embedding [dimension] of an empty mask: pooled statistics are zero, so it is the last layer's offset."""
         network, device = self._network, self._embedding.device
         with torch.inference_mode():
             frames = network.forward_frames(torch.zeros(1, 1, self._embedding.sample_rate, device=device))
