@@ -27,7 +27,7 @@ install_buf() {
 }
 
 # Compares proto/ with its previous version: the last commit if the working tree differs from it, else the last but one that changed proto/.
-unbroken() {
+compatible() {
     local before
     if git diff --quiet HEAD -- proto; then
         before=$(git log -2 --format=%H -- proto | sed -n 2p)
@@ -55,7 +55,7 @@ if ! command -v npm >/dev/null; then
     echo "skip  buf: npm is not installed (Debian: apt install npm)"
 elif install_buf >"$work/npm.log" 2>&1; then
     check buf-lint buf lint proto
-    check buf-breaking unbroken
+    check buf-breaking compatible
 else
     echo "FAIL  buf: npm could not install it; see $work/npm.log" && failed=1
 fi

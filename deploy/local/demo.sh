@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 data=.data/demo
 stack() { .venv/bin/python -m voicepipe_local "$@" --data "$data"; }
-about() { .venv/bin/python tests/demo.py "$@"; }
+demo() { .venv/bin/python tests/demo.py "$@"; }
 
 trap 'stack purge' EXIT
 trap 'exit 130' INT TERM
@@ -13,9 +13,9 @@ stack purge
 mkdir -p "$data"
 unset VOICEPIPE_MODELS VOICEPIPE_DIARIZATION_MODEL VOICEPIPE_WHISPER_MODEL # the demo uses the defaults
 call=$data/phone-call.wav
-cp "$(about recording)" "$call"
+cp "$(demo recording)" "$call"
 echo "The recording: 30 seconds of a phone call between two people, shipped with pyannote.audio. The models, kept for later starts:"
-about models
+demo models
 
 echo
 echo "Starting every server and service ..."
@@ -30,13 +30,13 @@ id=$(.venv/bin/voicepipe list --json | .venv/bin/python -c 'import json, sys; pr
 
 echo
 echo "The speakers' names, from the human transcript:"
-about names "$data/phone-call.json" | while read -r number name; do
+demo names "$data/phone-call.json" | while read -r number name; do
     .venv/bin/voicepipe rename "$id" "$number" "$name"
 done
 echo
 .venv/bin/voicepipe get "$id"
 echo
 echo "Measured in this run:"
-about figures "$data/phone-call.json" "$data/transcription.json"
+demo figures "$data/phone-call.json" "$data/transcription.json"
 echo
 echo "End of the demo. \`make up\` starts Voicepipe and keeps it running."
