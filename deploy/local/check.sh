@@ -26,7 +26,8 @@ install_buf() {
         npm install --silent --no-audit --no-fund --no-package-lock --prefix ".make/buf-$BUF_VERSION" "@bufbuild/buf@$BUF_VERSION"
 }
 
-# Compares proto/ with its previous version: the last commit if the working tree differs from it, else the last but one that changed proto/.
+# Compares proto/ with its previous version: the last commit if the working tree differs from it, else the last but one
+# that changed proto/.
 compatible() {
     local before
     if git diff --quiet HEAD -- proto; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make demo`: starts a separate stack, sends a real phone call through every service, prints the transcript and its error rates, and
-# leaves nothing running.
+# `make demo`: starts a separate stack, sends a real phone call through every service, prints the transcript and its
+# error rates, and leaves nothing running.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 data=.data/demo

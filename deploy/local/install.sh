@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh services|tests|triton|diarizer|peers: creates one of the four environments from constraints.txt (tests: adds the packages
-# that only tests need to the first one) and marks it as installed. A second install of the same environment waits for the first.
-# Prints one line; the rest goes to a log.
+# install.sh services|tests|triton|diarizer|peers: creates one of the four environments from constraints.txt (tests:
+# adds the packages that only tests need to the first one) and marks it as installed. A second install of the same
+# environment waits for the first. Prints one line; the rest goes to a log.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 what=$1
@@ -9,7 +9,8 @@ log=.make/install-$what.log
 mkdir -p .make
 exec 9>".make/install-$what.lock"
 flock 9
-# Compile once, here. Where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would otherwise compile at each start.
+# Compile once, here. Where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would otherwise compile at
+# each start.
 unset PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE=1
 
@@ -41,8 +42,8 @@ peers() {
     new_venv && pip -r .make/peers.txt
 }
 
-# Torch is downloaded by pip, which knows the package index of this machine. A CPU-only build needs nothing else; any other build is
-# installed together with its CUDA packages.
+# Torch is downloaded by pip, which knows the package index of this machine. A CPU-only build needs nothing else; any
+# other build is installed together with its CUDA packages.
 diarizer() {
     export UV_COMPILE_BYTECODE=0 # few of torch's 10,000 files are ever used: the import at the end compiles those
     new_venv || return
@@ -54,8 +55,8 @@ diarizer() {
         *torch-*cpu*) pip "$wheels"/torch-*cpu*.whl ;;
         *) .venv/bin/uv pip install --python "$venv/bin/python" --no-progress "$torch" ;;
     esac || return
-    # These libraries are linked against CUDA, so torchaudio cannot be imported next to a CPU-only torch. Without them it runs in pure
-    # Python, which is all that pyannote.audio needs.
+    # These libraries are linked against CUDA, so torchaudio cannot be imported next to a CPU-only torch. Without them
+    # it runs in pure Python, which is all that pyannote.audio needs.
     rm -f "$venv"/lib/python3*/site-packages/torchaudio/lib/*.so
     pip --no-build-isolation -e libs/wire -e services/diarizer || return
     PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__, pyannote.audio.models.embedding, pyannote.audio.models.segmentation'
