@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make check`: everything that can be known without running the product. Each check says one line; a failed one, all it said.
+# `make check`: every check that does not run the product. Each prints one line; a failed check prints its whole output.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=$PWD/.venv/bin
@@ -26,8 +26,9 @@ install_buf() {
         npm install --silent --no-audit --no-fund --no-package-lock --prefix ".make/buf-$BUF_VERSION" "@bufbuild/buf@$BUF_VERSION"
 }
 
-# What proto/ was before: the last commit if the working tree differs from it, else the commit that changed proto/ before that.
-unbroken() {
+# Compares proto/ with its previous version: the last commit if the working tree differs from it, else the last but one
+# that changed proto/.
+compatible() {
     local before
     if git diff --quiet HEAD -- proto; then
         before=$(git log -2 --format=%H -- proto | sed -n 2p)
@@ -41,7 +42,7 @@ unbroken() {
 fresh_stubs() {
     PYTHON=$bin/python proto/generate.sh "$work/stubs" &&
         diff -r -x __init__.py -x __pycache__ -x '*.json' "$work/stubs/voicepipe_wire/v1" libs/wire/src/voicepipe_wire/v1 ||
-        { echo "the stubs are not those of proto/: run \`make proto\`"; return 1; }
+        { echo "the stubs do not match proto/: run \`make proto\`"; return 1; }
 }
 
 sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src)
@@ -55,7 +56,7 @@ if ! command -v npm >/dev/null; then
     echo "skip  buf: npm is not installed (Debian: apt install npm)"
 elif install_buf >"$work/npm.log" 2>&1; then
     check buf-lint buf lint proto
-    check buf-breaking unbroken
+    check buf-breaking compatible
 else
     echo "FAIL  buf: npm could not install it; see $work/npm.log" && failed=1
 fi

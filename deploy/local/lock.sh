@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes constraints.txt from what is installed in the four environments: `make lock`, after a package was added or raised.
+# Writes constraints.txt from the packages installed in the four environments: `make lock`, after a package was added or upgraded.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,4 +1,4 @@
-"""The contract of a speech model behind Triton: the tensors, the parameters and how a batch is answered.
+"""The contract of a speech model behind Triton: tensors, parameters, errors, and responses to a batch.
 
-`errors` and `params` need the standard library alone, `serving` needs numpy.
+`errors` and `params` need only the standard library, `serving` also numpy.
 """

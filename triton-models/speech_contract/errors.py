@@ -1,10 +1,10 @@
-"""The errors of one request. The code is the stable prefix of the message: `bad_params: beam must be ...`."""
+"""The errors of a single request. Every message starts with a stable code: `bad_params: beam must be ...`."""
 
 from __future__ import annotations
 
 
 class RequestError(Exception):
-    """A request that can not be answered, while the others of its batch can."""
+    """One request failed; the others of its batch are unaffected."""
 
     code = "model_failed"
 
@@ -13,7 +13,7 @@ class RequestError(Exception):
 
 
 class BadParams(RequestError):
-    """PARAMS is not what the contract says."""
+    """PARAMS violates the contract."""
 
     code = "bad_params"
 
@@ -25,7 +25,7 @@ class BadAudio(RequestError):
 
 
 class AudioTooLong(RequestError):
-    """A chunk is at most 30 s."""
+    """The chunk is longer than 30 s."""
 
     code = "audio_too_long"
 
@@ -37,16 +37,16 @@ class UnsupportedLanguage(RequestError):
 
 
 class UnsupportedTask(RequestError):
-    """The model does not do the task."""
+    """The model cannot do the task."""
 
     code = "unsupported_task"
 
 
 class Cancelled(RequestError):
-    """The client does not wait for the answer any more."""
+    """The client no longer waits for the response."""
 
     code = "cancelled"
 
 
 class ModelFailed(RequestError):
-    """The engine raised, for this chunk alone; the message names the exception."""
+    """The engine raised for this chunk; the message names the exception."""

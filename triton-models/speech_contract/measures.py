@@ -1,4 +1,4 @@
-"""Numbers about a text that every speech model reports alike."""
+"""Measures of a text that every speech model reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import zlib
 
 
 def compression_ratio(text: str) -> float:
-    """Bytes of the text over bytes of it compressed: a loop compresses well (openai-whisper's `utils.py`)."""
+    """Size of the text divided by its compressed size, high for a loop (openai-whisper's `utils.py`)."""
     raw = text.encode()
     return round(len(raw) / len(zlib.compress(raw)), 4)

@@ -1,4 +1,4 @@
-"""PARAMS: one JSON object that says what to do with the chunk. Unknown keys are errors, so a typo is never ignored."""
+"""PARAMS: one JSON object with the parameters of a request. An unknown key is an error, so a typo is never ignored."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Task = Literal["transcribe", "translate"]
 BEAM_MAX = 10
 TEMPERATURE_MAX = 2.0
 NEW_TOKENS_MAX = 224  # half of Whisper's text context; the other half is for the prompt
-PROMPT_MAX_CHARS = 4_000  # about four times what fits into the prompt; the model keeps the end
+PROMPT_MAX_CHARS = 4_000  # about four times what fits into the prompt; the model uses the end
 SEED_MAX = 2**63 - 1
 LANGUAGE_MAX_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One request's wishes; the defaults are what a missing key means.
+    """The parameters of one request, with the defaults of missing keys.
 
-    `language` null is detected. With `switch_above` another language than the given one is taken where the model finds it at
-    least that likely. `prompt` is text that came before, or terms to expect. With `temperature` above zero the
-    words are sampled: `seed` and the audio decide the sample, nothing else. `timestamps` lets the model write its own times
-    (`segments` in the result); `word_timestamps` aligns every word. `suppress_blank` forbids an empty answer.
+    `language` None: detect it. `switch_above`: a detected language replaces the given one if its probability is at
+    least this. `prompt`: preceding text, or terms to expect. `temperature` above 0: sample the text, reproducibly for
+    the same audio and parameters, `seed` included. `timestamps`: the model emits timestamp tokens (`segments` in the
+    result). `word_timestamps`: align every word. `suppress_blank`: forbid empty text.
     """
 
     op: Op = "transcribe"
@@ -45,19 +45,23 @@ class Params:
 
 
 def parse(raw: bytes) -> Params:
-    """Params from the bytes of PARAMS, or BadParams naming the key and what it may be."""
+    """Parse and check the bytes of PARAMS.
+
+    Raises:
+        BadParams: the message names the key and its allowed values.
+    """
     try:
-        given = json.loads(raw or b"{}")
+        document = json.loads(raw or b"{}")
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadParams("PARAMS is not JSON") from error
-    if not isinstance(given, dict):
+    if not isinstance(document, dict):
         raise BadParams("PARAMS must be a JSON object")
     known = {field.name for field in fields(Params)}
-    if unknown := sorted(set(given) - known):
-        raise BadParams(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
-    for key, value in given.items():
+    if unknown := sorted(set(document) - known):
+        raise BadParams(f"unknown key {unknown[0]!r}; the keys are {', '.join(sorted(known))}")
+    for key, value in document.items():
         _check(key, value)
-    return Params(**given)
+    return Params(**document)
 
 
 def _check(key: str, value: Any) -> None:
@@ -93,6 +97,6 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _expect(holds: bool, key: str, may_be: str) -> None:
-    if not holds:
-        raise BadParams(f"{key} must be {may_be}")
+def _expect(valid: bool, key: str, allowed: str) -> None:
+    if not valid:
+        raise BadParams(f"{key} must be {allowed}")

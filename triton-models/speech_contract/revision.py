@@ -1,4 +1,4 @@
-"""A name for the contents of a model, so results can be tied to it."""
+"""The revision of a model: a hash of its files, recorded with every result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def revision(files: Iterable[Path]) -> str:
-    """16 hex digits of SHA-256 over the names and contents of the files."""
+    """The first 16 hex digits of a SHA-256 over the names and contents of the files."""
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         with path.open("rb") as file:

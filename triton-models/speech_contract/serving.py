@@ -1,4 +1,4 @@
-"""From Triton's requests to chunks, and from results to responses. One request is one chunk; each fails alone."""
+"""Triton's requests to chunks, and results to responses. A request is one chunk, and fails independently of others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One request: int16 samples at 16 kHz, at most 30 s, and what to do with them."""
+    """One request. `pcm`: int16 [samples] at 16 kHz, at most 30 s."""
 
     pcm: np.ndarray
     params: Params
@@ -34,48 +34,53 @@ class Chunk:
 
 class Recognizer(Protocol):
     def recognize(self, chunks: Sequence[Chunk]) -> list[Result | RequestError]:
-        """One result or error per chunk, in order. Raises nothing for a single bad chunk."""
+        """One result or error per chunk, in order. A bad chunk is an error in the list, not an exception."""
 
 
 def answer(requests: Sequence[Any], recognizer: Recognizer, pb_utils: Any) -> list[Any]:
-    """One response per request, in order. A request that can not be read or recognized gets an error of its own."""
-    read = [_read(request, pb_utils) for request in requests]
-    chunks = [chunk for chunk in read if isinstance(chunk, Chunk)]
-    results = iter(_recognized(recognizer, chunks))
-    return [_response(next(results) if isinstance(item, Chunk) else item, pb_utils) for item in read]
+    """One response per request, in order. A request that cannot be read or recognized gets an error response."""
+    parsed = [_read(request, pb_utils) for request in requests]
+    chunks = [chunk for chunk in parsed if isinstance(chunk, Chunk)]
+    results = iter(_recognize(recognizer, chunks))
+    return [_response(next(results) if isinstance(item, Chunk) else item, pb_utils) for item in parsed]
 
 
 def check(pcm: np.ndarray, num_samples: int) -> None:
-    """BadAudio or AudioTooLong where the two tensors are not one chunk."""
+    """Check the length of a chunk.
+
+    Raises:
+        BadAudio: the two tensors contradict each other.
+        AudioTooLong: the chunk is longer than 30 s.
+    """
     if len(pcm) != num_samples:
         raise BadAudio(f"NUM_SAMPLES says {num_samples}, AUDIO has {len(pcm)} samples")
     if len(pcm) > MAX_SAMPLES:
-        raise AudioTooLong(f"{len(pcm) / SAMPLE_RATE:.2f} s, a chunk is at most {MAX_AUDIO_S} s")
+        raise AudioTooLong(f"the chunk has {len(pcm) / SAMPLE_RATE:.2f} s, but at most {MAX_AUDIO_S} s are allowed")
 
 
-def _recognized(recognizer: Recognizer, chunks: list[Chunk]) -> list[Result | RequestError]:
+def _recognize(recognizer: Recognizer, chunks: list[Chunk]) -> list[Result | RequestError]:
     try:
         return recognizer.recognize(chunks) if chunks else []
-    except Exception as error:  # noqa: BLE001 - an exception that leaves execute() fails requests that Triton never blames
+    except Exception as error:  # noqa: BLE001 - leaving execute(), it would fail every request
         return [ModelFailed(f"{type(error).__name__}: {error}")] * len(chunks)
 
 
 def _read(request: Any, pb_utils: Any) -> Chunk | RequestError:
     if request.is_cancelled():
-        return Cancelled("the client went away before the model began")
+        return Cancelled("the client disconnected before the model started")
     try:
-        audio, num_samples, params = (_tensor(request, name, pb_utils) for name in ("AUDIO", "NUM_SAMPLES", "PARAMS"))
-        if audio.shape[0] != 1 or num_samples.size != 1 or params.size != 1:
-            raise BadAudio("a request is one chunk: AUDIO [1, samples], NUM_SAMPLES [1, 1], PARAMS [1, 1]")
-        raw = params.reshape(-1)[0]
+        audio, num_samples, document = (_tensor(request, name, pb_utils) for name in ("AUDIO", "NUM_SAMPLES", "PARAMS"))
+        if audio.shape[0] != 1 or num_samples.size != 1 or document.size != 1:
+            raise BadAudio("a request must be one chunk: AUDIO [1, samples], NUM_SAMPLES [1, 1], PARAMS [1, 1]")
+        raw = document.reshape(-1)[0]
         if not isinstance(raw, bytes):
             raise BadParams("PARAMS must be bytes")
-        wishes = parse(raw)
+        params = parse(raw)
         pcm = audio.reshape(-1)
         check(pcm, int(num_samples.reshape(-1)[0]))
     except RequestError as error:
         return error
-    return Chunk(pcm, wishes, request.is_cancelled)
+    return Chunk(pcm, params, request.is_cancelled)
 
 
 def _tensor(request: Any, name: str, pb_utils: Any) -> np.ndarray:
@@ -91,7 +96,7 @@ def _response(result: Result | RequestError, pb_utils: Any) -> Any:
 
 
 def _status(error: RequestError, pb_utils: Any) -> Any:
-    """The gRPC status: a caller may retry INTERNAL, never INVALID_ARG."""
+    """The gRPC status. A client may retry after INTERNAL, but not after INVALID_ARG."""
     if isinstance(error, Cancelled):
         return pb_utils.TritonError.CANCELLED
     if isinstance(error, ModelFailed):

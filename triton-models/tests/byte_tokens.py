@@ -1,4 +1,4 @@
-"""A vocabulary of single bytes with Whisper's special tokens, so that tests need no tokenizer file."""
+"""A vocabulary of single bytes and Whisper's special tokens, so that tests need no tokenizer file."""
 
 import importlib
 
@@ -17,13 +17,13 @@ SPECIALS = (
     "<|notimestamps|>",
     *(f"<|{step / 50:.2f}|>" for step in range(1_501)),
 )
-STAND_IN = {byte: character for character, byte in vocabulary._BYTE_OF.items()}
+CHARACTER_OF = {byte: character for character, byte in vocabulary._BYTE_OF.items()}
 
 
 class ByteTokens:
     """Token n is byte n; the specials follow from 256 on."""
 
-    names = (*(STAND_IN[byte] for byte in range(256)), *SPECIALS)
+    names = (*(CHARACTER_OF[byte] for byte in range(256)), *SPECIALS)
     ids = {name: number for number, name in enumerate(names)}  # noqa: RUF012 - never changed
 
     def token_to_id(self, token):
@@ -34,7 +34,7 @@ class ByteTokens:
 
     def encode(self, sequence, *, add_special_tokens=True):
         assert not add_special_tokens
-        parts = sequence.split("<|startoftranscript|>")  # the real one reads special tokens in any text
+        parts = sequence.split("<|startoftranscript|>")  # like the real one, it finds special tokens in any text
 
         class Encoding:
             ids = [token for part in parts for token in [257, *part.encode()]][1:]

@@ -1,4 +1,4 @@
-"""The pure parts of the models, imported as Triton imports them: without Triton or CTranslate2."""
+"""Makes the pure modules of the model importable as in Triton; neither Triton nor CTranslate2 is needed."""
 
 import sys
 from pathlib import Path

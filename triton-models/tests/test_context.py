@@ -15,19 +15,19 @@ def frames(seconds, *, on_cpu=True, **params):
 
 
 @pytest.mark.parametrize(("seconds", "expected_s"), [(1, 15), (13, 15), (13.5, 16), (20.2, 23), (28, 30)])
-def test_words_get_two_seconds_of_silence_behind_them_and_fifteen_at_least(seconds, expected_s):
+def test_transcription_gets_two_seconds_of_silence_and_at_least_fifteen_in_all(seconds, expected_s):
     assert frames(seconds) == expected_s * 100
 
 
-def test_a_language_is_heard_in_the_speech_alone():
+def test_language_detection_gets_hardly_any_padding():
     assert frames(3, op="detect") == 400
     assert frames(3, op="detect", on_cpu=False) == 400
 
 
 @pytest.mark.parametrize("params", [{"timestamps": True}, {"temperature": 0.4}])
-def test_a_chunk_that_is_asked_for_again_gets_all_that_the_model_was_trained_on(params):
+def test_a_retry_gets_the_whole_window(params):
     assert frames(3, **params) == 3000
 
 
-def test_a_gpu_gets_equal_lengths_because_they_fill_batches():
+def test_a_gpu_gets_the_whole_window_so_that_lengths_are_equal():
     assert frames(3, on_cpu=False) == 3000

@@ -10,7 +10,7 @@ rows = st.lists(st.integers(0, 99), unique=True, max_size=16)
 
 
 @given(rows, st.sets(st.integers(0, 99)))
-def test_only_bad_rows_fail_and_every_row_is_answered_once(rows, bad):
+def test_only_bad_rows_fail_and_every_other_row_has_its_result(rows, bad):
     def call(some):
         if poisoned := sorted(bad.intersection(some)):
             raise ValueError(poisoned)
@@ -22,7 +22,7 @@ def test_only_bad_rows_fail_and_every_row_is_answered_once(rows, bad):
 
 
 @given(st.integers(1, 64), st.data())
-def test_one_bad_row_costs_two_calls_for_every_halving(n, data):
+def test_one_bad_row_costs_two_calls_per_halving(n, data):
     bad = data.draw(st.integers(0, n - 1))
     calls = []
 
@@ -42,17 +42,17 @@ def test_a_batch_without_bad_rows_is_one_call():
     assert calls == [[3, 1, 2]]
 
 
-def test_nothing_to_do_calls_nothing():
+def test_no_rows_make_no_call():
     assert grouping.bisected([], lambda _: 1 / 0) == ({}, {})
 
 
-def test_an_engine_that_loses_a_row_fails_instead_of_shifting_answers():
+def test_an_engine_that_drops_a_row_fails_instead_of_shifting_results():
     _, failures = grouping.bisected([0, 1], lambda _: ["only one answer", "two"][: len(_) - 1])
     assert set(failures) == {0, 1}
 
 
 @given(rows, st.integers(1, 5))
-def test_groups_hold_every_row_once_beside_its_likes(rows, n):
+def test_every_row_is_in_the_group_of_its_key_once(rows, n):
     groups = grouping.grouped(rows, lambda row: row % n)
     assert sorted(row for group in groups.values() for row in group) == sorted(rows)
     assert all(row % n == key for key, group in groups.items() for row in group)

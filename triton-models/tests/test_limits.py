@@ -12,23 +12,23 @@ def test_a_short_chunk_gets_fewer_tokens_than_a_long_one():
     assert limits.most_tokens(28.0, "en", timestamps=False) == NEW_TOKENS_MAX
 
 
-def test_a_language_whose_rate_is_unknown_gets_more_tokens():
+def test_a_language_of_unmeasured_rate_gets_more_tokens():
     assert limits.most_tokens(5.0, "hi", timestamps=False) > limits.most_tokens(5.0, "en", timestamps=False)
 
 
 @given(st.floats(0.1, 30.0), st.sampled_from(["en", "hi"]), st.booleans())
-def test_the_fastest_speech_that_was_measured_fits(duration_s, language, timestamps):
+def test_the_fastest_measured_speech_fits(duration_s, language, timestamps):
     measured_per_s = 9.4 if language == "en" else 14.7
     most = limits.most_tokens(duration_s, language, timestamps=timestamps)
     assert min(measured_per_s * duration_s, NEW_TOKENS_MAX) <= most <= NEW_TOKENS_MAX
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.lists(st.integers(10, 19), max_size=20))
-def test_a_phrase_that_is_repeated_to_the_end_is_a_loop(phrase, before):
+def test_a_phrase_repeated_to_the_end_is_a_loop(phrase, before):
     assert limits.is_loop(before + phrase * max(3, -(-48 // len(phrase))))
 
 
-def test_a_phrase_that_is_repeated_twice_is_not_a_loop():
+def test_a_phrase_repeated_twice_is_not_a_loop():
     assert not limits.is_loop(list(range(40)) * 2)
 
 

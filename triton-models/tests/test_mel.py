@@ -24,13 +24,13 @@ def noise(samples, level, seed=0):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 480_000), st.sampled_from([0, 1, 100, 32_767]), st.integers(0, 9))
-def test_it_is_the_spectrogram_that_whisper_was_trained_on(samples, level, seed):
+def test_the_spectrogram_is_that_of_openai_whisper(samples, level, seed):
     pcm = noise(samples, level, seed)
     assert np.abs(log_mel(pcm) - by_definition(pcm, 80)).max() < 1e-4
 
 
 @pytest.mark.parametrize("samples", [0, 1, 159, 160, 199, 200, 201, 400, 479_800, 479_999, 480_000])
-def test_every_edge_of_the_window_is_right(samples):
+def test_lengths_at_the_edges_of_frames_are_exact(samples):
     pcm = noise(samples, 3_000)
     assert np.abs(log_mel(pcm) - by_definition(pcm, 80)).max() < 1e-4
 
@@ -40,7 +40,7 @@ def test_large_models_get_128_bands():
     assert np.abs(mel.LogMel(128)(pcm) - by_definition(pcm, 128)).max() < 1e-4
 
 
-def test_the_encoder_gets_contiguous_floats_of_its_shape():
+def test_the_spectrogram_is_contiguous_float32_of_the_encoders_shape():
     spectrogram = log_mel(noise(1_000, 10))
     assert spectrogram.shape == (80, 3_000)
     assert spectrogram.dtype == np.float32
@@ -53,7 +53,7 @@ def test_zeros_at_the_end_change_nothing():
 
 
 @pytest.mark.parametrize("n_mels", [80, 128])
-def test_every_filter_hears_something_and_has_the_same_area(n_mels):
+def test_filters_are_not_empty_and_have_equal_areas(n_mels):
     filters = mel.mel_filters(n_mels)
     assert filters.shape == (n_mels, 201)
     assert (filters.max(axis=1) > 0).all()

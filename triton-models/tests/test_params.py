@@ -10,16 +10,16 @@ from speech_contract.params import Params, parse
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
 
 
-def test_no_wishes_are_the_defaults():
+def test_missing_keys_have_defaults():
     assert parse(b"{}") == parse(b"") == Params()
 
 
-def test_every_wish_is_taken():
-    wishes = {
+def test_every_key_is_parsed():
+    document = {
         "op": "transcribe",
         "language": "de",
         "task": "translate",
-        "prompt": "what came before",
+        "prompt": "preceding text",
         "beam": 5,
         "temperature": 0.4,
         "word_timestamps": False,
@@ -29,8 +29,8 @@ def test_every_wish_is_taken():
         "seed": 3,
         "switch_above": 0.8,
     }
-    assert parse(json.dumps(wishes).encode()) == Params(**wishes)
-    assert set(wishes) == set(Params.__slots__)
+    assert parse(json.dumps(document).encode()) == Params(**document)
+    assert set(document) == set(Params.__slots__)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_every_wish_is_taken():
         (b'{"seed": 1e3}', "seed"),
     ],
 )
-def test_a_bad_wish_is_refused_by_name(raw, names):
+def test_an_invalid_value_is_refused_with_its_key(raw, names):
     with pytest.raises(BadParams, match=r"^bad_params: ") as refused:
         parse(raw)
     assert names in str(refused.value)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(Params.__slots__)) | st.text(max_size=5), values, max_size=5))
-def test_whatever_is_wished_is_taken_as_it_is_or_refused(wishes):
+def test_a_document_is_parsed_unchanged_or_refused(document):
     try:
-        params = parse(json.dumps(wishes).encode())
+        params = parse(json.dumps(document).encode())
     except BadParams:
         return
-    assert {key: getattr(params, key) for key in wishes} == wishes
+    assert {key: getattr(params, key) for key in document} == document
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_are_params_or_refused(raw):
+def test_any_bytes_are_parsed_or_refused(raw):
     with suppress(BadParams):
         assert isinstance(parse(raw), Params)

@@ -16,7 +16,7 @@ POISON = 6_666
 
 
 class SpellingEngine:
-    """An engine that hears in every chunk its length in samples, and chokes on one length. It notes its calls."""
+    """A fake engine that transcribes every chunk as its length in samples, raises for one length, and records calls."""
 
     n_mels = 80
     device = "cpu"
@@ -28,15 +28,15 @@ class SpellingEngine:
 
     def _note(self, call, rows, detail=None):
         self.calls.append((call, len(rows), detail))
-        if call in self.poisons and any(self._heard(row) == str(POISON) for row in rows):
+        if call in self.poisons and any(self._text(row) == str(POISON) for row in rows):
             raise RuntimeError("the engine broke")
 
     @staticmethod
-    def _heard(row):
+    def _text(row):
         return str(int(row[0]))
 
     def encode(self, mels):
-        # the spectrogram of silence is flat, so how many samples there were is put into the first frame by the tests
+        # the tests fill the spectrogram with the number of samples
         rows = [np.array([mel[0, 0]]) for mel in mels]
         self._note("encode", rows)
         return rows
@@ -48,13 +48,11 @@ class SpellingEngine:
     def generate(self, encoded, prompts, decoding):
         assert len({len(prompt) for prompt in prompts}) == 1
         self._note("generate", encoded, decoding)
-        return [
-            engine.Generated(list(f" {self._heard(row)} x".encode()), -0.1, 0.2, truncated=False) for row in encoded
-        ]
+        return [engine.Generated(list(f" {self._text(row)} x".encode()), -0.1, 0.2, truncated=False) for row in encoded]
 
     def steps(self, encoded, prompt, prefix, decoding):
         self._note("steps", [encoded])
-        text = [*f" {self._heard(encoded)}".encode(), known().end]
+        text = [*f" {self._text(encoded)}".encode(), known().end]
         return [np.where(np.arange(len(ByteTokens.names)) == token, 50.0, 0.0) for token in text], 0.2
 
     def align(self, encoded, sot, texts, frames):
@@ -62,7 +60,7 @@ class SpellingEngine:
         return [engine.Aligned([(i, i) for i in range(len(text) + 1)], [0.5] * len(text)) for text in texts]
 
 
-def heard(chunks, spelling=None, **kind):
+def recognize(chunks, spelling=None, **kind):
     spelling = spelling or SpellingEngine(**kind)
     whisper = recognizer.WhisperRecognizer(
         spelling, known(multilingual=spelling.is_multilingual), {"model": "spelling"}
@@ -77,15 +75,15 @@ def chunk(samples, is_cancelled=lambda: False, **params):
     return Chunk(np.zeros(samples, np.int16), Params(**({"language": "en"} | params)), is_cancelled)
 
 
-def test_every_chunk_gets_its_own_words():
-    results, calls = heard([chunk(samples) for samples in (3, 20, 100)])
+def test_every_chunk_gets_its_own_result():
+    results, calls = recognize([chunk(samples) for samples in (3, 20, 100)])
     assert [result["text"] for result in results] == ["3 x", "20 x", "100 x"]
     assert [word[2] for word in results[1]["words"]] == ["20", "x"]
     assert [(call, rows) for call, rows, _ in calls] == [("encode", 3), ("generate", 3), ("align", 3)]
 
 
 def test_languages_share_generation_but_not_alignment():
-    _, calls = heard([chunk(1), chunk(2, language="de"), chunk(3), chunk(4, language="de", task="translate")])
+    _, calls = recognize([chunk(1), chunk(2, language="de"), chunk(3), chunk(4, language="de", task="translate")])
     assert [rows for call, rows, _ in calls if call == "generate"] == [4]
     assert sorted(rows for call, rows, _ in calls if call == "align") == [1, 1, 2]
 
@@ -95,21 +93,28 @@ class GreetingEngine(SpellingEngine):
         return [engine.Generated(list("你好".encode()), -0.1, 0.2, truncated=False) for _ in encoded]
 
 
-def test_a_translation_has_english_words_whatever_was_heard():
-    results, _ = heard([chunk(20, language="zh", task="translate"), chunk(20, language="zh")], GreetingEngine())
+def test_a_translation_is_split_into_words_as_english():
+    results, _ = recognize([chunk(20, language="zh", task="translate"), chunk(20, language="zh")], GreetingEngine())
     assert [[word[2] for word in result["words"]] for result in results] == [["你好"], ["你", "好"]]
     assert {result["language"] for result in results} == {"zh"}
 
 
-def test_what_cannot_share_a_call_is_asked_apart():
-    apart = [{}, {"beam": 5}, {"timestamps": True}, {"suppress_blank": True}, {"max_new_tokens": 9}, {"prompt": "abc"}]
-    results, calls = heard([chunk(1, **wish) for wish in apart for _ in range(2)])
-    assert [rows for call, rows, _ in calls if call == "generate"] == [2] * len(apart)
+def test_rows_with_different_options_are_generated_in_separate_calls():
+    options = [
+        {},
+        {"beam": 5},
+        {"timestamps": True},
+        {"suppress_blank": True},
+        {"max_new_tokens": 9},
+        {"prompt": "abc"},
+    ]
+    results, calls = recognize([chunk(1, **each) for each in options for _ in range(2)])
+    assert [rows for call, rows, _ in calls if call == "generate"] == [2] * len(options)
     assert {result["text"] for result in results} == {"1 x"}
 
 
-def test_a_language_is_detected_where_none_is_given():
-    results, calls = heard([chunk(1), chunk(2, language=None), chunk(3, op="detect")])
+def test_the_language_is_detected_if_none_is_given():
+    results, calls = recognize([chunk(1), chunk(2, language=None), chunk(3, op="detect")])
     assert [(result["language"], result["language_probability"]) for result in results] == [
         ("en", None), ("zh", 0.6), ("zh", 0.6),
     ]  # fmt: skip
@@ -119,23 +124,23 @@ def test_a_language_is_detected_where_none_is_given():
 
 def test_a_chunk_that_breaks_the_engine_fails_alone_at_every_stage():
     for stage in ("encode", "detect", "generate", "steps", "align"):
-        wish = {"language": None} if stage == "detect" else {"temperature": 0.5} if stage == "steps" else {}
-        chunks = [chunk(samples, **wish) for samples in (1, 2, POISON, 4, 5)]
-        results, _ = heard(chunks, poisons=(stage,))
+        params = {"language": None} if stage == "detect" else {"temperature": 0.5} if stage == "steps" else {}
+        chunks = [chunk(samples, **params) for samples in (1, 2, POISON, 4, 5)]
+        results, _ = recognize(chunks, poisons=(stage,))
         assert isinstance(results[2], ModelFailed), stage
         assert str(results[2]) == "model_failed: RuntimeError: the engine broke"
         assert [result["text"].split()[0] for result in results if result is not results[2]] == ["1", "2", "4", "5"]
 
 
-def test_what_the_model_does_not_know_is_refused_before_it_works():
-    results, calls = heard([chunk(1, language="xx"), chunk(2)])
+def test_an_unknown_language_is_refused_before_the_engine_runs():
+    results, calls = recognize([chunk(1, language="xx"), chunk(2)])
     assert isinstance(results[0], UnsupportedLanguage)
     assert results[1]["text"] == "2 x"
     assert calls[0][:2] == ("encode", 1)
 
 
-def test_an_english_model_speaks_english_and_does_not_translate():
-    results, calls = heard(
+def test_an_english_only_model_refuses_other_languages_and_translation():
+    results, calls = recognize(
         [chunk(1, language=None), chunk(2, task="translate"), chunk(3, language="de"), chunk(4, op="detect")],
         multilingual=False,
     )
@@ -146,83 +151,83 @@ def test_an_english_model_speaks_english_and_does_not_translate():
     assert "detect" not in [call for call, _, _ in calls]
 
 
-def test_a_cancelled_chunk_is_not_worked_on():
-    results, calls = heard([chunk(1, lambda: True), chunk(2)])
+def test_a_cancelled_chunk_is_not_processed():
+    results, calls = recognize([chunk(1, lambda: True), chunk(2)])
     assert isinstance(results[0], Cancelled)
     assert results[1]["text"] == "2 x"
     assert {rows for _, rows, _ in calls} == {1}
 
 
-def test_a_chunk_cancelled_on_the_way_is_dropped_there():
+def test_a_chunk_cancelled_during_processing_is_dropped_before_the_next_stage():
     spelling = SpellingEngine()
     leaves = chunk(1, lambda: any(call == "generate" for call, _, _ in spelling.calls))
-    results, calls = heard([leaves, chunk(2)], spelling)
+    results, calls = recognize([leaves, chunk(2)], spelling)
     assert isinstance(results[0], Cancelled)
     assert [(call, rows) for call, rows, _ in calls] == [("encode", 2), ("generate", 2), ("align", 1)]
 
 
-def test_with_a_temperature_each_chunk_is_drawn_alone_and_again_the_same():
+def test_at_a_temperature_each_chunk_is_sampled_separately_and_reproducibly():
     chunks = [chunk(samples, temperature=0.5) for samples in (7, 8)]
-    results, calls = heard(chunks)
+    results, calls = recognize(chunks)
     assert [result["text"] for result in results] == ["7", "8"]
     assert all(rows == 1 for call, rows, _ in calls if call == "steps")
     assert "generate" not in [call for call, _, _ in calls]
-    alone, _ = heard(chunks[1:])
+    alone, _ = recognize(chunks[1:])
     assert alone[0]["words"] == results[1]["words"]
 
 
-def test_the_draw_depends_on_audio_and_wishes_alone():
+def test_the_seed_depends_only_on_audio_and_parameters():
     seeds = {recognizer._seed(chunk(1)), recognizer._seed(chunk(2)), recognizer._seed(chunk(1, seed=1))}
     assert len(seeds) == 3
     assert recognizer._seed(chunk(1)) == recognizer._seed(chunk(1, lambda: True))
 
 
-def test_segments_are_given_where_timestamps_are_wished():
+def test_the_result_has_segments_only_with_timestamps():
     class Timing(SpellingEngine):
         def generate(self, encoded, prompts, decoding):
             text = [time_token(0.1), *b" hey", time_token(0.5)]
             return [engine.Generated(text, -0.1, 0.2, truncated=True) for _ in encoded]
 
-    (result,), _ = heard([chunk(16_000, timestamps=True)], Timing())
+    (result,), _ = recognize([chunk(16_000, timestamps=True)], Timing())
     assert result["segments"] == [(0.1, 0.5, "hey")]
     assert (result["text"], result["truncated"]) == ("hey", True)
-    assert "segments" not in heard([chunk(16_000)])[0][0]
+    assert "segments" not in recognize([chunk(16_000)])[0][0]
 
 
-def test_no_words_are_an_answer():
-    class Deaf(SpellingEngine):
+def test_empty_text_is_a_valid_result():
+    class SilentEngine(SpellingEngine):
         def generate(self, encoded, prompts, decoding):
             return [engine.Generated([], 0.0, 0.99, truncated=False) for _ in encoded]
 
-    (result,), calls = heard([chunk(0)], Deaf())
+    (result,), calls = recognize([chunk(0)], SilentEngine())
     assert (result["text"], result["words"], result["compression_ratio"]) == ("", [], 0.0)
     assert "align" not in [call for call, _, _ in calls]
 
 
-def test_describing_runs_the_encoder_and_says_what_is_known():
-    (result,), calls = heard([chunk(16_000, op="describe")])
+def test_describe_runs_the_encoder_and_lists_languages_and_tasks():
+    (result,), calls = recognize([chunk(16_000, op="describe")])
     assert result == {"model": "spelling", "languages": ["en", "zh", "de"], "tasks": ["transcribe", "translate"]}
     assert [(call, rows) for call, rows, _ in calls] == [("encode", 1)]
 
 
-def test_a_broken_encoder_cannot_describe_itself():
+def test_describe_fails_if_the_encoder_fails():
     spelling = SpellingEngine()
     spelling.encode = lambda mels: 1 / 0
-    assert isinstance(heard([chunk(1, op="describe")], spelling)[0][0], ModelFailed)
+    assert isinstance(recognize([chunk(1, op="describe")], spelling)[0][0], ModelFailed)
 
 
-def test_the_text_context_is_never_overrun():
+def test_generation_never_exceeds_the_text_context():
     for prompt in (4, 100, 228):
-        for wished in (1, 100, 224):
-            bound = min(wished, recognizer._room([0] * prompt))
+        for requested in (1, 100, 224):
+            bound = min(requested, recognizer._room([0] * prompt))
             length = engine._max_length(prompt, bound)
             assert length <= 448
-            # what CTranslate2 makes of it
+            # the number of tokens that CTranslate2 derives from it
             assert min(length // 2, length - (prompt - 1)) == bound
 
 
 class LoopingEngine(SpellingEngine):
-    """An engine that never ends a text: in each call it generates as many tokens as it may, of `text`."""
+    """A fake engine that never ends a text: each call generates as many tokens of `text` as allowed."""
 
     def __init__(self, text):
         super().__init__()
@@ -236,28 +241,28 @@ class LoopingEngine(SpellingEngine):
         return [engine.Generated(tokens, total / (len(tokens) + 1), 0.1, truncated=True)]
 
 
-def test_a_loop_is_stopped_where_the_text_is_looked_at_first():
-    (result,), calls = heard([chunk(16_000 * 20)], LoopingEngine(list(b" you know")))
+def test_a_loop_is_stopped_at_the_first_check():
+    (result,), calls = recognize([chunk(16_000 * 20)], LoopingEngine(list(b" you know")))
     assert [detail for call, _, detail in calls if call == "generate"] == [144]
     assert result["truncated"]
 
 
-def test_fast_speech_is_continued_up_to_what_can_be_spoken_in_its_time():
+def test_fast_speech_continues_after_the_check_up_to_the_token_limit():
     text = [token % 90 + 32 for token in range(0, 30_000, 7)]
     words = [33 + (token * token) % 89 for token in range(300)]
-    (result,), calls = heard([chunk(16_000 * 20)], LoopingEngine(text[:90] + words))
+    (result,), calls = recognize([chunk(16_000 * 20)], LoopingEngine(text[:90] + words))
     assert [detail for call, _, detail in calls if call == "generate"] == [144, 224 - 144]
     assert len(result["text"].encode()) <= 224
     assert result["avg_logprob"] == pytest.approx(-0.5 * 224 / 225, abs=1e-3)
 
 
-def test_another_language_is_taken_only_where_the_model_is_sure_of_it():
-    results, _ = heard([chunk(3, switch_above=0.5), chunk(4, switch_above=0.7), chunk(5)])
+def test_the_given_language_is_replaced_only_above_the_threshold():
+    results, _ = recognize([chunk(3, switch_above=0.5), chunk(4, switch_above=0.7), chunk(5)])
     assert [result["language"] for result in results] == ["zh", "en", "en"]
     assert [result["language_probability"] for result in results] == [0.6, 0.3, None]
 
 
-def test_a_chunk_whose_language_was_detected_tells_the_likeliest_languages():
-    (given, detected), _ = heard([chunk(3), chunk(4, language=None)])
+def test_a_result_has_language_probabilities_only_after_detection():
+    (given, detected), _ = recognize([chunk(3), chunk(4, language=None)])
     assert "probabilities" not in given
     assert detected["probabilities"] == {"zh": 0.6, "en": 0.3, "de": 0.1}

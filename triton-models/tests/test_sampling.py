@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 sampling = importlib.import_module("whisper.1.sampling")
 
-TOKENS, END, FIRST_TIME = 12, 8, 9  # text, the end, times: in the order of Whisper's tokens
+TOKENS, END, FIRST_TIME = 12, 8, 9  # text, end, timestamps: in the order of Whisper's tokens
 
 
 def logits_after(tokens):
-    """A made-up language model: what comes next depends on all that came before."""
+    """A fake language model: the next logits depend on all preceding tokens."""
     return np.random.default_rng([7, *tokens]).normal(0, 2, TOKENS)
 
 
@@ -35,7 +35,7 @@ def allow_all(logits, _tokens):
 
 
 def one_by_one(temperature, seed, max_tokens):
-    """The same draw without looking ahead: the model is asked at every step."""
+    """The same draw with one model call per step."""
     draw, tokens = np.random.default_rng(seed), []
     while len(tokens) < max_tokens:
         token = int(np.argmax(logits_after(tokens) / temperature + draw.gumbel(size=TOKENS)))
@@ -52,17 +52,17 @@ def drawn(temperature, seed, max_tokens, calls=None):
 
 
 @given(st.floats(0.1, 2), st.integers(0, 999), st.integers(1, sampling.SURPRISES_MAX))
-def test_looking_ahead_changes_nothing_about_the_draw(temperature, seed, max_tokens):
+def test_the_draw_equals_one_made_step_by_step(temperature, seed, max_tokens):
     assert drawn(temperature, seed, max_tokens).tokens == one_by_one(temperature, seed, max_tokens)
 
 
-def test_the_same_seed_draws_the_same_and_another_seed_something_else():
+def test_the_seed_determines_the_sample():
     samples = {seed: drawn(1.5, seed, 20).tokens for seed in range(8)}
     assert samples == {seed: drawn(1.5, seed, 20).tokens for seed in range(8)}
     assert len({tuple(tokens) for tokens in samples.values()}) > 4
 
 
-def test_tokens_come_as_often_as_the_temperature_says():
+def test_token_frequencies_follow_the_temperature():
     n, temperature = 4_000, 0.7
     first = [drawn(temperature, seed, 1).tokens for seed in range(n)]
     seen = np.bincount([tokens[0] if tokens else END for tokens in first], minlength=TOKENS) / n
@@ -70,7 +70,7 @@ def test_tokens_come_as_often_as_the_temperature_says():
     assert np.abs(seen - expected / expected.sum()).max() < 0.03
 
 
-def test_a_cold_draw_is_the_likeliest_text_in_one_call():
+def test_a_draw_near_temperature_zero_is_the_likeliest_text_in_one_call():
     calls = []
     cold = drawn(1e-6, 1, 20, calls)
     likeliest = [int(np.argmax(step)) for step in engine(20)([])]
@@ -78,14 +78,14 @@ def test_a_cold_draw_is_the_likeliest_text_in_one_call():
     assert calls == [[]]
 
 
-def test_the_sum_of_logs_is_at_temperature_one():
+def test_the_log_probability_is_that_at_temperature_one():
     sample = drawn(0.8, 3, 20)
     seen = [*sample.tokens, *([] if sample.truncated else [END])]
     logs = [logits_after(seen[:i])[token] - np.logaddexp.reduce(logits_after(seen[:i])) for i, token in enumerate(seen)]
     assert sample.logprob == pytest.approx(sum(logs))
 
 
-def test_chaos_costs_a_bounded_number_of_calls():
+def test_uniform_logits_cost_a_bounded_number_of_calls():
     calls = []
 
     def never_ends(prefix):
@@ -105,7 +105,7 @@ def test_forbidden_tokens_are_never_drawn():
         assert not {5, *range(FIRST_TIME, TOKENS)}.intersection(sample.tokens)
 
 
-def test_times_come_in_pairs_and_never_run_backwards():
+def test_timestamps_come_in_pairs_and_never_decrease():
     mask = sampling.timestamp_mask(FIRST_TIME, END, [], timestamps=True)
     for seed in range(200):
         tokens = sampling.sample(engine(30), mask, temperature=2.0, seed=seed, end=END, max_tokens=30).tokens

@@ -46,7 +46,7 @@ def answers(requests, recognizer=None):
     return [r.error or json.loads(r.tensors[0].values.item()) for r in responses]
 
 
-def test_every_request_of_a_mixed_batch_gets_its_own_answer():
+def test_every_request_of_a_mixed_batch_gets_its_own_response():
     given = [
         request(10),
         request(20, b'{"beam": 99}'),
@@ -59,9 +59,11 @@ def test_every_request_of_a_mixed_batch_gets_its_own_answer():
         request(70, params="text"),
         request(MAX_SAMPLES),
     ]
-    said = answers(given)
+    results = answers(given)
     errors = {
-        i: (item.message.partition(":")[0], item.code) for i, item in enumerate(said) if isinstance(item, TritonError)
+        i: (item.message.partition(":")[0], item.code)
+        for i, item in enumerate(results)
+        if isinstance(item, TritonError)
     }
     assert errors == {
         1: ("bad_params", "invalid"),
@@ -71,40 +73,40 @@ def test_every_request_of_a_mixed_batch_gets_its_own_answer():
         7: ("bad_audio", "invalid"),
         8: ("bad_params", "invalid"),
     }
-    assert [item["samples"] for i, item in enumerate(said) if i not in errors] == [10, 30, 0, MAX_SAMPLES]
-    assert said[2]["language"] == "de"
+    assert [item["samples"] for i, item in enumerate(results) if i not in errors] == [10, 30, 0, MAX_SAMPLES]
+    assert results[2]["language"] == "de"
 
 
-def test_a_recognizer_that_breaks_answers_every_request_with_an_error():
+def test_a_recognizer_that_raises_fails_every_request_with_an_error():
     class Broken:
         def recognize(self, chunks):
             raise MemoryError("no room")
 
-    said = answers([request(1), request(2, b"no"), request(3)], Broken())
-    assert [(error.message.partition(":")[0], error.code) for error in said] == [
+    results = answers([request(1), request(2, b"no"), request(3)], Broken())
+    assert [(error.message.partition(":")[0], error.code) for error in results] == [
         ("model_failed", "internal"),
         ("bad_params", "invalid"),
         ("model_failed", "internal"),
     ]
 
 
-def test_an_error_of_the_recognizer_is_an_error_of_its_request_alone():
+def test_an_error_result_fails_only_its_request():
     class Picky:
         def recognize(self, chunks):
             return [ModelFailed("no") if len(chunk.pcm) == 2 else {"samples": len(chunk.pcm)} for chunk in chunks]
 
-    said = answers([request(1), request(2), request(3)], Picky())
-    assert said[1].code == "internal"
-    assert (said[0]["samples"], said[2]["samples"]) == (1, 3)
+    results = answers([request(1), request(2), request(3)], Picky())
+    assert results[1].code == "internal"
+    assert (results[0]["samples"], results[2]["samples"]) == (1, 3)
 
 
 @pytest.mark.parametrize("num_samples", [-1, 0, 159, 161])
-def test_a_length_that_lies_is_named(num_samples):
+def test_a_wrong_num_samples_is_refused_with_both_lengths(num_samples):
     (error,) = answers([request(160, num_samples=num_samples)])
     assert error.message == str(BadAudio(f"NUM_SAMPLES says {num_samples}, AUDIO has 160 samples"))
 
 
-def test_words_of_any_script_come_back_whole():
+def test_text_of_any_script_survives_the_response():
     class Speaks:
         def recognize(self, chunks):
             return [{"text": "žlutý 你好 🎉"} for _ in chunks]

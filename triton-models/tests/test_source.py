@@ -13,30 +13,30 @@ def model(folder, files=source.NEEDED):
     return folder
 
 
-def test_a_folder_is_taken_as_it_is(tmp_path):
+def test_a_model_folder_is_used_in_place(tmp_path):
     assert source.model_folder(str(model(tmp_path / "m"))) == tmp_path / "m"
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("", "VOICEPIPE_WHISPER_MODEL is not set"),
         ("/no/such/folder", "There is no folder"),
         ("whisper-base", "There is no folder"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_explained_in_one_sentence(name, says):
-    with pytest.raises(source.ModelUnavailable, match=says):
+def test_an_unavailable_model_is_explained(name, message):
+    with pytest.raises(source.ModelUnavailable, match=message):
         source.model_folder(name)
 
 
-def test_a_folder_without_a_model_names_what_is_missing(tmp_path):
+def test_the_missing_files_of_a_model_are_named(tmp_path):
     model(tmp_path / "m", ["model.bin"])
-    with pytest.raises(source.ModelUnavailable, match=r"no config\.json and no tokenizer\.json"):
+    with pytest.raises(source.ModelUnavailable, match=r"it lacks config\.json and tokenizer\.json"):
         source.model_folder(str(tmp_path / "m"))
 
 
-def test_the_revision_follows_the_contents_not_the_place(tmp_path):
+def test_the_revision_depends_on_contents_and_not_on_location(tmp_path):
     first, second = model(tmp_path / "a"), model(tmp_path / "b")
     before = revision(first.iterdir())
     assert before == revision(second.iterdir())

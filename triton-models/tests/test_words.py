@@ -34,19 +34,19 @@ def split(text, language="en"):
         ("", "en", []),
     ],
 )
-def test_words_begin_where_a_reader_sees_them(text, language, expected):
+def test_text_is_split_into_words_as_a_reader_would(text, language, expected):
     assert split(text, language) == expected
 
 
 @given(st.text(max_size=40), st.sampled_from(["en", "zh", "th", "de"]))
-def test_words_put_together_are_the_text(text, language):
+def test_the_joined_words_are_the_text(text, language):
     ids = list(text.encode("utf-8", "ignore"))
     found = words.split(vocabulary.pieces(ids), language)
     assert "".join(word.text for word in found) == vocabulary.text(ids)
     assert sum(word.tokens for word in found) == len(ids)
 
 
-def test_a_word_lasts_until_the_next_and_is_as_sure_as_its_tokens_together():
+def test_a_word_ends_at_the_next_and_has_the_mean_probability_of_its_tokens():
     path = [(0, 10), (0, 11), (1, 20), (2, 30), (2, 31), (3, 50)]
     first, second = words.timed([Piece(" hel", 2), Piece(" lo", 1)], path, [0.9, 0.4, 0.5], 5.0)
     assert (first.start_s, first.end_s, second.start_s, second.end_s) == (0.2, 0.6, 0.6, 1.0)
@@ -55,7 +55,7 @@ def test_a_word_lasts_until_the_next_and_is_as_sure_as_its_tokens_together():
 
 
 @given(st.data())
-def test_times_never_run_backwards_nor_past_the_end(data):
+def test_times_never_decrease_or_exceed_the_duration(data):
     counts = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=10))
     n = sum(counts)
     frames = sorted(data.draw(st.lists(st.integers(0, 1_499), min_size=n + 1, max_size=n + 1)))
@@ -68,12 +68,12 @@ def test_times_never_run_backwards_nor_past_the_end(data):
     assert all(0 <= time <= duration_s + 0.001 for time in times)
 
 
-def test_an_impossible_token_gives_no_infinite_number():
+def test_a_token_of_probability_zero_gives_a_finite_number():
     (word,) = words.timed([Piece(" a", 1)], [(0, 0), (1, 5)], [0.0], 1.0)
     assert word.probability == 0
 
 
-def test_segments_stand_between_the_models_own_times():
+def test_segments_are_between_timestamp_tokens():
     tokens = [
         time_token(0.5), *b" one", time_token(1.0), time_token(2.0), *b" two", time_token(3.0), *b" rest", vocabulary.end,
     ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""A service without a purpose: answers 200, notes in a file that it was asked to end, and can misbehave.
+"""A dummy service: returns 200, appends its name to a file when it receives SIGTERM, and can misbehave.
 
     dummy.py NAME PORT NOTES [stubborn] [parent]
 
-`stubborn` ignores SIGTERM; `parent` has a child in a session of its own that would live for ever.
+`stubborn` ignores SIGTERM; `parent` starts a child in a separate session that would run forever.
 """
 
 import signal
@@ -14,7 +14,7 @@ from pathlib import Path
 name, port, notes, *flags = sys.argv[1:]
 
 
-class Answer(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
@@ -34,4 +34,4 @@ signal.signal(signal.SIGTERM, end)
 if "parent" in flags:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1e6)"], start_new_session=True)
     Path(f"{notes}.child").write_text(str(child.pid))
-HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
+HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()

@@ -1,6 +1,6 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-The names `postgres` and `triton-accurate` stand for the real servers; `broken` for a component that ends at once.
+`postgres` and `triton-accurate` are the real servers; `broken` is a component that exits at once.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from voicepipe_local import postgres, triton
-from voicepipe_local.component import Component, answers
+from voicepipe_local.component import Component, expect_ok
 from voicepipe_local.data_dir import DataDir
 from voicepipe_local.supervisor import Supervisor
 
@@ -30,7 +30,7 @@ def component(spec):
         command=command,
         address=f"127.0.0.1:{port}",
         version="1",
-        healthy=lambda: answers(f"http://127.0.0.1:{port}/"),
+        healthy=lambda: expect_ok(f"http://127.0.0.1:{port}/"),
         grace_s=1.0,
     )
 

@@ -1,4 +1,4 @@
-"""Which models a stack serves."""
+"""The models that a stack serves."""
 
 import pytest
 from voicepipe_local import models, topology
@@ -6,20 +6,20 @@ from voicepipe_local.component import CannotStart
 from voicepipe_local.testing import TOY_MODELS, WHISPER_FIXTURE
 
 
-def test_without_a_setting_two_tiers_and_speakers_are_served():
+def test_the_default_is_two_tiers_and_a_diarizer():
     wanted = models.wanted({})
     assert wanted.speech == {"accurate": "whisper-base", "fast": "whisper-tiny.en"}
     assert wanted.speakers == "pyannote-campplus"
 
 
-def test_only_the_named_tiers_are_served_the_accurate_first():
+def test_only_the_named_tiers_are_served_accurate_first():
     wanted = models.wanted({"VOICEPIPE_MODELS": "fast = org/tiny , accurate=/models/large"})
     assert list(wanted.speech.items()) == [("accurate", "/models/large"), ("fast", "org/tiny")]
     assert models.wanted({"VOICEPIPE_MODELS": "fast=x"}).speech == {"fast": "x"}
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("whisper-base", "'whisper-base': write TIER=MODEL"),
         ("accurate=", "'accurate=': write TIER=MODEL"),
@@ -28,12 +28,12 @@ def test_only_the_named_tiers_are_served_the_accurate_first():
         ("accurate=a,accurate=b", "two models for the tier 'accurate'"),
     ],
 )
-def test_a_setting_that_cannot_be_read_stops_the_start_with_a_sentence(text, says):
-    with pytest.raises(CannotStart, match=says):
+def test_an_invalid_setting_stops_the_start_with_a_message(text, message):
+    with pytest.raises(CannotStart, match=message):
         models.wanted({"VOICEPIPE_MODELS": text})
 
 
-def test_the_setting_of_before_is_refused_with_its_replacement():
+def test_the_former_setting_is_refused_and_its_replacement_named():
     with pytest.raises(CannotStart, match="VOICEPIPE_MODELS=accurate=/models/small"):
         models.wanted({"VOICEPIPE_WHISPER_MODEL": "/models/small"})
 
@@ -42,15 +42,15 @@ def test_none_means_no_diarizer():
     assert models.wanted({"VOICEPIPE_DIARIZATION_MODEL": "none"}).speakers is None
 
 
-def test_a_folder_is_served_where_it_is_and_nothing_is_put_beside_it(tmp_path):
+def test_a_model_folder_is_served_in_place_without_copying(tmp_path):
     environment = {**TOY_MODELS, "VOICEPIPE_MODELS_DIR": str(tmp_path / "models")}
-    said = []
-    served = models.put_in_place(models.wanted(environment), said.append, environment)
-    assert (served.speech, served.speakers, said) == ({"accurate": WHISPER_FIXTURE}, None, [])
+    reported = []
+    served = models.put_in_place(models.wanted(environment), reported.append, environment)
+    assert (served.speech, served.speakers, reported) == ({"accurate": WHISPER_FIXTURE}, None, [])
     assert not (tmp_path / "models").exists()
 
 
-def test_the_catalogue_is_told_which_python_converts_speaker_models(tmp_path):
+def test_the_diarizers_python_converts_speaker_models(tmp_path):
     environment = {**TOY_MODELS, "VOICEPIPE_MODELS_DIR": str(tmp_path)}
     models.put_in_place(models.wanted(environment), print, environment)
     assert environment["VOICEPIPE_DIARIZER_PYTHON"].endswith(".venv-diarizer/bin/python")
@@ -60,17 +60,17 @@ def test_the_catalogue_is_told_which_python_converts_speaker_models(tmp_path):
 @pytest.mark.parametrize(
     "reference", ["no-such-model", "/no/such/folder", "whisper-base/", str(WHISPER_FIXTURE.parent)]
 )
-def test_a_model_that_cannot_be_had_stops_the_start_with_one_sentence(python_module, tmp_path, setting, reference):
+def test_an_unavailable_model_stops_the_start_with_one_message(python_module, tmp_path, setting, reference):
     named = f"accurate={reference}" if setting == "VOICEPIPE_MODELS" else reference
     ended = python_module("voicepipe_local", "up", "--data", str(tmp_path / "data"), env={**TOY_MODELS, setting: named})
     assert ended.returncode == 1
-    (sentence,) = ended.stdout.splitlines()
-    assert reference.rstrip("/") in sentence
+    (message,) = ended.stdout.splitlines()
+    assert reference.rstrip("/") in message
     assert "Traceback" not in ended.stderr
     assert [log.name for log in (tmp_path / "data" / "logs").iterdir()] == ["supervisor.log"]  # no server was started
 
 
-def test_a_number_of_requests_that_is_none_stops_the_start():
+def test_a_request_limit_that_is_not_a_number_stops_the_start():
     assert topology.model_requests({"VOICEPIPE_MODEL_REQUESTS": "8"}) == 8
     with pytest.raises(CannotStart, match="whole number"):
         topology.model_requests({"VOICEPIPE_MODEL_REQUESTS": "many"})

@@ -1,4 +1,4 @@
-"""Every server of the stack starts from its wheel, works, and leaves nothing behind."""
+"""Every server of the stack starts from its wheel and keeps its data when it is killed."""
 
 from io import BytesIO
 
@@ -6,7 +6,7 @@ import asyncpg
 import nats
 
 
-async def test_jetstream_keeps_a_message_over_a_crash(private_nats):
+async def test_jetstream_keeps_a_message_when_the_server_is_killed(private_nats):
     url, server = private_nats()
     client = await nats.connect(url)
     await client.jetstream().add_stream(name="KEPT", subjects=["kept.>"])
@@ -19,7 +19,7 @@ async def test_jetstream_keeps_a_message_over_a_crash(private_nats):
     await client.close()
 
 
-async def test_a_database_outlives_a_crash_of_its_server(private_postgres):
+async def test_a_database_keeps_its_rows_when_the_server_is_killed(private_postgres):
     url, server = private_postgres()
     connection = await asyncpg.connect(url)
     await connection.execute("create table kept (name text)")
@@ -32,7 +32,7 @@ async def test_a_database_outlives_a_crash_of_its_server(private_postgres):
     await connection.close()
 
 
-def test_an_object_outlives_a_crash_of_its_store(private_object_store):
+def test_the_object_store_keeps_an_object_when_the_server_is_killed(private_object_store):
     store, server = private_object_store()
     store.client().put_object(store.bucket, "kept", BytesIO(b"here"), 4)
     server.kill()

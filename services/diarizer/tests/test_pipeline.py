@@ -1,4 +1,4 @@
-"""The faster embedding stage gives what the stock one gives."""
+"""The faster embedding stage gives the same embeddings as the stock one."""
 
 import numpy as np
 import pytest
@@ -14,18 +14,18 @@ SECONDS = 11  # two windows: the stock stage is slow
 
 
 @pytest.fixture(scope="module")
-def heard(model, call):
+def segmented(model, call):
     file = {"waveform": call.between(9, 9 + SECONDS), "sample_rate": RATE, "uri": "x"}
     return file, model.pipeline.get_segmentations(file)
 
 
 @pytest.fixture
 def pipeline_with(model, monkeypatch):
-    """The pipeline with its own embedding, or with an untrained ResNet of the size that community-1 has."""
+    """The pipeline with its own embedding network, or with an untrained ResNet of the size in community-1."""
 
     def put(architecture: str):
         if architecture == "WeSpeakerResNet34":
-            for name in ("dimension", "min_num_samples"):  # what it remembers of the other one
+            for name in ("dimension", "min_num_samples"):  # cached properties of the other network
                 monkeypatch.setitem(model.pipeline._embedding.__dict__, name, {"dimension": 256}.get(name, 640))
             monkeypatch.setattr(model.pipeline._embedding, "model_", network(WeSpeakerResNet34, VOICE))
             model.pipeline.speed_up()
@@ -37,8 +37,8 @@ def pipeline_with(model, monkeypatch):
 @pytest.mark.parametrize(
     ("architecture", "exclude_overlap"), [("CAMPPlus", True), ("CAMPPlus", False), ("WeSpeakerResNet34", True)]
 )
-def test_embeddings_are_those_of_the_stock_stage(pipeline_with, heard, architecture, exclude_overlap):
-    file, segmentations = heard
+def test_embeddings_equal_those_of_the_stock_stage(pipeline_with, segmented, architecture, exclude_overlap):
+    file, segmentations = segmented
     pipeline = pipeline_with(architecture)
     ours = pipeline.get_embeddings(file, segmentations, exclude_overlap=exclude_overlap)
     stock = SpeakerDiarization.get_embeddings(pipeline, file, segmentations, exclude_overlap=exclude_overlap)
@@ -46,28 +46,28 @@ def test_embeddings_are_those_of_the_stock_stage(pipeline_with, heard, architect
     np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-4 * np.abs(stock).max())
 
 
-def test_a_window_in_which_nobody_speaks_gives_what_the_stock_stage_gives(model, heard):
-    file, segmentations = heard
+def test_the_embedding_of_a_window_without_speech_equals_that_of_the_stock_stage(model, segmented):
+    file, segmentations = segmented
     data = segmentations.data.copy()
     data[1] = 0
-    nobody = SlidingWindowFeature(data, segmentations.sliding_window)
-    ours = model.pipeline.get_embeddings(file, nobody)
-    stock = SpeakerDiarization.get_embeddings(model.pipeline, file, nobody)
+    without_speech = SlidingWindowFeature(data, segmentations.sliding_window)
+    ours = model.pipeline.get_embeddings(file, without_speech)
+    stock = SpeakerDiarization.get_embeddings(model.pipeline, file, without_speech)
     np.testing.assert_allclose(ours[1], stock[1], rtol=0, atol=1e-5)
 
 
-def test_progress_counts_every_window_once(model, heard):
-    file, segmentations = heard
-    told = []
+def test_progress_counts_every_window_once(model, segmented):
+    file, segmentations = segmented
+    reported = []
     model.pipeline.get_embeddings(
-        file, segmentations, hook=lambda ref, _, *, total, completed: told.append((ref, completed, total))
+        file, segmentations, hook=lambda ref, _, *, total, completed: reported.append((ref, completed, total))
     )
     windows = len(segmentations.data)
-    assert told == [("embeddings", number, windows) for number in range(windows + 1)]
+    assert reported == [("embeddings", number, windows) for number in range(windows + 1)]
 
 
-def test_half_precision_gives_nearly_the_same_voices(model, heard):
-    file, segmentations = heard
+def test_half_precision_gives_nearly_the_same_embeddings(model, segmented):
+    file, segmentations = segmented
     exact = model.pipeline.get_embeddings(file, segmentations)
     model.pipeline.half_precision = True
     try:

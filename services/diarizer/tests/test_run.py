@@ -1,4 +1,4 @@
-"""One run: what comes out of real speech, how far it is, and that it stops when it is told to."""
+"""One run of the pipeline: its turns on real speech, its progress, and stopping it."""
 
 import asyncio
 
@@ -9,111 +9,108 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 from voicepipe_diarizer.run import Limits, Run, Stopped
 
-from .conftest import RATE
+from .conftest import RATE, diarize
 
 SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def told_apart(model, call):
-    async def run():
-        return await Run(model.pipeline, call.whole, Limits()).result
-
-    return asyncio.run(run())
+def diarized_call(model, call):
+    return asyncio.run(diarize(model.pipeline, call.whole))
 
 
-def speakers(said):
-    return {turn.speaker for turn in said.turns}
+def speakers(diarization):
+    return {turn.speaker for turn in diarization.turns}
 
 
-def assert_well_formed(said, seconds):
-    for turns in (said.turns, said.exclusive):
+def assert_well_formed(diarization, seconds):
+    for turns in (diarization.turns, diarization.exclusive):
         assert all(0 <= turn.start_s < turn.end_s <= seconds + 0.1 for turn in turns)
         assert list(turns) == sorted(turns, key=lambda turn: turn.start_s)
     assert all(
-        before.end_s <= after.start_s + 1e-6 for before, after in zip(said.exclusive, said.exclusive[1:], strict=False)
+        before.end_s <= after.start_s + 1e-6
+        for before, after in zip(diarization.exclusive, diarization.exclusive[1:], strict=False)
     )
-    assert speakers(said) >= {turn.speaker for turn in said.exclusive}
+    assert speakers(diarization) >= {turn.speaker for turn in diarization.exclusive}
 
 
 @pytest.mark.parametrize(("collar_s", "most"), [(0.0, 0.09), (0.25, 0.04)])
-def test_two_people_on_the_telephone_are_told_apart(told_apart, call, collar_s, most, record_property):
-    """Overlaps are scored. The floors are twice to one and a half times what was measured."""
+def test_two_people_on_the_telephone_are_told_apart(diarized_call, call, collar_s, most, record_property):
+    """Overlaps are scored. The limits are one and a half to nearly three times the measured error rates."""
     found = Annotation()
-    for number, turn in enumerate(told_apart.turns):
+    for number, turn in enumerate(diarized_call.turns):
         found[Segment(turn.start_s, turn.end_s), number] = turn.speaker
-    error = DiarizationErrorRate(collar=2 * collar_s)  # pyannote.metrics takes that of both sides together
+    error = DiarizationErrorRate(collar=2 * collar_s)  # pyannote.metrics expects the sum of both sides
     rate = error(call.reference, found, uem=Timeline([Segment(0, SECONDS)]))
     record_property("measured", f"DER {rate:.1%} with a collar of {collar_s} s")
-    assert len(speakers(told_apart)) == 2
+    assert len(speakers(diarized_call)) == 2
     assert rate <= most
 
 
-def test_turns_are_well_formed(told_apart):
-    assert_well_formed(told_apart, SECONDS)
+def test_turns_are_well_formed(diarized_call):
+    assert_well_formed(diarized_call, SECONDS)
 
 
-async def test_the_same_recording_gives_the_same_turns(model, call, told_apart):
-    assert await Run(model.pipeline, call.whole, Limits()).result == told_apart
+async def test_the_same_recording_gives_the_same_turns(model, call, diarized_call):
+    assert await diarize(model.pipeline, call.whole) == diarized_call
 
 
 async def test_one_person_alone_is_one_speaker(model, call):
-    """What the one who says more says alone, end to end: 13 s."""
+    """The non-overlapping speech of the person who speaks more, concatenated: 13 s."""
     who = max(call.reference.labels(), key=call.reference.label_duration)
     others = call.reference.subset([who], invert=True).get_timeline()
     alone = call.reference.label_timeline(who).extrude(others)
     samples = np.concatenate([call.between(part.start, part.end)[0].numpy() for part in alone])
-    said = await Run(model.pipeline, torch.from_numpy(samples)[None], Limits()).result
+    diarization = await diarize(model.pipeline, torch.from_numpy(samples)[None])
     assert len(samples) > 8 * RATE
-    assert len(speakers(said)) == 1
+    assert len(speakers(diarization)) == 1
 
 
 @pytest.mark.parametrize(
     ("limits", "allowed"),
     [(Limits(max_speakers=1), {1}), (Limits(3, 3), {3}), (Limits(2, 3), {2, 3}), (Limits(min_speakers=3), {3, 4})],
 )
-async def test_limits_are_kept(model, call, limits, allowed):
-    said = await Run(model.pipeline, call.between(5, 20), limits).result
-    assert len(speakers(said)) in allowed
-    assert_well_formed(said, 15)
+async def test_the_number_of_speakers_is_within_the_limits(model, call, limits, allowed):
+    diarization = await diarize(model.pipeline, call.between(5, 20), limits)
+    assert len(speakers(diarization)) in allowed
+    assert_well_formed(diarization, 15)
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.4, 3.0])
-async def test_a_recording_shorter_than_a_window_is_no_fault(model, call, seconds):
-    said = await Run(model.pipeline, call.between(9, 9 + seconds), Limits()).result
-    assert_well_formed(said, seconds)
-    assert len(speakers(said)) <= 2
+async def test_a_recording_shorter_than_a_window_has_well_formed_turns(model, call, seconds):
+    diarization = await diarize(model.pipeline, call.between(9, 9 + seconds))
+    assert_well_formed(diarization, seconds)
+    assert len(speakers(diarization)) <= 2
 
 
 @pytest.mark.parametrize("level", [0.0, 0.0005, 0.05], ids=["silence", "hiss", "loud noise"])
-async def test_nobody_is_heard_where_nobody_speaks(model, level):
+async def test_audio_without_speech_has_no_turns(model, level):
     noise = np.random.default_rng(5).normal(0, 1, 12 * RATE).astype(np.float32) * level
-    said = await Run(model.pipeline, torch.from_numpy(noise)[None], Limits()).result
-    assert not said.turns
+    diarization = await diarize(model.pipeline, torch.from_numpy(noise)[None])
+    assert not diarization.turns
 
 
 async def test_progress_only_grows_and_ends_at_one(model, call):
-    run = Run(model.pipeline, call.between(0, 15), Limits())
     seen = []
-    while not run.result.done():
-        seen.append(run.done)
-        await asyncio.sleep(0.05)
+    async with Run(model.pipeline, call.between(0, 15), Limits()) as run:
+        while not run.result.done():
+            seen.append(run.done)
+            await asyncio.sleep(0.05)
     assert seen == sorted(seen)
     assert run.done == pytest.approx(1)
     assert any(0 < done < 1 for done in seen)
 
 
 async def test_a_stopped_run_ends_before_it_is_done(model, call):
-    run = Run(model.pipeline, call.whole, Limits())
-    while run.done == 0:
-        await asyncio.sleep(0.01)
-    await run.stop()
+    async with Run(model.pipeline, call.whole, Limits()) as run:
+        while run.done == 0:
+            await asyncio.sleep(0.01)
     assert isinstance(run.result.exception(), Stopped)
     assert run.done < 1
 
 
 async def test_stopping_a_run_that_has_ended_changes_nothing(model):
-    run = Run(model.pipeline, torch.zeros(1, RATE), Limits())
-    said = await run.result
-    await run.stop()
-    assert run.result.result() == said
+    async with Run(model.pipeline, torch.zeros(1, RATE), Limits()) as run:
+        diarization = await run.result
+        await run.stop()
+    assert run.result.result() == diarization

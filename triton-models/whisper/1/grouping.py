@@ -1,4 +1,4 @@
-"""Rows of a batch: which may share one call, and how a call that raises is narrowed down to the row that made it raise."""
+"""Rows of a batch: which may share a call, and how a call that raises is narrowed down to the bad row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def grouped(rows: Iterable[int], key: Callable[[int], Key]) -> Mapping[Key, list[int]]:
-    """Rows with the same key, in order; groups in order of their first row."""
+    """The rows by key, in order; groups are in order of their first row."""
     groups: dict[Key, list[int]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -20,10 +20,10 @@ def grouped(rows: Iterable[int], key: Callable[[int], Key]) -> Mapping[Key, list
 def bisected(
     rows: Sequence[int], call: Callable[[Sequence[int]], Sequence[T]]
 ) -> tuple[dict[int, T], dict[int, Exception]]:
-    """One result or one exception per row.
+    """The results and the exceptions by row; every row has one of the two.
 
-    `call` answers all its rows or raises. Rows that raise together are halved until the bad one is alone: one bad row among
-    n costs about 2 log2(n) calls more, and every other row gets its result.
+    `call` returns a result for each of its rows, or raises. Rows that raise together are halved until the bad one is
+    isolated: one bad row among n costs about 2 log2(n) more calls, and every other row gets its result.
     """
     if not rows:
         return {}, {}

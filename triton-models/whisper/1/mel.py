@@ -1,11 +1,13 @@
 """Log-mel spectrogram, the input of Whisper's encoder.
 
-The definition is openai-whisper's `audio.py` (`log_mel_spectrogram`): periodic Hann window of 400 samples, hop 160, centred
-frames with reflected edges, power spectrum, mel filters, log10 floored at 1e-10, floored again 8 below the loudest bin,
-then (x + 4) / 4. The filters are those of librosa.filters.mel (Slaney's scale and area normalisation), computed here.
+The definition is openai-whisper's `audio.py` (`log_mel_spectrogram`): periodic Hann window of 400 samples, hop 160,
+centred frames with reflected edges, power spectrum, mel filters, log10 floored at 1e-10, floored again 8 below the
+loudest bin, then (x + 4) / 4. The filters are those of librosa.filters.mel (Slaney's scale and area normalisation),
+computed here.
 
-Speed: a real DFT as two matrix products. cos is even and sin is odd around the middle of the frame, so the frame is folded
-first (x[n] + x[400-n], x[n] - x[400-n]), which halves both products. Frames that hear only the zero padding are not computed.
+Speed: a real DFT as two matrix products. cos is even and sin is odd around the middle of the frame, so the frame is
+folded first (x[n] + x[400-n], x[n] - x[400-n]), which halves both products. Frames of nothing but zero padding are not
+computed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _HALF = WINDOW // 2
 
 
 class LogMel:
-    """Callable: int16 PCM at 16 kHz, at most 30 s -> float32 [n_mels, 3000]; the PCM is padded with zeros to 30 s first."""
+    """Callable: int16 PCM at 16 kHz, at most 30 s -> float32 [n_mels, 3000], after zero padding to 30 s."""
 
     def __init__(self, n_mels: int) -> None:
         n = np.arange(_BINS)
@@ -33,10 +35,10 @@ class LogMel:
         self._filters = np.ascontiguousarray(mel_filters(n_mels).T)
 
     def __call__(self, pcm: np.ndarray) -> np.ndarray:
-        heard = min(FRAMES, (len(pcm) + _HALF) // HOP + 1)
-        power = self._power(_centred(pcm), heard)
+        sounding = min(FRAMES, (len(pcm) + _HALF) // HOP + 1)  # frames that are not all padding
+        power = self._power(_centred(pcm), sounding)
         log = np.full((FRAMES, self._filters.shape[1]), -10.0, dtype=np.float32)
-        np.log10(np.maximum(power @ self._filters, 1e-10), out=log[:heard])
+        np.log10(np.maximum(power @ self._filters, 1e-10), out=log[:sounding])
         np.maximum(log, log.max() - 8.0, out=log)
         log += 4.0
         log *= 0.25
@@ -76,7 +78,7 @@ def mel_filters(n_mels: int) -> np.ndarray:
     return (triangles * (2 / (high - low))).astype(np.float32)
 
 
-# Slaney's Auditory Toolbox: linear below 1 kHz (3 mel in 200 Hz), above it logarithmic (27 mel in a factor of 6.4).
+# Slaney's Auditory Toolbox: linear below 1 kHz (3 mel per 200 Hz), logarithmic above (27 mel per factor of 6.4).
 _KNEE_HZ, _KNEE_MEL, _LOG_STEP = 1_000.0, 15.0, np.log(6.4) / 27
 
 

@@ -1,4 +1,4 @@
-"""Whisper behind Triton: builds the parts from the environment and answers batches. See README.md for both."""
+"""Whisper behind Triton: builds the recognizer from the environment and answers batches (see ../../README.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the model repository, for speech_contract
 
-from speech_contract.environment import need_numpy_1
+from speech_contract.environment import require_numpy_1
 from speech_contract.revision import revision
 from speech_contract.serving import MAX_AUDIO_S, answer
 
@@ -25,7 +25,7 @@ class TritonPythonModel:
     """Called by Triton's python backend, one batch at a time."""
 
     def initialize(self, _args: dict[str, str]) -> None:
-        need_numpy_1()
+        require_numpy_1()
         folder = model_folder(os.environ.get("VOICEPIPE_WHISPER_MODEL", ""))
         engine = Engine(
             folder,
@@ -33,7 +33,7 @@ class TritonPythonModel:
             compute_type=os.environ.get("VOICEPIPE_WHISPER_COMPUTE_TYPE") or None,
             threads=int(os.environ.get("VOICEPIPE_WHISPER_THREADS") or len(os.sched_getaffinity(0))),
         )
-        about = {
+        description = {
             "model": folder.name,
             "revision": revision([folder / file for file in NEEDED]),
             "engine": "ctranslate2",
@@ -44,9 +44,9 @@ class TritonPythonModel:
             "max_audio_s": MAX_AUDIO_S,
         }
         vocabulary = Vocabulary.load(folder, multilingual=engine.is_multilingual)
-        self._recognizer = WhisperRecognizer(engine, vocabulary, about)
+        self._recognizer = WhisperRecognizer(engine, vocabulary, description)
         pb_utils.Logger.log_info(
-            f"whisper is {about['model']} {about['revision']}, {engine.compute_type} on {engine.device}"
+            f"model loaded: {description['model']} {description['revision']}, {engine.compute_type} on {engine.device}"
         )
 
     def execute(self, requests: list[Any]) -> list[Any]:

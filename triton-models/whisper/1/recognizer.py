@@ -1,7 +1,7 @@
-"""A batch of chunks becomes a list of results: mel, encode, detect, generate, align, each once per batch or group.
+"""A batch of chunks to a list of results: mel, encode, detect, generate, align, each once per batch or group of rows.
 
-The rows of a batch never influence each other: what rows share a call with is not visible in their results (measured, see
-README.md), and a call that raises is repeated in halves until only the bad row fails.
+Invariant: the rows of a batch never influence each other. A result does not depend on the rows that share a call
+(measured, see ../README.md), and a call that raises is repeated in halves until only the bad row fails.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TOP_LANGUAGES = 5
 
 @dataclass(slots=True)
 class Batch:
-    """What is known so far, by row. A row with an error is left out of every later stage."""
+    """The intermediate results by row. A row with an error is skipped by every later stage."""
 
     chunks: Sequence[Chunk]
     errors: dict[int, RequestError] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class Batch:
         return [row for row, chunk in enumerate(self.chunks) if row not in self.errors and wanted(chunk)]
 
     def language(self, row: int) -> str:
-        """The given language unless the model is sure of another one; where none is given, the likeliest.
+        """The language of a row: the likeliest for `detect`, or if none is given.
 
-        Where detection is what was asked for, always the likeliest.
+        Otherwise the given one, unless the likeliest has a probability of at least `switch_above`. Empty if unknown.
         """
         params = self.chunks[row].params
         given = params.language if params.op == "transcribe" else None
@@ -61,24 +61,24 @@ class Batch:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """The stage's wall time; cancelled requests are dropped first."""
+        """Record the wall time of a stage, after dropping cancelled requests."""
         self.errors |= {
-            row: Cancelled(f"the client went away before {stage[:-2]}")
+            row: Cancelled(f"the client disconnected before {stage[:-2]}")
             for row in self.rows(lambda chunk: chunk.is_cancelled())
         }
-        began = time.perf_counter()
+        started = time.perf_counter()
         yield
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 6)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 6)
 
 
 class WhisperRecognizer:
-    """`about` is what `describe` answers, except languages and tasks."""
+    """`description` is the result of `describe`, without languages and tasks."""
 
-    def __init__(self, engine: Engine, vocabulary: Vocabulary, about: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, vocabulary: Vocabulary, description: dict[str, Any]) -> None:
         self._engine = engine
         self._vocabulary = vocabulary
         self._mel = LogMel(engine.n_mels)
-        self._about = about
+        self._description = description
 
     def recognize(self, chunks: Sequence[Chunk]) -> list[Result | RequestError]:
         """One result or error per chunk, in order."""
@@ -96,7 +96,7 @@ class WhisperRecognizer:
             if params.language and params.language not in self._vocabulary.languages:
                 refused[row] = UnsupportedLanguage(f"this model does not know the language {params.language!r}")
             elif params.task not in self._vocabulary.tasks:
-                refused[row] = UnsupportedTask("this model knows English alone and does not translate")
+                refused[row] = UnsupportedTask("this model knows only English and does not translate")
         return refused
 
     def _encode(self, batch: Batch) -> None:
@@ -138,8 +138,8 @@ class WhisperRecognizer:
 
             def shared(row: int) -> tuple[int, int, bool, Decoding]:
                 params = batch.chunks[row].params
-                first = min(bounds[row], _look(batch.chunks[row]))
-                return len(batch.encoded[row]), len(prompts[row]), params.timestamps, _decoding(params, first)
+                limit = min(bounds[row], _first_limit(batch.chunks[row]))
+                return len(batch.encoded[row]), len(prompts[row]), params.timestamps, _decoding(params, limit)
 
             searched = [row for row in rows if batch.chunks[row].params.temperature == 0]
             for (*_, decoding), group in grouped(searched, shared).items():
@@ -161,13 +161,13 @@ class WhisperRecognizer:
                     )
 
     def _bound(self, batch: Batch, row: int, prompt: list[int]) -> int:
-        """How many tokens the chunk may get: what can be spoken in its time, what was asked for, what there is room for."""
+        """The token limit of a chunk: by its duration, by `max_new_tokens`, and by the room in the text context."""
         chunk = batch.chunks[row]
         most = limits.most_tokens(chunk.duration_s, batch.language(row), timestamps=chunk.params.timestamps)
         return min(most, chunk.params.max_new_tokens or NEW_TOKENS_MAX, _room(prompt))
 
     def _continued(self, batch: Batch, row: int, prompt: list[int], bound: int) -> Generated:
-        """The text that goes on behind what was generated at first; its score counts the new tokens alone."""
+        """The first text, continued to its end. CTranslate2's score of a continuation counts only the new tokens."""
         chunk, first = batch.chunks[row], batch.generated[row]
         decoding = _decoding(chunk.params, bound - len(first.tokens))
         whole = self._engine.generate([batch.encoded[row]], [[*prompt, *first.tokens]], decoding)[0]
@@ -234,7 +234,10 @@ class WhisperRecognizer:
     def _result(self, batch: Batch, row: int) -> Result:
         params = batch.chunks[row].params
         if params.op == "describe":
-            return self._about | {"languages": list(self._vocabulary.languages), "tasks": list(self._vocabulary.tasks)}
+            return self._description | {
+                "languages": list(self._vocabulary.languages),
+                "tasks": list(self._vocabulary.tasks),
+            }
         timings = batch.seconds | {"batch_size": len(batch.chunks)}
         language = {"language": batch.language(row), "language_probability": self._probability(batch, row)}
         if row in batch.languages:
@@ -244,7 +247,7 @@ class WhisperRecognizer:
         return self._transcribed(batch, row) | language | {"timings": timings}
 
     def _probability(self, batch: Batch, row: int) -> float | None:
-        """Null where the model was not asked for the language, or knows one alone."""
+        """None if the language was not detected, or the model knows only one."""
         if row not in batch.languages or not self._engine.is_multilingual:
             return None
         return batch.languages[row].get(batch.language(row), 0.0)
@@ -269,7 +272,7 @@ class WhisperRecognizer:
             return []
         aligned = batch.aligned[row]
         pieces = self._vocabulary.pieces(self._text_tokens(batch.generated[row]))
-        # Whisper translates into English, whatever it hears.
+        # Whisper always translates into English.
         language = "en" if batch.chunks[row].params.task == "translate" else batch.language(row)
         split = words.split(pieces, language)
         return words.timed(split, aligned.path, aligned.probabilities, batch.chunks[row].duration_s)
@@ -297,18 +300,22 @@ def _wants_language(chunk: Chunk) -> bool:
     return params.op == "detect"
 
 
-def _look(chunk: Chunk) -> int:
-    """After a prefix CTranslate2 no longer applies the rules of timestamps, so a text with timestamps is generated in one go."""
-    return NEW_TOKENS_MAX if chunk.params.timestamps else limits.look_tokens(chunk.duration_s)
+def _first_limit(chunk: Chunk) -> int:
+    """The token limit of the first call.
+
+    Text with timestamps is generated in one call, because CTranslate2 does not apply the timestamp rules after a
+    prefix.
+    """
+    return NEW_TOKENS_MAX if chunk.params.timestamps else limits.loop_check_tokens(chunk.duration_s)
 
 
 def _room(prompt: Sequence[int]) -> int:
-    """Tokens that fit into the text context behind the prompt."""
+    """The number of tokens that fit into the text context after the prompt."""
     return TEXT_CONTEXT - len(prompt) + 1
 
 
 def _stopped_early(chunk: Chunk, generated: Generated, bound: int) -> bool:
-    """Whether the text was only looked at, and deserves more tokens."""
+    """Whether the text ended at the loop check, is not a loop, and may get more tokens."""
     if chunk.params.timestamps or not generated.truncated:
         return False
     return len(generated.tokens) < bound and not limits.is_loop(generated.tokens)
@@ -319,6 +326,6 @@ def _decoding(params: Params, max_tokens: int) -> Decoding:
 
 
 def _seed(chunk: Chunk) -> int:
-    """From the audio and the wishes alone, so a retry elsewhere draws the same words."""
+    """A seed from the audio and the parameters only, so a retry on another server samples the same text."""
     content = hashlib.sha256(chunk.pcm.tobytes() + repr(chunk.params).encode())
     return int.from_bytes(content.digest()[:8], "big")

@@ -1,10 +1,10 @@
-"""Sampling with a temperature that gives the same tokens for the same seed.
+"""Reproducible sampling: the same seed gives the same tokens.
 
-CTranslate2 seeds its generator once per worker thread, so `set_random_seed` has no effect after the first sample and what
-it draws depends on everything drawn before (seen with 4.8.5). Here the engine only tells the likeliest continuation with
-its logits; each step is drawn from them with noise of our own (Gumbel-max: argmax(logits / T + noise) is a sample of
-softmax(logits / T)). While the draw is the likeliest token, the next logits are already there; where it is another one,
-the engine is asked again from there on. So the cost grows with the surprises, not with the tokens.
+CTranslate2 seeds its generator once per worker thread, so `set_random_seed` has no effect after the first sample, and a
+draw depends on all earlier ones (seen with 4.8.5). So the engine only returns the likeliest continuation and its
+logits, and this module draws each step from them with seeded noise (Gumbel-max: argmax(logits / T + noise) is a sample
+of softmax(logits / T)). While the draw is the likeliest token, the next logits are already known. A different draw is a
+surprise: the engine must continue from there. So the cost grows with the number of surprises, not of tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SURPRISES_MAX = 12  # bounds the cost of a chunk on which everything is equally likely; the rest is the likeliest text
+SURPRISES_MAX = (
+    12  # bounds the cost of a chunk whose tokens are all about equally likely; after that, the likeliest text
+)
 _FIRST_TIMESTAMPS = 51  # the first timestamp is at most 1 s (openai-whisper's max_initial_timestamp)
 
 Continue = Callable[[Sequence[int]], Sequence[np.ndarray]]
@@ -23,7 +25,7 @@ Mask = Callable[[np.ndarray, Sequence[int]], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Tokens without the end token; `logprob` is the sum at temperature 1, the end token included if it was drawn."""
+    """Tokens without the end token. `logprob` is their sum at temperature 1, with the end token if it was drawn."""
 
     tokens: list[int]
     logprob: float
@@ -33,8 +35,8 @@ class Sample:
 def sample(continued: Continue, mask: Mask, *, temperature: float, seed: int, end: int, max_tokens: int) -> Sample:
     """Draw one sequence.
 
-    `continued(prefix)` gives the logits of every step of the likeliest text that starts with `prefix`, the prefix's own steps
-    included. `mask(logits, tokens)` forbids what may not follow `tokens`.
+    `continued(prefix)` returns the logits of every step of the likeliest text that starts with `prefix`, including the
+    steps of the prefix. `mask(logits, tokens)` sets the logits of tokens that may not follow `tokens` to -inf.
     """
     draw = np.random.default_rng(seed)
     tokens: list[int] = []
@@ -57,9 +59,9 @@ def sample(continued: Continue, mask: Mask, *, temperature: float, seed: int, en
 
 
 def timestamp_mask(first_timestamp: int, end: int, suppressed: Sequence[int], *, timestamps: bool) -> Mask:
-    """What may not follow, by the rules of openai-whisper's `ApplyTimestampRules`; CTranslate2 stops applying them after a prefix.
+    """A mask with the rules of openai-whisper's `ApplyTimestampRules`, which CTranslate2 does not apply after a prefix.
 
-    `suppressed` are tokens that may never appear. Forbidden tokens get -inf.
+    `suppressed` tokens may never appear.
     """
 
     def mask(logits: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
@@ -78,13 +80,13 @@ def timestamp_mask(first_timestamp: int, end: int, suppressed: Sequence[int], *,
 
 
 def _forbid_disorder(logits: np.ndarray, tokens: Sequence[int], first_timestamp: int, end: int) -> None:
-    """Timestamps come in pairs, first and last, and never go back."""
+    """Timestamps come in pairs, start and end, and never decrease."""
     is_time = [token >= first_timestamp for token in tokens]
     if not tokens:
         logits[:first_timestamp] = -np.inf
         logits[first_timestamp + _FIRST_TIMESTAMPS :] = -np.inf
         return
-    if is_time[-1] and (len(tokens) < 2 or is_time[-2]):  # noqa: PLR2004 - a pair, or the opening one: text follows
+    if is_time[-1] and (len(tokens) < 2 or is_time[-2]):  # noqa: PLR2004 - text follows a pair or the first one
         logits[first_timestamp:] = -np.inf
     elif is_time[-1]:
         logits[:end] = -np.inf

@@ -1,7 +1,7 @@
-"""Whisper's tokens: the prompt of a chunk, and the text that tokens stand for.
+"""Whisper's tokens: the prompt of a chunk, and tokens to text.
 
-Special tokens as in openai-whisper's `tokenizer.py`. Text is decoded from the tokens' bytes, so a character that is spread
-over several tokens is never torn (byte-level BPE of GPT-2, `bytes_to_unicode` in openai/gpt-2's `encoder.py`).
+Special tokens are those of openai-whisper's `tokenizer.py`. Text is decoded from the tokens' bytes, so a character that
+spans several tokens is never torn (byte-level BPE of GPT-2, `bytes_to_unicode` in openai/gpt-2's `encoder.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TIMESTAMP_STEP_S = 0.02
 
 
 class Bpe(Protocol):
-    """What is used of `tokenizers.Tokenizer`."""
+    """The part of `tokenizers.Tokenizer` that is used here."""
 
     def token_to_id(self, token: str) -> int | None: ...
     def id_to_token(self, id: int) -> str | None: ...  # noqa: A002 - the library's name
@@ -24,14 +24,14 @@ class Bpe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The shortest run of tokens whose bytes are whole characters."""
+    """The text of a shortest run of tokens whose bytes are whole characters; `tokens` is their number."""
 
     text: str
     tokens: int
 
 
 class Vocabulary:
-    """`multilingual` is the model's word: English-only models know neither languages nor tasks."""
+    """`multilingual` is false for English-only models, whose prompts have neither language nor task."""
 
     def __init__(self, bpe: Bpe, *, multilingual: bool) -> None:
         self._bpe = bpe
@@ -58,10 +58,10 @@ class Vocabulary:
         return [self.start, self._id(f"<|{language}|>"), self._id(f"<|{task}|>")]
 
     def prompt(self, language: str, task: str, *, text: str | None, timestamps: bool) -> list[int]:
-        """Everything that stands before the first generated token; of a long text the end is kept."""
+        """All tokens before the first generated one. A long `text` is cut at its start."""
         previous: list[int] = []
         if text and text.strip():
-            # written out, "<|" would be read as a special token
+            # the tokenizer would read "<|" in the text as a special token
             ids = self._bpe.encode(" " + text.strip().replace("<|", "< |"), add_special_tokens=False).ids  # type: ignore[attr-defined]
             previous = [self._previous, *ids[-PROMPT_MAX_TOKENS:]]
         ending = [] if timestamps else [self.no_timestamps]
@@ -74,11 +74,11 @@ class Vocabulary:
         return (token - self.first_timestamp) * TIMESTAMP_STEP_S
 
     def text(self, tokens: list[int]) -> str:
-        """Text of the text tokens; specials and timestamps are left out, broken bytes become U+FFFD."""
+        """The text of the text tokens, without specials and timestamps; broken bytes become U+FFFD."""
         return b"".join(self._bytes(token) for token in tokens if self.is_text(token)).decode("utf-8", "replace")
 
     def pieces(self, tokens: list[int]) -> list[Piece]:
-        """Text tokens grouped to whole characters; the counts add up to len(tokens)."""
+        """Text tokens grouped into whole characters; the counts add up to len(tokens)."""
         pieces: list[Piece] = []
         held, count = b"", 0
         for token in tokens:
@@ -107,7 +107,7 @@ class Vocabulary:
 
 
 def _is_torn(raw: bytes) -> bool:
-    """Whether these bytes end in the middle of a character that could still become whole."""
+    """Whether these bytes end in the middle of a character."""
     try:
         raw.decode()
     except UnicodeDecodeError as error:
@@ -116,7 +116,7 @@ def _is_torn(raw: bytes) -> bool:
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable stand-in for every byte: itself where printable, else the next character from U+0100 on."""
+    """GPT-2's printable character for every byte: the byte itself if printable, else the next character from U+0100."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(hidden)}

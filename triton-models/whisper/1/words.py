@@ -1,8 +1,8 @@
-"""From tokens to words with times, and from timestamp tokens to segments. Pure.
+"""Tokens to words with times, and timestamp tokens to segments. Pure.
 
-Words begin at a space, or, in languages written without spaces, at every character; punctuation joins its neighbour.
-That is openai-whisper's rule (`tokenizer.py`, `timing.py`) but for marks inside a word, which do not end it here (3.5, U.S.),
-and for marks that stand after a space but belong to the word before (French).
+A word starts at a space, or, in languages written without spaces, at every character; punctuation joins its neighbour.
+This is openai-whisper's rule (`tokenizer.py`, `timing.py`) with two exceptions: a mark inside a word does not end it
+(3.5, U.S.), and a mark after a space may belong to the preceding word (French).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .vocabulary import Piece, Vocabulary
 FRAME_S = 0.02  # one encoder output stands for 20 ms
 WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 FIRST_UNSPACED = 0x0E00
-_QUOTES = frozenset("\"'")  # at either end of a word: the space before it tells which
+_QUOTES = frozenset("\"'")  # opening if a space precedes, else closing
 _OPENING = frozenset("“¿([{-") | _QUOTES
 _CLOSING = frozenset(".。,，!！?？:：”)]}、") | _QUOTES  # noqa: RUF001 - full-width on purpose
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """Times in seconds from the start of the chunk; the text has no spaces around it."""
+    """Times are seconds from the start of the chunk; the text has no surrounding spaces."""
 
     start_s: float
     end_s: float
@@ -34,7 +34,7 @@ class TimedWord:
 
 
 def split(pieces: Sequence[Piece], language: str) -> list[Piece]:
-    """Words with the spaces before them; the token counts are kept."""
+    """Join pieces into words, each with its leading space; the token counts add up."""
     words: list[Piece] = []
     for piece in pieces:
         _append(words, piece, joins=not piece.text.startswith(" ") and not _stands_alone(piece, words, language))
@@ -45,14 +45,17 @@ def split(pieces: Sequence[Piece], language: str) -> list[Piece]:
 
 
 def _stands_alone(piece: Piece, words: Sequence[Piece], language: str) -> bool:
-    """Whether a piece without a space before it is a word: in a language without spaces, unless it continues a foreign word."""
+    """Whether a piece without a leading space starts a word.
+
+    So it does in a language without spaces, unless it continues a foreign word.
+    """
     if language not in WITHOUT_SPACES:
         return False
     return not (words and _is_spaced(piece.text) and _is_spaced(words[-1].text))
 
 
 def _is_spaced(text: str) -> bool:
-    """Whether the text is in a script that separates words by spaces: all letters before Thai's block."""
+    """Whether the text is in a script that separates words by spaces: all its letters are below the Thai block."""
     letters = [char for char in text if char.isalnum()]
     return bool(letters) and all(ord(char) < FIRST_UNSPACED for char in letters)
 
@@ -86,8 +89,8 @@ def timed(
 ) -> list[TimedWord]:
     """Words with times.
 
-    `alignment` is the path of dynamic time warping as pairs (token, encoder frame), with one row more than there are tokens:
-    the end. A word lasts from the first frame of its first token to the first frame of the token after it. Its
+    `alignment` is the path of dynamic time warping as pairs (token, encoder frame); an extra token after the last one
+    marks the end. A word lasts from the first frame of its first token to the first frame of the token after it. Its
     probability is the geometric mean of its tokens' probabilities.
     """
     boundaries = np.cumsum([0, *(word.tokens for word in words)])
@@ -102,7 +105,7 @@ def timed(
 
 
 def _first_frames(alignment: Sequence[tuple[int, int]], tokens: int) -> list[int]:
-    """The first frame of every token; a token that the path skips starts where the one before it did."""
+    """The first frame of every token; a token that the path skips has that of the token before it."""
     first: dict[int, int] = {}
     for token, frame in alignment:
         first.setdefault(token, frame)
@@ -113,7 +116,7 @@ def _first_frames(alignment: Sequence[tuple[int, int]], tokens: int) -> list[int
 
 
 def segments(tokens: Sequence[int], vocabulary: Vocabulary, duration_s: float) -> list[tuple[float, float, str]]:
-    """(start_s, end_s, text) between the model's timestamp tokens; text after the last one ends with the chunk."""
+    """(start_s, end_s, text) between timestamp tokens; text after the last timestamp ends with the chunk."""
     found: list[tuple[float, float, str]] = []
     start_s, held = 0.0, list[int]()
     for token in tokens:

@@ -25,11 +25,10 @@ _COMMANDS = {
     "url": "print the address that clients call",
     "down": "stop, keeping the data",
     "purge": "stop and delete the data",
-    "start": "start one component that was stopped",
+    "start": "start a component that was stopped",
     "stop": "stop one component",
     "restart": "restart one component",
 }
-_MORE = {"metavar": "NAME=COUNT", "help": "more processes of a service, as in transcribe=2; may be given again"}
 
 
 def main() -> int:
@@ -71,16 +70,16 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in (*_COMMANDS, "supervise"):
         command = commands.add_parser(name, help=_COMMANDS.get(name))
-        command.add_argument("--data", type=Path, default=Path(".data"), help="the folder of everything (.data)")
+        command.add_argument("--data", type=Path, default=Path(".data"), help="the data directory (.data)")
         if name in {"up", "run", "supervise"}:
-            help_ = "more processes of a service, as in transcribe=2; may be given again"
+            help_ = "number of processes of a service, as in transcribe=2; may be repeated"
             command.add_argument(
                 "--workers", type=_count, action="append", default=[], metavar="NAME=COUNT", help=help_
             )
         if name in {"start", "stop", "restart"}:
             command.add_argument("component")
         if name == "ps":
-            command.add_argument("--json", action="store_true", help="for programs")
+            command.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     options.workers = dict(getattr(options, "workers", []))
     return options
@@ -89,7 +88,7 @@ def _arguments() -> argparse.Namespace:
 def _count(text: str) -> tuple[str, int]:
     name, _, count = text.partition("=")
     if not count.isdigit() or int(count) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not like transcribe=2")
+        raise argparse.ArgumentTypeError(f"{text} must have the form NAME=COUNT, as in transcribe=2")
     return name, int(count)
 
 
@@ -98,11 +97,11 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
         stack.start(workers, progress=print)
     except AlreadyRunning:
         if not stack.is_ready():
-            print(f"Voicepipe is just starting or stopping on {stack.data}: try again in a moment.", file=sys.stderr)
+            print(f"Voicepipe is starting or stopping in {stack.data}: try again in a moment.", file=sys.stderr)
             return 1
-        print(f"Voicepipe already runs on {stack.data}.")
+        print(f"Voicepipe is already running in {stack.data}.")
     except StartFailed:
-        print(f"Voicepipe is not up, and nothing of it runs. This stands in {stack.log}, too.", file=sys.stderr)
+        print(f"Voicepipe did not start; none of its processes is running. Log: {stack.log}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
@@ -113,9 +112,9 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
 
 def _run(stack: Stack, workers: dict[str, int]) -> None:
     DataDir.at(stack.data)
-    os.set_inheritable(control.take(stack.data), True)
+    os.set_inheritable(control.lock(stack.data), True)
     command = stack.command(workers)
-    os.execv(command[0], command)  # this process becomes the guard
+    os.execv(command[0], command)  # this process becomes the guard, and keeps the lock
 
 
 def _supervise(stack: Stack, workers: dict[str, int]) -> int:
@@ -123,14 +122,14 @@ def _supervise(stack: Stack, workers: dict[str, int]) -> int:
     data_dir.forget_ports_in_use()
     (data_dir.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         print(text, flush=True)
 
     topology.check(workers)
-    served = models.put_in_place(models.wanted(os.environ), say)
-    line = topology.full(data_dir, served, workers)
-    say(f"speech models: {line.facts['speech']}; speakers: {line.facts['speakers']}")
-    return asyncio.run(Supervisor(data_dir, line.steps, say, line.facts).run())
+    served = models.put_in_place(models.wanted(os.environ), report)
+    planned = topology.full(data_dir, served, workers)
+    report(f"speech models: {planned.facts['speech']}; speakers: {planned.facts['speakers']}")
+    return asyncio.run(Supervisor(data_dir, planned.steps, report, planned.facts).run())
 
 
 def _ps(stack: Stack, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""A component of the stack: one process that the supervisor (or a test) starts, watches and stops."""
+"""A component of the stack: one process that the supervisor, or a test, starts, watches and stops."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 
 import httpx
 
-# No component speaks TLS, and to load the world's certificates for every question took most of its time.
-TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# No component speaks TLS, and loading the system's certificates took most of the time of every request.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Unhealthy(Exception):
-    """The component does not do its work yet, or no longer; the message says what is missing."""
+    """The component does not work yet, or no longer; the message says what is wrong."""
 
 
 class CannotStart(Exception):
-    """The component can never start like this; the message says what to do."""
+    """The component cannot start with this configuration; the message says what to do."""
 
 
-def nothing() -> None:
-    """For a component that needs no preparation."""
+def no_preparation() -> None:
+    """The default of `Component.prepare`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """How one process is started, known to be healthy, and stopped.
+    """How to start one process, check its health, and stop it.
 
-    `healthy` raises any exception while the component is not ready; it is asked again and again, and must use the component for
-    real, not only look at it. `prepare` runs before every start and may be run twice. `user` is a user to run as.
-    `restart_when_unhealthy`: a process that lives but fails its health check again and again is as good as dead.
+    `healthy` raises any exception while the component is not ready. It is called repeatedly, and must make the
+    component do real work. `prepare` runs before every start, so it must be idempotent. The process runs as `user`
+    where one is given. `restart_when_unhealthy`: restart a process that is alive but keeps failing its health check.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Component:
     version: str
     healthy: Callable[[], Awaitable[None]]
     env: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[], None] = nothing
+    prepare: Callable[[], None] = no_preparation
     folder: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -57,7 +57,7 @@ async def wait_until_healthy(
     """Return once `component` is healthy.
 
     Raises:
-        Unhealthy: it is not within `timeout_s` (its own limit by default), or `alive` says that its process has ended.
+        Unhealthy: it was not healthy within `timeout_s` (default: `start_timeout_s`), or `alive` returned false.
     """
     clock = asyncio.get_running_loop().time
     limit_s = component.start_timeout_s if timeout_s is None else timeout_s
@@ -65,7 +65,7 @@ async def wait_until_healthy(
     pause_s = 0.02
     while True:
         if not alive():
-            raise Unhealthy(f"{component.name} ended instead of starting")
+            raise Unhealthy(f"{component.name} exited while it was starting")
         try:
             async with asyncio.timeout(5.0):
                 await component.healthy()
@@ -79,18 +79,22 @@ async def wait_until_healthy(
 
 
 def reason(error: BaseException) -> str:
-    """One line about `error`; some exceptions have no message of their own."""
+    """`error` in one line: its message, or its type if it has none."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def asking(timeout_s: float) -> httpx.AsyncClient:
-    """A client for plain HTTP on this machine."""
-    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=TRUSTS_NOBODY)
+def http_client(timeout_s: float) -> httpx.AsyncClient:
+    """A client for plain HTTP on loopback."""
+    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=NO_CERTIFICATES)
 
 
-async def answers(url: str) -> None:
-    """Raise Unhealthy unless `url` answers 200."""
-    async with asking(timeout_s=3.0) as client:
+async def expect_ok(url: str) -> None:
+    """Check that `url` returns 200.
+
+    Raises:
+        Unhealthy: it returned another status.
+    """
+    async with http_client(timeout_s=3.0) as client:
         response = await client.get(url)
     if response.status_code != httpx.codes.OK:
-        raise Unhealthy(f"{url} answers {response.status_code}: {response.text[:200]}")
+        raise Unhealthy(f"{url} returned {response.status_code}: {response.text[:200]}")

@@ -1,4 +1,4 @@
-"""The one folder that holds everything a stack knows: ports, secrets, logs and the data of every component."""
+"""The data directory of a stack: its ports and secrets, its logs, and the data of every component."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 LOOPBACK = "127.0.0.1"
 
-# Below the range from which Linux takes the local ports of outgoing connections (32768 and up): a port from there may be
-# in use at the next start by somebody's connection.
+# Below Linux's ephemeral port range (32768 and up): an outgoing connection could occupy a port from there at the next
+# start.
 _PORTS = range(20_000, 32_000)
 
 
@@ -29,7 +29,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(taken: frozenset[int] = frozenset()) -> int:
-    """A loopback TCP port that nobody listens on now."""
+    """A loopback TCP port that is not in use now and not in `taken`."""
     while True:
         port = random.choice(_PORTS)
         if port not in taken and is_free(port):
@@ -38,7 +38,7 @@ def free_port(taken: frozenset[int] = frozenset()) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DataDir:
-    """A data folder. What it remembers is chosen once, so that a second start is like the first."""
+    """A data directory. Ports and secrets are chosen once and saved, so every start uses the same ones."""
 
     path: Path
 
@@ -61,13 +61,13 @@ class DataDir:
         return path
 
     def private_folder(self, name: str) -> Path:
-        """What lies there, other users of this machine must not read."""
+        """A folder that other users of this machine cannot read."""
         path = self.folder(name)
         path.chmod(0o700)
         return path
 
     def port(self, name: str) -> int:
-        """The port for `name`, the same at every call."""
+        """The port of `name`, the same at every call."""
         ports: dict[str, int] = self._load("ports.json")
         if name not in ports:
             ports[name] = free_port(frozenset(ports.values()))
@@ -75,12 +75,12 @@ class DataDir:
         return ports[name]
 
     def forget_ports_in_use(self) -> None:
-        """Before a start: a port that somebody else has taken meanwhile is chosen anew."""
+        """Forget the ports that another process has taken since the last start, so that new ones are chosen."""
         ports: dict[str, int] = self._load("ports.json")
         self._save("ports.json", {name: port for name, port in ports.items() if is_free(port)})
 
     def secret(self, name: str) -> str:
-        """A password for `name`, made at the first call."""
+        """The password of `name`, generated at the first call."""
         known: dict[str, str] = self._load("secrets.json")
         if name not in known:
             known[name] = secrets.token_hex(16)
@@ -88,7 +88,7 @@ class DataDir:
         return known[name]
 
     def write_private(self, name: str, text: str) -> Path:
-        """Write a file that only this user can read; readers see the old text or the new, never a component."""
+        """Write a file that only this user can read, atomically: readers see the old text or the new one."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")

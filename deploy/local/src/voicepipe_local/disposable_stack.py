@@ -1,4 +1,4 @@
-"""A stack for tests: ends with the process that started it, and lets a test kill what it likes."""
+"""A stack for tests: it ends with the process that started it, and a test can kill any part of it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .stack import Stack
 
 
 class DisposableStack(Stack):
-    """A whole pipeline that a test owns.
+    """A whole pipeline that belongs to a test.
 
-    Components have the names that `ps` shows: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
-    `transcribe`, `assemble`, `controller`, `gateway`; the second process of a service is `transcribe-2`.
+    Component names are those in `ps`: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
+    `transcribe`, `assemble`, `controller`, `gateway`. The second process of `transcribe` is `transcribe-2`.
     """
 
     def __init__(self, data: Path, workers: Mapping[str, int], env: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class DisposableStack(Stack):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request needs to be that of the first user."""
+        """Headers that authenticate a request as the first user."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
     @property
@@ -60,39 +60,39 @@ class DisposableStack(Stack):
         return objectstore.store(self.data_dir)
 
     def up(self) -> None:
-        """Start it, with the same data, workers and variables as before; return when every component is healthy."""
+        """Start with the same data, workers and variables as before; return when every component is healthy."""
         self._guard = self.start(self.workers, env=self.env, lifeline=True)
 
     def down(self) -> None:
-        """Stop it in order, as `make down` does."""
+        """Stop the components in order, as `make down` does."""
         self.stop()
         self._forget_guard()
 
     def crash(self) -> None:
-        """Kill every process at once, the supervisor too, as a power cut does."""
+        """Kill every process at once, including the supervisor, as a power cut would."""
         self._forget_guard()
 
     def component(self, name: str) -> dict[str, Any]:
-        """What `ps` says about one component: state, health, version, address, pid, restarts, memory_bytes, log."""
+        """One component as in `ps`: state, health, version, address, pid, restarts, memory_bytes, log."""
         return next(component for component in self.ask("ps")["components"] if component["name"] == name)
 
     def kill(self, name: str) -> None:
-        """Kill the process of a component with SIGKILL; the supervisor starts it again after half a second."""
+        """Kill the process of a component with SIGKILL; the supervisor restarts it after half a second."""
         os.kill(self.component(name)["pid"], signal.SIGKILL)
 
     def stop_component(self, name: str) -> None:
-        """Stop a component; it stays away until `start_component`."""
-        self._told("stop", name)
+        """Stop a component; it stays stopped until `start_component`."""
+        self._steer("stop", name)
 
     def start_component(self, name: str) -> None:
-        self._told("start", name)
+        self._steer("start", name)
 
     def restart(self, name: str) -> None:
-        """Stop a component as an update would, and start it again; return when it is healthy."""
-        self._told("restart", name)
+        """Stop and start a component as an update would; return when it is healthy."""
+        self._steer("restart", name)
 
     def wait_until_healthy(self, name: str, *, restarts: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
-        """Return when a component is healthy and has been restarted at least so often."""
+        """Return when a component is healthy and has been restarted at least `restarts` times."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             component = self.component(name)
@@ -105,7 +105,7 @@ class DisposableStack(Stack):
     def log_of(self, name: str) -> str:
         return self.data_dir.log(name).read_text(encoding="utf-8", errors="replace")
 
-    def _told(self, verb: str, name: str) -> None:
+    def _steer(self, verb: str, name: str) -> None:
         answer = self.ask(verb, component=name)
         if "error" in answer:
             raise RuntimeError(answer["error"])

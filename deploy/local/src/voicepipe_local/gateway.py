@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from .component import Component, answers
+from .component import Component, expect_ok
 from .data_dir import LOOPBACK, DataDir
 from .triton import ROOT
 
@@ -15,7 +15,7 @@ CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"
 
 
 def url(data_dir: DataDir) -> str:
-    """What clients call."""
+    """The address that clients call."""
     return f"http://{LOOPBACK}:{data_dir.port('gateway')}"
 
 
@@ -23,7 +23,7 @@ def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]
     """`upload` and `status`: the addresses (host:port) of every replica."""
 
     async def healthy() -> None:
-        await answers(f"{url(data_dir)}/healthz")
+        await expect_ok(f"{url(data_dir)}/healthz")
 
     return Component(
         name="gateway",

@@ -1,12 +1,21 @@
-"""Runs one command and leaves nothing behind, however it ends.
+"""Run one command and leave none of its descendants running, however it ends.
 
     python -I -S guard.py [--lifeline] [--user NAME] -- COMMAND...
 
-The guard is the reaper of everything that descends from the command (PR_SET_CHILD_SUBREAPER): when the command has ended,
-whatever it left is killed. With `--lifeline` the guard also ends, and kills, as soon as its standard input is closed: a
-process that keeps the other end open takes everything with it when it dies, even by SIGKILL. SIGTERM and SIGINT are passed on.
+Invariant: no descendant of the command outlives the guard. What enforces it:
 
-This file stands alone: it starts in 20 ms because it imports nothing but the standard library.
+- The command exits and leaves children: the guard is their reaper (PR_SET_CHILD_SUBREAPER), so orphans become its
+  children, and it kills them.
+- The guard is killed: the command receives SIGKILL (PR_SET_PDEATHSIG). The supervisor replaces that by SIGTERM, to stop
+  its components in order; they receive SIGKILL if the supervisor dies too. Only a grandchild whose ancestors are all
+  killed in the same instant survives.
+- The process that started the guard is killed: `--lifeline` makes standard input a lifeline, a pipe whose other end
+  that process holds. The kernel closes it when the process dies, even by SIGKILL; then the guard kills everything and
+  exits.
+- A process forks while the guard is killing: `kill_descendants` repeats until it finds no process.
+
+SIGTERM, SIGINT and SIGHUP are forwarded to the command. This file imports only the standard library, so it starts in 20
+ms.
 """
 
 from __future__ import annotations
@@ -27,17 +36,17 @@ _prctl: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def die_with_parent(sig: int = signal.SIGKILL) -> None:
-    """Send this process `sig` when the thread that started it ends."""
+    """Make the kernel send `sig` to this process when the thread that started it ends."""
     _prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
 
 
 def become_reaper() -> None:
-    """Orphans below this process become its children, not those of process 1."""
+    """Make orphaned descendants children of this process instead of process 1."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def processes() -> dict[int, tuple[int, str]]:
-    """The parent and the state (`Z` is a zombie) of every process of this machine."""
+    """The parent and the state (`Z` is a zombie) of every process on this machine, by pid."""
     found = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -46,18 +55,18 @@ def processes() -> dict[int, tuple[int, str]]:
             with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
                 state, parent = file.read().rpartition(")")[2].split()[:2]
         except OSError:
-            continue  # it ended while we looked
+            continue  # it ended after the listing
         found[int(name)] = (int(parent), state)
     return found
 
 
 def children(root: int) -> set[int]:
-    """The direct children of `root`, zombies too."""
+    """The direct children of `root`, including zombies."""
     return {pid for pid, (parent, _) in processes().items() if parent == root}
 
 
 def descendants(root: int) -> list[int]:
-    """Every living process below `root`, nearest first."""
+    """Every process below `root` that is not a zombie, nearest first."""
     below: dict[int, list[int]] = {}
     for pid, (parent, state) in processes().items():
         if state != "Z":
@@ -69,9 +78,9 @@ def descendants(root: int) -> list[int]:
 
 
 def kill_descendants(root: int) -> None:
-    """Kill until nothing is left, no zombie either: a process may have forked while we were looking.
+    """Kill and reap until no descendant is left: a process may fork while this function lists them.
 
-    PostgreSQL does not start again while a process has the number of its predecessor, and a zombie has it.
+    Zombies are reaped too, because PostgreSQL does not start while a process, even a zombie, has its predecessor's pid.
     """
     while pids := descendants(root):
         for pid in pids:
@@ -100,7 +109,7 @@ def reap() -> dict[int, int]:
 
 
 def run(command: list[str], *, lifeline: bool, user: str | None) -> int:
-    """The exit code of `command`, once neither it nor any of its descendants lives."""
+    """Run `command`; return its exit code when neither it nor any of its descendants is left."""
     become_reaper()
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -112,10 +121,10 @@ def run(command: list[str], *, lifeline: bool, user: str | None) -> int:
         user=user,
         group=_group_of(user),
         extra_groups=[] if user else None,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - the guard has one thread; after setuid, which would clear it
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one thread; runs after setuid, which clears the signal
     ).pid
-    for passed_on in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(passed_on, lambda number, _: _kill(child, number))
+    for forwarded in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(forwarded, lambda number, _: _kill(child, number))
     watched = [wake_read, 0] if lifeline else [wake_read]
     while True:
         ready, _, _ = select.select(watched, [], [])
@@ -131,7 +140,7 @@ def _kill(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        return  # it has just ended; the loop will see that
+        return  # it has just ended; the loop will notice
 
 
 def _group_of(user: str | None) -> int | None:
@@ -143,8 +152,10 @@ def _group_of(user: str | None) -> int | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run a command and leave nothing behind, however it ends.")
-    parser.add_argument("--lifeline", action="store_true", help="end when standard input is closed")
+    parser = argparse.ArgumentParser(description="Run a command and leave none of its descendants running.")
+    parser.add_argument(
+        "--lifeline", action="store_true", help="kill everything and exit when standard input is closed"
+    )
     parser.add_argument("--user", help="run the command as this user")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()

@@ -9,10 +9,11 @@ LIMIT_BYTES = 20 * 2**20
 
 
 def limit(log: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-    """When `log` has grown beyond its limit, move what it holds to `NAME.1` and let it start empty.
+    """Copy `log` to `NAME.1` and truncate it if it is larger than `limit_bytes`.
 
-    The writer keeps its file open, in append mode, and goes on at the new beginning; a line written between the copy and
-    the cut is lost. A pipe through the supervisor would lose none, but stop the writer when the supervisor is stopped.
+    The writer keeps its file open in append mode and continues at the new start. A line written between the copy and
+    the truncation is lost. A pipe through the supervisor would lose none, but would block the writer when the
+    supervisor stops.
     """
     if log.exists() and log.stat().st_size > limit_bytes:
         shutil.copyfile(log, log.with_name(f"{log.name}.1"))

@@ -1,4 +1,4 @@
-"""How much memory a process and everything below it takes."""
+"""Memory use of a process and its descendants."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .guard import descendants
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory of `pid` and its descendants; what several of them share counts once where Linux tells (PSS)."""
-    return sum(map(_of_one, (pid, *descendants(pid))))
+    """Proportional set size (PSS) of `pid` and its descendants: memory that they share counts once."""
+    return sum(map(_pss_bytes, (pid, *descendants(pid))))
 
 
-def _of_one(pid: int) -> int:
+def _pss_bytes(pid: int) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     except OSError:
-        return 0  # it ended while we looked
+        return 0  # it ended after the listing
     return 0

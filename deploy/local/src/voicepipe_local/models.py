@@ -1,4 +1,4 @@
-"""Which models a stack serves: read from the environment, and put into place before anything starts."""
+"""The models that a stack serves: chosen by the environment, pulled before anything starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicepipe_models.progress import size
 from .component import CannotStart
 from .services import DIARIZER, ROOT
 
-# The tiers that a job can ask for. Each may have a pool.
+# The tiers that a job can request. Each may have a pool.
 QUALITY_TIERS: Final = ("accurate", "fast")
 DEFAULT_SPEECH: Final = "accurate=whisper-base,fast=whisper-tiny.en"
 DEFAULT_SPEAKERS: Final = "pyannote-campplus"
@@ -23,7 +23,7 @@ NO_SPEAKERS: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """References as the operator gave them: of the speech model of each tier, and of the diarizer's, None for no diarizer."""
+    """Model references as the operator gave them. `speech` is by tier; `speakers` None means no diarizer."""
 
     speech: Mapping[str, str]
     speakers: str | None
@@ -31,7 +31,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Where the wanted models are, as folders on this machine."""
+    """The folders of the wanted models on this machine."""
 
     wanted: Wanted
     speech: Mapping[str, Path]
@@ -47,14 +47,14 @@ class Models:
 
 
 def wanted(environment: Mapping[str, str]) -> Wanted:
-    """What `VOICEPIPE_MODELS` and `VOICEPIPE_DIARIZATION_MODEL` say, or the defaults.
+    """The models named by `VOICEPIPE_MODELS` and `VOICEPIPE_DIARIZATION_MODEL`, or the defaults.
 
     Raises:
-        CannotStart: they cannot be read.
+        CannotStart: a setting is invalid.
     """
     if environment.get("VOICEPIPE_WHISPER_MODEL"):
         raise CannotStart(
-            "VOICEPIPE_WHISPER_MODEL was replaced by VOICEPIPE_MODELS: unset it, and name the model of each tier, "
+            "VOICEPIPE_WHISPER_MODEL was replaced by VOICEPIPE_MODELS: unset it and name the model of each tier, "
             f"as in VOICEPIPE_MODELS=accurate={environment['VOICEPIPE_WHISPER_MODEL']}"
         )
     speakers = environment.get("VOICEPIPE_DIARIZATION_MODEL") or DEFAULT_SPEAKERS
@@ -73,29 +73,29 @@ def _by_tier(text: str) -> dict[str, str]:
         if tier not in QUALITY_TIERS:
             raise CannotStart(f"VOICEPIPE_MODELS names the tier {tier!r}: the tiers are {' and '.join(QUALITY_TIERS)}")
         if tier in references:
-            raise CannotStart(f"VOICEPIPE_MODELS names two models for the tier {tier!r}: a tier has one")
+            raise CannotStart(f"VOICEPIPE_MODELS names two models for the tier {tier!r}: a tier has only one")
         references[tier] = reference
     return {tier: references[tier] for tier in QUALITY_TIERS if tier in references}
 
 
 def put_in_place(
-    choice: Wanted, say: Callable[[str], None], environment: MutableMapping[str, str] = os.environ
+    choice: Wanted, report: Callable[[str], None], environment: MutableMapping[str, str] = os.environ
 ) -> Models:
-    """The folders of the models. What this machine does not have yet is pulled, and said so.
+    """Pull the models that this machine does not have yet, reporting each, and return the folders of all.
 
     Raises:
-        CannotStart: a model cannot be had.
+        CannotStart: a model is unavailable.
     """
-    # Read by the catalogue, which runs the converter of speaker models with it.
+    # The catalogue runs the converter of speaker models with this Python.
     environment.setdefault("VOICEPIPE_DIARIZER_PYTHON", DIARIZER.python)
-    store = Store(folder_of_models(environment), say)
+    store = Store(folder_of_models(environment), report)
     try:
         catalogue = catalogue_of(environment)
 
         def folder_of(reference: str, kind: Kind) -> Path:
             model = named(reference, kind, catalogue)
             if model and store.state(model) is not State.PRESENT:
-                say(getting(model))
+                report(pull_notice(model))
             return resolve(reference, kind, store, catalogue)
 
         return Models(
@@ -107,12 +107,12 @@ def put_in_place(
         raise CannotStart(str(error)) from error
 
 
-def getting(model: Model) -> str:
-    """A line about what is pulled now, and how large it is."""
-    download = f", {size(model.download_bytes)}" if model.download_bytes else ""
-    return f"Getting {model.name}{download}, from {model.source} ..."
+def pull_notice(model: Model) -> str:
+    """One line that announces a pull, with its size."""
+    download = f" ({size(model.download_bytes)})" if model.download_bytes else ""
+    return f"Pulling {model.name}{download} from {model.source} ..."
 
 
 def folder_of_models(environment: Mapping[str, str]) -> Path:
-    """Where models are kept, for all stacks of this checkout together."""
+    """The models directory, which all stacks of this checkout share."""
     return Path(environment.get("VOICEPIPE_MODELS_DIR") or ROOT / ".models").expanduser().resolve()

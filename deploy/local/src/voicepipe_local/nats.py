@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from .component import Component, answers
+from .component import Component, expect_ok
 from .data_dir import LOOPBACK, DataDir
 
 _CONFIGURATION = """\
@@ -24,7 +24,7 @@ def url(data_dir: DataDir) -> str:
 
 def component(data_dir: DataDir) -> Component:
     port, monitor_port = data_dir.port("nats"), data_dir.port("nats-monitor")
-    # A file, not arguments: every user of the machine can read the arguments of a process.
+    # In a file, because every user of the machine can read the arguments of a process.
     configuration = data_dir.write_private(
         "nats/server.conf",
         _CONFIGURATION.format(
@@ -37,7 +37,7 @@ def component(data_dir: DataDir) -> Component:
     )
 
     async def healthy() -> None:
-        await answers(f"http://{LOOPBACK}:{monitor_port}/healthz")
+        await expect_ok(f"http://{LOOPBACK}:{monitor_port}/healthz")
 
     return Component(
         name="nats",

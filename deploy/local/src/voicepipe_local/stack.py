@@ -1,4 +1,4 @@
-"""A stack as a whole, seen from outside: started in the background, asked, stopped, deleted."""
+"""A stack seen from outside: start it in the background, query it, stop it, delete it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _STOP_TIMEOUT_S = 60.0
 
 
 class StartFailed(Exception):
-    """The stack has ended instead of starting; the message is the end of the supervisor's log."""
+    """The stack exited while it was starting; the message is the end of the supervisor's log."""
 
 
 class Stack:
-    """The stack that lives in one data folder, running or not."""
+    """The stack of one data directory, running or not."""
 
     def __init__(self, data: Path) -> None:
         self.data = data.resolve()
@@ -36,7 +36,7 @@ class Stack:
         return self.data / "logs" / "supervisor.log"
 
     def command(self, workers: Mapping[str, int], *, lifeline: bool = False) -> list[str]:
-        """The guard, and below it the supervisor."""
+        """The command line of the guard, which runs the supervisor."""
         counts = [word for name, count in workers.items() for word in ("--workers", f"{name}={count}")]
         supervise = [sys.executable, "-m", "voicepipe_local", "supervise", "--data", str(self.data), *counts]
         flags = ["--lifeline"] if lifeline else []
@@ -50,14 +50,16 @@ class Stack:
         lifeline: bool = False,
         progress: Callable[[str], None] = lambda _: None,
     ) -> subprocess.Popen[bytes]:
-        """Start in the background and return once every component is healthy. With `lifeline` it dies with this process.
+        """Start in the background and return once every component is healthy.
+
+        With `lifeline` the guard's standard input is a pipe from this process, so the stack dies with this process.
 
         Raises:
-            AlreadyRunning: it does.
+            AlreadyRunning: a stack is running, starting or stopping in this data directory.
             StartFailed: a component did not start; nothing is left running.
         """
         DataDir.at(self.data)
-        lock = control.take(self.data)
+        lock = control.lock(self.data)
         try:
             self.log.unlink(missing_ok=True)
             with self.log.open("wb") as output:
@@ -67,7 +69,7 @@ class Stack:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    pass_fds=[lock],  # the guard holds the lock until the last process has gone
+                    pass_fds=[lock],  # the guard holds the lock until the last process has ended
                     env=os.environ | dict(env or {}),
                 )
         finally:
@@ -80,16 +82,16 @@ class Stack:
             raise
         return started
 
-    def ask(self, what: str, **more: str) -> dict[str, Any]:
-        """The supervisor's answer to `ps`, `down`, or `start`, `stop`, `restart` of a component.
+    def ask(self, verb: str, **arguments: str) -> dict[str, Any]:
+        """The supervisor's response to `ps`, `down`, or to `start`, `stop`, `restart` of a component.
 
         Raises:
-            NotRunning: there is no stack to ask.
+            NotRunning: no stack is running.
         """
-        return control.ask(self.data, {"ask": what, **more}, timeout_s=90.0)
+        return control.ask(self.data, {"ask": verb, **arguments}, timeout_s=90.0)
 
     def is_ready(self) -> bool:
-        """Every component has been healthy at least once."""
+        """Whether every component has been healthy at least once."""
         with contextlib.suppress(NotRunning):
             return bool(control.ask(self.data, {"ask": "ready"})["ready"])
         return False
@@ -98,13 +100,13 @@ class Stack:
         return control.is_running(self.data)
 
     def stop(self) -> None:
-        """Stop it, in reverse order of its start, and return when nothing runs any more.
+        """Stop the components in reverse order of their start; return when nothing is running.
 
         Raises:
-            NotRunning: it does not run.
+            NotRunning: no stack is running.
         """
         if not self.is_running():
-            raise NotRunning(f"No stack runs on {self.data}")
+            raise NotRunning(f"No stack is running in {self.data}")
         with contextlib.suppress(NotRunning):
             self.ask("down")
         deadline_s = time.monotonic() + _STOP_TIMEOUT_S
@@ -114,25 +116,25 @@ class Stack:
             time.sleep(0.05)
 
     def purge(self) -> None:
-        """Stop it and delete everything it knows. A folder that is not a stack's is left alone."""
+        """Stop the stack and delete its data directory. A folder that is not a data directory is left alone."""
         with contextlib.suppress(NotRunning):
             self.stop()
         if (self.data / "ports.json").exists():
             shutil.rmtree(self.data)
 
     def _follow(self, started: subprocess.Popen[bytes], progress: Callable[[str], None]) -> None:
-        with self.log.open(encoding="utf-8", errors="replace") as said:
+        with self.log.open(encoding="utf-8", errors="replace") as lines:
             while started.poll() is None:
-                for line in said:
+                for line in lines:
                     progress(line.rstrip())
                 if self.is_ready():
                     return
                 time.sleep(0.1)
-            for line in said:
+            for line in lines:
                 progress(line.rstrip())
         raise StartFailed(last_lines(self.log, 40))
 
     def _kill(self) -> None:
-        """The supervisor does not listen any more: with it gone, its guard ends everything else."""
+        """Kill a supervisor that does not stop; its guard then kills everything else."""
         with contextlib.suppress(OSError, ValueError):
             os.kill(int((self.data / "pid").read_text(encoding="ascii")), signal.SIGKILL)

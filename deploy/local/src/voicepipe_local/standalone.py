@@ -1,4 +1,4 @@
-"""One component outside of a stack, for whoever cannot use asyncio: tests, mostly."""
+"""One component outside a stack, with a synchronous interface for tests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from . import guard
 from .component import Component, Unhealthy, wait_until_healthy
 
 
-class Running:
-    """A component under a guard of its own: it ends with this process, even when this process is killed."""
+class StandaloneComponent:
+    """A component under its own guard, with a lifeline: it ends with this process, even if this process is killed."""
 
     def __init__(self, component: Component, log: Path) -> None:
         self.component = component
@@ -23,10 +23,10 @@ class Running:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and return once it is healthy.
+        """Start the component and return once it is healthy.
 
         Raises:
-            Unhealthy: it is not; the message ends with the last lines of its log.
+            Unhealthy: it did not become healthy; the message ends with the last lines of its log.
         """
         self.component.prepare()
         user = ["--user", self.component.user] if self.component.user else []
@@ -46,7 +46,7 @@ class Running:
             raise Unhealthy(f"{error}\n{last_lines(self.log)}") from None
 
     def wait_until_healthy(self) -> None:
-        # In a thread of its own: the caller may already be inside an event loop.
+        # In a separate thread: the caller may be inside an event loop.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, wait_until_healthy(self.component, alive=self.alive)).result()
 
@@ -54,14 +54,14 @@ class Running:
         return self._guard is not None and self._guard.poll() is None
 
     def kill(self) -> None:
-        """Kill it and all its children with SIGKILL; returns when none is left."""
+        """Kill the component and its descendants with SIGKILL; return when none is left."""
         if self._guard is None or self._guard.stdin is None:
             return
-        self._guard.stdin.close()  # the lifeline
+        self._guard.stdin.close()  # closes the lifeline
         self._guard.wait()
 
     def stop(self) -> None:
-        """Ask it to end; kill it when it does not within its grace time."""
+        """Send the stop signal, and kill the component if it does not end within its grace period."""
         if self._guard is None:
             return
         self._guard.send_signal(self.component.stop_signal)

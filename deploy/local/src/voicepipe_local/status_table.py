@@ -1,4 +1,4 @@
-"""What a person reads about a stack."""
+"""The output of `ps` and `up`, for people."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _COLOURS = {"up": "green", "starting": "yellow", "restarting": "red", "stopped":
 
 
 def table(answer: Mapping[str, Any], console: Console) -> None:
-    """Every component with its state, health, version, address, process and memory."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    """Print every component with its state, health, version, address, pid, restarts and memory."""
+    rows = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("component", "state", "health", "version", "address", "pid"):
-        shown.add_column(title, overflow="fold" if title == "health" else "ellipsis", no_wrap=title != "health")
+        rows.add_column(title, overflow="fold" if title == "health" else "ellipsis", no_wrap=title != "health")
     for title in ("restarts", "memory"):
-        shown.add_column(title, justify="right", no_wrap=True)
+        rows.add_column(title, justify="right", no_wrap=True)
     for component in answer["components"]:
-        shown.add_row(
+        rows.add_row(
             component["name"],
             Text(component["state"], style=_COLOURS.get(component["state"], "")),
             Text(
-                component["health"] or component["trouble"] or "-",
+                component["health"] or component["problem"] or "-",
                 style="" if component["health"] == "healthy" else "yellow",
             ),
             component["version"],
@@ -34,14 +34,14 @@ def table(answer: Mapping[str, Any], console: Console) -> None:
             mebibytes(component["memory_bytes"]),
         )
     total = sum(component["memory_bytes"] for component in answer["components"])
-    shown.add_row(Text("all", style="bold"), "", "", "", "", "", "", mebibytes(total))
-    console.print(shown)
+    rows.add_row(Text("all", style="bold"), "", "", "", "", "", "", mebibytes(total))
+    console.print(rows)
 
 
 def next_steps(answer: Mapping[str, Any]) -> str:
     facts = answer["facts"]
     return f"""
-Voicepipe is at  {facts["url"]}        (how to call it: {facts["url"]}/docs)
+Voicepipe is at  {facts["url"]}        (API reference: {facts["url"]}/docs)
 API key in       {facts["api_key_file"]}
 Speech models    {facts["speech"]}
 Speakers         {facts["speakers"]}

@@ -1,4 +1,9 @@
-"""Starts the components in order, keeps them running, stops them in reverse order, and answers questions about them."""
+"""The supervisor: starts components in order, keeps them running, stops them in reverse, and serves control requests.
+
+It is the reaper of its descendants, so the orphans of a dead component become its children, and `_sweep` kills every
+child that it does not know. `_reap_lock` keeps a sweep from killing a process between its start and its registration:
+it is held during a sweep, and wherever a process is started (`run_command`, `ProcessSupervisor`).
+"""
 
 from __future__ import annotations
 
@@ -24,36 +29,36 @@ _TICK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """Something that is done once between two groups of components, such as the migrations."""
+class OneOffTask:
+    """Work that runs once between two groups of components, such as the migrations."""
 
     name: str
     run: Callable[[Supervisor], Awaitable[None]]
 
 
-Step = tuple[Component, ...] | Task
+StartStep = tuple[Component, ...] | OneOffTask
 
 
 class StartFailed(Exception):
-    """A component or a task did not succeed; the message says which, why, and where its log is."""
+    """A component or a one-off task failed; the message says which, why, and where its log is."""
 
 
 class Supervisor:
-    """Steps are taken one after another; the components of one step start side by side."""
+    """Runs the steps one after another; the components of one step start concurrently."""
 
     def __init__(
         self,
         data_dir: DataDir,
-        steps: Iterable[Step],
-        say: Callable[[str], None],
+        steps: Iterable[StartStep],
+        report: Callable[[str], None],
         facts: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir
-        self._say = say
+        self._report = report
         self._facts = dict(facts or {})
         self._steps = tuple(steps)
         self._reap_lock = asyncio.Lock()
-        self._lives = {
+        self._supervisors = {
             component.name: ProcessSupervisor(
                 component, data_dir.log(component.name), reap_lock=self._reap_lock, sweep=self._sweep
             )
@@ -61,26 +66,25 @@ class Supervisor:
             if isinstance(step, tuple)
             for component in step
         }
-        self._tasks: set[int] = set()
+        self._command_pids: set[int] = set()
         self._stop = asyncio.Event()
         self._ready = False
 
     async def run(self) -> int:
-        """Run until somebody says stop; 0 when everything had started."""
+        """Run until a signal or a control request says stop. The exit code is 1 if the start failed, else 0."""
         guard.become_reaper()
-        # The guard above us is to clean up after us, not we after it: its death is an order to stop.
-        guard.die_with_parent(signal.SIGTERM)
+        guard.die_with_parent(signal.SIGTERM)  # without its guard a stack stops in order
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._told_to_stop)
-        async with serve(self.data_dir.path, self._answer):
+            loop.add_signal_handler(number, self._on_stop_signal)
+        async with serve(self.data_dir.path, self._handle):
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
             ticking = asyncio.create_task(self._tick())
             try:
                 await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done() and (error := starting.exception()):
-                    self._say(f"Voicepipe did not start: {error}")
+                    self._report(f"Voicepipe did not start: {error}")
                     return 1
                 await stopping
                 return 0
@@ -90,15 +94,15 @@ class Supervisor:
                 await asyncio.gather(starting, stopping, ticking, return_exceptions=True)
                 await self._shut_down()
 
-    async def do(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
-        """Run a command to its end. What it says goes to the log `name`, its standard output to `output` where given.
+    async def run_command(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
+        """Run a command and wait for it. Its output goes to the log `name`; with `output`, its stdout goes there.
 
         Raises:
-            CannotStart: it did not succeed.
+            CannotStart: it failed.
         """
         async with self._reap_lock:
             process = Process(command, log=self.data_dir.log(name), env=env, output=output)
-            self._tasks.add(process.pid)
+            self._command_pids.add(process.pid)
         try:
             if code := await process.wait():
                 raise CannotStart(ended_by(code))
@@ -107,41 +111,41 @@ class Supervisor:
             await process.wait()
             raise
         finally:
-            self._tasks.discard(process.pid)
+            self._command_pids.discard(process.pid)
 
     async def _start(self) -> None:
         for step in self._steps:
-            if isinstance(step, Task):
-                await self._take(step.name, step.run(self))
+            if isinstance(step, OneOffTask):
+                await self._run_step(step.name, step.run(self))
                 continue
             try:
-                async with asyncio.TaskGroup() as side_by_side:
+                async with asyncio.TaskGroup() as group:
                     for component in step:
-                        side_by_side.create_task(self._take(component.name, self._lives[component.name].start()))
+                        group.create_task(self._run_step(component.name, self._supervisors[component.name].start()))
             except* StartFailed as failures:
                 raise failures.exceptions[0] from None
         self._ready = True
-        self._say("everything is up")
+        self._report("everything is up")
 
-    async def _take(self, name: str, work: Awaitable[None]) -> None:
-        began = time.monotonic()
+    async def _run_step(self, name: str, work: Awaitable[None]) -> None:
+        started = time.monotonic()
         try:
             await work
         except Exception as error:
             log = self.data_dir.log(name)
-            failure = StartFailed(f"{name}: {reason(error)}. Its log is {log}\n{last_lines(log)}")
+            failure = StartFailed(f"{name}: {reason(error)}. Log: {log}\n{last_lines(log)}")
             raise failure from error
-        self._say(f"{name:<15} ready after {time.monotonic() - began:4.1f} s")
+        self._report(f"{name:<15} ready after {time.monotonic() - started:4.1f} s")
 
     async def _shut_down(self) -> None:
         for step in reversed(self._steps):
             if isinstance(step, tuple):
-                await asyncio.gather(*(self._lives[component.name].stop() for component in step))
+                await asyncio.gather(*(self._supervisors[component.name].stop() for component in step))
         guard.kill_descendants(os.getpid())
 
-    def _told_to_stop(self) -> None:
-        if self._stop.is_set():  # told twice: at once
-            for process_supervisor in self._lives.values():
+    def _on_stop_signal(self) -> None:
+        if self._stop.is_set():  # a second signal: do not wait for grace periods
+            for process_supervisor in self._supervisors.values():
                 process_supervisor.kill()
         self._stop.set()
 
@@ -155,23 +159,23 @@ class Supervisor:
     async def _sweep(self) -> None:
         async with self._reap_lock:
             kill_orphans(
-                {process_supervisor.pid for process_supervisor in self._lives.values() if process_supervisor.pid}
-                | self._tasks
+                {process_supervisor.pid for process_supervisor in self._supervisors.values() if process_supervisor.pid}
+                | self._command_pids
             )
 
-    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        match question:
+    async def _handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
             case {"ask": "ps"}:
-                components = await asyncio.gather(*map(self._describe, self._lives.values()))
+                components = await asyncio.gather(*map(self._describe, self._supervisors.values()))
                 return {"ready": self._ready, "pid": os.getpid(), "facts": self._facts, "components": components}
             case {"ask": "ready"}:
                 return {"ready": self._ready}
             case {"ask": "down"}:
                 self._stop.set()
                 return {"stopping": True}
-            case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._lives:
-                return await self._steer(self._lives[name], verb)
-        return {"error": f"there is no component or question like that; the components are {', '.join(self._lives)}"}
+            case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
+                return await self._steer(self._supervisors[name], verb)
+        return {"error": f"unknown request or component; the components are {', '.join(self._supervisors)}"}
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":
@@ -179,11 +183,10 @@ class Supervisor:
         if verb != "stop" and process_supervisor.state is State.STOPPED:
             try:
                 await process_supervisor.start()
-            except Exception as error:  # noqa: BLE001 - whatever it is, who asked wants to read it
+            except Exception as error:  # noqa: BLE001 - any failure is reported to the client
                 await process_supervisor.stop()
-                return {
-                    "error": f"{process_supervisor.component.name}: {reason(error)}. Its log is {process_supervisor.log}"
-                }
+                name, log = process_supervisor.component.name, process_supervisor.log
+                return {"error": f"{name}: {reason(error)}. Log: {log}"}
         return {"component": process_supervisor.component.name, "state": process_supervisor.state}
 
     async def _describe(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:
@@ -195,7 +198,7 @@ class Supervisor:
             "address": process_supervisor.component.address,
             "pid": process_supervisor.pid,
             "restarts": process_supervisor.restarts,
-            "trouble": process_supervisor.trouble,
+            "problem": process_supervisor.problem,
             "memory_bytes": await asyncio.to_thread(memory_bytes, process_supervisor.pid)
             if process_supervisor.pid
             else 0,

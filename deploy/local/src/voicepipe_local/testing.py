@@ -1,7 +1,10 @@
-"""Pytest fixtures: every real server, started when a test first asks for it, gone when pytest is (even by SIGKILL).
+"""Pytest fixtures for every real server.
 
-A plain name (`nats_url`, `database_url`, `object_store`, `triton`) is shared by all tests of a run; `private_nats`,
-`private_postgres`, `private_object_store`, `private_triton` and `private_stack` start one that a test may kill and start again.
+A server starts when a test first requests it, and never outlives pytest, not even one ended by SIGKILL.
+
+All tests of a run share the servers of the plain names (`nats_url`, `database_url`, `object_store`, `triton`).
+`private_nats`, `private_postgres`, `private_object_store`, `private_triton` and `private_stack` start servers that a
+test may kill and restart.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ from .component import Component
 from .data_dir import DataDir
 from .disposable_stack import DisposableStack
 from .objectstore import ObjectStore
-from .standalone import Running
+from .standalone import StandaloneComponent
 
 WHISPER_FIXTURE = tritonserver.ROOT / "tests" / "fixtures" / "whisper" / "model"
-# One pool, which knows 154 English words exactly and answers in milliseconds, and no diarizer.
+# One pool, whose model knows exactly 154 English words and responds in milliseconds, and no diarizer.
 TOY_MODELS = {"VOICEPIPE_MODELS": f"accurate={WHISPER_FIXTURE}", "VOICEPIPE_DIARIZATION_MODEL": "none"}
-# What everybody gets who sets nothing.
+# The defaults of `make up`.
 REAL_MODELS = {"VOICEPIPE_MODELS": models.DEFAULT_SPEECH, "VOICEPIPE_DIARIZATION_MODEL": models.DEFAULT_SPEAKERS}
 _TEMPLATE = "voicepipe_template"
 Address = TypeVar("Address")
@@ -42,10 +45,10 @@ Address = TypeVar("Address")
 
 @contextmanager
 def _temporary_data_dir(name: str) -> Iterator[DataDir]:
-    """Not pytest's own temporary folder: PostgreSQL runs as another user and may not look in there."""
-    for left in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
-        if not Path(f"/proc/{left.name.split('-')[2]}").exists():  # a test run that was killed
-            shutil.rmtree(left, ignore_errors=True)
+    """A data directory outside pytest's temporary folder, which PostgreSQL, running as another user, cannot enter."""
+    for leftover in Path(tempfile.gettempdir()).glob("voicepipe-test-*"):
+        if not Path(f"/proc/{leftover.name.split('-')[2]}").exists():  # its test run was killed
+            shutil.rmtree(leftover, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=f"voicepipe-test-{os.getpid()}-{name}-"))
     path.chmod(0o711)
     try:
@@ -55,9 +58,9 @@ def _temporary_data_dir(name: str) -> Iterator[DataDir]:
 
 
 @contextmanager
-def _running(make: Callable[[DataDir], Component], name: str) -> Iterator[tuple[DataDir, Running]]:
+def _running(make: Callable[[DataDir], Component], name: str) -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _temporary_data_dir(name) as data_dir:
-        running = Running(make(data_dir), data_dir.log(name))
+        running = StandaloneComponent(make(data_dir), data_dir.log(name))
         running.start()
         try:
             yield data_dir, running
@@ -75,37 +78,37 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def nats_server() -> Iterator[tuple[DataDir, Running]]:
+def nats_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(nats.component, "nats") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def nats_url(nats_server: tuple[DataDir, Running]) -> str:
-    """A NATS server with JetStream. Streams outlive a test: delete those that a test needs to be fresh."""
+def nats_url(nats_server: tuple[DataDir, StandaloneComponent]) -> str:
+    """A NATS server with JetStream. Streams outlive a test: a test that needs a fresh stream deletes it first."""
     return nats.url(nats_server[0])
 
 
 @pytest.fixture
-def private_nats() -> Iterator[Callable[[], tuple[str, Running]]]:
-    """Call it for the URL and the handle of a NATS server of your own."""
+def private_nats() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
+    """Call it to start a private NATS server; returns its URL and its handle."""
     yield from _private(nats.component, "nats", nats.url)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[tuple[DataDir, Running]]:
+def postgres_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(_test_postgres, "postgres") as started:
         yield started
 
 
 @pytest.fixture(scope="session", name="postgres")
-def postgres_url(postgres_server: tuple[DataDir, Running]) -> str:
-    """The superuser's URL of the server's `postgres` database."""
+def postgres_url(postgres_server: tuple[DataDir, StandaloneComponent]) -> str:
+    """The superuser's URL of the `postgres` database."""
     return postgresql.url(postgres_server[0])
 
 
 @pytest.fixture(scope="session")
-def _template_database(postgres_server: tuple[DataDir, Running], postgres: str) -> str:
+def _template_database(postgres_server: tuple[DataDir, StandaloneComponent], postgres: str) -> str:
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f'create database "{_TEMPLATE}"')
     migrate(postgresql.url(postgres_server[0], _TEMPLATE))
@@ -113,78 +116,83 @@ def _template_database(postgres_server: tuple[DataDir, Running], postgres: str) 
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: tuple[DataDir, Running], postgres: str) -> Iterator[str]:
+def empty_database_url(postgres_server: tuple[DataDir, StandaloneComponent], postgres: str) -> Iterator[str]:
     """A fresh database without any table."""
     yield from _database(postgres_server[0], postgres, "template1")
 
 
 @pytest.fixture
-def database_url(postgres_server: tuple[DataDir, Running], postgres: str, _template_database: str) -> Iterator[str]:
-    """A fresh database with the schema that the migrations make."""
+def database_url(
+    postgres_server: tuple[DataDir, StandaloneComponent], postgres: str, _template_database: str
+) -> Iterator[str]:
+    """A fresh migrated database."""
     yield from _database(postgres_server[0], postgres, _template_database)
 
 
 @pytest.fixture
-def private_postgres() -> Iterator[Callable[[], tuple[str, Running]]]:
-    """Call it for the URL (of an empty database) and the handle of a PostgreSQL server of your own."""
+def private_postgres() -> Iterator[Callable[[], tuple[str, StandaloneComponent]]]:
+    """Call it to start a private PostgreSQL server; returns the URL of an empty database, and its handle."""
     yield from _private(_test_postgres, "postgres", postgresql.url)
 
 
 @pytest.fixture(scope="session")
-def object_store_server() -> Iterator[tuple[DataDir, Running]]:
+def object_store_server() -> Iterator[tuple[DataDir, StandaloneComponent]]:
     with _running(objectstore.component, "s3") as started:
         yield started
 
 
 @pytest.fixture
-def object_store(object_store_server: tuple[DataDir, Running]) -> Iterator[ObjectStore]:
+def object_store(object_store_server: tuple[DataDir, StandaloneComponent]) -> Iterator[ObjectStore]:
     """A fresh bucket."""
     store = replace(objectstore.store(object_store_server[0]), bucket=f"test-{uuid.uuid4().hex[:12]}")
     client = store.client()
     client.make_bucket(store.bucket)
     yield store
-    client.remove_bucket(store.bucket)  # SeaweedFS deletes what is in it, too
+    client.remove_bucket(store.bucket)  # SeaweedFS deletes its objects too
 
 
 @pytest.fixture
-def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, Running]]]:
-    """Call it for an object store (bucket `voicepipe`) and the handle of its server."""
+def private_object_store() -> Iterator[Callable[[], tuple[ObjectStore, StandaloneComponent]]]:
+    """Call it to start a private object store (bucket `voicepipe`); returns it and the handle of its server."""
     yield from _private(objectstore.component, "s3", objectstore.store)
 
 
 @pytest.fixture(scope="session")
-def start_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
-    """Call it for the address (host:port of gRPC) and handle of a server of your own; `folder` has another model, `env` settings, `batches` is as of `triton.component`."""
+def start_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
+    """Call it to start a private Triton; returns its address (host:port of gRPC) and its handle.
+
+    `folder` holds the model (default: the fixture), `env` more settings; `batches` as for `triton.component`.
+    """
     yield from _triton_factory()
 
 
 @pytest.fixture
-def private_triton() -> Iterator[Callable[..., tuple[str, Running]]]:
-    """As `start_triton`, but the servers end with the test."""
+def private_triton() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
+    """Like `start_triton`, but the servers end with the test."""
     yield from _triton_factory()
 
 
 @pytest.fixture(scope="session")
-def triton_server(start_triton: Callable[..., tuple[str, Running]]) -> tuple[str, Running]:
+def triton_server(start_triton: Callable[..., tuple[str, StandaloneComponent]]) -> tuple[str, StandaloneComponent]:
     return start_triton()
 
 
 @pytest.fixture(scope="session", name="triton")
-def triton_whisper(triton_server: tuple[str, Running]) -> str:
+def triton_whisper(triton_server: tuple[str, StandaloneComponent]) -> str:
     """The address (host:port of gRPC) of a Triton that serves the fixture model as `whisper`."""
     return triton_server[0]
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[DisposableStack]:
-    """The whole pipeline, with the fixture model: for tests that leave it as they found it."""
+    """The whole pipeline with the fixture model, for tests that leave it as they found it."""
     with stacks() as start:
         yield start()
 
 
 @pytest.fixture(scope="session")
 def real_stack() -> Iterator[DisposableStack]:
-    """The whole pipeline as `make up` starts it: both pools of real Whisper, and real speakers."""
+    """The whole pipeline as `make up` starts it: two pools of real Whisper, and the real diarizer."""
     real_models()
     with stacks() as start:
         yield start(env=REAL_MODELS)
@@ -192,14 +200,14 @@ def real_stack() -> Iterator[DisposableStack]:
 
 @pytest.fixture
 def private_stack() -> Iterator[Callable[..., DisposableStack]]:
-    """Call it with `workers` (`{"transcribe": 4}`) and `env` for a whole pipeline of your own, to kill and restart."""
+    """Call it with `workers` (`{"transcribe": 4}`) and `env` to start a whole private pipeline."""
     with stacks() as start:
         yield start
 
 
 @pytest.fixture
 def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m NAME ARGUMENTS` to its end, with these variables."""
+    """Call it to run `python -m NAME ARGUMENTS` and wait for it; `env` adds environment variables."""
 
     def run(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", *words]
@@ -209,7 +217,7 @@ def python_module() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def real_models() -> Path:
-    """The folder of models, with those that `make up` serves by default; pulled once, while others who ask wait."""
+    """Pull the default models if they are missing; return the models directory. Concurrent callers wait for one pull."""
     models.put_in_place(models.wanted(REAL_MODELS), print)
     return models.folder_of_models(os.environ)
 
@@ -219,7 +227,7 @@ def migrate(database_url: str) -> None:
     env = os.environ | {"VOICEPIPE_DATABASE_URL": database_url}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
     if done.returncode:
-        raise RuntimeError(f"python -m voicepipe_migrations ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"python -m voicepipe_migrations exited with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]:
@@ -233,22 +241,22 @@ def _database(data_dir: DataDir, admin_url: str, template: str) -> Iterator[str]
 
 def _private(
     make: Callable[[DataDir], Component], name: str, address: Callable[[DataDir], Address]
-) -> Iterator[Callable[[], tuple[Address, Running]]]:
+) -> Iterator[Callable[[], tuple[Address, StandaloneComponent]]]:
     with ExitStack() as started:
 
-        def start() -> tuple[Address, Running]:
+        def start() -> tuple[Address, StandaloneComponent]:
             data_dir, running = started.enter_context(_running(make, name))
             return address(data_dir), running
 
         yield start
 
 
-def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
+def _triton_factory() -> Iterator[Callable[..., tuple[str, StandaloneComponent]]]:
     with ExitStack() as started:
 
         def start(
             folder: Path = WHISPER_FIXTURE, env: Mapping[str, str] | None = None, *, batches: bool | None = None
-        ) -> tuple[str, Running]:
+        ) -> tuple[str, StandaloneComponent]:
             def component(data_dir: DataDir) -> Component:
                 return tritonserver.component(data_dir, "accurate", folder, env, batches=batches)
 
@@ -260,7 +268,7 @@ def _triton_factory() -> Iterator[Callable[..., tuple[str, Running]]]:
 
 @contextmanager
 def stacks() -> Iterator[Callable[..., DisposableStack]]:
-    """What `private_stack` gives, for a fixture of another scope."""
+    """`private_stack` for a fixture of another scope."""
     with ExitStack() as started:
 
         def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> DisposableStack:

@@ -1,4 +1,4 @@
-"""Which components a stack has, in which order, with which settings."""
+"""Which components a stack has, in which order they start, with which settings."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from . import gateway, nats, objectstore, postgres, services, triton
 from .component import CannotStart, Component
 from .data_dir import DataDir
 from .models import Models
-from .supervisor import Step, Supervisor, Task
+from .supervisor import OneOffTask, StartStep, Supervisor
 
 API_KEY = "api-key"
 DATABASE = "voicepipe"
 
-# Of all pools together: what waits in a model's queue cannot be overtaken by a shorter recording.
-REQUESTS_GPU = 16  # batches of eight, and as many that wait
-REQUESTS_CPU = triton.CPU_INSTANCES  # one each: batches gain nothing there
-REQUESTS_CPU_PER_JOB = (
-    triton.CPU_INSTANCES - 1
-)  # the last one is for whoever comes while a long recording is transcribed
+# Concurrent requests to all pools together. The limit is low because a shorter recording cannot overtake requests in a
+# model's queue.
+REQUESTS_GPU = 16  # one batch of eight running, one waiting
+REQUESTS_CPU = triton.CPU_INSTANCES  # one per instance: batches gain nothing on a CPU
+REQUESTS_CPU_PER_JOB = triton.CPU_INSTANCES - 1  # a long recording leaves one instance for other jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    steps: tuple[Step, ...]
+    steps: tuple[StartStep, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def full(
     data_dir: DataDir, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ
 ) -> Topology:
-    """The whole pipeline, with a Triton for each pool of `models`. `workers`: how many of a service, where that is not one.
+    """The whole pipeline, with a Triton for each pool of `models`.
+
+    `workers` is the number of processes by service; the default is 1.
 
     Raises:
-        CannotStart: something is not installed, or there is no such service.
+        CannotStart: a package is not installed, or `workers` names an unknown service.
     """
     check(workers)
     pools = {tier: triton.url(data_dir, tier) for tier in models.speech}
@@ -52,16 +53,16 @@ def full(
         component for each in services.WORKERS for component in services.replicas(data_dir, each, count[each.name], env)
     )
     if models.speakers:
-        told = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
-        work += tuple(services.replicas(data_dir, services.DIARIZER, count["diarizer"], told))
+        diarizer_env = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
+        work += tuple(services.replicas(data_dir, services.DIARIZER, count["diarizer"], diarizer_env))
     front = gateway.component(data_dir, upload=_addresses(upload), status=_addresses(status))
     speech = tuple(triton.component(data_dir, tier, folder) for tier, folder in models.speech.items())
     servers = (nats.component(data_dir), postgres.component(data_dir), objectstore.component(data_dir), *speech)
     return Topology(
         steps=(
             servers,
-            Task("migrations", _migrate),
-            Task("first-key", _first_key),
+            OneOffTask("migrations", _migrate),
+            OneOffTask("first-key", _first_key),
             (*upload, *status, *work),
             (front,),
         ),
@@ -75,44 +76,49 @@ def full(
 
 
 def model_requests(environment: Mapping[str, str] = os.environ) -> int:
-    """How many requests are at the models at a time: as the operator says, or as this machine's processors want it.
+    """The limit of concurrent requests to the models: the operator's setting, or the default for a GPU or a CPU.
 
     Raises:
-        CannotStart: the operator says something that is not a number.
+        CannotStart: the setting is not a number.
     """
     return _number(environment, "VOICEPIPE_MODEL_REQUESTS") or (REQUESTS_GPU if triton.GPU.exists() else REQUESTS_CPU)
 
 
 def model_requests_per_job(environment: Mapping[str, str] = os.environ) -> int:
-    """How many of them one recording may have.
+    """The limit of concurrent requests of one recording.
 
     Raises:
-        CannotStart: as above.
+        CannotStart: the setting is not a number.
     """
-    said = _number(environment, "VOICEPIPE_MODEL_REQUESTS_PER_JOB")
-    if said or triton.GPU.exists():
-        return said or model_requests(environment)
+    setting = _number(environment, "VOICEPIPE_MODEL_REQUESTS_PER_JOB")
+    if setting or triton.GPU.exists():
+        return setting or model_requests(environment)
     return min(REQUESTS_CPU_PER_JOB, model_requests(environment))
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
-    said = environment.get(name)
-    if said and not said.isdecimal():
-        raise CannotStart(f"{name} is {said!r}: it must be a whole number")
-    return int(said) if said else None
+    setting = environment.get(name)
+    if setting and not setting.isdecimal():
+        raise CannotStart(f"{name} is {setting!r}: it must be a whole number")
+    return int(setting) if setting else None
 
 
 def check(workers: Mapping[str, int]) -> None:
-    """Raise CannotStart if a name is not that of a service that can be more than one."""
+    """Check the service names in `workers`.
+
+    Raises:
+        CannotStart: a name is not that of a service.
+    """
     for name in workers:
         if name not in (known := [service.name for service in services.ALL]):
-            raise CannotStart(f"there is no service {name!r}; those that can be more than one are {', '.join(known)}")
+            raise CannotStart(f"there is no service {name!r}; the services are {', '.join(known)}")
 
 
 def _environment(data_dir: DataDir) -> dict[str, str]:
     bucket = objectstore.store(data_dir)
     return {
-        # glibc keeps an arena for every thread, and in each what large blocks it once held: tens of megabytes a process.
+        # glibc keeps an arena for every thread, each with the large blocks that it once held: tens of megabytes per
+        # process.
         "MALLOC_ARENA_MAX": "2",
         "VOICEPIPE_DATABASE_URL": postgres.url(data_dir, DATABASE),
         "VOICEPIPE_NATS_URL": nats.url(data_dir),
@@ -131,7 +137,7 @@ def _addresses(components: tuple[Component, ...]) -> tuple[str, ...]:
 async def _migrate(supervisor: Supervisor) -> None:
     data_dir = supervisor.data_dir
     await postgres.ensure_database(data_dir, DATABASE)
-    await supervisor.do("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(data_dir))
+    await supervisor.run_command("migrations", sys.executable, "-m", "voicepipe_migrations", env=_environment(data_dir))
 
 
 async def _first_key(supervisor: Supervisor) -> None:
@@ -140,5 +146,5 @@ async def _first_key(supervisor: Supervisor) -> None:
         return
     draft = data_dir.write_private(f"{API_KEY}.new", "")
     module = ("voicepipe_wire.web.keys", "create", "--user", "local", "--name", "this machine", "--operator")
-    await supervisor.do("first-key", sys.executable, "-m", *module, env=_environment(data_dir), output=draft)
+    await supervisor.run_command("first-key", sys.executable, "-m", *module, env=_environment(data_dir), output=draft)
     draft.replace(data_dir.path / API_KEY)

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import httpx
 
-from .component import CannotStart, Component, Unhealthy, asking
+from .component import CannotStart, Component, Unhealthy, http_client
 from .data_dir import LOOPBACK, DataDir
 
 ROOT = Path(__file__).resolve().parents[4]
 GPU = Path("/dev/nvidiactl")
-CPU_INSTANCES = 3  # as triton-models/whisper/configs/cpu.pbtxt says
+CPU_INSTANCES = 3  # as in triton-models/whisper/configs/cpu.pbtxt
 MODEL = "whisper"
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Where Triton's own Python (numpy < 2) and the server's files are."""
+    """The environment of Triton's Python models (numpy < 2), and the files of the server in it."""
 
     venv: Path
     server: Path
@@ -51,7 +51,7 @@ print(json.dumps([sysconfig.get_path("purelib") + "/pytriton/tritonserver",
 
 
 def name_of(pool: str) -> str:
-    """The name of the component, and of its gRPC port, that serves a pool."""
+    """The name of the component that serves `pool`, and of its gRPC port."""
     return f"triton-{pool}"
 
 
@@ -62,10 +62,10 @@ def url(data_dir: DataDir, pool: str) -> str:
 def component(
     data_dir: DataDir, pool: str, folder: Path, env: Mapping[str, str] | None = None, *, batches: bool | None = None
 ) -> Component:
-    """Triton serving the Whisper in `folder` as the pool of the tier `pool`.
+    """A Triton that serves the Whisper in `folder` as the pool of the tier `pool`; `env` has more model settings.
 
-    `env` holds more settings of the model. `batches`: one instance that answers requests in batches, as on a GPU, which is also the default
-    there; otherwise several instances that take one request at a time.
+    `batches`: one instance that answers requests in batches, which is the default on a GPU. Otherwise several instances answer one
+    request at a time each.
     """
     runtime = Runtime.of(Path(os.environ.get("VOICEPIPE_TRITON_VENV", ROOT / ".venv-triton")))
     name = name_of(pool)
@@ -73,11 +73,12 @@ def component(
     instances = 1 if batches else CPU_INSTANCES
     settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
     if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
-        busy = max(1, instances - 1)  # all but the one for newcomers
+        busy = max(1, instances - 1)  # one instance is reserved for jobs that arrive while a long one is running
         settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // busy))
     return Component(
         name=name,
-        # The default 8 MB of stack overflow when a JSON body of more than 4 MB arrives over HTTP, and the server dies.
+        # With the default stack of 8 MB, a JSON body of more than 4 MB over HTTP overflows the stack and kills the
+        # server.
         command=(
             "/bin/bash",
             "-c",
@@ -87,7 +88,7 @@ def component(
         ),
         address=url(data_dir, pool),
         version=f"pytriton {runtime.version}",
-        healthy=lambda: describes_itself(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
+        healthy=lambda: check_health(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
         env=_environment(runtime) | settings | dict(env or {}),
         prepare=lambda: _install_stub(runtime),
         folder=data_dir.folder(name),
@@ -118,18 +119,18 @@ def _command(data_dir: DataDir, runtime: Runtime, name: str, *, batches: bool) -
 
 
 def _environment(runtime: Runtime) -> dict[str, str]:
-    """The interpreter inside the server finds `python3` on the path, and by it the environment's packages."""
+    """The interpreter embedded in the server finds `python3` on the PATH, and through it the environment's packages."""
     libraries = os.pathsep.join(filter(None, [runtime.library_folder, os.environ.get("LD_LIBRARY_PATH")]))
     return {
         "PATH": f"{runtime.venv / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
         "LD_LIBRARY_PATH": libraries,
         "VIRTUAL_ENV": str(runtime.venv),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for work leave the processor to the other components
+        "OMP_WAIT_POLICY": "PASSIVE",  # idle threads sleep instead of spinning, and leave the CPU to other components
     }
 
 
 def _install_stub(runtime: Runtime) -> None:
-    """The wheel keeps one stub for every Python; the backend looks for its own beside itself."""
+    """Copy the stub for this Python version, one of several in the wheel, to where the backend looks for it."""
     name = "triton_python_backend_stub"
     source = runtime.server / "python_backend_stubs" / runtime.python_version / name
     target = runtime.server / "backends" / "python" / name
@@ -139,31 +140,36 @@ def _install_stub(runtime: Runtime) -> None:
     os.close(handle)
     shutil.copyfile(source, copy)
     Path(copy).chmod(0o755)
-    Path(copy).replace(target)  # another stack may be executing the old one
+    Path(copy).replace(target)  # atomic: another stack may be executing the old one
 
 
-async def describes_itself(address: str, instances: int) -> None:
-    """Ask the model what it is: a real inference, because a server whose Python process has died still says it is ready.
+async def check_health(address: str, instances: int) -> None:
+    """Send `describe` requests: real inferences, because a server whose Python process has died still reports ready.
 
-    Each instance is a process of its own. They take turns, and others ask in between, so there are twice as many questions as
-    instances. Over HTTP: the threads of a gRPC client do not survive the forks of a supervisor.
+    Each instance is a separate process. The server assigns requests to them in turn, and other clients' requests come
+    in between, so this sends twice as many requests as there are instances. It uses HTTP because the threads of a gRPC
+    client do not survive the forks of a supervisor.
+
+    Raises:
+        Unhealthy: an instance failed.
+        TimeoutError: the model is busy.
     """
     tensors = [
         {"name": "AUDIO", "datatype": "INT16", "shape": [1, 16_000], "data": [0] * 16_000},
         {"name": "NUM_SAMPLES", "datatype": "INT32", "shape": [1, 1], "data": [16_000]},
         {"name": "PARAMS", "datatype": "BYTES", "shape": [1, 1], "data": ['{"op": "describe"}']},
     ]
-    async with asking(timeout_s=4.0) as client:
+    async with http_client(timeout_s=4.0) as client:
         for _ in range(2 * instances):
             await _describe(client, address, tensors)
 
 
 async def _describe(client: httpx.AsyncClient, address: str, tensors: Sequence[Mapping[str, object]]) -> None:
     try:
-        answer = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
+        response = await client.post(f"http://{address}/v2/models/{MODEL}/infer", json={"inputs": tensors})
     except httpx.ReadTimeout as error:  # a server that is busy with a batch is not unhealthy
-        raise TimeoutError(f"the model {MODEL} takes long to answer") from error
-    if answer.status_code != httpx.codes.OK:
-        raise Unhealthy(f"the model {MODEL} answers {answer.status_code}: {answer.text[:200]}")
-    if not json.loads(answer.json()["outputs"][0]["data"][0]):
-        raise Unhealthy(f"the model {MODEL} does not say what it is")
+        raise TimeoutError(f"the model {MODEL} is slow to respond") from error
+    if response.status_code != httpx.codes.OK:
+        raise Unhealthy(f"the model {MODEL} returned {response.status_code}: {response.text[:200]}")
+    if not json.loads(response.json()["outputs"][0]["data"][0]):
+        raise Unhealthy(f"the model {MODEL} returned an empty description")

@@ -1,14 +1,14 @@
-"""Tells speakers apart: a worker around pyannote.audio. The only part of the project that imports torch.
+"""Speaker diarization: a worker around pyannote.audio. The only package of the project that imports torch.
 
-What stands here must be said before torch and pyannote.audio are imported, by whomever.
+These settings must precede the first import of torch and pyannote.audio.
 """
 
 import os
 import warnings
 
-# Threads that wait shall not spin, or two processes on one machine starve each other.
+# Idle threads must not spin, or two processes on one machine starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# pyannote.audio reports what it does to its makers unless it is told not to, in spans that carry this process's own headers.
+# By default pyannote.audio sends usage telemetry to its authors, in spans that carry this process's own headers.
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-# Files are never given to it, only samples, so it needs nothing to decode them.
+# pyannote.audio receives samples, never files, so it needs no decoder.
 warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed")

@@ -1,4 +1,7 @@
-"""Run the worker: `python -m voicepipe_diarizer`. Without a model it serves its probes, says what is missing, and takes no work."""
+"""Run the worker: `python -m voicepipe_diarizer`.
+
+Without a usable model it serves only its probes, reports not ready, and takes no work.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ async def run(settings: Settings) -> None:
         try:
             model = await asyncio.to_thread(load, settings)
         except ModelUnusable as error:
-            await _serve_nothing(app, settings, error)
+            await _serve_unready(app, settings, error)
             return
         log.info("model loaded", model=model.name, revision=model.revision, threads=settings.threads)
         pool = await database.connect(settings)
@@ -62,13 +65,13 @@ def _worker(
     handler = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
     delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
     handlers: Handlers = {DiarizeRecording: handler.handle}
-    # One recording has all threads; a second one beside it would only need memory.
+    # One recording uses all threads; a second one at the same time would only cost memory.
     return Worker(jetstream, Stage.DIARIZE, handlers, _on_dead_lettered(outbox), concurrency=1, delivery=delivery)
 
 
 def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
     async def on_dead_lettered(command: Message, _error: Reject) -> None:
-        """The transcript is delivered without speakers."""
+        """Skip the stage, so that the transcript is delivered without speakers."""
         async with outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id_of(command))
             if job and job.stages[Stage.DIARIZE] in ACTIVE:
@@ -77,9 +80,9 @@ def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
     return on_dead_lettered
 
 
-async def _serve_nothing(app: FastAPI, settings: Settings, missing: ModelUnusable) -> None:
-    """Answer the probes and stay: starting again and again would change nothing. Jobs are delivered without speakers."""
-    log.error("no speakers can be told apart", reason=str(missing))
+async def _serve_unready(app: FastAPI, settings: Settings, missing: ModelUnusable) -> None:
+    """Serve the probes, not ready, because a restart would not help. Jobs are delivered without speakers."""
+    log.error("model unusable, taking no work", reason=str(missing))
 
     async def no_model() -> None:
         raise missing

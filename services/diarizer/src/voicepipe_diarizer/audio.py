@@ -1,4 +1,4 @@
-"""The PCM of one recording as samples that need not fit into memory."""
+"""The PCM of one recording as samples in a mapped file, so that they need not fit into memory."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ BLOCK_BYTES = 4 << 20
 
 @asynccontextmanager
 async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[torch.Tensor]:
-    """[1, samples], in [-1, 1): a file mapped into memory, so what is not looked at can be put out of it.
+    """float32 [1, samples] in [-1, 1), mapped from an unnamed file.
 
-    It has no name, so nothing stays on the disk of a process that is killed.
+    So pages can be evicted from memory, and a killed process leaves no file.
 
-    Raises ObjectMissing and RetryLater as the store does.
+    Raises:
+        ObjectMissing, RetryLater: as the store does.
     """
     size_bytes = await store.size_bytes(key)
     with tempfile.TemporaryFile(dir=scratch_dir) as file:

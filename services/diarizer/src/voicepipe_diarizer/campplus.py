@@ -1,11 +1,11 @@
-"""CAM++, a network that turns a voice into a vector, as a model of pyannote.audio.
+"""CAM++, a speaker embedding network, as a model of pyannote.audio.
 
-Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking", Interspeech 2023,
-https://arxiv.org/abs/2303.00332. Layers, and the names of their weights, are those of 3D-Speaker (Apache-2.0,
-https://github.com/modelscope/3D-Speaker, `speakerlab/models/campplus`); the code was written again for this project.
+Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking", Interspeech
+2023, https://arxiv.org/abs/2303.00332. The layers and the names of their weights are those of 3D-Speaker (Apache-2.0,
+https://github.com/modelscope/3D-Speaker, `speakerlab/models/campplus`); the code was rewritten for this project.
 
-No speaker is known before the pooling at the end. So `forward_frames` runs once for a window, and `forward_embedding` once for
-each speaker in it.
+Everything before the final pooling is independent of the speaker. So `forward_frames` runs once per window, and
+`forward_embedding` once per speaker in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache, partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - so named wherever torch is used
+import torch.nn.functional as F  # noqa: N812 - torch's convention
 from pyannote.audio.core.model import Model
 from pyannote.audio.core.task import Task
 from pyannote.audio.models.blocks.pooling import StatsPool
@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from torchaudio.compliance import kaldi
 
 FRAME_SAMPLES, HOP_SAMPLES = 400, 160  # 25 ms every 10 ms
-STRIDE = 2  # of the frames, in the first layer over time
+STRIDE = 2  # frames, in the first layer over time
 DENSE_BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers, dilation
 WIDTH, GROWTH, BOTTLENECK = 128, 32, 128  # channels
-SEGMENT = 100  # frames that share one context
-# The network was trained on features of 16-bit samples: kaldi's floor of energy would swallow quiet ones in [-1, 1).
+SEGMENT = 100  # frames that share one context mask
+# The network was trained on features of 16-bit samples: with samples in [-1, 1), kaldi's energy floor would hide quiet
+# ones.
 FULL_SCALE = 1 << 15
 
 
@@ -37,7 +38,7 @@ class _Activation(nn.Sequential):
 
 
 class _Residual(nn.Module):
-    """Two convolutions over frequency and time beside a shortcut."""
+    """Two convolutions over frequency and time, with a shortcut."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class _Residual(nn.Module):
 
 
 class _Head(nn.Module):
-    """[batch, channels, frames] of [batch, 1, bands, frames]; of the bands an eighth is left, folded into the channels."""
+    """[batch, 1, bands, frames] -> [batch, channels, frames]; an eighth of the bands, folded into the channels."""
 
     def __init__(self, bands: int, channels: int = 32) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class _Tdnn(nn.Module):
 
 
 class _ContextMask(nn.Module):
-    """A convolution whose output is weighed by the mean of all frames and that of the segment."""
+    """A convolution whose output is weighted by the mean of all frames and of the segment."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -93,14 +94,14 @@ class _ContextMask(nn.Module):
         self.linear2 = nn.Conv1d(BOTTLENECK // 2, GROWTH, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        # One mask for a segment, repeated for its frames: the same numbers as a mask for each frame, for less work.
+        # One mask per segment, repeated for its frames: the same numbers as one mask per frame, for less work.
         context = x.mean(2, keepdim=True) + F.avg_pool1d(x, SEGMENT, stride=SEGMENT, ceil_mode=True)
         mask = torch.sigmoid(self.linear2(F.relu(self.linear1(context))))
         return self.linear_local(x) * mask.repeat_interleave(SEGMENT, dim=2)[..., : x.shape[2]]
 
 
 class _DenseLayer(nn.Module):
-    """`GROWTH` new channels out of all before them."""
+    """`GROWTH` new channels from all preceding ones."""
 
     def __init__(self, inside: int, dilation: int) -> None:
         super().__init__()
@@ -127,7 +128,7 @@ class _DenseBlock(nn.Module):
 
 
 class _Transit(nn.Module):
-    """Half the channels."""
+    """Halves the number of channels."""
 
     def __init__(self, inside: int) -> None:
         super().__init__()
@@ -139,7 +140,7 @@ class _Transit(nn.Module):
 
 
 class _Embedding(nn.Module):
-    """[..., dimension] of pooled statistics [..., 2 * channels]. Nothing is cut off at zero here, as in 3D-Speaker."""
+    """Pooled statistics [..., 2 * channels] -> [..., dimension], without a ReLU, as in 3D-Speaker."""
 
     def __init__(self, inside: int, dimension: int) -> None:
         super().__init__()
@@ -153,7 +154,7 @@ class _Embedding(nn.Module):
 
 
 class CAMPPlus(Model):
-    """Embeddings of 192 dimensions, for speech of 16 kHz."""
+    """192-dimensional speaker embeddings of speech at 16 kHz."""
 
     def __init__(
         self,
@@ -184,30 +185,30 @@ class CAMPPlus(Model):
         return int(self.hparams.embedding_dimension)
 
     def compute_fbank(self, waveforms: Tensor) -> Tensor:
-        """[batch, frames, bands] of [batch, 1, samples] in [-1, 1): log energies, of each band the mean taken away."""
+        """[batch, 1, samples] in [-1, 1) -> [batch, frames, bands]: log energies minus the mean of each band."""
         features: Tensor = torch.vmap(self._fbank)(waveforms * FULL_SCALE)
         return features - features.mean(1, keepdim=True)
 
     def forward_frames(self, waveforms: Tensor) -> Tensor:
-        """[batch, channels, frames] of [batch, 1, samples] in [-1, 1)."""
+        """[batch, 1, samples] in [-1, 1) -> [batch, channels, frames]."""
         x: Tensor = self.head(self.compute_fbank(waveforms).transpose(1, 2).unsqueeze(1))
         for layer in self.xvector[:-1]:
             x = layer(x)
         return x
 
     def forward_embedding(self, frames: Tensor, weights: Tensor | None = None) -> Tensor:
-        """[batch, dimension], or [batch, speakers, dimension] under weights of [batch, speakers, frames]."""
+        """[batch, dimension]; with weights [batch, speakers, frames], [batch, speakers, dimension]."""
         return self.xvector.dense(self.pool(frames, weights=weights))
 
     def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
         return self.forward_embedding(self.forward_frames(waveforms), weights)
 
-    @lru_cache  # noqa: B019 - a process has one model; so do the models of pyannote.audio
+    @lru_cache  # noqa: B019 - a process has one model; pyannote.audio's models do the same
     def num_frames(self, num_samples: int) -> int:
         return ((num_samples - FRAME_SAMPLES) // HOP_SAMPLES) // STRIDE + 1
 
     def receptive_field_size(self, num_frames: int = 1) -> int:
-        """In samples, by the strides alone: the context reaches through the whole window."""
+        """In samples, from the strides only: the context mask spans the whole window."""
         return FRAME_SAMPLES + HOP_SAMPLES * STRIDE * (num_frames - 1)
 
     def receptive_field_center(self, frame: int = 0) -> int:

@@ -1,8 +1,9 @@
-"""One network on disk, in a folder of its own.
+"""One network on disk: a folder in one of two formats.
 
-Ours: `model.safetensors`, and beside it `config.json` with `architecture`, `hyper_parameters` and `specifications`.
-pyannote.audio's: `pytorch_model.bin`, a pickle. `Model.from_pretrained` would run whatever is in it; here it may hold weights, plain
-values and the four classes below, and anything else is refused before it is read.
+This project's format: `model.safetensors`, and `config.json` with `architecture`, `hyper_parameters` and
+`specifications`. pyannote.audio's format: `pytorch_model.bin`, a pickle. `Model.from_pretrained` would execute code in
+it. Here it may contain only weights, plain values and the four classes in `HARMLESS`; a pickle with anything else is
+refused before it is loaded.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ HARMLESS = [Problem, Resolution, Specifications, TorchVersion]
 
 
 class CheckpointUnusable(ValueError):
-    """A network is missing, damaged, or not one of those that can be run. The message names the file."""
+    """A network is missing, damaged or unsupported. The message names the file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All that makes a network: a class, how it is built, what it was trained for, and the weights."""
+    """A network as data: its class, the arguments of its constructor, its task specifications, and its weights."""
 
     architecture: str
     hyper_parameters: dict[str, Any]
@@ -55,15 +56,15 @@ class Checkpoint:
 
 
 def load(folder: Path) -> Network:
-    """The network of `folder`, on the processor and ready to run.
+    """The network of `folder`, on the CPU and in evaluation mode.
 
     Raises:
-        CheckpointUnusable
+        CheckpointUnusable: as described there.
     """
     checkpoint = read(folder)
     if checkpoint.architecture not in ARCHITECTURES:
         raise CheckpointUnusable(
-            f"{folder.name} is a {checkpoint.architecture}, and only {', '.join(ARCHITECTURES)} can be run"
+            f"{folder.name} is a {checkpoint.architecture}, but only {', '.join(ARCHITECTURES)} are supported"
         )
     try:
         return build(checkpoint)
@@ -76,8 +77,10 @@ def build(checkpoint: Checkpoint) -> Network:
     known = inspect.signature(kind).parameters
     network = kind(**{name: value for name, value in checkpoint.hyper_parameters.items() if name in known})
     network.specifications = checkpoint.specifications
-    network.setup()  # adds the layers that follow from the specifications
-    missing, _ = network.load_state_dict(checkpoint.weights, strict=False)  # what is left over was for the training
+    network.setup()  # adds the layers that depend on the specifications
+    missing, _ = network.load_state_dict(
+        checkpoint.weights, strict=False
+    )  # surplus weights were used for training only
     if missing:
         raise ValueError(f"{len(missing)} are missing, the first is {missing[0]}")
     return network.eval()
@@ -92,7 +95,7 @@ def read(folder: Path) -> Checkpoint:
 
 
 def write(checkpoint: Checkpoint, folder: Path) -> None:
-    """The same bytes for the same checkpoint."""
+    """Write `checkpoint` in this project's format; the same checkpoint always gives the same bytes."""
     specified = dataclasses.asdict(checkpoint.specifications)
     config = {
         "architecture": checkpoint.architecture,
@@ -109,10 +112,10 @@ def write(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def read_pickle(path: Path) -> Any:
-    """What a pickle holds, if that is weights, plain values and what is harmless.
+    """Load a pickle that contains only weights, plain values and classes in `HARMLESS`.
 
     Raises:
-        CheckpointUnusable
+        CheckpointUnusable: it is missing, damaged, or contains anything else.
     """
     if not path.is_file():
         raise CheckpointUnusable(f"{_named(path)} is missing")
@@ -121,26 +124,26 @@ def read_pickle(path: Path) -> Any:
             unknown = get_unsafe_globals_in_checkpoint(path)
             content = None if unknown else torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointUnusable(f"{_named(path)} is damaged, or not a checkpoint of torch") from error
+        raise CheckpointUnusable(f"{_named(path)} is damaged or not a torch checkpoint") from error
     if unknown:
         raise CheckpointUnusable(
-            f"{_named(path)} is refused: it holds code beside weights ({', '.join(sorted(unknown))})"
+            f"{_named(path)} is refused: it contains code besides weights ({', '.join(sorted(unknown))})"
         )
     return content
 
 
 def of_pyannote(content: Any, path: Path) -> Checkpoint:
-    """What `pyannote.audio.Model` saves."""
+    """The checkpoint in the `content` of a file that `pyannote.audio.Model` saved; `path` is for error messages."""
     try:
-        about = content["pyannote.audio"]
+        metadata = content["pyannote.audio"]
         return Checkpoint(
-            str(about["architecture"]["class"]),
+            str(metadata["architecture"]["class"]),
             dict(content["hyper_parameters"]),
-            about["specifications"],
+            metadata["specifications"],
             dict(content["state_dict"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointUnusable(f"{_named(path)} is not a checkpoint of pyannote.audio: {error} is missing") from error
+        raise CheckpointUnusable(f"{_named(path)} is not a pyannote.audio checkpoint: {error} is missing") from error
 
 
 def _safetensors(folder: Path) -> Checkpoint:

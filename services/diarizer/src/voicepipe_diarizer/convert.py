@@ -1,8 +1,9 @@
-"""Make the default model of the diarizer: `python -m voicepipe_diarizer.convert RAW_DIR OUT_DIR`.
+"""Build the default model of the diarizer: `python -m voicepipe_diarizer.convert RAW_DIR OUT_DIR`.
 
-RAW_DIR holds what the catalogue took out of a package, verified: `segmentation.bin` (pyannote segmentation 3.0, MIT), `embedding.pt`
-(CAM++ of 3D-Speaker, Apache-2.0; both are pickles, read without running them) and `licences/`. OUT_DIR becomes a folder that
-`VOICEPIPE_DIARIZATION_MODEL` may name: `config.yaml`, `segmentation/`, `embedding/` and `licences/`, byte for byte the same each time.
+RAW_DIR contains the verified files that the catalogue extracted from a package: `segmentation.bin` (pyannote
+segmentation 3.0, MIT), `embedding.pt` (CAM++ of 3D-Speaker, Apache-2.0) and `licences/`. The first two are pickles,
+read without executing code in them. OUT_DIR becomes a model folder for `VOICEPIPE_DIARIZATION_MODEL`: `config.yaml`,
+`segmentation/`, `embedding/` and `licences/`. Its bytes are the same in every run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .checkpoints import Checkpoint, CheckpointUnusable, build, of_pyannote, rea
 
 SEGMENTATION, EMBEDDING, LICENCES = "segmentation.bin", "embedding.pt", "licences"
 WINDOW_S = 10.0
-# Chosen on real recordings for what holds on all of them: README.md, "How the defaults were chosen".
+# Chosen on real recordings: README.md, "How the defaults were chosen".
 CONFIG = {
     "dependencies": {"pyannote.audio": "4.0.0"},
     "pipeline": {
@@ -43,10 +44,10 @@ CONFIG = {
 
 
 def convert(raw: Path, out: Path) -> None:
-    """Read the two networks of `raw`, see that they are what they should be, and write `out`.
+    """Read the two networks in `raw`, check their architectures, and write `out`.
 
     Raises:
-        CheckpointUnusable: a pickle is damaged, or holds another network.
+        CheckpointUnusable: a pickle is damaged, or contains another network.
         OSError: a file cannot be read or written.
     """
     segmentation = of_pyannote(read_pickle(raw / SEGMENTATION), raw / SEGMENTATION)
@@ -60,16 +61,16 @@ def convert(raw: Path, out: Path) -> None:
         try:
             build(checkpoint)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointUnusable(f"{name} is not the network that it should be: {error}") from error
+            raise CheckpointUnusable(f"{name} is not the expected network: {error}") from error
     write(_halved(segmentation), out / "segmentation")
     write(_halved(embedding), out / "embedding")
     shutil.copytree(raw / LICENCES, out / LICENCES, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    # Last: without it the folder is no model, so one that was left half written is never taken for whole.
+    # Last: without config.yaml a folder is not a model, so a half-written one is never taken for complete.
     (out / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=True))
 
 
 def _halved(checkpoint: Checkpoint) -> Checkpoint:
-    """Matrices in half precision, for half the size; vectors (offsets, means, variances) are small and stay as they are."""
+    """Matrices in half precision, for half the size; vectors (biases, means, variances) are small and unchanged."""
     weights = {
         name: value.half() if value.is_floating_point() and value.ndim > 1 else value
         for name, value in checkpoint.weights.items()
@@ -81,12 +82,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("raw_dir", type=Path, metavar="RAW_DIR")
     parser.add_argument("out_dir", type=Path, metavar="OUT_DIR")
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     try:
-        convert(given.raw_dir, given.out_dir)
+        convert(options.raw_dir, options.out_dir)
     except (CheckpointUnusable, OSError) as error:
-        sys.stderr.write(f"cannot convert {given.raw_dir}: {error}\n")
+        sys.stderr.write(f"cannot convert {options.raw_dir}: {error}\n")
         return 1
     return 0
 

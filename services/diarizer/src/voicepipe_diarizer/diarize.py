@@ -1,4 +1,4 @@
-"""A recording becomes turns: who spoke when."""
+"""The handler of `DiarizeRecording`: PCM in, speaker turns out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DiarizeHandler:
         self._max_audio_s = max_audio_s
 
     async def handle(self, command: DiarizeRecording) -> None:
-        """Safe to repeat: a recording whose turns are saved is left alone; one that is not begins anew."""
+        """Idempotent: a recording whose turns are saved is skipped; otherwise diarization starts over."""
         ref = StageRef(UUID(command.job_id), Stage.DIARIZE)
         job = await claim(self._outbox, ref)
         if job is None:
@@ -49,21 +49,18 @@ class DiarizeHandler:
         if (job.duration_s or 0.0) > self._max_audio_s:
             await self._skip_diarization(ref)
             return
-        said = await self._diarize(job)
-        if said is not None:
-            await self._save(ref, said)
+        diarization = await self._diarize(job)
+        if diarization is not None:
+            await self._save(ref, diarization)
 
     async def _diarize(self, job: StoredJob) -> Diarization | None:
-        """The turns; None if nobody wants them any more."""
-        wishes = Limits(job.options.get("min_speakers"), job.options.get("max_speakers"))
+        """The turns; None if the job no longer needs them."""
+        limits = Limits(job.options.get("min_speakers"), job.options.get("max_speakers"))
         try:
             async with waveform(self._store, job.pcm_key or "", self._scratch_dir) as samples:
                 with telemetry.span("diarize", seconds=job.duration_s or 0.0):
-                    run = Run(self._model.pipeline, samples, wishes)
-                    try:
+                    async with Run(self._model.pipeline, samples, limits) as run:
                         return await self._follow(job, run)
-                    finally:
-                        await run.stop()
         except ObjectMissing as error:
             async with self._outbox.transaction() as transaction:
                 if await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)) is None:
@@ -71,18 +68,18 @@ class DiarizeHandler:
             raise Reject.of("audio_missing") from error
 
     async def _follow(self, job: StoredJob, run: Run) -> Diarization | None:
-        told = -1.0
+        emitted = -1.0
         while True:
             await asyncio.wait({run.result}, timeout=PROGRESS_EVERY_S)
             if run.result.done():
                 return run.result.result()
-            if run.done > told:
-                told = run.done
-                if not await self._emit(job, told):
+            if run.done > emitted:
+                emitted = run.done
+                if not await self._emit(job, emitted):
                     return None
 
     async def _emit(self, job: StoredJob, done: float) -> bool:
-        """Note how far it is; False if the job was cancelled or does without speakers by now."""
+        """Save and publish the progress; False if the job was cancelled, or skips diarization by now."""
         total_s = job.duration_s or 0.0
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)):
@@ -92,12 +89,12 @@ class DiarizeHandler:
             transaction.event(job, event)
         return True
 
-    async def _save(self, ref: StageRef, said: Diarization) -> None:
+    async def _save(self, ref: StageRef, diarization: Diarization) -> None:
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
             if job is None:
                 return
-            await diarizations.save(transaction, job, said, DiarizedBy(self._model.name, self._model.revision))
+            await diarizations.save(transaction, job, diarization, DiarizedBy(self._model.name, self._model.revision))
             await jobs.set_progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 

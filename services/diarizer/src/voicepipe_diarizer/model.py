@@ -1,4 +1,4 @@
-"""The diarization model: from a folder, or from the hub into one; always the same code that reads it."""
+"""Loads the diarization model from a folder. A model of the hub is downloaded into a folder first."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ KNOWN = (
     "pyannote.audio.pipelines.SpeakerDiarization",
     "pyannote.audio.pipelines.speaker_diarization.SpeakerDiarization",
 )
-HERE = "$model/"  # in config.yaml: the folder itself
-OF_A_MODEL = {".safetensors", ".json", ".bin", ".npz", ".yaml"}
-# What comes of files that are missing, damaged or something else.
-UNREADABLE = (
+FOLDER_PREFIX = "$model/"  # stands for the model folder in config.yaml
+MODEL_SUFFIXES = {".safetensors", ".json", ".bin", ".npz", ".yaml"}
+# Raised while loading files that are missing, damaged or of another kind.
+LOAD_ERRORS = (
     OSError,
     KeyError,
     TypeError,
@@ -41,12 +41,12 @@ UNREADABLE = (
 
 
 class ModelUnusable(Exception):
-    """There is no model, or it is not one that this version can run. The message is for the operator."""
+    """There is no model, or this version cannot run it. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`revision` changes with every file that decides who is heard."""
+    """A loaded model. `revision` changes with every file that affects its output."""
 
     name: str
     revision: str
@@ -54,18 +54,18 @@ class Model:
 
 
 def load(settings: Settings) -> Model:
-    """Takes seconds, from the hub minutes.
+    """Load the model, which takes seconds, or minutes from the hub.
 
     Raises:
-        ModelUnusable
+        ModelUnusable: as described there.
     """
     if not settings.diarization_model:
-        raise ModelUnusable("no model is named: set VOICEPIPE_DIARIZATION_MODEL to a folder, or to a name on the hub")
+        raise ModelUnusable("no model is set: set VOICEPIPE_DIARIZATION_MODEL to a folder or to a name on the hub")
     folder = _folder(settings)
     torch.set_num_threads(settings.threads)
     try:
         pipeline = read_pipeline(folder, OncePerWindow)
-    except UNREADABLE as error:
+    except LOAD_ERRORS as error:
         kind = "" if isinstance(error, CheckpointUnusable) else f"{type(error).__name__}: "
         raise ModelUnusable(f"{settings.diarization_model} cannot be loaded: {kind}{error}") from error
     pipeline.half_precision = settings.half_precision
@@ -76,11 +76,11 @@ def load(settings: Settings) -> Model:
 
 
 def read_pipeline(folder: Path, kind: type[Pipeline]) -> Pipeline:
-    """What `Pipeline.from_pretrained` does with such a folder, of any subclass, and without running a pickle."""
+    """Like `Pipeline.from_pretrained` for a folder, but for a given subclass, and without executing pickled code."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     name = config["pipeline"]["name"]
     if name not in KNOWN:
-        raise ValueError(f"its pipeline is {name}, and only SpeakerDiarization can be run")
+        raise ValueError(f"its pipeline is {name}, but only SpeakerDiarization is supported")
     parameters = dict(config["pipeline"]["params"])
     for part in ("segmentation", "embedding"):
         parameters[part] = checkpoints.load(_inside(folder, part, parameters.get(part)))
@@ -91,21 +91,21 @@ def read_pipeline(folder: Path, kind: type[Pipeline]) -> Pipeline:
 
 
 def _plda(folder: Path, parameters: dict[str, Any]) -> PLDA:
-    """Only one way of clustering asks it anything. The pipeline wants one in any case, and would get it from the hub."""
+    """The PLDA, or an empty one if the clustering does not use it: without any, the pipeline would download one."""
     if parameters.get("clustering", "VBxClustering") != "VBxClustering":
         return PLDA.__new__(PLDA)
     return PLDA.from_pretrained(_inside(folder, "plda", parameters.get("plda")))
 
 
 def _inside(folder: Path, part: str, named: object) -> Path:
-    """Where config.yaml says that a part is; elsewhere than in the folder nothing is looked for."""
-    if not isinstance(named, str) or not named.startswith(HERE):
+    """The path of a part that config.yaml names; only folders inside the model folder are accepted."""
+    if not isinstance(named, str) or not named.startswith(FOLDER_PREFIX):
         raise ValueError(
-            f"config.yaml has {part}: {named}, and only what is in the folder itself ({HERE}...) is loaded"
+            f"config.yaml has {part}: {named}, but only files in the model folder ({FOLDER_PREFIX}...) are loaded"
         )
-    path = (folder / named.removeprefix(HERE)).resolve()
+    path = (folder / named.removeprefix(FOLDER_PREFIX)).resolve()
     if not path.is_dir():
-        raise FileNotFoundError(f"{named.removeprefix(HERE)} is missing")
+        raise FileNotFoundError(f"{named.removeprefix(FOLDER_PREFIX)} is missing")
     return path
 
 
@@ -114,32 +114,32 @@ def _folder(settings: Settings) -> Path:
     if named.is_dir():
         return named.resolve()
     if settings.diarization_model.startswith((".", "/", "~")):
-        raise ModelUnusable(f"VOICEPIPE_DIARIZATION_MODEL names {named}, and there is no such folder")
+        raise ModelUnusable(f"VOICEPIPE_DIARIZATION_MODEL is {named}, but there is no such folder")
     if "/" not in settings.diarization_model:
         raise ModelUnusable(
-            f"VOICEPIPE_DIARIZATION_MODEL names {named}, which is neither a folder nor a name on the hub (OWNER/NAME). "
-            f"If it is in the catalogue, `voicepipe-models pull {named}` makes a folder of it"
+            f"VOICEPIPE_DIARIZATION_MODEL is {named}, which is neither a folder nor a name on the hub (OWNER/NAME). "
+            f"If it is in the catalogue, pull it with `voicepipe-models pull {named}` and set the folder"
         )
     token = settings.hub_token.get_secret_value() if settings.hub_token else None
     repository, _, revision = settings.diarization_model.partition("@")
     try:
         return Path(snapshot_download(repository, revision=revision or None, token=token))
-    except Exception as error:  # the hub's library raises its own, its HTTP client's and the system's
+    except Exception as error:  # the hub's library raises its own errors, those of its HTTP client, and OSError
         raise ModelUnusable(
-            f"{repository} cannot be had from the hub: {type(error).__name__}. Does it exist, were its terms accepted, "
-            "is VOICEPIPE_HUB_TOKEN right?"
+            f"{repository} cannot be downloaded from the hub: {type(error).__name__}. Check that it exists, that its "
+            "terms were accepted, and that VOICEPIPE_HUB_TOKEN is valid"
         ) from error
 
 
 def _name(settings: Settings) -> str:
-    """Without the path of a folder: clients see it."""
+    """The name that clients see: of a folder only its last component, not its path."""
     named = Path(settings.diarization_model)
     return named.resolve().name if named.is_dir() else settings.diarization_model
 
 
 def _revision(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in OF_A_MODEL and path.name[0] != "."):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in MODEL_SUFFIXES and path.name[0] != "."):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -1,8 +1,9 @@
-"""The pipeline of pyannote.audio with an embedding stage that gives the same numbers in a third of the time.
+"""pyannote.audio's pipeline with an embedding stage that gives the same numbers in a third of the time.
 
-The stock stage runs the network once for every (window, speaker) and lets a mask choose the frames afterwards, in the pooling.
-Up to the pooling the three runs of a window are one and the same, so here the network runs once per window and is pooled once
-per speaker. A window in which nobody speaks needs no run at all: with an empty mask the pooling gives zeros whatever it is fed.
+The stock stage runs the network once per (window, speaker), and a mask selects the speaker's frames only afterwards, in
+the pooling. Up to the pooling the three runs of a window are identical, so this stage runs the network once per window
+and pools once per speaker. A window without speech needs no run at all: with an empty mask the pooling gives zeros for
+any input.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ Floats = npt.NDArray[np.float32]
 
 
 class Embedding(Protocol):
-    """A network that knows nobody before its pooling: WeSpeaker's ResNets in pyannote.audio, and CAM++ here."""
+    """A network independent of the speaker before its pooling: pyannote.audio's WeSpeaker ResNets, and CAM++."""
 
     def forward_frames(self, waveforms: torch.Tensor) -> torch.Tensor:
-        """[batch, ..., frames] of [batch, 1, samples]."""
+        """[batch, 1, samples] -> [batch, ..., frames]."""
 
     def forward_embedding(self, frames: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """[batch, speakers, dimension] under [batch, speakers, frames], of any number of frames."""
+        """Weights [batch, speakers, frames], with any number of frames -> [batch, speakers, dimension]."""
 
 
 class OncePerWindow(SpeakerDiarization):
-    """`SpeakerDiarization`, of which only `get_embeddings` is another."""
+    """`SpeakerDiarization` with a different `get_embeddings`."""
 
     half_precision = False
 
     def speed_up(self) -> None:
-        """Convolutions over frequency and time are faster with the channels last, one window at a time."""
+        """Use the channels-last memory format, with which 2D convolutions of one window at a time are faster."""
         for module in self._embedding.model_.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)
@@ -51,22 +52,22 @@ class OncePerWindow(SpeakerDiarization):
         exclude_overlap: bool = False,
         hook: Hook | None = None,
     ) -> Floats:
-        """[windows, speakers, dimension]; NaN never, where the stock stage gives none."""
+        """[windows, speakers, dimension]; never NaN, like the stock stage."""
         masks = self._masks(binary_segmentations, exclude_overlap)
         windows, speakers, _ = masks.shape
-        found = np.empty((windows, speakers, self._embedding.dimension), np.float32)
-        found[:] = self._of_nothing()
-        tell = hook or _nobody
-        tell("embeddings", None, total=windows, completed=0)
+        embeddings = np.empty((windows, speakers, self._embedding.dimension), np.float32)
+        embeddings[:] = self._empty_embedding()
+        report = hook or _ignore
+        report("embeddings", None, total=windows, completed=0)
         for number in range(windows):
             if masks[number].any():
                 waveform, _ = self._audio.crop(file, binary_segmentations.sliding_window[number], mode="pad")
-                found[number] = self._embed(waveform[None], masks[number : number + 1])[0]
-            tell("embeddings", None, total=windows, completed=number + 1)
-        return found
+                embeddings[number] = self._embed(waveform[None], masks[number : number + 1])[0]
+            report("embeddings", None, total=windows, completed=number + 1)
+        return embeddings
 
     def _masks(self, segmentations: SlidingWindowFeature, exclude_overlap: bool) -> Floats:
-        """[windows, speakers, frames]: what of each speaker is listened to; overlaps only where nothing else is long enough."""
+        """[windows, speakers, frames]: the frames used for each speaker; overlaps only if the rest is too short."""
         active = np.nan_to_num(segmentations.data, nan=0.0).astype(np.float32)
         if not exclude_overlap:
             return np.ascontiguousarray(active.transpose(0, 2, 1))
@@ -77,7 +78,7 @@ class OncePerWindow(SpeakerDiarization):
         return np.ascontiguousarray(chosen.transpose(0, 2, 1))
 
     def _embed(self, waveforms: torch.Tensor, masks: Floats) -> Floats:
-        """[batch, speakers, dimension] of [batch, 1, samples] under [batch, speakers, frames]."""
+        """[batch, 1, samples] and masks [batch, speakers, frames] -> [batch, speakers, dimension]."""
         network, device = self._network, self._embedding.device
         precision = torch.autocast(device.type, torch.bfloat16) if self.half_precision else nullcontext()
         with torch.inference_mode(), precision:
@@ -85,18 +86,18 @@ class OncePerWindow(SpeakerDiarization):
             embeddings = network.forward_embedding(frames, torch.from_numpy(masks).to(device))
         return np.asarray(embeddings.float().cpu().numpy(), np.float32)
 
-    def _of_nothing(self) -> Floats:
-        """What an empty mask gives: the pooled statistics are zero, so only the last layer's offset is left."""
+    def _empty_embedding(self) -> Floats:
+        """The embedding [dimension] of an empty mask: pooled statistics are zero, so it is the last layer's offset."""
         network, device = self._network, self._embedding.device
         with torch.inference_mode():
             frames = network.forward_frames(torch.zeros(1, 1, self._embedding.sample_rate, device=device))
-            nobody = torch.zeros(1, 1, frames.shape[-1], device=device)
-            return np.asarray(network.forward_embedding(frames, nobody)[0, 0].cpu().numpy(), np.float32)
+            empty_mask = torch.zeros(1, 1, frames.shape[-1], device=device)
+            return np.asarray(network.forward_embedding(frames, empty_mask)[0, 0].cpu().numpy(), np.float32)
 
     @property
     def _network(self) -> Embedding:
         return self._embedding.model_
 
 
-def _nobody(*_: Any, **__: Any) -> None:
-    """Who listens to progress when nobody does."""
+def _ignore(*_: Any, **__: Any) -> None:
+    """The default progress hook."""

@@ -1,4 +1,8 @@
-"""One run of the pipeline in a thread, watched from outside: how far it is, and a way to stop it."""
+"""One run of the pipeline in a thread, with its progress and a way to stop it.
+
+The thread cannot be cancelled: it reads the waveform until the pipeline ends or sees the stop flag at its next progress
+report. So leaving the `async with` block waits for the thread, and the caller may release the waveform afterwards.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from pyannote.core import Annotation
@@ -15,24 +19,29 @@ from voicepipe_wire.transcript.turns import Diarization, Turn
 
 from .pipeline import OncePerWindow
 
-# Of the time of a run; on a processor the embeddings take most of it. What follows them is a moment.
+# Shares of the time of a run on a CPU. The steps after the embeddings are negligible.
 SHARES = {"segmentation": 0.15, "embeddings": 0.85}
 
 
 class Stopped(Exception):
-    """Somebody asked the run to stop."""
+    """The run was stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many people may be found; None: as many as there are."""
+    """Bounds of the number of speakers; None means no bound."""
 
     min_speakers: int | None = None
     max_speakers: int | None = None
 
 
 class Run:
-    """One recording through the pipeline."""
+    """One recording through the pipeline: started by `async with`, and stopped when the block is left.
+
+    `result` exists once the block is entered: the turns, or the exception of the pipeline.
+    """
+
+    result: asyncio.Future[Diarization]
 
     def __init__(self, pipeline: OncePerWindow, waveform: torch.Tensor, limits: Limits) -> None:
         self._pipeline = pipeline
@@ -40,34 +49,40 @@ class Run:
         self._limits = limits
         self._is_stopped = threading.Event()
         self._done = dict.fromkeys(SHARES, 0.0)
-        self.result: asyncio.Future[Diarization] = asyncio.ensure_future(asyncio.to_thread(self._apply))
+
+    async def __aenter__(self) -> Self:
+        self.result = asyncio.create_task(asyncio.to_thread(self._apply))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     @property
     def done(self) -> float:
-        """How much of the work is done, in [0, 1]."""
+        """The share of the work that is done, in [0, 1]."""
         return sum(share * self._done[step] for step, share in SHARES.items())
 
     async def stop(self) -> None:
-        """Make the run end at the next window, and wait for that. A run that has ended stays as it is."""
+        """End the run at its next window, and wait for that. Does nothing to a run that has ended."""
         self._is_stopped.set()
         await asyncio.gather(self.result, return_exceptions=True)
 
     def _apply(self) -> Diarization:
         file = {"waveform": self._waveform, "sample_rate": SAMPLE_RATE, "uri": "recording"}
         with warnings.catch_warnings():
-            # Short recordings make it divide by an empty set; what comes out is right. And it warns when it found fewer
-            # speakers than it was told to: then there are no more.
+            # Two harmless warnings: short recordings make the pipeline average an empty set, and it may find fewer
+            # speakers than the lower limit.
             warnings.simplefilter("ignore")
-            said = self._pipeline(file, **_bounds(self._limits), hook=self._watch)
-        return Diarization(_turns(said.speaker_diarization), _turns(said.exclusive_speaker_diarization))
+            output = self._pipeline(file, **_bounds(self._limits), hook=self._on_progress)
+        return Diarization(_turns(output.speaker_diarization), _turns(output.exclusive_speaker_diarization))
 
-    def _watch(
+    def _on_progress(
         self, step: str, _: object, *, total: int | None = None, completed: int | None = None, **__: Any
     ) -> None:
         if self._is_stopped.is_set():
             raise Stopped
         if step in self._done and total:
-            self._done[step] = min(1.0, (completed or 0) / total)  # the pipeline counts beyond the total
+            self._done[step] = min(1.0, (completed or 0) / total)  # the pipeline may count beyond the total
 
 
 def _bounds(limits: Limits) -> dict[str, int]:

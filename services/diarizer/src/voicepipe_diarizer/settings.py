@@ -1,4 +1,4 @@
-"""What an operator may set on the diarizer."""
+"""The settings of the diarizer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from voicepipe_wire.settings import Settings as WireSettings
 
 
 class Settings(WireSettings):
-    # A folder as `voicepipe-models pull pyannote-campplus` makes it, or in the layout of pyannote/speaker-diarization-community-1,
-    # or the name of such a model on the hub.
+    # A folder made by `voicepipe-models pull pyannote-campplus`, or with the layout of
+    # pyannote/speaker-diarization-community-1, or the name of such a model on the hub.
     diarization_model: str = ""
     hub_token: SecretStr | None = None
-    # Room for one recording as single-precision samples: 3 hours take 0.7 GB.
+    # Needs space for one recording as single-precision samples: 0.7 GB for 3 hours.
     scratch_dir: Path = Path(tempfile.gettempdir())
     threads: int = Field(default_factory=lambda: min(len(os.sched_getaffinity(0)), 8), ge=1)
-    # Half precision where the processor computes in it (avx512_bf16, amx); changes the numbers slightly.
+    # Half precision, for processors that support it (avx512_bf16, amx); changes the numbers slightly.
     half_precision: bool = False
-    # What is longer is delivered without speakers. The clustering keeps the distances between all voices of all windows, so memory
-    # grows with the square of the length.
+    # Longer recordings are delivered without speakers: the clustering keeps the distances between all speakers of all
+    # windows, so memory grows with the square of the length.
     max_diarized_s: float = Field(3 * 3600.0, gt=0)
     ack_wait_s: float = Field(30.0, gt=0)
     max_deliver: int = Field(3, ge=1)

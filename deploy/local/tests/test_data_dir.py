@@ -1,4 +1,4 @@
-"""A data folder remembers, keeps secrets, and never fills the disk."""
+"""The data directory: ports and secrets are saved, private to the user, and logs are bounded."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ def test_ports_and_secrets_are_chosen_once(tmp_path):
     assert first.secret("s3") == second.secret("s3") != first.secret("nats")
 
 
-def test_a_port_that_somebody_took_meanwhile_is_chosen_anew(tmp_path):
+def test_a_port_that_another_process_has_taken_is_replaced(tmp_path):
     data_dir = DataDir.at(tmp_path)
     taken, kept = data_dir.port("a"), data_dir.port("b")
     with socket.create_server(("127.0.0.1", taken)):
@@ -33,7 +33,7 @@ def test_only_this_user_can_read_a_secret(tmp_path):
     assert json.loads(file.read_text()) == {"s3": secret}
 
 
-def test_a_log_that_grew_too_long_is_moved_away_and_its_writer_goes_on(tmp_path):
+def test_a_log_beyond_its_limit_is_rotated_while_its_writer_continues(tmp_path):
     log = tmp_path / "a.log"
     with log.open("ab", buffering=0) as writer:
         writer.write(b"old\n" * 30)
@@ -43,12 +43,12 @@ def test_a_log_that_grew_too_long_is_moved_away_and_its_writer_goes_on(tmp_path)
     assert (tmp_path / "a.log.1").read_bytes() == b"old\n" * 30
 
 
-def test_an_unknown_service_cannot_have_more_workers():
+def test_workers_of_an_unknown_service_are_refused():
     with pytest.raises(CannotStart, match="transcribe"):
         topology.check({"transcript": 2})
 
 
-def test_recordings_and_messages_are_closed_to_other_users(tmp_path):
+def test_other_users_cannot_read_recordings_or_messages(tmp_path):
     data_dir = DataDir.at(tmp_path)
     objectstore.component(data_dir)
     nats.component(data_dir)
