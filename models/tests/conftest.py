@@ -1,12 +1,8 @@
 """A place with a models directory, a catalogue and wheels of its own, and the command run in it."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from model_place import Place
 
 

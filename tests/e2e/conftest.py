@@ -12,11 +12,10 @@ import psycopg
 import pytest
 from fixtures import meeting as meetings
 from psycopg.sql import SQL, Identifier
+from support.front_door import FrontDoor
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.objectstore import ObjectStore
 from voicepipe_wire.web import keys
-
-from .front_door import FrontDoor
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from fixtures import media
 from fixtures.meeting import sentence, silence
+from support.eventually import eventually
+from support.front_door import FrontDoor
 
 from .conftest import User
-from .front_door import FrontDoor, until
 
 PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
@@ -105,8 +106,8 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(user: User):
 def test_a_declared_length_that_lies_leaves_nothing(user: User, spoken_wav):
     with begun(user, length=20 * MIB) as connection:
         connection.sendall(spoken_wav.read_bytes())
-        until(lambda: user.left() != [])
-    until(lambda: user.left() == [], about=user.left)
+        eventually(lambda: user.left() != [])
+    eventually(lambda: user.left() == [], about=user.left)
 
 
 def begun(user: User, *, length: int) -> socket.socket:
@@ -156,7 +157,7 @@ def fails(user: User, audio, name: str | None = None) -> dict:
     check_problem(transcript, 409, job["error"]["code"])
     assert user.door.events(job_id)[-1].data["code"] == job["error"]["code"]
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
     return job
 
 
@@ -168,7 +169,7 @@ def no_letters_left(door: FrontDoor):
     assert letters
     for letter in letters:
         door.http.delete(f"/v1/admin/dead-letters/{letter['sequence']}")
-    until(lambda: door.http.get("/v1/admin/dead-letters").json()["items"] == [])
+    eventually(lambda: door.http.get("/v1/admin/dead-letters").json()["items"] == [])
 
 
 @pytest.mark.usefixtures("no_letters_left")
@@ -206,7 +207,7 @@ def test_an_hour_of_silence_is_an_empty_transcript(user: User, folder):
     document = user.door.completed(job_id, 350)
     assert (document["text"], document["segments"], document["duration_s"]) == ("", [], 3600)
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
 
 
 # By name, so that each is told apart in the list of tests; `media.pointers` makes them.
@@ -245,10 +246,10 @@ def test_what_failed_can_be_tried_again_and_fails_again(user: User, folder):
     job_id = user.door.accepted(media.video_without_audio(folder / "again.mp4"))
     assert user.door.end_of(job_id)["state"] == "failed"
     assert user.door.http.post(f"/v1/transcriptions/{job_id}/retry").status_code in {200, 202}
-    until(lambda: [event.type for event in user.door.events(job_id)].count("job-failed") == 2)
+    eventually(lambda: [event.type for event in user.door.events(job_id)].count("job-failed") == 2)
     assert user.door.get(job_id)["state"] == "failed"
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
 
 
 def test_a_word_outside_of_everything_is_no_reason_to_fail(door: FrontDoor, folder):

@@ -13,9 +13,10 @@ import pytest
 from fixtures import media
 from fixtures.meeting import Recording
 from fixtures.score import normal, wer
+from support.eventually import eventually
+from support.front_door import with_another_hash
 
 from .conftest import User
-from .front_door import told_apart, until
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def voicepipe(environ: dict[str, str], user: User):
 def audio(spoken_wav, tmp_path_factory):
     """A recording that nobody else here has sent."""
     path = tmp_path_factory.mktemp("command") / "spoken words.wav"
-    path.write_bytes(told_apart(spoken_wav.read_bytes()))
+    path.write_bytes(with_another_hash(spoken_wav.read_bytes()))
     return path
 
 
@@ -86,7 +87,7 @@ def test_jobs_are_listed_looked_at_and_deleted(voicepipe, audio):
     assert voicepipe("get", job_id, "--format", "vtt").stdout.startswith("WEBVTT")
     deleted = voicepipe("delete", job_id, "--yes")
     assert deleted.returncode == 0, deleted.stderr
-    until(lambda: voicepipe("get", job_id).returncode == 4)
+    eventually(lambda: voicepipe("get", job_id).returncode == 4)
     assert job_id not in voicepipe("list").stdout
 
 
@@ -107,7 +108,7 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
         ) as running,
     ):
         try:
-            until(lambda: "reading the audio" in said.read_text(), about=said.read_text)
+            eventually(lambda: "reading the audio" in said.read_text(), about=said.read_text)
             running.send_signal(signal.SIGINT)
             stdout, _ = running.communicate(timeout=60)
         finally:
@@ -119,11 +120,11 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
     assert "is not finished yet" in early.stderr
 
     assert "cancelled" in voicepipe("cancel", job_id).stderr
-    until(lambda: json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "cancelled")
+    eventually(lambda: json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "cancelled")
     assert voicepipe("watch", job_id).returncode == 1
     nobody_transcribes()
     assert voicepipe("retry", job_id).returncode == 0
-    until(lambda: voicepipe("get", job_id).returncode == 0)
+    eventually(lambda: voicepipe("get", job_id).returncode == 0)
 
 
 def hear_ctrl_c() -> None:

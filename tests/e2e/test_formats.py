@@ -9,8 +9,7 @@ import pytest
 from fixtures import media
 from fixtures.meeting import Recording, silence
 from fixtures.score import normal, wer
-
-from .front_door import FrontDoor, words
+from support.front_door import FrontDoor, words
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from itertools import islice
 import httpx
 import pytest
 from fixtures.meeting import compose
-
-from .front_door import FINAL, Event, FrontDoor, told_apart
+from support.front_door import FINAL, FrontDoor, with_another_hash
+from support.sse import Event
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,12 @@ def recording(tmp_path_factory) -> bytes:
 @pytest.fixture(scope="module")
 def followed(door: FrontDoor, recording: bytes) -> tuple[str, list[Event]]:
     """A job that is completed, and its events as they came to one who was never cut off."""
-    job_id = door.accepted(told_apart(recording))
+    job_id = door.accepted(with_another_hash(recording))
     return job_id, door.events(job_id)
 
 
 def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: FrontDoor, recording: bytes):
-    job_id = door.accepted(told_apart(recording))
+    job_id = door.accepted(with_another_hash(recording))
     seen: list[Event] = []
     while not seen or seen[-1].type not in FINAL:
         with door.following(job_id, seen[-1].id if seen else None) as coming:
@@ -55,7 +55,7 @@ def test_states_go_only_forward_and_through_every_stage(followed: tuple[str, lis
 def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
     door: FrontDoor, nobody_transcribes, recording: bytes
 ):
-    job_id = door.accepted(told_apart(recording))
+    job_id = door.accepted(with_another_hash(recording))
     with door.following(job_id) as coming:
         for event in coming:
             if event.data.get("stage") == "transcribe" and event.data.get("state") == "queued":

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from .front_door import FrontDoor, told_apart, words
+from support.front_door import FrontDoor, with_another_hash, words
 
 SERVICES = ("upload", "prepare", "transcribe", "assemble", "controller", "status")
 RUN = 4  # so many words in a row are no coincidence
@@ -15,7 +14,7 @@ RUN = 4  # so many words in a row are no coincidence
 @pytest.fixture(scope="module")
 def said(door: FrontDoor, spoken_wav) -> tuple[str, list[str]]:
     """A job that is completed, and its words."""
-    job_id = door.accepted(told_apart(spoken_wav.read_bytes()), name="a secret name.wav")
+    job_id = door.accepted(with_another_hash(spoken_wav.read_bytes()), name="a secret name.wav")
     return job_id, words(door.completed(job_id))
 
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fixtures.meeting import Recording, compose
 from fixtures.score import Score, score
-
-from .front_door import FINAL, Event, FrontDoor, timed_words
+from support.front_door import FINAL, FrontDoor, timed_words
+from support.sse import Event
 
 pytestmark = pytest.mark.timeout(420)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-
-from .front_door import FrontDoor
+from support.front_door import FrontDoor
 
 TUS = {"Tus-Resumable": "1.0.0"}
 

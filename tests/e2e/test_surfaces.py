@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from support.front_door import FrontDoor
 from voicepipe_local import services
-
-from .front_door import FrontDoor
 
 
 @pytest.mark.parametrize("service", ["upload", "status"])

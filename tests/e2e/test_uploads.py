@@ -6,10 +6,9 @@ import io
 
 import httpx
 import pytest
+from support.front_door import FrontDoor, with_another_hash, words
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
-
-from .front_door import FrontDoor, told_apart, words
 
 MIB = 1024 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -38,7 +37,7 @@ def transcription_of(door: FrontDoor, url: str) -> str:
 
 
 def test_an_upload_that_broke_off_goes_on_where_it_stopped(door: FrontDoor, spoken_wav):
-    audio = told_apart(spoken_wav.read_bytes())
+    audio = with_another_hash(spoken_wav.read_bytes())
     metadata = {"filename": "talk.wav", "language": "en"}
     broken = tus(door).uploader(file_stream=BreaksOff(audio, 300_000), chunk_size=100_000, metadata=metadata)
     with pytest.raises(OSError, match="the disk is gone"):
@@ -55,7 +54,7 @@ def test_an_upload_that_broke_off_goes_on_where_it_stopped(door: FrontDoor, spok
 
 
 def test_the_same_bytes_by_tus_are_answered_with_what_is_finished(door: FrontDoor, spoken_wav):
-    audio = told_apart(spoken_wav.read_bytes())
+    audio = with_another_hash(spoken_wav.read_bytes())
     first = tus(door).uploader(file_stream=io.BytesIO(audio), chunk_size=MIB)
     first.upload()
     job_id = transcription_of(door, first.url)

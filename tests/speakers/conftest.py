@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from accuracy.corpus import phone_call
-from e2e.front_door import FrontDoor
+from support.front_door import FrontDoor
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import real_models, stacks
 

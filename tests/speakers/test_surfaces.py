@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.front_door import FrontDoor, told_apart, until, words
 from fixtures.meeting import silence
+from support.eventually import eventually
+from support.front_door import FrontDoor, with_another_hash, words
 from voicepipe_local.disposable_stack import DisposableStack
 
 from .conftest import LONGEST_S, PART_S
@@ -38,7 +39,7 @@ def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
 
 
 def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
-    events = door.events(door.accepted(told_apart(audio), diarize="true"))
+    events = door.events(door.accepted(with_another_hash(audio), diarize="true"))
     states = [
         event.data["state"] for event in events if event.type == "stage-changed" and event.data["stage"] == "diarize"
     ]
@@ -67,11 +68,11 @@ def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, call_id: st
 
 
 def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, audio: bytes):
-    job_id = door.accepted(told_apart(audio), diarize="true")
+    job_id = door.accepted(with_another_hash(audio), diarize="true")
     first = door.completed(job_id)
     answer = door.http.post(f"/v1/transcriptions/{job_id}/diarization", json={"min_speakers": 1, "max_speakers": 1})
     assert answer.status_code == 202, answer.text
-    until(lambda: door.get(job_id)["transcript_version"] == 2, 90, lambda: door.get(job_id))
+    eventually(lambda: door.get(job_id)["transcript_version"] == 2, 90, lambda: door.get(job_id))
     second = door.transcript(job_id)
     assert words(second) == words(first)
     assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
@@ -85,17 +86,17 @@ def test_what_is_too_long_to_tell_apart_is_delivered_with_a_warning(door: FrontD
 
 
 def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, audio: bytes):
-    job_id = door.accepted(told_apart(audio), diarize="true")
+    job_id = door.accepted(with_another_hash(audio), diarize="true")
 
     def runs() -> bool:
         return any(stage["stage"] == "diarize" and stage["state"] == "running" for stage in door.get(job_id)["stages"])
 
-    until(runs)
+    eventually(runs)
     answer = door.http.post(f"/v1/transcriptions/{job_id}/cancel")
     assert answer.status_code == 200, answer.text
     assert answer.json()["state"] == "cancelled"
     # The diarizer lets go of it, and has its hands free for the next one.
-    assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
+    assert len(door.completed(door.accepted(with_another_hash(audio), diarize="true"))["speakers"]) == 2
 
 
 def test_the_diarizer_tells_its_health_and_its_metrics(stack: DisposableStack):

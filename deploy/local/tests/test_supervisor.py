@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.eventually import eventually
 from voicepipe_local import control, guard
 
 SMALL_STACK = Path(__file__).with_name("small_stack.py")
@@ -36,7 +36,7 @@ class Small:
         return next(component for component in self.ps()["components"] if component["name"] == name)
 
     def wait_until_ready(self):
-        return until(lambda: control.is_running(self.data) and ready(self.data))
+        return eventually(lambda: control.is_running(self.data) and ready(self.data))
 
     def processes(self):
         """The guard and everything below it, by pid and start time."""
@@ -63,16 +63,8 @@ def started(pid):
     return None if stat[0] == "Z" else stat[19]
 
 
-def until(holds, timeout_s=90):
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := holds()):
-        assert time.monotonic() < deadline_s, "it did not happen"
-        time.sleep(0.05)
-    return value
-
-
 def gone(processes):
-    return until(lambda: not any(started(pid) == start for pid, start in processes if start))
+    return eventually(lambda: not any(started(pid) == start for pid, start in processes if start))
 
 
 @pytest.fixture
@@ -119,7 +111,7 @@ def test_a_dead_part_comes_back_without_the_children_it_had(small):
     before, child = stack.component("a"), int((stack.data / "notes.child").read_text())
     os.kill(before["pid"], signal.SIGKILL)
     assert gone({(child, started(child))})
-    after = until(lambda: (component := stack.component("a"))["state"] == "up" and component)
+    after = eventually(lambda: (component := stack.component("a"))["state"] == "up" and component)
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
     assert after["trouble"] == "it was ended by SIGKILL"
@@ -130,7 +122,7 @@ def test_a_killed_database_server_comes_back(small):
     stack = small("postgres")
     stack.wait_until_ready()
     os.kill(stack.component("postgres")["pid"], signal.SIGKILL)
-    until(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
+    eventually(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
 
 
 def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(small):
@@ -139,7 +131,7 @@ def test_a_triton_whose_python_died_is_started_again_though_it_says_it_is_ready(
     before = stack.component("triton-accurate")
     one_instance = guard.descendants(before["pid"])[0]
     os.kill(one_instance, signal.SIGKILL)
-    after = until(
+    after = eventually(
         lambda: (
             (component := stack.component("triton-accurate"))["restarts"] == 1
             and component["health"] == "healthy"
@@ -178,8 +170,8 @@ def test_ctrl_c_stops_everything(small):
 
 def test_ctrl_c_while_it_starts_stops_what_has_started(small):
     stack = small("a", ",", "never:stubborn", ",", "b")
-    until((stack.data / "control.sock").exists)
-    processes = until(lambda: len(found := stack.processes()) > 2 and found)
+    eventually((stack.data / "control.sock").exists)
+    processes = eventually(lambda: len(found := stack.processes()) > 2 and found)
     stack.guard.send_signal(signal.SIGINT)
     assert stack.guard.wait() == 0
     assert gone(processes)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from google.protobuf.message import Message
+from support.eventually import eventually_async
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import WORK
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
@@ -22,9 +23,7 @@ async def written(pipeline: Pipeline) -> list[Message]:
 
 async def carried_out(pipeline: Pipeline, effect: Callable[[], Awaitable[object]]) -> None:
     """What the controller does once it sees a command."""
-    async with asyncio.timeout(10):
-        while not await pipeline.commands():
-            await asyncio.sleep(0.01)
+    await eventually_async(pipeline.commands, 10)
     await effect()
 
 

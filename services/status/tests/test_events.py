@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+from support.sse import Event
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
 
-from .conftest import Client, Pipeline, Sent, Service, following, rest, take
+from .conftest import Client, Pipeline, Service, following, rest, take
 
 # What a new job has told: diarize is skipped, prepare is queued.
 BEGUN = ["stage-changed", "stage-changed"]
@@ -60,8 +61,8 @@ async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice
             await asyncio.sleep(random.uniform(0, 0.01))
         await pipeline.end(alice.owner_id, job_id)
 
-    async def cut_after(lengths: list[int]) -> list[Sent]:
-        seen: list[Sent] = []
+    async def cut_after(lengths: list[int]) -> list[Event]:
+        seen: list[Event] = []
         for length in lengths:
             headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
             async with following(alice, job_id, **headers) as events:
@@ -289,7 +290,7 @@ async def test_streams_end_when_the_service_stops(start):
         user = await service.user()
         job_id = await service.pipeline.job(user.owner_id)
 
-        async def follow() -> list[Sent]:
+        async def follow() -> list[Event]:
             async with following(user, job_id) as events:
                 seen = await take(events, 2)
                 begun.set()
