@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make check`: everything that can be known without running the product. Each check says one line; a failed one, all it said.
+# check.sh [lint]: checks without running the product; `lint` leaves the contracts in proto/ out. Prints one line for each check, and
+# the output of one that failed.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=$PWD/.venv/bin
@@ -26,7 +27,7 @@ install_buf() {
         npm install --silent --no-audit --no-fund --no-package-lock --prefix ".make/buf-$BUF_VERSION" "@bufbuild/buf@$BUF_VERSION"
 }
 
-# What proto/ was before: the last commit if the working tree differs from it, else the commit that changed proto/ before that.
+# Compares proto/ with its last committed version, or, if the working tree does not differ from that, with the version before it.
 unbroken() {
     local before
     if git diff --quiet HEAD -- proto; then
@@ -50,6 +51,7 @@ check ruff "$bin/ruff" check --quiet --output-format concise .
 check format "$bin/ruff" format --quiet --check --output-format concise .
 check mypy "$bin/mypy" "${sources[@]}"
 check imports "$bin/lint-imports"
+[ "${1:-}" != lint ] || exit $failed
 check stubs fresh_stubs
 if ! command -v npm >/dev/null; then
     echo "skip  buf: npm is not installed (Debian: apt install npm)"

@@ -13,6 +13,7 @@ SIZES = {
 }
 
 
+@pytest.mark.servers  # downloads 280 MB
 @pytest.mark.timeout(600)
 def test_the_models_that_everybody_gets_are_what_the_catalogue_pins(place: Place):
     del place.environment["VOICEPIPE_MODELS_WHEELS"]
