@@ -11,8 +11,7 @@ from fixtures import media
 from fixtures.meeting import sentence, silence
 from support.eventually import eventually
 from support.front_door import FrontDoor
-
-from .conftest import User
+from support.user import User
 
 PROBLEM = "application/problem+json"
 MIB = 1024 * 1024

@@ -15,8 +15,7 @@ from fixtures.meeting import Recording
 from fixtures.score import normal, wer
 from support.eventually import eventually
 from support.front_door import with_another_hash
-
-from .conftest import User
+from support.user import User
 
 
 @pytest.fixture(scope="module")

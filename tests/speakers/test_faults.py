@@ -12,7 +12,7 @@ from support.locks import SAVES_TO, held
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 
-from .conftest import ENVIRONMENT
+from .stack_settings import ENVIRONMENT
 
 
 def who_spoke_when(document) -> list[tuple[str, float, float]]:

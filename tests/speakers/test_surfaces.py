@@ -12,7 +12,7 @@ from support.eventually import eventually
 from support.front_door import FrontDoor, with_another_hash, words
 from voicepipe_local.disposable_stack import DisposableStack
 
-from .conftest import LONGEST_S, PART_S
+from .stack_settings import LONGEST_S, PART_S
 
 
 @pytest.fixture(scope="module")
