@@ -50,8 +50,8 @@ def spoken_wav(spoken: meetings.Recording, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def nobody_transcribes(stack: DisposableStack) -> Iterator[Callable[[], None]]:
-    """Jobs stop at the queue of chunks until this is called or the test ends."""
+def resume_transcription(stack: DisposableStack) -> Iterator[Callable[[], None]]:
+    """Stops transcription: chunks stay queued until this is called or the test ends."""
     stack.stop_component("transcribe")
     yield lambda: stack.start_component("transcribe")
     if stack.component("transcribe")["state"] == "stopped":

@@ -24,7 +24,7 @@ def followed(door: FrontDoor, recording: bytes) -> tuple[str, list[Event]]:
     return job_id, door.events(job_id)
 
 
-def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: FrontDoor, recording: bytes):
+def test_a_client_that_is_disconnected_repeatedly_receives_every_event_once(door: FrontDoor, recording: bytes):
     job_id = door.accepted(with_another_hash(recording))
     seen: list[Event] = []
     while not seen or seen[-1].type not in FINAL:
@@ -36,7 +36,7 @@ def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: Fr
     assert len(ids) > 6
 
 
-def test_who_comes_after_the_end_is_told_all_of_it(door: FrontDoor, followed: tuple[str, list[Event]]):
+def test_a_client_that_connects_after_the_end_receives_every_event(door: FrontDoor, followed: tuple[str, list[Event]]):
     job_id, live = followed
     assert live[-1].type == "job-completed"
     assert door.events(job_id) == live
@@ -53,7 +53,7 @@ def test_states_go_only_forward_and_through_every_stage(followed: tuple[str, lis
 
 
 def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
-    door: FrontDoor, nobody_transcribes, recording: bytes
+    door: FrontDoor, resume_transcription, recording: bytes
 ):
     job_id = door.accepted(with_another_hash(recording))
     with door.following(job_id) as coming:
@@ -64,6 +64,6 @@ def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
     assert door.end_of(job_id)["state"] == "cancelled"
     refused = door.http.get(f"/v1/transcriptions/{job_id}/transcript")
     assert (refused.status_code, refused.json()["code"]) == (409, "cancelled")
-    nobody_transcribes()
+    resume_transcription()
     assert door.http.post(f"/v1/transcriptions/{job_id}/retry").status_code in {200, 202}
     door.completed(job_id)

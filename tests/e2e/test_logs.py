@@ -18,7 +18,7 @@ def said(door: FrontDoor, spoken_wav) -> tuple[str, list[str]]:
     return job_id, words(door.completed(job_id))
 
 
-def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said):
+def test_logs_contain_no_transcript_text_and_no_recording_name(stack, said):
     _, spoken = said
     assert len(spoken) > 20
     runs = {" ".join(spoken[at : at + RUN]) for at in range(len(spoken) - RUN + 1)}
@@ -28,7 +28,7 @@ def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said)
         assert "a secret name" not in text, log.name
 
 
-def test_logs_hold_no_secret(stack, said):
+def test_logs_contain_no_secret(stack, said):
     secrets = json.loads((stack.data / "secrets.json").read_text())
     hidden = {**secrets, "api key": stack.api_key, "part of the api key": stack.api_key.removeprefix("vp_")[:20]}
     for log in stack.data_dir.logs.iterdir():

@@ -57,7 +57,7 @@ def killed(stack: DisposableStack, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", AT_WORK)
-def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
+def test_a_waiting_client_gets_the_same_words_whichever_process_dies_during_transcription(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     recording = f"{name} dies.wav"
@@ -75,7 +75,7 @@ def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_th
 
 
 @pytest.mark.parametrize("stage", ["prepare", "assemble"])
-def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_same(
+def test_after_a_worker_dies_before_saving_another_saves_the_same_result(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
 ):
     with held(stack.database_url, SAVES_TO[stage]) as holding:
@@ -90,7 +90,7 @@ def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_sa
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
-def test_an_upload_goes_on_after_what_carried_it_died(
+def test_an_upload_resumes_after_a_process_on_its_path_died(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     """tuspy, 19 MB in three requests; in the middle of the second something dies."""

@@ -41,7 +41,7 @@ def check_told_to_come_back(answer: httpx.Response) -> None:
         assert answer.json()["detail"].endswith(".")
 
 
-def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back(
+def test_a_recording_is_accepted_while_nats_is_down_and_completes_when_it_is_back(
     door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     back = away("nats")
@@ -52,7 +52,7 @@ def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back
 
 
 @pytest.mark.parametrize("name", ["postgres", "s3"])
-def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
+def test_uploads_are_told_to_retry_and_resume_where_they_were(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
 ):
     content = with_another_hash(audio)
@@ -81,7 +81,7 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
     assert door.http.get(f"/v1/transcriptions/{job_id}/audio").content == content
 
 
-def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
+def test_a_job_waits_for_a_model_that_is_down(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
     back = away("triton-accurate")
     job_id = door.accepted(with_another_hash(audio))
     eventually(lambda: door.get(job_id)["state"] == "transcribing")
@@ -89,7 +89,7 @@ def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, und
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
-def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
+def test_a_stack_that_is_stopped_during_a_job_continues_it_at_the_next_start(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     away("transcribe")
@@ -100,7 +100,7 @@ def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
-def test_after_a_power_cut_in_the_middle_the_line_goes_on(
+def test_a_stack_continues_a_job_after_a_power_cut(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
 ):
     with held(stack.database_url) as holding:

@@ -35,7 +35,7 @@ def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, A
     return next(stage for stage in door.get(job_id)["stages"] if stage["stage"] == name)
 
 
-def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
+def test_a_killed_diarizer_starts_again_and_gives_the_same_result(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
     before = stack.component("diarizer")["restarts"]
@@ -69,7 +69,7 @@ def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
     assert [(letter["job_id"], letter["code"]) for letter in letters] == [(job_id, "worker_lost")]
 
 
-def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
+def test_two_diarizers_give_the_same_result_as_one(audio: bytes, undisturbed):
     with stacks() as start:
         two = start(workers={"diarizer": 2}, env=ENVIRONMENT)
         door = FrontDoor(two.url, two.api_key)
@@ -80,7 +80,9 @@ def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
 
 
-def test_without_a_diarizer_the_transcript_says_so(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
+def test_without_a_diarizer_the_transcript_has_a_warning(
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+):
     stack.stop_component("diarizer")
     try:
         eventually(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
@@ -100,9 +102,7 @@ def test_without_a_diarizer_the_transcript_says_so(stack: DisposableStack, door:
     assert who_spoke_when(second) == undisturbed
 
 
-def test_a_diarizer_that_comes_back_picks_up_what_waits(
-    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
-):
+def test_a_restarted_diarizer_processes_what_waits(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
     eventually(lambda: speakers_are_told_apart(door), 120)
     with held(stack.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(with_another_hash(audio), diarize="true")

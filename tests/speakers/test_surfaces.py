@@ -38,7 +38,7 @@ def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
     assert document["diarization"]["name"] == "pyannote-campplus"
 
 
-def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
+def test_the_stage_reports_its_progress(door: FrontDoor, audio: bytes):
     events = door.events(door.accepted(with_another_hash(audio), diarize="true"))
     states = [
         event.data["state"] for event in events if event.type == "stage-changed" and event.data["stage"] == "diarize"
@@ -78,14 +78,14 @@ def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, au
     assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
 
 
-def test_what_is_too_long_to_tell_apart_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
+def test_a_recording_too_long_for_diarization_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
     job_id = door.accepted(silence(LONGEST_S + 1).save(tmp_path / "long.wav"), diarize="true")
     document = door.completed(job_id)
     assert [warning["code"] for warning in document["warnings"]] == ["speakers_too_long"]
     assert document["speakers"] == []
 
 
-def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, audio: bytes):
+def test_a_job_can_be_cancelled_during_diarization(door: FrontDoor, audio: bytes):
     job_id = door.accepted(with_another_hash(audio), diarize="true")
 
     def runs() -> bool:
@@ -99,14 +99,14 @@ def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, a
     assert len(door.completed(door.accepted(with_another_hash(audio), diarize="true"))["speakers"]) == 2
 
 
-def test_the_diarizer_tells_its_health_and_its_metrics(stack: DisposableStack):
+def test_the_diarizer_reports_its_health_and_its_metrics(stack: DisposableStack):
     address = stack.component("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
     assert "voicepipe_commands_total" in httpx.get(f"http://{address}/metrics").text
 
 
-def test_capabilities_say_that_speakers_are_told_apart(door: FrontDoor):
+def test_capabilities_say_that_speakers_are_available(door: FrontDoor):
     said = door.http.get("/v1/capabilities").json()
     assert said["speakers"]["available"] is True
     assert "rttm" in said["formats"]
