@@ -19,12 +19,11 @@ STACKS = ("tests/speakers", "tests/faults", "tests/e2e")
 # These use the real models of another folder's stack: a second stack would need 2 GB more.
 GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
 
-
-# `make unit` leaves out the tests that need a real server: by folder, by mark, or by a fixture of voicepipe_local.testing.
-SERVER_FOLDERS = (*STACKS, "deploy/local/tests")
+# `make unit` leaves out the tests that need a real server. They are in STACKS, have the mark `servers`, or use one of these fixtures
+# of voicepipe_local.testing, on which all its others depend, except those named `private_...`.
 SERVER_FIXTURES = frozenset(
     {"nats_server", "postgres_server", "object_store_server", "start_triton", "stack", "real_stack"}
-)  # every other one depends on these, or is `private_...`
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def needs_servers(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     return (
-        item.nodeid.startswith(SERVER_FOLDERS)
+        item.nodeid.startswith(STACKS)
         or item.get_closest_marker("servers") is not None
         or any(name in SERVER_FIXTURES or name.startswith("private_") for name in fixtures)
     )

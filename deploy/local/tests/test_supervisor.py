@@ -10,6 +10,8 @@ import pytest
 from support.eventually import eventually
 from voicepipe_local import control, guard
 
+pytestmark = pytest.mark.servers  # small stacks of real processes
+
 SMALL_STACK = Path(__file__).with_name("small_stack.py")
 
 

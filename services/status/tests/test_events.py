@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+from support.eventually import eventually_async
 from support.sse import Event
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
@@ -89,8 +90,7 @@ async def test_hundreds_of_clients_share_one_consumer(start):
         assert len(ours) == 1
         clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
-            while pipeline.dependencies.hub._streams[str(user.owner_id)] < 300:
-                await asyncio.sleep(0.05)
+            await eventually_async(lambda: pipeline.dependencies.hub._streams[str(user.owner_id)] >= 300, 60)
             assert await _consumers_of_status(pipeline) == ours
             await pipeline.hear(user.owner_id, job_id, *range(20))
             await pipeline.end(user.owner_id, job_id)
@@ -229,10 +229,7 @@ async def test_one_owner_cannot_take_all_streams(start):
             assert int(refused.headers["retry-after"]) > 0
             async with following(bob, theirs) as three:
                 await take(three, 1)
-        for _ in range(100):
-            if not service.dependencies.hub._streams[str(alice.owner_id)]:
-                break
-            await asyncio.sleep(0.05)
+        await eventually_async(lambda: not service.dependencies.hub._streams[str(alice.owner_id)])
         async with following(alice, mine) as again:
             await take(again, 1)
 
