@@ -1,4 +1,4 @@
-# Voicepipe on one machine. `make help` says what there is.
+# Voicepipe on one machine. `make help` lists the targets.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -10,24 +10,24 @@ PACKAGES := $(wildcard libs/*/pyproject.toml migrations/pyproject.toml models/py
 
 .PHONY: help
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 .PHONY: venv
-venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## install everything (done by the others when needed)
+venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## install everything (the other targets do it when needed)
 
-.venv/.installed: constraints.txt $(PACKAGES)
+.venv/.installed: requirements/services.txt $(PACKAGES)
 	@PYTHON=$(PYTHON) deploy/local/install.sh services
 
-.venv/.tests/.installed: constraints.txt | .venv/.installed
+.venv/.tests/.installed: requirements/tests.txt | .venv/.installed
 	@deploy/local/install.sh tests
 
-.venv-triton/.installed: constraints.txt | .venv/.installed
+.venv-triton/.installed: requirements/triton.txt | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh triton
 
-.venv-diarizer/.installed: constraints.txt libs/wire/pyproject.toml services/diarizer/pyproject.toml | .venv/.installed
+.venv-diarizer/.installed: requirements/diarizer.txt libs/wire/pyproject.toml services/diarizer/pyproject.toml | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh diarizer
 
-.venv-peers/.installed: constraints.txt | .venv/.installed
+.venv-peers/.installed: requirements/peers.txt | .venv/.installed
 	@PYTHON=$(PYTHON) deploy/local/install.sh peers
 
 .PHONY: up
@@ -35,7 +35,7 @@ up: venv ## start everything in the background; VOICEPIPE_MODELS names the speec
 	@$(STACK) up --data $(DATA)
 
 .PHONY: ps
-ps: venv ## show every part: state, health, version, address, memory
+ps: venv ## show every component: state, health, version, address, memory
 	@$(STACK) ps --data $(DATA)
 
 .PHONY: down
@@ -47,34 +47,51 @@ purge: venv ## stop everything and delete the data
 	@$(STACK) purge --data $(DATA)
 
 .PHONY: demo
-demo: venv ## see a phone call go through every service, from nothing to its transcript and how right that is
+demo: venv ## send a phone call through every service; print its transcript and how accurate it is
 	@deploy/local/demo.sh
 
 .PHONY: test
-test: check .venv/.tests/.installed ## check, then run every test, starting all that they need
+ifeq ($(origin T),command line)
+test: venv .venv/.tests/.installed
+ifneq ($(filter services/diarizer%,$(T)),)
+	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest $(or $(patsubst services/diarizer/%,%,$(filter services/diarizer/%,$(T))),tests)
+else
+	@.venv/bin/pytest $(T)
+endif
+else
+test: check .venv/.tests/.installed ## check, then run every test on real servers; T=PATH runs one file or folder, without the check
 	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder
 	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
+endif
+
+.PHONY: unit
+unit: venv .venv/.tests/.installed ## run the tests that need no server: under a minute
+	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder --no-servers
 
 .PHONY: check
-check: venv ## ruff, mypy, import rules, contracts: all that can be known without running
+check: venv ## lint, and check the contracts in proto/
 	@deploy/local/check.sh
+
+.PHONY: lint
+lint: .venv/.installed ## ruff, formatting, mypy, import rules
+	@deploy/local/check.sh lint
 
 .PHONY: bench
 bench: venv .venv-peers/.installed ## measure speed and memory, and print the table
 	@.venv/bin/python -m tests.bench
 
 .PHONY: accuracy
-accuracy: venv .venv/.tests/.installed .venv-peers/.installed ## measure words, times and speakers, and write docs/accuracy.md
+accuracy: venv .venv/.tests/.installed .venv-peers/.installed ## measure words, times and speakers; write docs/accuracy.md
 	@.venv/bin/python -m tests.accuracy
 
 .PHONY: proto
-proto: venv ## write the stubs of proto/ again
+proto: venv ## generate the stubs of proto/
 	@PYTHON=$(CURDIR)/.venv/bin/python proto/generate.sh
 
 .PHONY: fmt
-fmt: venv ## format the code and repair what ruff can
+fmt: venv ## format the code and fix what ruff can fix
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
 .PHONY: lock
-lock: venv .venv-peers/.installed ## write constraints.txt from what is installed
+lock: venv .venv/.tests/.installed .venv-peers/.installed ## write requirements/ from what is installed
 	@deploy/local/lock.sh

@@ -11,22 +11,45 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["voicepipe_local.testing"]
 
-# A run in the background ignores Ctrl-C, and so would every process that its tests start and interrupt.
+# A background run ignores SIGINT, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Each of these has a stack of its own, and the most to do: they begin first.
+# Each of these folders starts its own stack and takes longest, so it starts first.
 STACKS = ("tests/speakers", "tests/faults", "tests/e2e")
-# These run on the stack of real models that a folder has: a second one would be 2 GB more.
+# These use the real models of another folder's stack: a second stack would need 2 GB more.
 GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
+
+# `make unit` leaves out the tests that need a real server. They are in STACKS, have the mark `servers`, or use one of these fixtures
+# of voicepipe_local.testing, on which all its others depend, except those named `private_...`.
+SERVER_FIXTURES = frozenset(
+    {"nats_server", "postgres_server", "object_store_server", "start_triton", "stack", "real_stack"}
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-servers", action="store_true", help="leave out the tests that need a real server")
+
+
+def needs_servers(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return (
+        item.nodeid.startswith(STACKS)
+        or item.get_closest_marker("servers") is not None
+        or any(name in SERVER_FIXTURES or name.startswith("private_") for name in fixtures)
+    )
 
 
 def place(nodeid: str) -> str:
-    """What runs on one worker: a folder that shares a stack, else a file."""
+    """The unit that one worker runs: a folder that shares a stack, otherwise a file."""
     file = nodeid.partition("::")[0]
     return next((folder for folder in STACKS if nodeid.startswith(folder)), GUESTS.get(file, file))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--no-servers"):
+        left_out = [item for item in items if needs_servers(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not needs_servers(item)]
     items.sort(key=lambda item: (*STACKS, place(item.nodeid)).index(place(item.nodeid)))
 
 
@@ -40,14 +63,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByPlace:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Tell a failure when it happens: a run that is cut off says nothing at its end."""
+    """Print each failure when it happens: a run that is cut off prints no summary."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
         last = report.longreprtext.strip().rpartition("\n")[2]
         sys.stderr.write(f"\n{report.nodeid} ({report.when}) failed after {report.duration:.0f} s: {last}\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have found out, of themselves passed or failed: `record_property("measured", "...")`."""
+    """Print what tests measured, passed or failed: `record_property("measured", "...")`."""
     found = {
         (report.nodeid, value)
         for reports in terminalreporter.stats.values()

@@ -1,16 +1,11 @@
 """A fake server that fails on demand, and clients that retry quickly."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from fake_routes import KEY
 from fake_server import QUICK, FakeServer, make_app, serving
+from typer.testing import CliRunner
 from voicepipe.__main__ import app
 from voicepipe.client import Client
 

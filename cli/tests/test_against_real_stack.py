@@ -2,13 +2,13 @@
 fake are valid for the real ones. The real services run if the fixture `stack` is available.
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 
 import pytest
 from fake_routes import KEY
 from fixtures.meeting import compose
+from support.eventually import eventually_async
 from voicepipe.client import ApiError, Client, Options, SpeakerLimits
 
 UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
@@ -24,7 +24,7 @@ class Stopped(Exception):
     """The command is stopped in the middle of an upload."""
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
 def served(request):
     if request.param == "fake":
         return Served(request.getfixturevalue("url"), KEY)
@@ -119,9 +119,11 @@ async def test_pages_hold_every_transcription_once_and_the_newest_first(client, 
 async def test_a_deleted_transcription_is_gone(client, spoken):
     transcription = await client.transcribe(spoken, Options(keyterms=("delete",)))
     await client.delete(transcription.id)
-    async with asyncio.timeout(30):
-        while await exists(client, transcription.id):
-            await asyncio.sleep(0.1)
+
+    async def is_gone():
+        return not await exists(client, transcription.id)
+
+    await eventually_async(is_gone, 30)
 
 
 async def test_refusals_have_stable_codes(client, served, spoken):

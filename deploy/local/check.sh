@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make check`: every check that does not run the product. Each prints one line; a failed check prints its whole output.
+# check.sh [lint]: checks without running the product; `lint` leaves the contracts in proto/ out. Prints one line for each check, and
+# the output of one that failed.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=$PWD/.venv/bin
@@ -51,6 +52,7 @@ check ruff "$bin/ruff" check --quiet --output-format concise .
 check format "$bin/ruff" format --quiet --check --output-format concise .
 check mypy "$bin/mypy" "${sources[@]}"
 check imports "$bin/lint-imports"
+[ "${1:-}" != lint ] || exit $failed
 check stubs fresh_stubs
 if ! command -v npm >/dev/null; then
     echo "skip  buf: npm is not installed (Debian: apt install npm)"

@@ -1,30 +1,22 @@
 #!/usr/bin/env bash
-# Writes constraints.txt from the packages installed in the four environments: `make lock`, after a package was added or upgraded.
+# Writes requirements/ from what is installed in the four environments: `make lock`, after a package was added or upgraded.
+# A package that only the tests need is first added to requirements/tests.txt by hand; other packages of .venv belong to the services.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# The packages of an environment, sorted, without ours and without those that make the environment itself.
 pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | grep -v -i -E '^(pip|wheel|uv)==' | LC_ALL=C sort -f; }
 
-tests='^(cython|kaldialign|meeteval|more-itertools|num2words|opencc-python-reimplemented|regex|scipy|whisper-normalizer)=='
-{
-    echo '# Every package of the environments that `make` makes, with its exact version. Written by `make lock`.'
-    echo '# Installed as they stand, without resolving: silero-vad would bring torch, nvidia-pytriton numpy 2, torch its CUDA.'
-    echo
-    grep '^uv==' constraints.txt # installs all the others
-    echo
-    echo '# --- services and tests (.venv)'
-    pins .venv | grep -v -i -E "$tests"
-    echo
-    echo '# --- tests (.venv, by `make test`): meeteval is compiled here, and needs gcc'
-    pins .venv | grep -i -E "$tests"
-    echo
-    echo '# --- triton (.venv-triton): numpy < 2, because its python backend silently corrupts the tensors of numpy 2'
-    pins .venv-triton | grep -v '^setuptools=='
-    echo
-    echo '# --- diarizer (.venv-diarizer): torch for the processor alone where it can be had; torchaudio without its libraries, see install.sh'
-    pins .venv-diarizer | grep -v '^setuptools==' | sed 's/^\(torch==[^+]*\)+.*/\1/'
-    echo
-    echo '# --- peers (.venv-peers, by `make accuracy` and `make bench`): what the product is measured against'
-    pins .venv-peers
-} > constraints.txt.new
-mv constraints.txt.new constraints.txt
+# Writes requirements/NAME.txt.new: the comment at the top of NAME.txt, then the pins of standard input.
+write() { { sed '/^#/!Q' "requirements/$1.txt" && cat; } >"requirements/$1.txt.new"; }
+
+tests="^($(sed -n 's/^\([^#=]*\)==.*/\1/p' requirements/tests.txt | paste -sd '|'))=="
+{ grep '^uv==' requirements/services.txt && pins .venv | grep -v -i -E "$tests"; } | write services
+pins .venv | grep -i -E "$tests" | write tests
+pins .venv-triton | grep -v '^setuptools==' | write triton
+pins .venv-diarizer | grep -v '^setuptools==' | sed 's/^\(torch==[^+]*\)+.*/\1/' | write diarizer
+pins .venv-peers | write peers
+# All or none.
+for name in services tests triton diarizer peers; do
+    mv "requirements/$name.txt.new" "requirements/$name.txt"
+done

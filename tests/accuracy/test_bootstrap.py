@@ -11,11 +11,11 @@ def drawn(rates, words=100, seed=1):
     return [Share(int(rng.binomial(words, one)), words) for one in rates]
 
 
-def test_a_rate_is_of_all_words_together():
+def test_a_rate_is_computed_over_all_words_together():
     assert rate([Share(1, 10), Share(0, 90)]).value == pytest.approx(0.01)
 
 
-def test_the_interval_holds_the_true_rate_about_as_often_as_it_says():
+def test_the_interval_contains_the_true_rate_as_often_as_its_level_promises():
     held = 0
     for seed in range(40):
         found = rate(drawn([0.1] * 30, seed=seed))
@@ -23,12 +23,12 @@ def test_the_interval_holds_the_true_rate_about_as_often_as_it_says():
     assert held >= 34  # of 40, at 95 % nominal; a percentile interval of 30 recordings is a little short
 
 
-def test_it_is_the_same_every_time():
+def test_an_interval_is_reproducible():
     shares = drawn([0.1, 0.2, 0.3, 0.4])
     assert rate(shares) == rate(shares)
 
 
-def test_what_is_hard_for_both_does_not_hide_a_difference():
+def test_recordings_that_are_hard_for_both_systems_do_not_hide_a_difference():
     theirs = [Share(wrong, 100) for wrong in (2, 50, 90, 10, 70, 30)]
     ours = [Share(one.wrong - 2, one.of) for one in theirs]
     apart, together = rate(ours), difference(ours, theirs)
@@ -38,7 +38,7 @@ def test_what_is_hard_for_both_does_not_hide_a_difference():
     assert verdict(difference(theirs, ours)) == "worse"
 
 
-def test_a_system_that_wins_here_and_loses_there_is_not_surely_anything():
+def test_mixed_wins_and_losses_give_no_sure_verdict():
     theirs = [Share(wrong, 100) for wrong in (10, 20, 10, 20)]
     ours = [Share(wrong, 100) for wrong in (20, 10, 21, 10)]
     assert verdict(difference(ours, theirs)) == "not sure"
@@ -46,10 +46,10 @@ def test_a_system_that_wins_here_and_loses_there_is_not_surely_anything():
     assert verdict(difference(ours, ours)) == "no worse"
 
 
-def test_two_recordings_are_examples_and_have_no_interval():
+def test_two_recordings_are_too_few_for_an_interval():
     assert rate([Share(1, 10), Share(3, 10)]) == Interval(pytest.approx(0.2))
 
 
-def test_nothing_to_be_wrong_about_is_no_rate():
+def test_without_reference_words_there_is_no_rate():
     with pytest.raises(ValueError, match="nothing can be wrong"):
         rate([Share(0, 0)])

@@ -32,7 +32,7 @@ def test_a_folder_without_a_manifest_has_no_recordings(tmp_path):
     assert corpus.speech(tmp_path) == ()
 
 
-def test_an_unsure_text_is_no_reference_and_one_person_has_one_name(tmp_path):
+def test_an_uncertain_text_is_not_a_reference_and_a_person_has_one_name(tmp_path):
     (tmp_path / "manifest.json").write_text(
         """[{"id": "x", "file": "x.wav", "language": "fr", "duration_s": 2.5, "text": "la dictée", "group": "C",
              "text_confidence": "low: first words unsure", "num_speakers": 1, "tags": ["short"], "rttm": "x.rttm"}]"""
@@ -45,7 +45,7 @@ def test_an_unsure_text_is_no_reference_and_one_person_has_one_name(tmp_path):
     assert len({stretch.who for stretch in one.stretches}) == 1
 
 
-def test_sounds_are_as_loud_as_they_say_and_the_same_every_time(tmp_path):
+def test_sounds_have_their_stated_level_and_are_reproducible(tmp_path):
     made = {one.id: sf.read(one.path)[0] for one in sounds.recordings(tmp_path / "one")}
     again = {one.id: sf.read(one.path)[0] for one in sounds.recordings(tmp_path / "two")}
     assert all(np.array_equal(made[name], again[name]) for name in made)
@@ -54,7 +54,7 @@ def test_sounds_are_as_loud_as_they_say_and_the_same_every_time(tmp_path):
         assert abs(10 * np.log10(np.mean(made[name] ** 2)) - level_db) < 1
 
 
-def test_a_run_is_the_same_after_it_was_kept(tmp_path):
+def test_a_saved_run_is_read_back_unchanged(tmp_path):
     run = Run({"made_at": "today"})
     run.add(
         "accurate", "ours", [Heard("x", ("en",), "hi", (Word(0.0, 0.5, "hi", "1"),), ((0.0, 0.5, "1"),), ("slow",))]
@@ -63,7 +63,7 @@ def test_a_run_is_the_same_after_it_was_kept(tmp_path):
     assert Run.load(tmp_path / "run.json") == run
 
 
-def test_a_file_that_is_no_run_is_said_to_be_none(tmp_path):
+def test_a_file_that_is_not_a_run_is_refused(tmp_path):
     with pytest.raises(RunUnreadable, match="cannot be read"):
         Run.load(tmp_path / "nowhere.json")
     (tmp_path / "other.json").write_text('{"about": 1}')

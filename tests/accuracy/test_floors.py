@@ -100,5 +100,5 @@ def test_clips_of_a_language_have_their_words(accuracy: Accuracy, record_propert
 
 
 @pytest.mark.parametrize("sound", NO_WORDS)
-def test_no_words_are_heard_where_nobody_speaks(accuracy: Accuracy, sound: str):
+def test_no_words_are_recognized_without_speech(accuracy: Accuracy, sound: str):
     assert accuracy.heard[sound].text == ""

@@ -26,7 +26,7 @@ from .normal import units, units_of_words
         ("en+zh", "How are you? 今天天氣", "how are you 今天天气"),
     ],
 )
-def test_two_ways_to_write_the_same_are_one(language, one, other):
+def test_two_spellings_of_the_same_words_are_equal(language, one, other):
     assert units(one, language) == units(other, language)
     assert units(one, language)
 
@@ -42,7 +42,7 @@ def test_two_ways_to_write_the_same_are_one(language, one, other):
         ("zh", "房地产", "佛地产"),
     ],
 )
-def test_what_differs_stays_different(language, one, other):
+def test_different_words_stay_different(language, one, other):
     assert units(one, language) != units(other, language)
 
 
@@ -50,7 +50,7 @@ def test_accents_count_only_where_the_reference_has_them():
     assert units("contraseña está", "es", has_accents=False) == units("contrasena esta", "es", has_accents=False)
 
 
-def test_chinese_and_japanese_are_characters_and_a_mix_is_both():
+def test_chinese_and_japanese_are_split_into_characters_and_mixed_text_into_both():
     assert units("天气怎么样", "zh") == ["天", "气", "怎", "么", "样"]
     assert units("bus 天气 stop", "en+zh") == ["bus", "天", "气", "stop"]
 

@@ -47,7 +47,7 @@ def texts(peer, *recordings, **options):
     return {one.id: one.text for one in peer.hear_all(recordings, **options)}
 
 
-def test_what_was_found_once_is_not_found_again(peer, recording, tmp_path):
+def test_a_kept_result_is_not_computed_again(peer, recording, tmp_path):
     one, two = recording("one"), recording("two")
     assert texts(peer, one) == {"one": "hello"}
     kept = next((tmp_path / "kept").iterdir())
@@ -56,7 +56,7 @@ def test_what_was_found_once_is_not_found_again(peer, recording, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["options", "weights", "program", "recording"])
-def test_what_decides_about_it_makes_it_be_found_anew(peer, recording, tmp_path, change):
+def test_a_change_of_any_input_computes_the_result_again(peer, recording, tmp_path, change):
     one = recording("one")
     texts(peer, one)
     if change == "options":
@@ -71,20 +71,20 @@ def test_what_decides_about_it_makes_it_be_found_anew(peer, recording, tmp_path,
     assert texts(peer, one) == {"one": peer.options["greeting"]}
 
 
-def test_what_is_kept_beside_the_weights_changes_nothing(peer, recording, tmp_path):
+def test_other_files_beside_the_weights_change_nothing(peer, recording, tmp_path):
     one = recording("one")
     texts(peer, one)
     (tmp_path / "model" / ".stamp.json").write_text("{}")
     assert texts(peer, one, only_kept=True) == {"one": "hello"}
 
 
-def test_a_peer_that_fails_says_why_and_what_it_found_before_is_kept(peer, recording):
+def test_a_failing_peer_reports_why_and_keeps_its_earlier_results(peer, recording):
     one, bad = recording("one"), recording("bad")
     with pytest.raises(PeerFailed, match=r"greeter ended with status 1 and said: cannot read bad.wav"):
         texts(peer, one, bad)
     assert texts(peer, one, bad, only_kept=True) == {"one": "hello"}
 
 
-def test_a_peer_without_its_environment_says_how_to_get_it(peer, recording):
+def test_a_peer_without_its_environment_says_how_to_install_it(peer, recording):
     with pytest.raises(PeerFailed, match=r"install.sh peers"):
         texts(replace(peer, environment="nowhere"), recording("one"))

@@ -60,7 +60,7 @@ def run() -> Run:
     return run
 
 
-def test_rows_of_words_are_by_language(run):
+def test_word_rows_are_grouped_by_language(run):
     rows = {row.name: row for row in measures.word_rows(ALL, report.of_words(run, "accurate"))}
     assert list(rows) == ["en", "de", "en+es, changing", "all, words"]
     assert rows["en"].values["ours"].value == 0
@@ -70,7 +70,7 @@ def test_rows_of_words_are_by_language(run):
     assert rows["all, words"].of == 7
 
 
-def test_rows_of_speakers_are_beside_stock_pyannote(run):
+def test_speaker_rows_are_compared_with_stock_pyannote(run):
     rows = {row.name: row for row in speakers.rows(ALL, run, "accurate")}
     assert rows["DER, collar 0 s"].values["ours"].value == 0
     assert rows["DER, collar 0 s"].values["stock"].value == pytest.approx(0.5)
@@ -85,7 +85,7 @@ def text(run: Run) -> str:
     return page.whole(run, ALL)
 
 
-def test_the_page_has_every_table_and_says_where_the_goal_does_not_hold(text):
+def test_the_page_has_every_table_and_says_where_the_goal_is_missed(text):
     for heading in ("The goal", "Words: accurate", "Times: accurate", "Languages: accurate", "Speakers: accurate"):
         assert f"## {heading}\n" in text
     assert "| accurate | de | 1 | filtered | +50.0 | not sure |" in text

@@ -30,16 +30,16 @@ def test_one_speaker_for_two_people_is_wrong_for_the_one_who_says_less():
     assert wder(SAID, with_speakers("1", "1", "1", "1", "1")) == (2, 5)
 
 
-def test_words_of_nobody_are_wrong():
+def test_words_without_a_speaker_are_wrong():
     assert wder(SAID, with_speakers(None, None, None, None, None)) == (5, 5)
     assert wder(SAID, with_speakers("1", "1", "1", "2", None)) == (1, 5)
 
 
-def test_more_speakers_than_people_are_matched_so_that_most_agrees():
+def test_extra_speakers_are_matched_for_the_most_agreement():
     assert wder(SAID, with_speakers("1", "1", "2", "3", "3")) == (1, 5)
 
 
-def test_missed_and_invented_words_are_no_matter_of_speakers():
+def test_missed_and_invented_words_do_not_count_as_speaker_errors():
     assert wder(SAID, [("good", "1"), ("morning", "1"), ("hello", "2"), ("ann", "2"), ("dear", "1")]) == (0, 4)
 
 
@@ -50,7 +50,7 @@ def test_a_word_goes_to_the_turn_that_covers_most_of_it():
     assert given_to_turns(words, []) == [None, None, None]
 
 
-def test_seconds_of_wrong_speakers():
+def test_missed_false_and_confused_seconds_are_counted():
     right = [(0.0, 4.0, "x"), (4.0, 8.0, "y")]
     late = [(0.0, 3.0, "x"), (4.0, 9.0, "y")]
     mixed = [(0.0, 5.0, "x"), (5.0, 8.0, "y")]

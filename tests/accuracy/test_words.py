@@ -24,7 +24,7 @@ def test_each_kind_of_wrong_word_is_counted_once():
     assert compare(recording("the cat sat"), Heard("one", (), "")).wrong == 3
 
 
-def test_characters_are_counted_where_no_spaces_are():
+def test_characters_are_counted_in_languages_without_spaces():
     assert compare(recording("房地产中介", "zh"), Heard("one", ("zh",), "佛地产中间")) == Count("one", 5, 2, 0, 0)
 
 
@@ -47,7 +47,7 @@ def test_a_word_is_outside_speech_where_its_middle_is_far_from_any():
     assert outside_speech(recording(stretches=spoken), got) == (2, 4)
 
 
-def test_a_language_is_right_when_no_other_is_beside_it():
+def test_a_language_is_right_only_if_no_other_was_recognized():
     assert language_is_right(recording(language="de"), heard(languages=("de",)))
     assert not language_is_right(recording(language="de"), heard(languages=("de", "nl")))
     assert not language_is_right(recording(language="en+es"), heard(languages=("en",)))

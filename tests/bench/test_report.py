@@ -28,7 +28,7 @@ def test_rows_replace_the_old_table_and_nothing_else(tmp_path, page):
     assert "old" not in text
 
 
-def test_of_a_part_that_was_measured_twice_the_later_run_counts(tmp_path, page):
+def test_the_later_of_two_runs_of_a_part_counts(tmp_path, page):
     run("prepare", 2.5, about="first").having("clip", Row("a clip", 1.5, "", None, "", ""), 0.1).save(
         tmp_path / "a.json"
     )
@@ -49,12 +49,12 @@ def test_a_quick_run_is_refused_and_the_page_stays(tmp_path, page):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"rows": []}'])
-def test_another_file_is_said_to_be_no_run(tmp_path, page, content):
+def test_a_file_that_is_not_a_run_is_refused(tmp_path, page, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(Unreadable, match="is no run of this command"):
         written([tmp_path / "a.json"], page)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path, page):
+def test_a_missing_file_is_reported(tmp_path, page):
     with pytest.raises(Unreadable, match="cannot be read"):
         written([tmp_path / "a.json"], page)

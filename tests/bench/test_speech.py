@@ -29,12 +29,12 @@ def test_the_same_seed_gives_the_same_samples_and_another_seed_another_order():
     assert order(first) != order(SPEECH.varied(120, seed=2))
 
 
-def test_of_a_long_recording_a_minute_is_taken_where_speech_varies():
+def test_a_long_recording_gives_a_minute_in_which_speech_varies():
     samples = SPEECH.varied(150)
     assert np.count_nonzero(samples == 9000) == 60 * RATE
 
 
-def test_what_is_used_again_is_not_the_same_bytes():
+def test_repeated_speech_has_different_bytes():
     once, again = islice(SPEECH.clips(9, 9), 2)
     assert order(once) == order(again) == [1]
     assert not np.array_equal(once, again)

@@ -78,7 +78,7 @@ def _heard(result):
     return {key: value for key, value in result.items() if key != "timings"}
 
 
-async def test_the_tensors_are_those_of_the_design(whisper):
+async def test_the_model_has_the_documented_tensors(whisper):
     metadata = await whisper.client.get_model_metadata(whisper.name, as_json=True)
     inputs = {tensor["name"]: (tensor["datatype"], tensor["shape"]) for tensor in metadata["inputs"]}
     assert inputs == {
@@ -105,7 +105,7 @@ async def test_known_words_come_out_exactly_with_their_times(whisper):
     assert "segments" not in said
 
 
-async def test_the_model_writes_times_of_its_own_when_asked(whisper):
+async def test_the_model_writes_timestamps_on_request(whisper):
     spoken = sentence(WORDS, "robert")
     said = await whisper.ask(spoken.samples, language="en", timestamps=True, word_timestamps=False)
     ((start_s, end_s, text), *rest) = said["segments"]
@@ -114,7 +114,7 @@ async def test_the_model_writes_times_of_its_own_when_asked(whisper):
     assert said["words"] == []
 
 
-async def test_a_language_is_heard_and_its_probability_told(whisper):
+async def test_the_language_is_detected_with_its_probability(whisper):
     spoken = sentence(WORDS, "linda")
     detected, transcribed = await asyncio.gather(
         whisper.ask(spoken.samples, op="detect"), whisper.ask(spoken.samples, language=None)
@@ -134,7 +134,7 @@ async def test_silence_gives_no_words(whisper, recording):
     assert said["no_speech_prob"] > 0.9
 
 
-async def test_an_answer_that_was_cut_short_says_so(whisper):
+async def test_a_truncated_answer_is_marked(whisper):
     said = await whisper.ask(sentence(WORDS, "linda").samples, language="en", max_new_tokens=3)
     assert said["truncated"] is True
     assert WORDS[: len(said["text"].split()) - 1] == said["text"].split()[:-1]
@@ -165,7 +165,7 @@ async def test_requests_of_different_lengths_are_answered_in_one_batch(whisper, 
 
 
 @pytest.mark.parametrize("wishes", [{}, {"beam": 5}, {"timestamps": True}, {"temperature": 0.8}], ids=str)
-async def test_the_same_audio_gives_the_same_words_alone_and_beside_others(whisper, chunks, wishes):
+async def test_the_same_audio_gives_the_same_words_alone_and_in_a_batch(whisper, chunks, wishes):
     alone = [await whisper.ask(pcm, language="en", **wishes) for pcm in chunks[:4]]
     crowd = [whisper.ask(pcm, language="en") for pcm in chunks[4:]]
     together = await asyncio.gather(*(whisper.ask(pcm, language="en", **wishes) for pcm in chunks[:4]), *crowd)
@@ -173,14 +173,14 @@ async def test_the_same_audio_gives_the_same_words_alone_and_beside_others(whisp
     assert [_heard(result) for result in together[:4]] == [_heard(result) for result in alone]
 
 
-async def test_another_seed_may_draw_other_words(whisper, chunks):
+async def test_another_seed_may_sample_other_words(whisper, chunks):
     drawn = await asyncio.gather(
         *(whisper.ask(chunks[3], language="en", temperature=2.0, seed=seed) for seed in range(6))
     )
     assert len({result["text"] for result in drawn}) > 1
 
 
-async def test_requests_cancelled_in_the_queue_leave_the_others_alone(whisper, chunks):
+async def test_requests_cancelled_in_the_queue_do_not_affect_the_others(whisper, chunks):
     """That no time is spent on them is shown in triton-models/tests: the server's statistics count them like the others."""
     asked = [asyncio.create_task(whisper.ask(chunks[-1], language="en")) for _ in range(4 * MAX_BATCH)]
     await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
@@ -193,7 +193,7 @@ async def test_requests_cancelled_in_the_queue_leave_the_others_alone(whisper, c
     assert any(task.cancelled() for task in leaving)
 
 
-async def test_the_model_says_what_it_is(whisper):
+async def test_the_model_describes_itself(whisper):
     said, again = [await whisper.ask(silence(1).samples, op="describe") for _ in range(2)]
     assert said == again
     assert (said["engine"], said["model"], said["tier"], said["max_audio_s"]) == (

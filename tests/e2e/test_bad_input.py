@@ -9,9 +9,9 @@ import httpx
 import pytest
 from fixtures import media
 from fixtures.meeting import sentence, silence
-
-from .conftest import User
-from .front_door import FrontDoor, until
+from support.eventually import eventually
+from support.front_door import FrontDoor
+from support.user import User
 
 PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
@@ -71,7 +71,7 @@ def test_a_request_that_does_not_fit_is_refused(user: User, what):
     assert user.left() == []
 
 
-def test_text_that_calls_itself_music_is_refused(user: User, folder):
+def test_text_with_the_name_of_an_audio_file_is_refused(user: User, folder):
     check_problem(user.door.send(media.text(folder / "minutes.mp3")), 415, "not_audio")
     assert user.left() == []
 
@@ -102,11 +102,11 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(user: User):
     assert user.left() == []
 
 
-def test_a_declared_length_that_lies_leaves_nothing(user: User, spoken_wav):
+def test_an_upload_shorter_than_its_declared_length_leaves_nothing(user: User, spoken_wav):
     with begun(user, length=20 * MIB) as connection:
         connection.sendall(spoken_wav.read_bytes())
-        until(lambda: user.left() != [])
-    until(lambda: user.left() == [], about=user.left)
+        eventually(lambda: user.left() != [])
+    eventually(lambda: user.left() == [], about=user.left)
 
 
 def begun(user: User, *, length: int) -> socket.socket:
@@ -156,7 +156,7 @@ def fails(user: User, audio, name: str | None = None) -> dict:
     check_problem(transcript, 409, job["error"]["code"])
     assert user.door.events(job_id)[-1].data["code"] == job["error"]["code"]
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
     return job
 
 
@@ -168,7 +168,7 @@ def no_letters_left(door: FrontDoor):
     assert letters
     for letter in letters:
         door.http.delete(f"/v1/admin/dead-letters/{letter['sequence']}")
-    until(lambda: door.http.get("/v1/admin/dead-letters").json()["items"] == [])
+    eventually(lambda: door.http.get("/v1/admin/dead-letters").json()["items"] == [])
 
 
 @pytest.mark.usefixtures("no_letters_left")
@@ -187,14 +187,14 @@ def test_a_film_whose_end_is_missing_fails(user: User, spoken_wav, folder):
     assert fails(user, media.truncated(whole, folder / "half.m4a"))["error"]["code"] == "damaged_media"
 
 
-def test_of_a_recording_whose_end_is_missing_the_rest_is_transcribed(door: FrontDoor, spoken_wav, folder):
+def test_the_rest_of_a_truncated_recording_is_transcribed(door: FrontDoor, spoken_wav, folder):
     document = door.completed(door.accepted(media.truncated(spoken_wav, folder / "half.wav")))
     assert document["duration_s"] == pytest.approx(10, abs=0.1)
     assert document["text"]
     assert [warning["code"] for warning in document["warnings"]] == ["truncated_media"]
 
 
-def test_a_file_that_claims_to_be_longer_gives_what_it_has(door: FrontDoor, spoken_wav, folder):
+def test_a_file_that_claims_to_be_longer_is_transcribed_as_far_as_it_goes(door: FrontDoor, spoken_wav, folder):
     document = door.completed(door.accepted(media.lying_wav(spoken_wav, folder / "lie.wav", claimed_s=36_000)))
     assert document["duration_s"] == pytest.approx(20, abs=0.1)
     assert [warning["code"] for warning in document["warnings"]] == ["truncated_media"]
@@ -206,7 +206,7 @@ def test_an_hour_of_silence_is_an_empty_transcript(user: User, folder):
     document = user.door.completed(job_id, 350)
     assert (document["text"], document["segments"], document["duration_s"]) == ("", [], 3600)
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
 
 
 # By name, so that each is told apart in the list of tests; `media.pointers` makes them.
@@ -224,7 +224,7 @@ TEXTS = (
 FILMS = ("reference_file.mov", "reference_file_disguised.m4a")
 
 
-def test_all_the_files_that_name_another_are_tried(pointers):
+def test_every_file_that_names_another_file_is_tested(pointers):
     assert set(pointers) == {*TEXTS, *FILMS}
 
 
@@ -241,17 +241,17 @@ def test_a_film_whose_samples_lie_in_another_file_fails(user: User, pointers, na
 
 
 @pytest.mark.usefixtures("no_letters_left")
-def test_what_failed_can_be_tried_again_and_fails_again(user: User, folder):
+def test_a_failed_job_can_be_retried_and_fails_again(user: User, folder):
     job_id = user.door.accepted(media.video_without_audio(folder / "again.mp4"))
     assert user.door.end_of(job_id)["state"] == "failed"
     assert user.door.http.post(f"/v1/transcriptions/{job_id}/retry").status_code in {200, 202}
-    until(lambda: [event.type for event in user.door.events(job_id)].count("job-failed") == 2)
+    eventually(lambda: [event.type for event in user.door.events(job_id)].count("job-failed") == 2)
     assert user.door.get(job_id)["state"] == "failed"
     user.door.delete(job_id)
-    until(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.left() == [], about=user.left)
 
 
-def test_a_word_outside_of_everything_is_no_reason_to_fail(door: FrontDoor, folder):
+def test_a_recording_of_one_word_is_transcribed(door: FrontDoor, folder):
     """A recording of one word, the shortest that a person would send."""
     document = door.completed(door.accepted(sentence(["coffee"], "linda").save(folder / "word.wav")))
     assert document["text"].lower().strip(" .") == "coffee"

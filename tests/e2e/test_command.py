@@ -13,9 +13,9 @@ import pytest
 from fixtures import media
 from fixtures.meeting import Recording
 from fixtures.score import normal, wer
-
-from .conftest import User
-from .front_door import told_apart, until
+from support.eventually import eventually
+from support.front_door import with_another_hash
+from support.user import User
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def voicepipe(environ: dict[str, str], user: User):
 def audio(spoken_wav, tmp_path_factory):
     """A recording that nobody else here has sent."""
     path = tmp_path_factory.mktemp("command") / "spoken words.wav"
-    path.write_bytes(told_apart(spoken_wav.read_bytes()))
+    path.write_bytes(with_another_hash(spoken_wav.read_bytes()))
     return path
 
 
@@ -58,7 +58,7 @@ def test_transcribe_prints_the_words_and_nothing_else(voicepipe, audio, spoken: 
     assert "transcribing" in done.stderr
 
 
-def test_captions_are_saved_where_they_are_wanted(voicepipe, audio, tmp_path):
+def test_captions_are_saved_to_the_chosen_place(voicepipe, audio, tmp_path):
     done = voicepipe("transcribe", audio, "-o", tmp_path / "out", "--format", "srt")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     saved = (tmp_path / "out" / "spoken words.srt").read_text()
@@ -66,7 +66,7 @@ def test_captions_are_saved_where_they_are_wanted(voicepipe, audio, tmp_path):
     assert voicepipe("transcribe", audio, "-o", tmp_path / "out", "--format", "srt").returncode == 2
 
 
-def test_one_that_fails_says_why_and_the_others_are_done(voicepipe, audio, tmp_path):
+def test_a_failed_file_reports_why_and_the_others_complete(voicepipe, audio, tmp_path):
     done = voicepipe("transcribe", audio, media.text(tmp_path / "minutes.mp3"), "--json")
     assert done.returncode == 2
     first, second = json.loads(done.stdout)["items"]
@@ -75,7 +75,7 @@ def test_one_that_fails_says_why_and_the_others_are_done(voicepipe, audio, tmp_p
     assert "minutes.mp3" in done.stderr
 
 
-def test_jobs_are_listed_looked_at_and_deleted(voicepipe, audio):
+def test_jobs_are_listed_shown_and_deleted(voicepipe, audio):
     job_id = voicepipe("transcribe", audio, "--no-wait").stdout.strip()
     assert job_id in voicepipe("list").stdout
     assert voicepipe("watch", job_id).returncode == 0
@@ -86,12 +86,12 @@ def test_jobs_are_listed_looked_at_and_deleted(voicepipe, audio):
     assert voicepipe("get", job_id, "--format", "vtt").stdout.startswith("WEBVTT")
     deleted = voicepipe("delete", job_id, "--yes")
     assert deleted.returncode == 0, deleted.stderr
-    until(lambda: voicepipe("get", job_id).returncode == 4)
+    eventually(lambda: voicepipe("get", job_id).returncode == 4)
     assert job_id not in voicepipe("list").stdout
 
 
-def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
-    voicepipe, environ, nobody_transcribes, audio, tmp_path
+def test_an_interrupted_job_continues_and_can_be_cancelled_and_retried(
+    voicepipe, environ, resume_transcription, audio, tmp_path
 ):
     said = tmp_path / "stderr"
     command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", "held"]
@@ -107,7 +107,7 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
         ) as running,
     ):
         try:
-            until(lambda: "reading the audio" in said.read_text(), about=said.read_text)
+            eventually(lambda: "reading the audio" in said.read_text(), about=said.read_text)
             running.send_signal(signal.SIGINT)
             stdout, _ = running.communicate(timeout=60)
         finally:
@@ -119,11 +119,11 @@ def test_what_is_interrupted_goes_on_and_can_be_cancelled_and_taken_up_again(
     assert "is not finished yet" in early.stderr
 
     assert "cancelled" in voicepipe("cancel", job_id).stderr
-    until(lambda: json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "cancelled")
+    eventually(lambda: json.loads(voicepipe("get", job_id, "--json").stdout)["state"] == "cancelled")
     assert voicepipe("watch", job_id).returncode == 1
-    nobody_transcribes()
+    resume_transcription()
     assert voicepipe("retry", job_id).returncode == 0
-    until(lambda: voicepipe("get", job_id).returncode == 0)
+    eventually(lambda: voicepipe("get", job_id).returncode == 0)
 
 
 def hear_ctrl_c() -> None:
@@ -131,7 +131,7 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_scripts_can_tell_what_went_wrong_by_the_exit_code(voicepipe, audio, tmp_path):
+def test_exit_codes_tell_scripts_what_went_wrong(voicepipe, audio, tmp_path):
     nobody = "00000000-0000-4000-8000-000000000000"
     assert voicepipe("get", nobody).returncode == 4
     assert voicepipe("transcribe", tmp_path / "nothing.wav").returncode == 2

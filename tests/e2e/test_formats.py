@@ -9,8 +9,7 @@ import pytest
 from fixtures import media
 from fixtures.meeting import Recording, silence
 from fixtures.score import normal, wer
-
-from .front_door import FrontDoor, words
+from support.front_door import FrontDoor, words
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +34,18 @@ def test_a_form_and_a_raw_body_are_the_same_recording(door: FrontDoor, finished:
     assert (answer.status_code, answer.json()["id"]) == (200, finished)
 
 
-def test_other_options_are_another_transcription_of_the_same_words(door: FrontDoor, finished: str, spoken_wav):
+def test_other_options_give_another_transcription_of_the_same_words(door: FrontDoor, finished: str, spoken_wav):
     job_id = door.accepted(spoken_wav, language="en")
     assert job_id != finished
     assert words(door.completed(job_id)) == words(door.transcript(finished))
 
 
-def test_silence_is_an_empty_transcript_and_no_failure(door: FrontDoor, tmp_path):
+def test_silence_gives_an_empty_transcript_and_does_not_fail(door: FrontDoor, tmp_path):
     document = door.completed(door.accepted(silence(5).save(tmp_path / "silence.wav")))
     assert (document["text"], document["segments"], document["speech_s"]) == ("", [], 0)
 
 
-def test_a_job_that_asks_for_speakers_completes_and_says_that_there_are_none(door: FrontDoor, spoken_wav):
+def test_a_job_that_asks_for_speakers_completes_with_a_warning_without_a_diarizer(door: FrontDoor, spoken_wav):
     job_id = door.accepted(spoken_wav, diarize="true")
     document = door.completed(job_id)
     assert [warning["code"] for warning in door.get(job_id)["warnings"]] == ["speakers_unavailable"]

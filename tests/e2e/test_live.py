@@ -7,8 +7,8 @@ from itertools import islice
 import httpx
 import pytest
 from fixtures.meeting import compose
-
-from .front_door import FINAL, Event, FrontDoor, told_apart
+from support.front_door import FINAL, FrontDoor, with_another_hash
+from support.sse import Event
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,12 @@ def recording(tmp_path_factory) -> bytes:
 @pytest.fixture(scope="module")
 def followed(door: FrontDoor, recording: bytes) -> tuple[str, list[Event]]:
     """A job that is completed, and its events as they came to one who was never cut off."""
-    job_id = door.accepted(told_apart(recording))
+    job_id = door.accepted(with_another_hash(recording))
     return job_id, door.events(job_id)
 
 
-def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: FrontDoor, recording: bytes):
-    job_id = door.accepted(told_apart(recording))
+def test_a_client_that_is_disconnected_repeatedly_receives_every_event_once(door: FrontDoor, recording: bytes):
+    job_id = door.accepted(with_another_hash(recording))
     seen: list[Event] = []
     while not seen or seen[-1].type not in FINAL:
         with door.following(job_id, seen[-1].id if seen else None) as coming:
@@ -36,7 +36,7 @@ def test_a_client_that_is_cut_off_again_and_again_sees_every_event_once(door: Fr
     assert len(ids) > 6
 
 
-def test_who_comes_after_the_end_is_told_all_of_it(door: FrontDoor, followed: tuple[str, list[Event]]):
+def test_a_client_that_connects_after_the_end_receives_every_event(door: FrontDoor, followed: tuple[str, list[Event]]):
     job_id, live = followed
     assert live[-1].type == "job-completed"
     assert door.events(job_id) == live
@@ -53,9 +53,9 @@ def test_states_go_only_forward_and_through_every_stage(followed: tuple[str, lis
 
 
 def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
-    door: FrontDoor, nobody_transcribes, recording: bytes
+    door: FrontDoor, resume_transcription, recording: bytes
 ):
-    job_id = door.accepted(told_apart(recording))
+    job_id = door.accepted(with_another_hash(recording))
     with door.following(job_id) as coming:
         for event in coming:
             if event.data.get("stage") == "transcribe" and event.data.get("state") == "queued":
@@ -64,6 +64,6 @@ def test_a_cancelled_job_ends_its_stream_and_a_retry_completes_it(
     assert door.end_of(job_id)["state"] == "cancelled"
     refused = door.http.get(f"/v1/transcriptions/{job_id}/transcript")
     assert (refused.status_code, refused.json()["code"]) == (409, "cancelled")
-    nobody_transcribes()
+    resume_transcription()
     assert door.http.post(f"/v1/transcriptions/{job_id}/retry").status_code in {200, 202}
     door.completed(job_id)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from .front_door import FrontDoor, told_apart, words
+from support.front_door import FrontDoor, with_another_hash, words
 
 SERVICES = ("upload", "prepare", "transcribe", "assemble", "controller", "status")
 RUN = 4  # so many words in a row are no coincidence
@@ -15,11 +14,11 @@ RUN = 4  # so many words in a row are no coincidence
 @pytest.fixture(scope="module")
 def said(door: FrontDoor, spoken_wav) -> tuple[str, list[str]]:
     """A job that is completed, and its words."""
-    job_id = door.accepted(told_apart(spoken_wav.read_bytes()), name="a secret name.wav")
+    job_id = door.accepted(with_another_hash(spoken_wav.read_bytes()), name="a secret name.wav")
     return job_id, words(door.completed(job_id))
 
 
-def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said):
+def test_logs_contain_no_transcript_text_and_no_recording_name(stack, said):
     _, spoken = said
     assert len(spoken) > 20
     runs = {" ".join(spoken[at : at + RUN]) for at in range(len(spoken) - RUN + 1)}
@@ -29,7 +28,7 @@ def test_logs_hold_nothing_that_was_said_and_no_name_of_a_recording(stack, said)
         assert "a secret name" not in text, log.name
 
 
-def test_logs_hold_no_secret(stack, said):
+def test_logs_contain_no_secret(stack, said):
     secrets = json.loads((stack.data / "secrets.json").read_text())
     hidden = {**secrets, "api key": stack.api_key, "part of the api key": stack.api_key.removeprefix("vp_")[:20]}
     for log in stack.data_dir.logs.iterdir():

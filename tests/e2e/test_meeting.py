@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fixtures.meeting import Recording, compose
 from fixtures.score import Score, score
-
-from .front_door import FINAL, Event, FrontDoor, timed_words
+from support.front_door import FINAL, FrontDoor, timed_words
+from support.sse import Event
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -69,7 +69,7 @@ def test_text_and_words_and_segments_say_the_same_in_order(heard: Heard):
     assert all(0 <= word["confidence"] <= 1 for word in spoken)
 
 
-def test_the_transcription_says_how_long_and_in_which_language(heard: Heard):
+def test_the_transcription_states_its_duration_and_language(heard: Heard):
     assert heard.document["duration_s"] == pytest.approx(600, abs=0.01)
     assert heard.job["duration_s"] == pytest.approx(600, abs=0.01)
     said_s = sum(word.end_s - word.start_s for word in heard.meeting.words)
@@ -79,11 +79,11 @@ def test_the_transcription_says_how_long_and_in_which_language(heard: Heard):
     assert heard.document["model"]["tier"] == "accurate"
 
 
-def test_text_arrives_while_the_work_goes_on(heard: Heard):
+def test_text_arrives_during_the_work(heard: Heard):
     assert heard.state_at_first_text == "transcribing"
 
 
-def test_every_chunk_is_told_once_and_the_end_once_and_last(heard: Heard):
+def test_each_chunk_has_one_event_and_the_one_final_event_comes_last(heard: Heard):
     chunks = sorted(event.data["chunk_index"] for event in heard.events if event.type == "chunk-transcribed")
     assert chunks == list(range(len(chunks)))
     assert len(chunks) > 10

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-
-from .front_door import FrontDoor
+from support.front_door import FrontDoor
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -45,7 +44,7 @@ def test_another_owners_transcription_is_not_found(stranger: FrontDoor, door: Fr
     assert door.get(finished)["state"] == "completed"
 
 
-def test_lists_hold_only_what_is_ones_own(stranger: FrontDoor, door: FrontDoor, finished: str):
+def test_lists_contain_only_ones_own_transcriptions(stranger: FrontDoor, door: FrontDoor, finished: str):
     assert stranger.http.get("/v1/transcriptions").json()["items"] == []
     assert stranger.http.get("/v1/transcriptions", params={"ids": finished}).json()["items"] == []
     (mine,) = door.http.get("/v1/transcriptions", params={"ids": finished}).json()["items"]
@@ -53,7 +52,7 @@ def test_lists_hold_only_what_is_ones_own(stranger: FrontDoor, door: FrontDoor, 
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
-def test_another_owners_upload_is_not_found_and_goes_on_for_its_owner(stranger: FrontDoor, door: FrontDoor, method):
+def test_another_owners_upload_is_not_found_and_continues_for_its_owner(stranger: FrontDoor, door: FrontDoor, method):
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": "10"}).headers["location"]
     more = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"} if method == "PATCH" else {}
     assert stranger.http.request(method, location, headers=TUS | more).status_code == httpx.codes.NOT_FOUND
@@ -62,7 +61,7 @@ def test_another_owners_upload_is_not_found_and_goes_on_for_its_owner(stranger: 
     assert door.http.delete(location, headers=TUS).status_code == httpx.codes.NO_CONTENT
 
 
-def test_the_same_recording_of_another_owner_is_transcribed_anew(stranger: FrontDoor, finished: str, spoken_wav):
+def test_the_same_recording_of_another_owner_is_transcribed_again(stranger: FrontDoor, finished: str, spoken_wav):
     job_id = stranger.accepted(spoken_wav, keyterms="mine")
     assert job_id != finished
     stranger.completed(job_id)

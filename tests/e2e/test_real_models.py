@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from accuracy.corpus import phone_call
 from fixtures.score import wer
+from support.front_door import FrontDoor
 from voicepipe_local.disposable_stack import DisposableStack
-
-from .front_door import FrontDoor
 
 JFK = Path(__file__).parents[3] / "shared" / "audio" / "jfk.flac"
 JFK_SAID = (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from support.front_door import FrontDoor
 from voicepipe_local import services
-
-from .front_door import FrontDoor
 
 
 @pytest.mark.parametrize("service", ["upload", "status"])
@@ -44,7 +43,7 @@ def test_capabilities_name_the_model_that_serves(door: FrontDoor):
 
 
 @pytest.mark.parametrize("name", [service.name for service in services.ALL if service is not services.DIARIZER])
-def test_every_service_tells_its_health_and_its_metrics(stack, name):
+def test_every_service_reports_its_health_and_its_metrics(stack, name):
     address = f"http://{stack.component(name)['address']}"
     assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
     ready = httpx.get(f"{address}/readyz")
@@ -55,7 +54,7 @@ def test_every_service_tells_its_health_and_its_metrics(stack, name):
     assert "voicepipe_http_request_duration_seconds_count" in metrics.text
 
 
-def test_what_no_service_knows_is_a_problem_that_names_the_documentation(stack):
+def test_an_unknown_address_is_a_problem_that_names_the_documentation(stack):
     answer = httpx.get(f"{stack.url}/transcribe")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "/docs" in answer.json()["detail"]

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from fixtures.meeting import sentence
+from support.eventually import eventually
+from support.front_door import FrontDoor
 from voicepipe_local.testing import stacks
 
 from .collector import Collector, Span, collecting
-from .front_door import FrontDoor, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -58,10 +59,10 @@ def test_one_trace_follows_a_job_from_the_request_to_the_transcript(traced: Fron
         ("orchestrator-transcribe", "triton infer"),
         ("orchestrator-assemble", "assemble command"),
     }
-    until(lambda: wanted <= names() and not without_parent(), about=lambda: (names(), without_parent()))
+    eventually(lambda: wanted <= names() and not without_parent(), about=lambda: (names(), without_parent()))
 
 
-def test_what_a_user_orders_is_followed_from_status_to_the_keeper(traced: FrontDoor, collector: Collector, tmp_path):
+def test_one_trace_follows_a_command_from_status_to_the_controller(traced: FrontDoor, collector: Collector, tmp_path):
     job_id = traced.accepted(sentence(["close", "the", "window"], "linda").save(tmp_path / "close.wav"))
     traced.completed(job_id)
     trace_id = secrets.token_hex(16)
@@ -72,10 +73,10 @@ def test_what_a_user_orders_is_followed_from_status_to_the_keeper(traced: FrontD
         return {(span.service, span.name) for span in collector.trace(trace_id)}
 
     wanted = {("status", "DELETE /v1/transcriptions/{job_id}"), ("orchestrator-controller", "control command")}
-    until(lambda: wanted <= names(), about=names)
+    eventually(lambda: wanted <= names(), about=names)
 
 
-def test_traces_hold_no_probes_and_nothing_that_users_wrote(collector: Collector):
+def test_traces_contain_no_probes_and_nothing_that_users_wrote(collector: Collector):
     assert collector.spans
     assert [span for span in collector.spans if "/readyz" in span.name or "/metrics" in span.name] == []
     assert [span for span in collector.spans if "private" in span.attributes] == []

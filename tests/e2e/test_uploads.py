@@ -6,10 +6,9 @@ import io
 
 import httpx
 import pytest
+from support.front_door import FrontDoor, with_another_hash, words
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
-
-from .front_door import FrontDoor, told_apart, words
 
 MIB = 1024 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -37,8 +36,8 @@ def transcription_of(door: FrontDoor, url: str) -> str:
     return door.http.head(url, headers=TUS).headers["transcription-id"]
 
 
-def test_an_upload_that_broke_off_goes_on_where_it_stopped(door: FrontDoor, spoken_wav):
-    audio = told_apart(spoken_wav.read_bytes())
+def test_an_interrupted_upload_resumes_where_it_stopped(door: FrontDoor, spoken_wav):
+    audio = with_another_hash(spoken_wav.read_bytes())
     metadata = {"filename": "talk.wav", "language": "en"}
     broken = tus(door).uploader(file_stream=BreaksOff(audio, 300_000), chunk_size=100_000, metadata=metadata)
     with pytest.raises(OSError, match="the disk is gone"):
@@ -54,8 +53,8 @@ def test_an_upload_that_broke_off_goes_on_where_it_stopped(door: FrontDoor, spok
     assert words(document)
 
 
-def test_the_same_bytes_by_tus_are_answered_with_what_is_finished(door: FrontDoor, spoken_wav):
-    audio = told_apart(spoken_wav.read_bytes())
+def test_the_same_bytes_by_tus_return_the_finished_transcription(door: FrontDoor, spoken_wav):
+    audio = with_another_hash(spoken_wav.read_bytes())
     first = tus(door).uploader(file_stream=io.BytesIO(audio), chunk_size=MIB)
     first.upload()
     job_id = transcription_of(door, first.url)
@@ -67,7 +66,7 @@ def test_the_same_bytes_by_tus_are_answered_with_what_is_finished(door: FrontDoo
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (httpx.codes.OK, job_id, "completed")
 
 
-def test_an_upload_that_is_given_up_leaves_nothing(new_user, spoken_wav):
+def test_a_terminated_upload_leaves_nothing(new_user, spoken_wav):
     user = new_user()
     begun = tus(user.door).uploader(file_stream=io.BytesIO(spoken_wav.read_bytes()), chunk_size=100_000)
     begun.upload_chunk()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.front_door import FrontDoor, words
 from fixtures.meeting import Recording, compose
 from fixtures.score import wer
+from support.front_door import FrontDoor, words
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2e.front_door import FINAL, FrontDoor, told_apart, until, words
 from fixtures import media
 from fixtures.score import normal
+from support.eventually import eventually
+from support.front_door import FINAL, FrontDoor, with_another_hash, words
+from support.locks import SAVES_TO, held
 from tusclient.client import TusClient
 from voicepipe_local.disposable_stack import DisposableStack
-
-from .holding import SAVES_TO, held
 
 # Those that have something in flight then; upload, prepare and assemble are killed at their own work, below.
 AT_WORK = ("transcribe", "controller", "status", "gateway", "nats", "postgres", "s3", "triton-accurate")
@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 def client_of(stack: DisposableStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
     """A person who runs `voicepipe transcribe` and waits for the words."""
     path = folder / name
-    path.write_bytes(told_apart(audio))
+    path.write_bytes(with_another_hash(audio))
     given = {"VOICEPIPE_URL": stack.url, "VOICEPIPE_API_KEY": stack.api_key, "XDG_STATE_HOME": str(folder)}
     command = [sys.executable, "-m", "voicepipe", "transcribe", str(path)]
     with subprocess.Popen(
@@ -57,14 +57,14 @@ def killed(stack: DisposableStack, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", AT_WORK)
-def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_the_same_words(
+def test_a_waiting_client_gets_the_same_words_whichever_process_dies_during_transcription(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     recording = f"{name} dies.wav"
     with client_of(stack, tmp_path, recording, audio) as client:
         with held(stack.database_url) as holding:
             job_id = holding.lock_last_chunk(recording)
-            holding.until_in_the_way()
+            holding.wait_until_blocking()
             restarts = killed(stack, name)
         stdout, stderr = client.communicate(timeout=300)
         assert client.returncode == 0, stderr
@@ -75,12 +75,12 @@ def test_whatever_dies_while_chunks_are_transcribed_the_person_who_waits_gets_th
 
 
 @pytest.mark.parametrize("stage", ["prepare", "assemble"])
-def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_same(
+def test_after_a_worker_dies_before_saving_another_saves_the_same_result(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
 ):
     with held(stack.database_url, SAVES_TO[stage]) as holding:
-        job_id = door.accepted(told_apart(audio))
-        holding.until_in_the_way()
+        job_id = door.accepted(with_another_hash(audio))
+        holding.wait_until_blocking()
         restarts = killed(stack, stage)
     assert words(door.completed(job_id, 300)) == undisturbed
     assert door.get(job_id)["transcript_version"] == 1
@@ -90,13 +90,13 @@ def test_a_worker_that_dies_before_it_saves_is_followed_by_one_that_saves_the_sa
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
-def test_an_upload_goes_on_after_what_carried_it_died(
+def test_an_upload_resumes_after_a_process_on_its_path_died(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
     """tuspy, 19 MB in three requests; in the middle of the second something dies."""
     small = tmp_path / "small.wav"
     small.write_bytes(audio)
-    large = told_apart(media.encode(small, tmp_path / "large.wav").read_bytes())
+    large = with_another_hash(media.encode(small, tmp_path / "large.wav").read_bytes())
     restarts: list[int] = []
 
     class Stream(io.BytesIO):
@@ -111,5 +111,5 @@ def test_an_upload_goes_on_after_what_carried_it_died(
     stack.wait_until_healthy(name, restarts=restarts[0])
     looked = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
     job_id = looked.headers["transcription-id"]
-    until(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)
+    eventually(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)
     assert words(door.completed(job_id, 300)) == undisturbed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from e2e.front_door import FrontDoor, told_apart, until, words
+from support.eventually import eventually
+from support.front_door import FrontDoor, with_another_hash, words
+from support.locks import held
 from voicepipe_local.disposable_stack import DisposableStack
-
-from .holding import held
 
 PROBLEM = "application/problem+json"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -41,21 +41,21 @@ def check_told_to_come_back(answer: httpx.Response) -> None:
         assert answer.json()["detail"].endswith(".")
 
 
-def test_a_recording_is_accepted_while_nats_is_away_and_finished_when_it_is_back(
+def test_a_recording_is_accepted_while_nats_is_down_and_completes_when_it_is_back(
     door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     back = away("nats")
-    job_id = door.accepted(told_apart(audio))
+    job_id = door.accepted(with_another_hash(audio))
     assert door.get(job_id)["state"] == "queued"
     back()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
 @pytest.mark.parametrize("name", ["postgres", "s3"])
-def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
+def test_uploads_are_told_to_retry_and_resume_where_they_were(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
 ):
-    content = told_apart(audio)
+    content = with_another_hash(audio)
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(content))}).headers["location"]
     first = door.http.patch(location, content=content[:1_000_000], headers=BYTES | {"Upload-Offset": "0"})
     assert first.headers["upload-offset"] == "1000000"
@@ -71,7 +71,7 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
     back()
 
     stack.wait_until_healthy("upload")
-    until(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
+    eventually(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
     offset = int(door.http.head(location, headers=TUS).headers["upload-offset"])
     assert offset >= 1_000_000
     last = door.http.patch(location, content=content[offset:], headers=BYTES | {"Upload-Offset": str(offset)})
@@ -81,32 +81,32 @@ def test_uploads_are_told_to_come_back_and_go_on_where_they_were(
     assert door.http.get(f"/v1/transcriptions/{job_id}/audio").content == content
 
 
-def test_a_job_waits_for_a_model_that_is_away(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
+def test_a_job_waits_for_a_model_that_is_down(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
     back = away("triton-accurate")
-    job_id = door.accepted(told_apart(audio))
-    until(lambda: door.get(job_id)["state"] == "transcribing")
+    job_id = door.accepted(with_another_hash(audio))
+    eventually(lambda: door.get(job_id)["state"] == "transcribing")
     back()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
-def test_a_line_that_is_stopped_in_the_middle_goes_on_at_the_next_start(
+def test_a_stack_that_is_stopped_during_a_job_continues_it_at_the_next_start(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
 ):
     away("transcribe")
-    job_id = door.accepted(told_apart(audio))
-    until(lambda: door.get(job_id)["state"] == "transcribing")
+    job_id = door.accepted(with_another_hash(audio))
+    eventually(lambda: door.get(job_id)["state"] == "transcribing")
     stack.down()
     stack.up()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
-def test_after_a_power_cut_in_the_middle_the_line_goes_on(
+def test_a_stack_continues_a_job_after_a_power_cut(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str]
 ):
     with held(stack.database_url) as holding:
-        job_id = door.accepted(told_apart(audio), name="power cut.wav")
+        job_id = door.accepted(with_another_hash(audio), name="power cut.wav")
         assert holding.lock_last_chunk("power cut.wav") == job_id
-        holding.until_in_the_way()
+        holding.wait_until_blocking()
         stack.crash()
     stack.up()
     assert words(door.completed(job_id, 300)) == undisturbed

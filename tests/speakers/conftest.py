@@ -8,21 +8,11 @@ from pathlib import Path
 import pytest
 import soundfile
 from accuracy.corpus import phone_call
-from e2e.front_door import FrontDoor
+from support.front_door import FrontDoor
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import real_models, stacks
 
-LONGEST_S = 40
-ENVIRONMENT = {
-    "VOICEPIPE_MODELS": "accurate=whisper-base",
-    "VOICEPIPE_DIARIZATION_MODEL": "pyannote-campplus",
-    # What a dead worker had in flight comes back after seconds.
-    "VOICEPIPE_ACK_WAIT_S": "3",
-    "VOICEPIPE_SWEEP_EVERY_S": "2",
-    "VOICEPIPE_MAX_DIARIZED_S": str(LONGEST_S),
-}
-# Where both talk, and take turns quickly: what a test that needs no more sends, to be done sooner.
-PART_S = (6.5, 18.5)
+from .stack_settings import ENVIRONMENT, PART_S
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,9 +2,9 @@
 
 from accuracy.corpus import phone_call
 from accuracy.who import cpwer, wder
-from e2e.front_door import FrontDoor
 from fixtures.score import normal
 from fixtures.who_said import heard_in
+from support.front_door import FrontDoor
 
 # 2 of 73 words had the wrong speaker, and 16 of 81 were wrong in any way, when this was written.
 WORST_WDER, WORST_CPWER = 0.08, 0.3

@@ -6,12 +6,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from e2e.front_door import FrontDoor, told_apart, until, words
-from faults.holding import SAVES_TO, held
+from support.eventually import eventually
+from support.front_door import FrontDoor, with_another_hash, words
+from support.locks import SAVES_TO, held
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 
-from .conftest import ENVIRONMENT
+from .stack_settings import ENVIRONMENT
 
 
 def who_spoke_when(document) -> list[tuple[str, float, float]]:
@@ -21,7 +22,7 @@ def who_spoke_when(document) -> list[tuple[str, float, float]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(door: FrontDoor, audio: bytes) -> list[tuple[str, float, float]]:
-    turns = who_spoke_when(door.completed(door.accepted(told_apart(audio), diarize="true")))
+    turns = who_spoke_when(door.completed(door.accepted(with_another_hash(audio), diarize="true")))
     assert {who for who, *_ in turns} == {"speaker_1", "speaker_2"}
     return turns
 
@@ -34,13 +35,13 @@ def stage_of(door: FrontDoor, job_id: str, name: str = "diarize") -> dict[str, A
     return next(stage for stage in door.get(job_id)["stages"] if stage["stage"] == name)
 
 
-def test_a_killed_diarizer_begins_again_and_the_result_is_the_same(
+def test_a_killed_diarizer_starts_again_and_gives_the_same_result(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
 ):
     before = stack.component("diarizer")["restarts"]
     with held(stack.database_url, SAVES_TO["diarize"]) as holding:
-        job_id = door.accepted(told_apart(audio), diarize="true")
-        holding.until_in_the_way()
+        job_id = door.accepted(with_another_hash(audio), diarize="true")
+        holding.wait_until_blocking()
         stack.kill("diarizer")
     stack.wait_until_healthy("diarizer", restarts=before + 1, timeout_s=180)
     assert who_spoke_when(door.completed(job_id)) == undisturbed
@@ -56,9 +57,9 @@ def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
     job_id, restarts = None, stack.component("diarizer")["restarts"]
     for attempt in range(3):
         with held(stack.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
-            job_id = job_id or door.accepted(told_apart(audio), diarize="true")
+            job_id = job_id or door.accepted(with_another_hash(audio), diarize="true")
             stack.wait_until_healthy("diarizer", restarts=restarts + attempt, timeout_s=180)
-            holding.until_in_the_way()
+            holding.wait_until_blocking()
             stack.kill("diarizer")
     stack.wait_until_healthy("diarizer", restarts=restarts + 3, timeout_s=180)
     job = door.end_of(job_id)
@@ -68,22 +69,24 @@ def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
     assert [(letter["job_id"], letter["code"]) for letter in letters] == [(job_id, "worker_lost")]
 
 
-def test_two_diarizers_give_what_one_gives(audio: bytes, undisturbed):
+def test_two_diarizers_give_the_same_result_as_one(audio: bytes, undisturbed):
     with stacks() as start:
         two = start(workers={"diarizer": 2}, env=ENVIRONMENT)
         door = FrontDoor(two.url, two.api_key)
-        jobs = [door.accepted(told_apart(audio), diarize="true") for _ in range(3)]
+        jobs = [door.accepted(with_another_hash(audio), diarize="true") for _ in range(3)]
         assert all(who_spoke_when(door.completed(job_id)) == undisturbed for job_id in jobs)
         door.http.close()
         with psycopg.connect(two.database_url) as connection:
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
 
 
-def test_without_a_diarizer_the_transcript_says_so(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
+def test_without_a_diarizer_the_transcript_has_a_warning(
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+):
     stack.stop_component("diarizer")
     try:
-        until(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
-        job_id = door.accepted(told_apart(audio), diarize="true")
+        eventually(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
+        job_id = door.accepted(with_another_hash(audio), diarize="true")
         first = door.completed(job_id)
         assert [warning["code"] for warning in first["warnings"]] == ["speakers_unavailable"]
         refused = door.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -91,24 +94,22 @@ def test_without_a_diarizer_the_transcript_says_so(stack: DisposableStack, door:
         assert int(refused.headers["retry-after"]) > 0
     finally:
         stack.start_component("diarizer")
-    until(lambda: speakers_are_told_apart(door), 120)
+    eventually(lambda: speakers_are_told_apart(door), 120)
     assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
-    until(lambda: door.get(job_id)["transcript_version"] == 2, 90)
+    eventually(lambda: door.get(job_id)["transcript_version"] == 2, 90)
     second = door.transcript(job_id)
     assert words(second) == words(first)
     assert who_spoke_when(second) == undisturbed
 
 
-def test_a_diarizer_that_comes_back_picks_up_what_waits(
-    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
-):
-    until(lambda: speakers_are_told_apart(door), 120)
+def test_a_restarted_diarizer_processes_what_waits(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
+    eventually(lambda: speakers_are_told_apart(door), 120)
     with held(stack.database_url, SAVES_TO["diarize"]) as holding:
-        job_id = door.accepted(told_apart(audio), diarize="true")
-        holding.until_in_the_way()
+        job_id = door.accepted(with_another_hash(audio), diarize="true")
+        holding.wait_until_blocking()
         stack.kill("diarizer")
         stack.stop_component("diarizer")
-    until(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
+    eventually(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
     assert door.get(job_id)["state"] == "transcribing"
     stack.start_component("diarizer")
     assert who_spoke_when(door.completed(job_id)) == undisturbed

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.front_door import FrontDoor, told_apart, until, words
 from fixtures.meeting import silence
+from support.eventually import eventually
+from support.front_door import FrontDoor, with_another_hash, words
 from voicepipe_local.disposable_stack import DisposableStack
 
-from .conftest import LONGEST_S, PART_S
+from .stack_settings import LONGEST_S, PART_S
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,8 @@ def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
     assert document["diarization"]["name"] == "pyannote-campplus"
 
 
-def test_progress_of_the_stage_is_told(door: FrontDoor, audio: bytes):
-    events = door.events(door.accepted(told_apart(audio), diarize="true"))
+def test_the_stage_reports_its_progress(door: FrontDoor, audio: bytes):
+    events = door.events(door.accepted(with_another_hash(audio), diarize="true"))
     states = [
         event.data["state"] for event in events if event.type == "stage-changed" and event.data["stage"] == "diarize"
     ]
@@ -67,45 +68,45 @@ def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, call_id: st
 
 
 def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, audio: bytes):
-    job_id = door.accepted(told_apart(audio), diarize="true")
+    job_id = door.accepted(with_another_hash(audio), diarize="true")
     first = door.completed(job_id)
     answer = door.http.post(f"/v1/transcriptions/{job_id}/diarization", json={"min_speakers": 1, "max_speakers": 1})
     assert answer.status_code == 202, answer.text
-    until(lambda: door.get(job_id)["transcript_version"] == 2, 90, lambda: door.get(job_id))
+    eventually(lambda: door.get(job_id)["transcript_version"] == 2, 90, lambda: door.get(job_id))
     second = door.transcript(job_id)
     assert words(second) == words(first)
     assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
 
 
-def test_what_is_too_long_to_tell_apart_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
+def test_a_recording_too_long_for_diarization_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
     job_id = door.accepted(silence(LONGEST_S + 1).save(tmp_path / "long.wav"), diarize="true")
     document = door.completed(job_id)
     assert [warning["code"] for warning in document["warnings"]] == ["speakers_too_long"]
     assert document["speakers"] == []
 
 
-def test_a_job_is_cancelled_while_its_speakers_are_told_apart(door: FrontDoor, audio: bytes):
-    job_id = door.accepted(told_apart(audio), diarize="true")
+def test_a_job_can_be_cancelled_during_diarization(door: FrontDoor, audio: bytes):
+    job_id = door.accepted(with_another_hash(audio), diarize="true")
 
     def runs() -> bool:
         return any(stage["stage"] == "diarize" and stage["state"] == "running" for stage in door.get(job_id)["stages"])
 
-    until(runs)
+    eventually(runs)
     answer = door.http.post(f"/v1/transcriptions/{job_id}/cancel")
     assert answer.status_code == 200, answer.text
     assert answer.json()["state"] == "cancelled"
     # The diarizer lets go of it, and has its hands free for the next one.
-    assert len(door.completed(door.accepted(told_apart(audio), diarize="true"))["speakers"]) == 2
+    assert len(door.completed(door.accepted(with_another_hash(audio), diarize="true"))["speakers"]) == 2
 
 
-def test_the_diarizer_tells_its_health_and_its_metrics(stack: DisposableStack):
+def test_the_diarizer_reports_its_health_and_its_metrics(stack: DisposableStack):
     address = stack.component("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
     assert "voicepipe_commands_total" in httpx.get(f"http://{address}/metrics").text
 
 
-def test_capabilities_say_that_speakers_are_told_apart(door: FrontDoor):
+def test_capabilities_say_that_speakers_are_available(door: FrontDoor):
     said = door.http.get("/v1/capabilities").json()
     assert said["speakers"]["available"] is True
     assert "rttm" in said["formats"]

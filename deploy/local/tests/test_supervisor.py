@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.eventually import eventually
 from voicepipe_local import control, guard
+
+pytestmark = pytest.mark.servers  # small stacks of real processes
 
 SMALL_STACK = Path(__file__).with_name("small_stack.py")
 
@@ -36,7 +38,7 @@ class SmallStack:
         return next(component for component in self.ps()["components"] if component["name"] == name)
 
     def wait_until_ready(self):
-        return until(lambda: control.is_running(self.data) and ready(self.data))
+        return eventually(lambda: control.is_running(self.data) and ready(self.data))
 
     def processes(self):
         """The guard and everything below it, by pid and start time."""
@@ -63,16 +65,8 @@ def started(pid):
     return None if stat[0] == "Z" else stat[19]
 
 
-def until(holds, timeout_s=90):
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := holds()):
-        assert time.monotonic() < deadline_s, "timed out"
-        time.sleep(0.05)
-    return value
-
-
 def gone(processes):
-    return until(lambda: not any(started(pid) == start for pid, start in processes if start))
+    return eventually(lambda: not any(started(pid) == start for pid, start in processes if start))
 
 
 @pytest.fixture
@@ -119,7 +113,7 @@ def test_a_killed_component_is_restarted_and_its_orphans_are_killed(small):
     before, child = stack.component("a"), int((stack.data / "notes.child").read_text())
     os.kill(before["pid"], signal.SIGKILL)
     assert gone({(child, started(child))})
-    after = until(lambda: (component := stack.component("a"))["state"] == "up" and component)
+    after = eventually(lambda: (component := stack.component("a"))["state"] == "up" and component)
     assert after["pid"] != before["pid"]
     assert after["restarts"] == 1
     assert after["problem"] == "killed by SIGKILL"
@@ -130,7 +124,7 @@ def test_a_killed_database_server_is_restarted(small):
     stack = small("postgres")
     stack.wait_until_ready()
     os.kill(stack.component("postgres")["pid"], signal.SIGKILL)
-    until(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
+    eventually(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
 
 
 def test_a_triton_whose_python_process_died_is_restarted_although_it_reports_ready(small):
@@ -139,7 +133,7 @@ def test_a_triton_whose_python_process_died_is_restarted_although_it_reports_rea
     before = stack.component("triton-accurate")
     one_instance = guard.descendants(before["pid"])[0]
     os.kill(one_instance, signal.SIGKILL)
-    after = until(
+    after = eventually(
         lambda: (
             (component := stack.component("triton-accurate"))["restarts"] == 1
             and component["health"] == "healthy"
@@ -178,8 +172,8 @@ def test_ctrl_c_stops_everything(small):
 
 def test_ctrl_c_during_the_start_stops_everything(small):
     stack = small("a", ",", "never:stubborn", ",", "b")
-    until((stack.data / "control.sock").exists)
-    processes = until(lambda: len(found := stack.processes()) > 2 and found)
+    eventually((stack.data / "control.sock").exists)
+    processes = eventually(lambda: len(found := stack.processes()) > 2 and found)
     stack.guard.send_signal(signal.SIGINT)
     assert stack.guard.wait() == 0
     assert gone(processes)

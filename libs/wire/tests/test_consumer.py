@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from nats.js.errors import NotFoundError
+from support.eventually import eventually_async
 from voicepipe_wire.errors import Reject, RetryLater
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker, retry_delay_s
@@ -56,26 +57,20 @@ async def send(pool, jetstream, name, priority=Priority.STANDARD) -> None:
         transaction.command("prepare", priority, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
 
 
-async def until(holds, timeout_s=15):
-    async with asyncio.timeout(timeout_s):
-        while not (await holds() if asyncio.iscoroutinefunction(holds) else holds()):
-            await asyncio.sleep(0.02)
-
-
 async def queue_empties(jetstream) -> None:
     """The server processes an ack a moment after it is sent."""
 
     async def is_empty() -> bool:
         return (await jetstream.context.stream_info(WORK)).state.messages == 0
 
-    await until(is_empty)
+    await eventually_async(is_empty)
 
 
 async def test_a_handled_command_leaves_the_queue(pool, jetstream):
     handler = Handler()
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: handler.seen == ["a"])
+        await eventually_async(lambda: handler.seen == ["a"])
     await queue_empties(jetstream)
 
 
@@ -84,7 +79,7 @@ async def test_retry_later_spends_no_delivery_and_keeps_the_message_in_flight(po
     handler = Handler(*(RetryLater(0.5, "unavailable") for _ in range(5)))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: len(handler.seen) == 6)
+        await eventually_async(lambda: len(handler.seen) == 6)
         await asyncio.sleep(1.5)
     assert handler.seen == ["a"] * 6
     await queue_empties(jetstream)
@@ -106,7 +101,7 @@ async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream)
     handler = Handler(Reject("not_audio", "No audio."))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: handler.dead_lettered == [("a", "not_audio")])
+        await eventually_async(lambda: handler.dead_lettered == [("a", "not_audio")])
     entry = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
     assert entry.headers["vp-code"] == "not_audio"
     assert entry.headers["vp-subject"] == "work.prepare.standard"
@@ -118,7 +113,7 @@ async def test_a_bug_is_retried_a_bounded_number_of_times(pool, jetstream):
     handler = Handler(*(RuntimeError("bug") for _ in range(10)))
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: bool(handler.dead_lettered))
+        await eventually_async(lambda: bool(handler.dead_lettered))
     assert len(handler.seen) == DELIVERY.max_deliver
     assert handler.dead_lettered == [("a", "internal_error")]
     entry = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
@@ -131,7 +126,7 @@ async def test_a_command_of_another_stage_becomes_a_dead_letter(pool, jetstream)
     async with working(jetstream, handler):
         async with Outbox(pool, jetstream, "test").transaction() as transaction:
             transaction.command("prepare", Priority.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
-        await until(_has_dead_letters(jetstream))
+        await eventually_async(_has_dead_letters(jetstream))
     assert not handler.seen
 
 
@@ -148,7 +143,7 @@ async def test_premium_is_served_first_and_standard_is_not_starved(pool, jetstre
         await send(pool, jetstream, f"premium {number}", Priority.PREMIUM)
     handler = Handler()
     async with working(jetstream, handler):
-        await until(lambda: len(handler.seen) == 40)
+        await eventually_async(lambda: len(handler.seen) == 40)
     first = handler.seen[:20]
     assert sum(name.startswith("premium") for name in first) == 16
     assert sum(name.startswith("standard") for name in first) == 4
@@ -159,7 +154,7 @@ async def test_a_deleted_consumer_or_stream_is_created_again(pool, jetstream, de
     handler = Handler()
     async with working(jetstream, handler) as worker:
         await send(pool, jetstream, "before")
-        await until(lambda: handler.seen == ["before"])
+        await eventually_async(lambda: handler.seen == ["before"])
         if deleted == "consumer":
             await jetstream.context.delete_consumer(WORK, "prepare-standard")
         else:
@@ -173,9 +168,9 @@ async def test_a_deleted_consumer_or_stream_is_created_again(pool, jetstream, de
                 return False
             return True
 
-        await until(ready)
+        await eventually_async(ready)
         await send(pool, jetstream, "after")
-        await until(lambda: handler.seen == ["before", "after"])
+        await eventually_async(lambda: handler.seen == ["before", "after"])
 
 
 async def test_commands_in_flight_are_finished_before_the_worker_stops(pool, jetstream):
@@ -186,7 +181,7 @@ async def test_commands_in_flight_are_finished_before_the_worker_stops(pool, jet
     handler = Handler(slow)
     async with working(jetstream, handler):
         await send(pool, jetstream, "a")
-        await until(lambda: handler.seen == ["a"])
+        await eventually_async(lambda: handler.seen == ["a"])
     assert handler.seen == ["a", "done"]
     await queue_empties(jetstream)
 
@@ -196,10 +191,10 @@ async def test_worker_restarts_during_an_outage_spend_no_delivery(pool, jetstrea
     for _ in range(2 * DELIVERY.max_deliver):
         unavailable = Handler(*(RetryLater(0.1, "unavailable") for _ in range(100)))
         async with working(jetstream, unavailable):
-            await until(lambda unavailable=unavailable: unavailable.seen)
+            await eventually_async(lambda unavailable=unavailable: unavailable.seen)
     recovered = Handler()
     async with working(jetstream, recovered):
-        await until(lambda: recovered.seen == ["a"])
+        await eventually_async(lambda: recovered.seen == ["a"])
     await queue_empties(jetstream)
     assert (unavailable.dead_lettered, recovered.dead_lettered) == ([], [])
 

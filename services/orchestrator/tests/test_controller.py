@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from test_pipeline import ALL, events_of, long_meeting, meeting, wav, words_of
+from support.eventually import eventually_async
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing
@@ -17,13 +17,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     RetryJob,
     TranscribeChunk,
 )
-
-__all__ = ["long_meeting", "meeting"]
-
-
-async def request(pipeline, message) -> None:
-    async with pipeline.outbox.transaction() as transaction:
-        transaction.command("control", "premium", message, job_id=None, owner_id=None)
+from worker_pipeline import ALL, events_of, request, wav, words_of
 
 
 async def chunk_states(pipeline, job_id) -> list[str]:
@@ -92,10 +86,7 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
     await pipeline.end_of(job_id)
     key = await pipeline.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
     await request(pipeline, DeleteJob(job_id=str(job_id)))
-    for _ in range(100):
-        if not await pipeline.pool.fetchval("SELECT count(*) FROM jobs"):
-            break
-        await asyncio.sleep(0.1)
+    await eventually_async(lambda: pipeline.pool.fetchval("SELECT count(*) = 0 FROM jobs"))
     left = await pipeline.pool.fetchval(
         "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM recordings) + (SELECT count(*) FROM stages)"
         " + (SELECT count(*) FROM chunks) + (SELECT count(*) FROM transcripts)"
@@ -140,9 +131,10 @@ async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(pipe
 
 
 async def is_empty(pipeline, stream: str) -> None:
-    async with asyncio.timeout(10):
-        while (await pipeline.jetstream.context.stream_info(stream)).state.messages:
-            await asyncio.sleep(0.1)
+    async def empty() -> bool:
+        return (await pipeline.jetstream.context.stream_info(stream)).state.messages == 0
+
+    await eventually_async(empty, 10)
 
 
 async def pull_and_die(pipeline) -> None:

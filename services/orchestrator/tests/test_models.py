@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.eventually import eventually_async
 from voicepipe_orchestrator.transcribe.model_registry import any_model_registered, register_models
 from voicepipe_wire.storage import database
 
@@ -33,8 +34,7 @@ async def test_a_pool_of_the_settings_stays_while_it_is_down_and_another_is_forg
         )
         stop = asyncio.Event()
         task = asyncio.create_task(register_models(pool, Described(fast="tiny"), ["accurate", "fast"], stop))
-        while await pool.fetchval("SELECT count(*) FROM models") == 3:
-            await asyncio.sleep(0.05)
+        await eventually_async(lambda: pool.fetchval("SELECT count(*) <> 3 FROM models"))
         stop.set()
         await task
         rows = await pool.fetch("SELECT name, description FROM models ORDER BY name")

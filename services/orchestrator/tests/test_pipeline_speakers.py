@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
-from test_controller import request
-from test_pipeline import events_of, wav, words_of
+from support.eventually import eventually_async
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
@@ -18,8 +17,7 @@ from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
-
-ALL = ("prepare", "transcribe", "assemble", "controller")
+from worker_pipeline import ALL, events_of, request, wav, words_of
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +57,9 @@ async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault:
         asyncio.create_task(worker.run(stop)),
     ]
     try:
-        while not await pipeline.pool.fetchval("SELECT count(*) FROM workers WHERE stage = 'diarize'"):
-            await asyncio.sleep(0.05)
+        await eventually_async(
+            lambda: pipeline.pool.fetchval("SELECT count(*) > 0 FROM workers WHERE stage = 'diarize'")
+        )
         yield
     finally:
         stop.set()
@@ -208,14 +207,14 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
 
     async def names(expected):
         rows = []
-        for _ in range(100):
-            rows = await pipeline.pool.fetch(
+
+        async def found() -> bool:
+            rows[:] = await pipeline.pool.fetch(
                 "SELECT version, speaker, name FROM speaker_names WHERE job_id = $1", job_id
             )
-            if [tuple(row) for row in rows] == expected:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(rows)
+            return [tuple(row) for row in rows] == expected
+
+        await eventually_async(found, about=lambda: rows)
 
     await name("speaker_9", "nobody")
     await name("speaker_1", "too late", version=7)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ import asyncpg
 import httpx
 import pytest
 import uvicorn
+from support import sse
+from support.sse import Event
 from voicepipe_local.objectstore import ObjectStore as TestStore
 from voicepipe_status import app
 from voicepipe_status.__main__ import open_dependencies
@@ -236,42 +237,21 @@ async def bob(service: Service) -> Client:
     return await service.user("bob")
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One server-sent event."""
-
-    id: int
-    type: str
-    data: dict[str, Any]
-
-
 @asynccontextmanager
-async def following(client: Client, job_id: UUID, **headers: str) -> AsyncIterator[AsyncIterator[Sent]]:
-    """The events of a job as a client reads them, by the book (WHATWG HTML, 9.2.6)."""
+async def following(client: Client, job_id: UUID, **headers: str) -> AsyncIterator[AsyncIterator[Event]]:
+    """The events of a job as a client reads them."""
     path = f"/v1/transcriptions/{job_id}/events"
     async with client.http.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200, await response.aread()
         assert response.headers["content-type"].startswith("text/event-stream")
-
-        async def events() -> AsyncIterator[Sent]:
-            fields: dict[str, str] = {}
-            async for text in response.aiter_lines():
-                if text == "":
-                    if "data" in fields:
-                        yield Sent(int(fields["id"]), fields["event"], json.loads(fields["data"]))
-                    fields = {}
-                elif not text.startswith(":"):
-                    name, _, value = text.partition(": ")
-                    fields[name] = value
-
-        yield events()
+        yield sse.events_async(response.aiter_lines())
 
 
-async def take(events: AsyncIterator[Sent], count: int) -> list[Sent]:
+async def take(events: AsyncIterator[Event], count: int) -> list[Event]:
     async with asyncio.timeout(15):
         return [await anext(events) for _ in range(count)]
 
 
-async def rest(events: AsyncIterator[Sent]) -> list[Sent]:
+async def rest(events: AsyncIterator[Event]) -> list[Event]:
     async with asyncio.timeout(15):
         return [event async for event in events]

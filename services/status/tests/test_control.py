@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from google.protobuf.message import Message
-from voicepipe_wire.messaging.envelope import unpack
+from control_commands import carried_out, written
 from voicepipe_wire.messaging.subjects import WORK
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
 from .conftest import Client, Pipeline
-
-
-async def written(pipeline: Pipeline) -> list[Message]:
-    return [unpack(row["headers"], row["payload"])[1] for row in await pipeline.commands()]
-
-
-async def carried_out(pipeline: Pipeline, effect: Callable[[], Awaitable[object]]) -> None:
-    """What the controller does once it sees a command."""
-    async with asyncio.timeout(10):
-        while not await pipeline.commands():
-            await asyncio.sleep(0.01)
-    await effect()
-
 
 ENDED = datetime(2026, 3, 1, tzinfo=UTC)
 

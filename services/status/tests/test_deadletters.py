@@ -6,6 +6,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from support.eventually import eventually_async
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import headers_for, unpack
 from voicepipe_wire.messaging.subjects import DLQ
@@ -93,9 +94,10 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, pipeli
         assert row["subject"] == "work.control.premium"
 
         async def carry_out(sequence: int = sequence) -> None:
-            async with asyncio.timeout(10):
-                while len(await pipeline.commands()) < 2:
-                    await asyncio.sleep(0.01)
+            async def is_written() -> bool:
+                return len(await pipeline.commands()) == 2
+
+            await eventually_async(is_written, 10)
             await pipeline.jetstream.context.delete_msg(DLQ, sequence)
 
         controller = asyncio.create_task(carry_out())

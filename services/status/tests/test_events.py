@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+from support.eventually import eventually_async
+from support.sse import Event
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
 
-from .conftest import Client, Pipeline, Sent, Service, following, rest, take
+from .conftest import Client, Pipeline, Service, following, rest, take
 
 # What a new job has told: diarize is skipped, prepare is queued.
 BEGUN = ["stage-changed", "stage-changed"]
@@ -60,8 +62,8 @@ async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice
             await asyncio.sleep(random.uniform(0, 0.01))
         await pipeline.end(alice.owner_id, job_id)
 
-    async def cut_after(lengths: list[int]) -> list[Sent]:
-        seen: list[Sent] = []
+    async def cut_after(lengths: list[int]) -> list[Event]:
+        seen: list[Event] = []
         for length in lengths:
             headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
             async with following(alice, job_id, **headers) as events:
@@ -88,8 +90,7 @@ async def test_hundreds_of_clients_share_one_consumer(start):
         assert len(ours) == 1
         clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
-            while pipeline.dependencies.hub._streams[str(user.owner_id)] < 300:
-                await asyncio.sleep(0.05)
+            await eventually_async(lambda: pipeline.dependencies.hub._streams[str(user.owner_id)] >= 300, 60)
             assert await _consumers_of_status(pipeline) == ours
             await pipeline.hear(user.owner_id, job_id, *range(20))
             await pipeline.end(user.owner_id, job_id)
@@ -228,10 +229,7 @@ async def test_one_owner_cannot_take_all_streams(start):
             assert int(refused.headers["retry-after"]) > 0
             async with following(bob, theirs) as three:
                 await take(three, 1)
-        for _ in range(100):
-            if not service.dependencies.hub._streams[str(alice.owner_id)]:
-                break
-            await asyncio.sleep(0.05)
+        await eventually_async(lambda: not service.dependencies.hub._streams[str(alice.owner_id)])
         async with following(alice, mine) as again:
             await take(again, 1)
 
@@ -289,7 +287,7 @@ async def test_streams_end_when_the_service_stops(start):
         user = await service.user()
         job_id = await service.pipeline.job(user.owner_id)
 
-        async def follow() -> list[Sent]:
+        async def follow() -> list[Event]:
             async with following(user, job_id) as events:
                 seen = await take(events, 2)
                 begun.set()

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from support.eventually import eventually_async
+from support.sse import Event
 from voicepipe_wire.messaging.subjects import EVENTS
 
-from .conftest import Client, Pipeline, Sent, Service, following, take
+from .conftest import Client, Pipeline, Service, following, take
 
 BEGUN = 2  # events of a new job
 
@@ -35,25 +37,26 @@ async def readiness(service: Service) -> int:
 
 
 async def until_ready(service: Service, wanted: int) -> None:
-    async with asyncio.timeout(30):
-        while await readiness(service) != wanted:
-            await asyncio.sleep(0.1)
+    async def is_as_wanted() -> bool:
+        return await readiness(service) == wanted
+
+    await eventually_async(is_as_wanted, 30)
 
 
 @asynccontextmanager
-async def collecting(client: Client, job_id: UUID) -> AsyncIterator[asyncio.Task[list[Sent]]]:
+async def collecting(client: Client, job_id: UUID) -> AsyncIterator[asyncio.Task[list[Event]]]:
     """A client that reads on and on; it has seen what a new job tells."""
     async with following(client, job_id) as events:
         seen = await take(events, BEGUN)
 
-        async def collect() -> list[Sent]:
+        async def collect() -> list[Event]:
             async with asyncio.timeout(60):
                 return seen + [event async for event in events]
 
         yield asyncio.create_task(collect())
 
 
-def chunks(seen: list[Sent]) -> list[int]:
+def chunks(seen: list[Event]) -> list[int]:
     return [event.data["chunk_index"] for event in seen if event.type == "chunk-transcribed"]
 
 

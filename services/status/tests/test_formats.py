@@ -2,40 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_transcripts import EMPTY, segment, transcript
 from voicepipe_status.formats.renderings import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
-from voicepipe_wire.transcript.document import Gap, ModelUsed, Transcript, TranscriptSegment, TranscriptWord
-
-
-def segment(text, start_s, speaker=None, language="en", word_s=0.5):
-    words = text.split()
-    timed = tuple(
-        TranscriptWord(start_s + i * word_s, start_s + (i + 1) * word_s, word, 0.9, speaker)
-        for i, word in enumerate(words)
-    )
-    return TranscriptSegment(0, start_s, timed[-1].end_s, text, 0.9, language, speaker, timed)
-
-
-def transcript(*segments, gaps=()):
-    return Transcript(
-        id="tr_1",
-        version=1,
-        language="en",
-        language_probability=0.99,
-        duration_s=4000.0,
-        speech_s=100.0,
-        model=ModelUsed("small", "ctranslate2", "fast", "1", "int8"),
-        text=" ".join(each.text for each in segments),
-        segments=tuple(replace(each, id=index) for index, each in enumerate(segments)),
-        gaps=tuple(gaps),
-        warnings=(),
-        created_at=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
-    )
-
+from voicepipe_wire.transcript.document import Gap, Transcript, TranscriptWord
 
 SPOKEN = transcript(
     segment("Good day.", 0.0),
@@ -43,7 +16,6 @@ SPOKEN = transcript(
     segment("Well.", 3600.0),
     gaps=[Gap(80.4, 108.0, "chunk_failed")],
 )
-EMPTY = transcript()
 
 
 def test_json_is_the_document_itself():

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sample_transcripts import EMPTY, segment, transcript
 from voicepipe_status.formats.renderings import as_rttm, as_srt, as_txt, as_vtt
 from voicepipe_status.formats.speaker_names import fingerprint, named
 from voicepipe_status.schema import SpeakerName
 from voicepipe_wire.transcript.document import Gap, Speaker
 from voicepipe_wire.transcript.turns import DiarizedBy, Turn
-
-from .test_formats import EMPTY, segment, transcript
 
 TOLD_APART = replace(
     transcript(

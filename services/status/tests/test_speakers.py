@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from control_commands import carried_out, written
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.transcript.document import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
 from voicepipe_wire.transcript.turns import DiarizedBy, Turn
@@ -18,7 +19,6 @@ from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 
 from .conftest import Client, Pipeline, following, rest
-from .test_control import carried_out, written
 
 FORMATS = ("json", "txt", "srt", "vtt", "rttm")
 

@@ -2,13 +2,13 @@
 
 import json
 import random
-import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
+from left_behind import Leftovers
+from upload_process import Process
 from voicepipe_local import gateway as caddy
 from voicepipe_local import testing
 from voicepipe_local.data_dir import free_port
@@ -19,11 +19,6 @@ from voicepipe_wire.messaging import broker
 from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import connect as connect_database
 from voicepipe_wire.web import keys
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from left_behind import Leftovers
-from upload_process import Process
 
 WHISPER = {
     "model": "whisper-small",

@@ -6,6 +6,7 @@ import socket
 import zipfile
 
 import pytest
+from support.eventually import eventually_async
 
 MIB = 1024 * 1024
 LIMIT = 10 * MIB
@@ -119,12 +120,6 @@ async def test_a_bad_key_is_refused(within, leftovers, path, headers, code):
     assert await leftovers.nothing()
 
 
-async def until(condition, timeout_s=10):
-    async with asyncio.timeout(timeout_s):
-        while not await condition():
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.parametrize("sent", [100, 9 * MIB])
 async def test_a_declared_length_that_lies_leaves_nothing(process, key, database, leftovers, recording, sent):
     head = (
@@ -133,8 +128,8 @@ async def test_a_declared_length_that_lies_leaves_nothing(process, key, database
     )
     with socket.create_connection(("127.0.0.1", process.port)) as connection:
         await asyncio.to_thread(connection.sendall, head.encode() + recording(sent))
-        await until(lambda: database.fetchval("SELECT count(*) = 1 FROM uploads"))
-    await until(leftovers.nothing)
+        await eventually_async(lambda: database.fetchval("SELECT count(*) = 1 FROM uploads"))
+    await eventually_async(leftovers.nothing)
 
 
 async def test_a_client_that_falls_silent_is_let_go_and_leaves_nothing(processes, key, leftovers, recording):
@@ -173,4 +168,4 @@ async def test_more_uploads_than_there_is_room_for_are_asked_to_come_back(proces
             answer = await client.post(f"{process.url}/v1/transcriptions?language=klingon", content=b"\x00")
             return answer.status_code == 503 and answer.json()["code"] == "busy" and "retry-after" in answer.headers
 
-        await until(is_busy)
+        await eventually_async(is_busy)

@@ -8,7 +8,8 @@ import threading
 
 import httpx
 import pytest
-from test_tus import BYTES, MIB, check_job, create, head, patch
+from support.eventually import eventually_async
+from tus_client import BYTES, MIB, check_job, create, head, patch
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 from voicepipe_wire.web import keys
@@ -25,9 +26,9 @@ class Slow(io.BytesIO):
 
 
 async def arrives(database, size_bytes, timeout_s=30):
-    async with asyncio.timeout(timeout_s):
-        while (await database.fetchval("SELECT max(offset_bytes) FROM uploads") or 0) < size_bytes:
-            await asyncio.sleep(0.02)
+    await eventually_async(
+        lambda: database.fetchval("SELECT max(offset_bytes) >= $1 FROM uploads", size_bytes), timeout_s
+    )
 
 
 def sending(process, key, url, offset, data, *, hold=None):

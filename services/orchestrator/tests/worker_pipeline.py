@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import asyncpg
+import soundfile
+from nats.js.errors import NotFoundError
+from support.eventually import eventually_async
 from voicepipe_orchestrator import __main__ as roles
 from voicepipe_orchestrator.settings import Settings
 from voicepipe_wire.jobs import jobs
@@ -21,6 +24,7 @@ from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.storage.objects import ObjectStore
 
+ALL = ("prepare", "transcribe", "assemble", "controller")
 OPTIONS = {
     "model": {"name": "accurate", "tier": "accurate"},
     "language": "auto",
@@ -89,13 +93,14 @@ class Pipeline:
         return await self.until(job_id, lambda job: job.state in FINAL, timeout_s)
 
     async def until(self, job_id: UUID, holds, timeout_s: float = 60) -> StoredJob:
-        deadline_s = time.monotonic() + timeout_s
-        while time.monotonic() < deadline_s:
+        job: StoredJob | None = None
+
+        async def found() -> StoredJob | None:
+            nonlocal job
             job = await self.job(job_id)
-            if holds(job):
-                return job
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"still {job.state} after {timeout_s} s: {dict(job.stages.stages)}")
+            return job if holds(job) else None
+
+        return await eventually_async(found, timeout_s, lambda: job and (job.state, dict(job.stages.stages)))
 
     async def transcript(self, job_id: UUID, version: int = 1) -> dict:
         return await self.pool.fetchval(
@@ -104,6 +109,36 @@ class Pipeline:
 
     async def error_code(self, job_id: UUID) -> str | None:
         return await self.pool.fetchval("SELECT error_code FROM jobs WHERE id = $1", job_id)
+
+
+def wav(recording) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, recording.samples, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def words_of(document) -> list[str]:
+    return [word["text"] for segment in document["segments"] for word in segment["words"]]
+
+
+async def events_of(pipeline: Pipeline, job_id: UUID) -> list[str]:
+    """Types of the events of a job, in their order."""
+    types, sequence = [], 1
+    while True:
+        try:
+            message = await pipeline.jetstream.context.get_msg(
+                "EVENTS", sequence, next=True, subject=f"events.*.{job_id}.*"
+            )
+        except NotFoundError:
+            return types
+        types.append(message.subject.rpartition(".")[2])
+        sequence = message.seq + 1
+
+
+async def request(pipeline: Pipeline, message) -> None:
+    """Send a control command."""
+    async with pipeline.outbox.transaction() as transaction:
+        transaction.command("control", "premium", message, job_id=None, owner_id=None)
 
 
 async def _run(worker, tasks, stop) -> None:
@@ -138,6 +173,3 @@ async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     finally:
         await client.close()
         await pool.close()
-
-
-__all__ = ["OPTIONS", "Pipeline", "pipeline"]

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import struct
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fixtures.score import TimedWord, normal, timed
 
+from . import sse
+from .eventually import eventually
+from .sse import Event
+
 ENDED = frozenset({"completed", "failed", "cancelled"})
 FINAL = frozenset({"job-completed", "job-failed", "job-cancelled", "job-deleted"})
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    id: int
-    type: str
-    data: dict[str, Any]
 
 
 class FrontDoor:
@@ -68,7 +62,7 @@ class FrontDoor:
                 found.update(answer.json())
             return found.get("state") in ENDED
 
-        until(ended, timeout_s, lambda: found)
+        eventually(ended, timeout_s, lambda: found)
         return found
 
     def completed(self, job_id: str, timeout_s: float = 150) -> dict[str, Any]:
@@ -85,7 +79,7 @@ class FrontDoor:
     def delete(self, job_id: str) -> None:
         answer = self.http.delete(f"/v1/transcriptions/{job_id}")
         assert answer.status_code in {202, 204}, answer.text
-        until(lambda: self.http.get(f"/v1/transcriptions/{job_id}").status_code == httpx.codes.NOT_FOUND)
+        eventually(lambda: self.http.get(f"/v1/transcriptions/{job_id}").status_code == httpx.codes.NOT_FOUND)
 
     def events(self, job_id: str, last_event_id: int | None = None) -> list[Event]:
         """All events to the end of the stream."""
@@ -98,29 +92,7 @@ class FrontDoor:
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
         with self.http.stream("GET", f"/v1/transcriptions/{job_id}/events", headers=headers) as answer:
             assert answer.status_code in {200, 204}, answer.read()
-            yield _parsed(answer.iter_lines())
-
-
-def _parsed(lines: Iterator[str]) -> Iterator[Event]:
-    """Server-sent events, as the HTML standard (9.2.6) has them; comments and empty events are left out."""
-    fields: dict[str, str] = {}
-    for line in lines:
-        if line:
-            name, _, value = line.partition(":")
-            fields[name] = value.removeprefix(" ")
-        else:
-            if "data" in fields:
-                yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
-            fields = {}
-
-
-def until(condition: Callable[[], object], timeout_s: float = 60, about: Callable[[], object] = lambda: "") -> None:
-    """Return when the condition holds."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"not within {timeout_s:.0f} s: {about()}")
-        time.sleep(0.1)
+            yield sse.events(answer.iter_lines())
 
 
 def timed_words(document: dict[str, Any]) -> tuple[TimedWord, ...]:
@@ -131,7 +103,7 @@ def words(document: dict[str, Any]) -> list[str]:
     return normal(document["text"])
 
 
-def told_apart(wav: bytes) -> bytes:
+def with_another_hash(wav: bytes) -> bytes:
     """The same samples in a file with another hash, so that the pipeline does its work again."""
     note = uuid.uuid4().hex.encode()
     return struct.pack("<4sI", b"RIFF", len(wav) + len(note)) + wav[8:] + struct.pack("<4sI", b"note", len(note)) + note

@@ -1,15 +1,15 @@
-"""Work that is held in its middle: a lock in PostgreSQL that the work needs for its last step."""
+"""Stopping work in its middle: a test holds a lock in PostgreSQL that a stage needs for its last write."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
-from e2e.front_door import until
 
-# What a stage writes last; readers are not held.
+from .eventually import eventually
+
+# Locks what a stage writes last. Readers are not blocked.
 SAVES_TO = {
     "prepare": "LOCK TABLE chunks IN SHARE ROW EXCLUSIVE MODE",
     "assemble": "LOCK TABLE transcripts IN SHARE ROW EXCLUSIVE MODE",
@@ -17,27 +17,27 @@ SAVES_TO = {
 }
 
 
-class Held:
-    """An open transaction that others run into."""
+class HeldLock:
+    """An open transaction that blocks others."""
 
     def __init__(self, connection: psycopg.Connection, database_url: str) -> None:
         self._connection = connection
         self._database_url = database_url
         self._pid = connection.info.backend_pid
 
-    def is_in_the_way(self) -> bool:
+    def is_blocking(self) -> bool:
         with psycopg.connect(self._database_url, autocommit=True) as other:
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
             return other.execute(waiting, [self._pid]).fetchone()[0] > 0
 
-    def until_in_the_way(self) -> None:
-        """Return when somebody waits for this lock: the work is in its middle."""
-        until(self.is_in_the_way, 120)
+    def wait_until_blocking(self) -> None:
+        """Return when another transaction waits for this lock: the work is in its middle."""
+        eventually(self.is_blocking, 120)
 
     def lock_last_chunk(self, name: str) -> str:
-        """Wait until the recording of that name has chunks, and lock the last of them; the id of its job."""
-        deadline_s = time.monotonic() + 120
-        while time.monotonic() < deadline_s:
+        """Wait until the recording of that name has chunks, and lock the last one. Returns the id of its job."""
+
+        def locked() -> str | None:
             row = self._connection.execute(
                 """
                 SELECT c.job_id FROM chunks c JOIN jobs j ON j.id = c.job_id JOIN recordings r ON r.id = j.recording_id
@@ -49,19 +49,20 @@ class Held:
             if row:
                 return str(row[0])
             self._connection.rollback()
-            time.sleep(0.01)
-        raise TimeoutError(f"{name} has no chunks that wait")
+            return None
+
+        return eventually(locked, 120, lambda: f"{name} has no waiting chunks", poll_s=0.01)
 
     def release(self) -> None:
-        with suppress(psycopg.OperationalError):  # PostgreSQL may be what was killed
+        with suppress(psycopg.OperationalError):  # PostgreSQL may have been killed
             self._connection.rollback()
         self._connection.close()
 
 
 @contextmanager
-def held(database_url: str, lock: str | None = None) -> Iterator[Held]:
+def held(database_url: str, lock: str | None = None) -> Iterator[HeldLock]:
     connection = psycopg.connect(database_url)
-    holding = Held(connection, database_url)
+    holding = HeldLock(connection, database_url)
     try:
         if lock:
             connection.execute(lock)
