@@ -103,12 +103,12 @@ class Pipeline:
             *columns.values(),
         )
 
-    async def hear(self, owner_id: UUID, job_id: UUID, *indices: int) -> None:
+    async def transcribe_chunks(self, owner_id: UUID, job_id: UUID, *indices: int) -> None:
         """Chunks are transcribed: one event each."""
         async with self.outbox.transaction() as transaction:
             for index in indices:
-                heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
-                transaction.event(Owned(job_id, owner_id), heard)
+                event = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
+                transaction.event(Owned(job_id, owner_id), event)
 
     async def end(self, owner_id: UUID, job_id: UUID) -> None:
         """The job is completed, and says so."""
@@ -160,7 +160,7 @@ StartService = Callable[..., Any]
 
 
 def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any) -> StatusSettings:
-    usual = {
+    defaults = {
         "database_url": database_url,
         "nats_url": nats_url,
         "s3_endpoint": store.endpoint,
@@ -170,7 +170,7 @@ def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any
         "effect_timeout_s": 0.3,
         "event_heartbeat_s": 0.5,
     }
-    return StatusSettings(**(usual | more))
+    return StatusSettings(**(defaults | more))
 
 
 @asynccontextmanager

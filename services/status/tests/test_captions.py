@@ -67,15 +67,15 @@ def test_no_caption_is_wider_or_higher_than_the_screen_allows(segments):
 
 @given(transcripts())
 def test_every_word_is_shown_once_and_in_order(segments):
-    shown = "".join(line for caption in captions(segments) for line in caption.lines)
-    assert shown.replace(" ", "") == "".join(word.text for segment in segments for word in segment.words)
+    captions_shown = "".join(line for caption in captions(segments) for line in caption.lines)
+    assert captions_shown.replace(" ", "") == "".join(word.text for segment in segments for word in segment.words)
 
 
 @given(transcripts())
 def test_captions_never_overlap_and_each_is_seen(segments):
-    shown = captions(segments)
-    assert all(caption.start_ms < caption.end_ms <= caption.start_ms + MAX_MS for caption in shown)
-    assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(shown))
+    captions_shown = captions(segments)
+    assert all(caption.start_ms < caption.end_ms <= caption.start_ms + MAX_MS for caption in captions_shown)
+    assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(captions_shown))
 
 
 @given(transcripts())
@@ -95,15 +95,17 @@ def test_the_screen_does_not_flicker_between_captions(segments):
 def test_one_caption_holds_the_words_of_one_speaker(segments):
     spoken = [(segment.speaker, len("".join(word.text for word in segment.words))) for segment in segments]
     by_character = [speaker for speaker, length in spoken for _ in range(length)]
-    shown = [caption.speaker for caption in captions(segments) for line in caption.lines for _ in line.replace(" ", "")]
-    assert shown == by_character
+    captions_shown = [
+        caption.speaker for caption in captions(segments) for line in caption.lines for _ in line.replace(" ", "")
+    ]
+    assert captions_shown == by_character
 
 
 def test_words_are_never_cut_where_a_line_can_be():
     text = "in the beginning there was only a very long sentence which had no mark in it and would not fit anywhere"
-    shown = lines([sentence(text)])
-    assert " ".join(line for caption in shown for line in caption) == text
-    assert len(shown) == 2
+    captions_shown = lines([sentence(text)])
+    assert " ".join(line for caption in captions_shown for line in caption) == text
+    assert len(captions_shown) == 2
 
 
 def test_a_word_wider_than_a_line_is_cut_hard_and_takes_its_share_of_time():
@@ -113,8 +115,10 @@ def test_a_word_wider_than_a_line_is_cut_hard_and_takes_its_share_of_time():
 
 def test_a_wide_character_takes_two_columns():
     assert [columns(text) for text in ("ab", "世界", "e\u0301", "ｱ", "\uff01")] == [2, 4, 1, 1, 2]
-    shown = lines([CaptionSegment(tuple(CaptionWord(i / 10, (i + 1) / 10, "世") for i in range(42)), spaced=False)])
-    assert shown == [("世" * 21, "世" * 21)]
+    captions_shown = lines(
+        [CaptionSegment(tuple(CaptionWord(i / 10, (i + 1) / 10, "世") for i in range(42)), spaced=False)]
+    )
+    assert captions_shown == [("世" * 21, "世" * 21)]
 
 
 def test_a_sentence_ends_its_caption_where_both_do_not_fit():
@@ -126,24 +130,24 @@ def test_a_sentence_ends_its_caption_where_both_do_not_fit():
 
 
 def test_short_sentences_share_a_caption_and_the_line_breaks_between_them():
-    shown = lines([sentence("Yes, I have seen it in the garden."), sentence("Nobody else was there.", 2.1)])
-    assert shown == [("Yes, I have seen it in the garden.", "Nobody else was there.")]
+    captions_shown = lines([sentence("Yes, I have seen it in the garden."), sentence("Nobody else was there.", 2.1)])
+    assert captions_shown == [("Yes, I have seen it in the garden.", "Nobody else was there.")]
 
 
 def test_words_are_not_shown_long_before_they_are_spoken():
-    shown = captions([sentence("Wait."), sentence("Now!", 1.4)])
-    assert [(caption.start_ms, caption.lines) for caption in shown] == [(0, ("Wait.",)), (1400, ("Now!",))]
+    captions_shown = captions([sentence("Wait."), sentence("Now!", 1.4)])
+    assert [(caption.start_ms, caption.lines) for caption in captions_shown] == [(0, ("Wait.",)), (1400, ("Now!",))]
 
 
 def test_a_caption_is_cut_at_a_comma_rather_than_elsewhere():
-    shown = lines(
+    captions_shown = lines(
         [
             sentence(
                 "when the river rose over the bridge in march, we left the house and the old garden without looking back"
             )
         ]
     )
-    assert shown[0][-1].endswith("march,")
+    assert captions_shown[0][-1].endswith("march,")
 
 
 def test_a_short_word_stays_until_it_can_be_read_but_not_into_the_next_caption():
@@ -161,7 +165,7 @@ def test_a_fast_speaker_gets_time_to_be_read_from_the_silence_behind():
 
 
 def test_what_stands_apart_shares_no_caption():
-    mark = CaptionSegment((CaptionWord(0.3, 0.9, "[inaudible 00:00:00-00:00:01]"),), apart=True)
+    mark = CaptionSegment((CaptionWord(0.3, 0.9, "[inaudible 00:00:00-00:00:01]"),), standalone=True)
     assert lines([sentence("One"), mark, sentence("two.", 0.9)]) == [
         ("One",),
         ("[inaudible 00:00:00-00:00:01]",),

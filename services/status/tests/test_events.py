@@ -15,7 +15,7 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDele
 from .conftest import Client, Pipeline, Sent, Service, following, rest, take
 
 # What a new job has told: diarize is skipped, prepare is queued.
-BEGUN = ["stage-changed", "stage-changed"]
+FIRST_TYPES = ["stage-changed", "stage-changed"]
 
 
 async def stored(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> list[int]:
@@ -25,11 +25,11 @@ async def stored(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> list[int]:
 
 async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
-    await pipeline.hear(alice.owner_id, job_id, 0)
+    await pipeline.transcribe_chunks(alice.owner_id, job_id, 0)
     async with following(alice, job_id) as events:
         first = await take(events, 3)
-        assert [event.type for event in first] == [*BEGUN, "chunk-transcribed"]
-        await pipeline.hear(alice.owner_id, job_id, 1)
+        assert [event.type for event in first] == [*FIRST_TYPES, "chunk-transcribed"]
+        await pipeline.transcribe_chunks(alice.owner_id, job_id, 1)
         await pipeline.end(alice.owner_id, job_id)
         last = await rest(events)
     assert [event.type for event in last] == ["chunk-transcribed", "job-completed"]
@@ -56,28 +56,28 @@ async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice
 
     async def publish() -> None:
         for index in range(count):
-            await pipeline.hear(alice.owner_id, job_id, index)
+            await pipeline.transcribe_chunks(alice.owner_id, job_id, index)
             await asyncio.sleep(random.uniform(0, 0.01))
         await pipeline.end(alice.owner_id, job_id)
 
     async def cut_after(lengths: list[int]) -> list[Sent]:
-        seen: list[Sent] = []
+        sent: list[Sent] = []
         for length in lengths:
-            headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+            headers = {"Last-Event-ID": str(sent[-1].id)} if sent else {}
             async with following(alice, job_id, **headers) as events:
-                seen += await take(events, length)
-        headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+                sent += await take(events, length)
+        headers = {"Last-Event-ID": str(sent[-1].id)} if sent else {}
         async with following(alice, job_id, **headers) as events:
-            return seen + await rest(events)
+            return sent + await rest(events)
 
     cuts = [[], *([length] for length in range(1, count + 1)), [1] * 12, [7] * 5]
     publishing = asyncio.create_task(publish())
     results = await asyncio.gather(*map(cut_after, cuts))
     await publishing
-    truth = await stored(pipeline, alice.owner_id, job_id)
-    assert len(truth) == count + 3
-    for seen in results:
-        assert [event.id for event in seen] == truth
+    expected = await stored(pipeline, alice.owner_id, job_id)
+    assert len(expected) == count + 3
+    for sent in results:
+        assert [event.id for event in sent] == expected
 
 
 async def test_hundreds_of_clients_share_one_consumer(start):
@@ -86,16 +86,16 @@ async def test_hundreds_of_clients_share_one_consumer(start):
         job_id = await pipeline.job(user.owner_id)
         ours = await _consumers_of_status(pipeline)
         assert len(ours) == 1
-        clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
+        clients = [asyncio.create_task(_received_ids(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
             while pipeline.dependencies.hub._streams[str(user.owner_id)] < 300:
                 await asyncio.sleep(0.05)
             assert await _consumers_of_status(pipeline) == ours
-            await pipeline.hear(user.owner_id, job_id, *range(20))
+            await pipeline.transcribe_chunks(user.owner_id, job_id, *range(20))
             await pipeline.end(user.owner_id, job_id)
-            truth = await stored(pipeline, user.owner_id, job_id)
-            for seen in await asyncio.gather(*clients):
-                assert seen == truth
+            expected = await stored(pipeline, user.owner_id, job_id)
+            for sent in await asyncio.gather(*clients):
+                assert sent == expected
 
 
 async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
@@ -103,7 +103,7 @@ async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
     return {each.name for each in consumers if (each.config.description or "").startswith("status")}
 
 
-async def _ids_seen(service: Service, user: Client, job_id: UUID) -> list[int]:
+async def _received_ids(service: Service, user: Client, job_id: UUID) -> list[int]:
     """By a bare socket: hundreds of them cost the test nothing."""
     reader, writer = await _open(service, user, job_id)
     received = await reader.readuntil(b"\r\n0\r\n\r\n")
@@ -123,14 +123,14 @@ async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, 
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        seen = await rest(events)
-    assert [event.type for event in seen] == [*BEGUN, "job-completed"]
-    again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(seen[-1].id)})
+        sent = await rest(events)
+    assert [event.type for event in sent] == [*FIRST_TYPES, "job-completed"]
+    again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(sent[-1].id)})
     # 204 tells an EventSource to stay away.
     assert (again.status_code, again.content) == (204, b"")
-    by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={seen[0].id}")
-    assert f"id: {seen[-1].id}\n" in by_query.text
-    assert f"id: {seen[0].id}\n" not in by_query.text
+    by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={sent[0].id}")
+    assert f"id: {sent[-1].id}\n" in by_query.text
+    assert f"id: {sent[0].id}\n" not in by_query.text
 
 
 async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, pipeline: Pipeline):
@@ -148,12 +148,12 @@ async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Clie
         transaction.event(owned, JobFailed(job_id=str(job_id), code="model_away", message="Try again."))
         transaction.event(owned, StageChanged(job_id=str(job_id), stage="prepare", state="queued"))
     async with following(alice, job_id) as events:
-        seen = await take(events, 4)
+        sent = await take(events, 4)
         await pipeline.end(alice.owner_id, job_id)
-        seen += await rest(events)
-    assert [event.type for event in seen] == [*BEGUN, "job-failed", "stage-changed", "job-completed"]
-    async with following(alice, job_id, **{"Last-Event-ID": str(seen[2].id)}) as events:
-        assert await rest(events) == seen[3:]
+        sent += await rest(events)
+    assert [event.type for event in sent] == [*FIRST_TYPES, "job-failed", "stage-changed", "job-completed"]
+    async with following(alice, job_id, **{"Last-Event-ID": str(sent[2].id)}) as events:
+        assert await rest(events) == sent[3:]
 
 
 async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipeline: Pipeline):
@@ -170,17 +170,17 @@ async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipel
 async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, pipeline: Pipeline):
     """The broker was away when the job ended: the outbox still has the event."""
     job_id = await pipeline.job(alice.owner_id)
-    publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _Absent()
+    publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _UnavailablePublisher()
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        assert [event.type for event in await take(events, 2)] == BEGUN
+        assert [event.type for event in await take(events, 2)] == FIRST_TYPES
         await asyncio.sleep(1.2)  # two heartbeats, each of which looks whether the job has ended
         pipeline.outbox._publisher = publisher
         await pipeline.outbox.relay(older_than_s=0)
         assert [event.type for event in await rest(events)] == ["job-completed"]
 
 
-class _Absent:
+class _UnavailablePublisher:
     async def publish(self, *_: object) -> int:
         raise ConnectionError
 
@@ -206,7 +206,7 @@ async def test_comments_keep_a_silent_stream_alive(alice: Client, pipeline: Pipe
 async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id, **{"Last-Event-ID": "999999999"}) as events:
-        assert [event.type for event in await take(events, 2)] == BEGUN
+        assert [event.type for event in await take(events, 2)] == FIRST_TYPES
 
 
 async def test_an_id_that_is_none_is_an_error(alice: Client, pipeline: Pipeline):
@@ -239,11 +239,11 @@ async def test_one_owner_cannot_take_all_streams(start):
 async def test_events_of_others_are_not_heard(alice: Client, bob: Client, pipeline: Pipeline):
     mine, theirs = await pipeline.job(alice.owner_id), await pipeline.job(bob.owner_id)
     async with following(alice, mine) as events:
-        await pipeline.hear(bob.owner_id, theirs, 1, 2, 3)
+        await pipeline.transcribe_chunks(bob.owner_id, theirs, 1, 2, 3)
         # Another owner's event that claims to be about this job: the subject decides.
-        await pipeline.hear(bob.owner_id, mine, 4)
+        await pipeline.transcribe_chunks(bob.owner_id, mine, 4)
         await pipeline.end(alice.owner_id, mine)
-        assert [event.type for event in await rest(events)] == [*BEGUN, "job-completed"]
+        assert [event.type for event in await rest(events)] == [*FIRST_TYPES, "job-completed"]
 
 
 async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
@@ -256,7 +256,7 @@ async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
         index = 0
         async with asyncio.timeout(60):
             while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more
-                await _say_much(pipeline, user.owner_id, job_id, index)
+                await _publish_large_events(pipeline, user.owner_id, job_id, index)
                 index += 1
         # What the sockets hold still comes, then the connection ends without a proper end of the answer.
         received += await reader.read(-1)
@@ -265,17 +265,17 @@ async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
         last = max(int(text) for text in _ids(received))
         await pipeline.end(user.owner_id, job_id)
         async with following(user, job_id, **{"Last-Event-ID": str(last)}) as events:
-            seen = [event.id for event in await rest(events)]
-        truth = await stored(pipeline, user.owner_id, job_id)
-        assert seen == truth[truth.index(last) + 1 :]
-        assert len(seen) > 1
+            sent = [event.id for event in await rest(events)]
+        expected = await stored(pipeline, user.owner_id, job_id)
+        assert sent == expected[expected.index(last) + 1 :]
+        assert len(sent) > 1
 
 
-async def _say_much(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int) -> None:
+async def _publish_large_events(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int) -> None:
     async with pipeline.outbox.transaction() as transaction:
         for _ in range(4):
-            heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
-            transaction.event(Owned(job_id, owner_id), heard)
+            event = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
+            transaction.event(Owned(job_id, owner_id), event)
 
 
 def _ids(received: bytes) -> list[bytes]:
@@ -291,15 +291,15 @@ async def test_streams_end_when_the_service_stops(start):
 
         async def follow() -> list[Sent]:
             async with following(user, job_id) as events:
-                seen = await take(events, 2)
+                sent = await take(events, 2)
                 begun.set()
-                return seen + await rest(events)
+                return sent + await rest(events)
 
         begun = asyncio.Event()
         client = asyncio.create_task(follow())
         async with asyncio.timeout(15):
             await begun.wait()
-    assert [event.type for event in await client] == BEGUN
+    assert [event.type for event in await client] == FIRST_TYPES
 
 
 async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeline: Pipeline):
@@ -322,12 +322,12 @@ async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeli
 async def test_more_events_than_a_page_are_all_replayed(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     for start in range(0, 600, 200):
-        await pipeline.hear(alice.owner_id, job_id, *range(start, start + 200))
+        await pipeline.transcribe_chunks(alice.owner_id, job_id, *range(start, start + 200))
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        seen = await rest(events)
-    assert [event.id for event in seen] == await stored(pipeline, alice.owner_id, job_id)
-    assert len(seen) == 603
+        sent = await rest(events)
+    assert [event.id for event in sent] == await stored(pipeline, alice.owner_id, job_id)
+    assert len(sent) == 603
 
 
 async def test_a_service_that_follows_is_ready(service: Service):

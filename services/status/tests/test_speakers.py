@@ -18,7 +18,7 @@ from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 
 from .conftest import Client, Pipeline, following, rest
-from .test_control import carried_out, written
+from .test_actions import carried_out, written
 
 FORMATS = ("json", "txt", "srt", "vtt", "rttm")
 
@@ -66,7 +66,7 @@ async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **change
     return job_id
 
 
-async def call(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
+async def set_name(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
     """What the controller does to a name."""
     if name is None:
         await pipeline.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
@@ -88,12 +88,12 @@ async def rename(client: Client, job_id: UUID, speaker: str, name: Any) -> httpx
     return await client.http.patch(f"/v1/transcriptions/{job_id}/speakers/{speaker}", json={"name": name})
 
 
-async def shown(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
+async def in_every_format(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
     path = f"/v1/transcriptions/{job_id}/transcript"
     return {name: await client.get(path, params={"format": name}) for name in FORMATS}
 
 
-async def diarizer_lives(pipeline: Pipeline, seconds_ago: float = 0) -> None:
+async def register_diarizer(pipeline: Pipeline, seconds_ago: float = 0) -> None:
     await pipeline.pool.execute(
         "INSERT INTO workers (id, stage, version, seen_at)"
         " VALUES (gen_random_uuid(), 'diarize', '1', now() - make_interval(secs => $1))",
@@ -104,7 +104,7 @@ async def diarizer_lives(pipeline: Pipeline, seconds_ago: float = 0) -> None:
 async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, 1, 2)
     controller = asyncio.create_task(
-        carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_1", "The Chair", version=2))
+        carried_out(pipeline, lambda: set_name(pipeline, job_id, "speaker_1", "The Chair", version=2))
     )
     answer = await rename(alice, job_id, "speaker_1", "  The  Chair ")
     await controller
@@ -132,9 +132,9 @@ async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: C
 
 async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
-    before = await shown(alice, job_id)
-    await call(pipeline, job_id, "speaker_2", "Ann & Bob")
-    during = await shown(alice, job_id)
+    before = await in_every_format(alice, job_id)
+    await set_name(pipeline, job_id, "speaker_2", "Ann & Bob")
+    during = await in_every_format(alice, job_id)
     assert during["json"].json()["speakers"][1]["name"] == "Ann & Bob"
     assert during["json"].json()["segments"] == before["json"].json()["segments"]
     assert during["txt"].text == "[00:00:00] Speaker 1: Tea?\n\n[00:00:03] Ann & Bob: Yes.\n"
@@ -142,12 +142,12 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
     assert "\n<v Ann &amp; Bob>Yes.\n" in during["vtt"].text
     assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
     assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
-    controller = asyncio.create_task(carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_2", None)))
+    controller = asyncio.create_task(carried_out(pipeline, lambda: set_name(pipeline, job_id, "speaker_2", None)))
     taken_back = await rename(alice, job_id, "speaker_2", None)
     await controller
     assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
     assert [command.name for command in await written(pipeline)] == [""]
-    after = await shown(alice, job_id)
+    after = await in_every_format(alice, job_id)
     for name in FORMATS:
         assert during[name].status_code == 200
         assert "Speaker" in before[name].text
@@ -161,7 +161,7 @@ async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, 
     path = f"/v1/transcriptions/{job_id}/transcript?format=vtt"
     etags = [(await alice.get(path)).headers["etag"]]
     for name in ("Ann", "Ben"):
-        await call(pipeline, job_id, "speaker_1", name)
+        await set_name(pipeline, job_id, "speaker_1", name)
         answer = await alice.get(path, headers={"If-None-Match": ", ".join(etags)})
         assert (answer.status_code, f"<v {name}>" in answer.text) == (200, True)
         etags.append(answer.headers["etag"])
@@ -171,7 +171,7 @@ async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, 
 
 async def test_a_name_belongs_to_one_version(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, 1, 2)
-    await call(pipeline, job_id, "speaker_1", "Chair", version=1)
+    await set_name(pipeline, job_id, "speaker_1", "Chair", version=1)
     path = f"/v1/transcriptions/{job_id}/transcript?format=txt"
     assert "Chair: Tea?" in (await alice.get(f"{path}&version=1")).text
     assert "Speaker 1: Tea?" in (await alice.get(path)).text
@@ -181,7 +181,7 @@ async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: 
     job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Speaker 1")
-    await call(pipeline, job_id, "speaker_1", "Ann")
+    await set_name(pipeline, job_id, "speaker_1", "Ann")
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Ann")
     assert (await rename(alice, job_id, "speaker_1", "Ann")).status_code == 200
@@ -197,13 +197,13 @@ async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, pipe
 
 
 async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, bob.owner_id)
-    await call(pipeline, job_id, "speaker_1", "Secret")
+    await set_name(pipeline, job_id, "speaker_1", "Secret")
     for answer in (
         await rename(alice, job_id, "speaker_1", "Chair"),
         await alice.http.post(f"/v1/transcriptions/{job_id}/diarization"),
-        *(await shown(alice, job_id)).values(),
+        *(await in_every_format(alice, job_id)).values(),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert await pipeline.commands() == []
@@ -239,7 +239,7 @@ async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Cli
     await pipeline.pool.execute(
         "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
     )
-    answers = await shown(alice, job_id)
+    answers = await in_every_format(alice, job_id)
     assert [answers[name].status_code for name in FORMATS] == [200, 200, 200, 200, 409]
     assert answers["rttm"].json()["code"] == "no_speakers"
     assert "/v1/transcriptions/{id}/diarization" in answers["rttm"].json()["detail"]
@@ -281,7 +281,7 @@ async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pip
 async def test_speakers_are_told_apart_again_within_limits(
     alice: Client, pipeline: Pipeline, body: dict[str, Any] | None, limits: tuple[int, int]
 ):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
 
@@ -295,14 +295,16 @@ async def test_speakers_are_told_apart_again_within_limits(
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", **sent)
     await controller
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job_id), "queued")
-    least, most = limits
+    min_speakers, max_speakers = limits
     assert await written(pipeline) == [
-        DiarizeAgain(job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=least, max_speakers=most)
+        DiarizeAgain(
+            job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=min_speakers, max_speakers=max_speakers
+        )
     ]
 
 
 async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline, seconds_ago=20)
+    await register_diarizer(pipeline, seconds_ago=20)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -324,7 +326,7 @@ async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipelin
     ],
 )
 async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pipeline, body: Any):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -332,7 +334,7 @@ async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pi
 
 
 async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     for state in ("queued", "transcribing", "failed", "cancelled"):
         job_id = await pipeline.job(alice.owner_id, state=state)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -341,7 +343,7 @@ async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipelin
 
 
 async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline, seconds_ago=31)
+    await register_diarizer(pipeline, seconds_ago=31)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
@@ -351,7 +353,7 @@ async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: 
 
 
 async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")

@@ -22,7 +22,7 @@ from voicepipe_wire.web import keys
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from left_behind import Leftovers
+from leftovers import Leftovers
 from upload_process import Process
 
 WHISPER = {
@@ -146,7 +146,7 @@ def settings(servers):
 
 
 @pytest.fixture
-async def within(settings, key):
+async def make_client(settings, key):
     """Call it for a client of an upload in this process: quicker, where a process of its own proves nothing more."""
     async with AsyncExitStack() as stack:
 

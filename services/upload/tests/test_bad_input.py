@@ -24,7 +24,7 @@ def form(*fields, end="--x--\r\n", kind="multipart/form-data; boundary=x"):
 
 
 FILE = ('name="file"; filename="a.wav"', "\x00\x01\x02")
-BAD = {
+CASES = {
     "empty body": ("", {"content": b""}, 400, "empty_body"),
     "empty file": ("", form(('name="file"; filename="a.wav"', "")), 400, "empty_body"),
     "text named .mp3": ("?name=a.mp3", {"content": b"Dear all,\n" * 2000}, 415, "not_audio"),
@@ -57,10 +57,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-async def test_bad_input_is_refused_and_leaves_nothing(within, leftovers, name):
-    query, request, status, code = BAD[name]
-    client = await within(max_upload_bytes=LIMIT)
+@pytest.mark.parametrize("name", CASES)
+async def test_bad_input_is_refused_and_leaves_nothing(make_client, leftovers, name):
+    query, request, status, code = CASES[name]
+    client = await make_client(max_upload_bytes=LIMIT)
     answer = await client.post(f"/v1/transcriptions{query}", **request)
     body = answer.json()
     assert (answer.status_code, body["code"]) == (status, code), body
@@ -71,7 +71,7 @@ async def test_bad_input_is_refused_and_leaves_nothing(within, leftovers, name):
 
 @pytest.mark.parametrize("as_form", [False, True])
 async def test_a_body_that_grows_over_the_limit_is_refused_and_what_was_stored_goes(
-    within, leftovers, recording, as_form
+    make_client, leftovers, recording, as_form
 ):
     async def body():
         if as_form:
@@ -80,23 +80,23 @@ async def test_a_body_that_grows_over_the_limit_is_refused_and_what_was_stored_g
             yield recording(MIB, salt)
 
     headers = {"Content-Type": "multipart/form-data; boundary=x"} if as_form else {}
-    client = await within(max_upload_bytes=LIMIT)
+    client = await make_client(max_upload_bytes=LIMIT)
     answer = await client.post("/v1/transcriptions", content=body(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert await leftovers.nothing()
 
 
-async def test_an_option_refused_late_leaves_nothing_of_a_long_file(within, leftovers, recording):
-    client = await within()
+async def test_an_option_refused_late_leaves_nothing_of_a_long_file(make_client, leftovers, recording):
+    client = await make_client()
     files = [("file", ("a.wav", recording(17 * MIB))), ("priority", (None, "urgent"))]
     answer = await client.post("/v1/transcriptions", files=files)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
     assert await leftovers.nothing()
 
 
-async def test_without_a_model_a_client_is_asked_to_come_back(within, database, leftovers):
+async def test_without_a_model_a_client_is_asked_to_come_back(make_client, database, leftovers):
     await database.execute("DELETE FROM models")
-    answer = await (await within()).post("/v1/transcriptions", content=b"\x00")
+    answer = await (await make_client()).post("/v1/transcriptions", content=b"\x00")
     assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
     assert int(answer.headers["retry-after"]) > 0
     assert await leftovers.nothing()
@@ -111,9 +111,9 @@ async def test_without_a_model_a_client_is_asked_to_come_back(within, database, 
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/transcriptions", "/v1/uploads"])
-async def test_a_bad_key_is_refused(within, leftovers, path, headers, code):
+async def test_a_bad_key_is_refused(make_client, leftovers, path, headers, code):
     tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
-    answer = await (await within()).post(path, content=b"", headers=headers | tus)
+    answer = await (await make_client()).post(path, content=b"", headers=headers | tus)
     assert (answer.status_code, answer.json()["code"]) == (401, code)
     assert answer.headers["www-authenticate"] == "Bearer"
     assert await leftovers.nothing()

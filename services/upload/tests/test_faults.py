@@ -16,7 +16,7 @@ from voicepipe_wire.web import keys
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-class Slow(io.BytesIO):
+class SlowFile(io.BytesIO):
     """A file that is read slowly, so that there is time to break something."""
 
     def read(self, size_bytes=-1):
@@ -24,13 +24,13 @@ class Slow(io.BytesIO):
         return super().read(size_bytes)
 
 
-async def arrives(database, size_bytes, timeout_s=30):
+async def wait_for_offset(database, size_bytes, timeout_s=30):
     async with asyncio.timeout(timeout_s):
         while (await database.fetchval("SELECT max(offset_bytes) FROM uploads") or 0) < size_bytes:
             await asyncio.sleep(0.02)
 
 
-def sending(process, key, url, offset, data, *, hold=None):
+def start_patch(process, key, url, offset, data, *, hold=None):
     """A PATCH that goes on in a task; with `hold`, its last byte waits for that event."""
 
     async def body():
@@ -52,9 +52,9 @@ async def test_tuspy_goes_on_on_another_replica_after_a_kill(processes, key, dat
     data = recording(40 * MIB)
     first, second = processes(), processes()
     tus = TusClient(f"{first.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
-    uploader = tus.uploader(file_stream=Slow(data), chunk_size=7 * MIB, metadata={"filename": "talk.wav"})
+    uploader = tus.uploader(file_stream=SlowFile(data), chunk_size=7 * MIB, metadata={"filename": "talk.wav"})
     sent = asyncio.create_task(asyncio.to_thread(uploader.upload))
-    await arrives(database, 16 * MIB)
+    await wait_for_offset(database, 16 * MIB)
     first.kill()
     with pytest.raises(TusCommunicationError):
         await sent
@@ -62,7 +62,9 @@ async def test_tuspy_goes_on_on_another_replica_after_a_kill(processes, key, dat
     assert 16 * MIB <= safe < len(data)
 
     moved = TusClient(f"{second.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
-    again = moved.uploader(file_stream=Slow(data), url=uploader.url.replace(first.url, second.url), chunk_size=5 * MIB)
+    again = moved.uploader(
+        file_stream=SlowFile(data), url=uploader.url.replace(first.url, second.url), chunk_size=5 * MIB
+    )
     assert again.offset == safe
     await asyncio.to_thread(again.upload)
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
@@ -74,11 +76,11 @@ async def test_a_broken_connection_loses_no_byte_that_arrived(process, key, clie
     data = recording(12 * MIB)
     url = await create(client, len(data))
     hold = asyncio.Event()
-    task = sending(process, key, url, 0, data, hold=hold)
-    await arrives(database, 8 * MIB)
+    task = start_patch(process, key, url, 0, data, hold=hold)
+    await wait_for_offset(database, 8 * MIB)
     await asyncio.sleep(0.3)
     task.cancel()
-    await arrives(database, len(data) - 1)
+    await wait_for_offset(database, len(data) - 1)
     answer = await patch(client, url, len(data) - 1, data[-1:])
     await check_job(answer, database, leftovers, data)
 
@@ -89,9 +91,9 @@ async def test_the_newest_of_two_writers_wins_and_the_object_is_whole(processes,
     async with httpx.AsyncClient(base_url=first.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         url = await create(client, len(data))
         hold = asyncio.Event()
-        stale = sending(first, key, url, 0, data[: 20 * MIB], hold=hold)
-        await arrives(database, 16 * MIB)
-        newest = await sending(second, key, url, 16 * MIB, data[16 * MIB : 29 * MIB])
+        stale = start_patch(first, key, url, 0, data[: 20 * MIB], hold=hold)
+        await wait_for_offset(database, 16 * MIB)
+        newest = await start_patch(second, key, url, 16 * MIB, data[16 * MIB : 29 * MIB])
         assert (newest.status_code, newest.headers["upload-offset"]) == (204, str(29 * MIB))
         hold.set()
         overtaken = await stale
@@ -113,7 +115,7 @@ async def test_many_writers_at_random_never_spoil_an_upload(processes, key, data
         for attempt in range(12):
             offset = int((await head(client, url)).headers["upload-offset"])
             length = chance.randint(1, len(data) - offset)
-            task = sending(
+            task = start_patch(
                 replicas[attempt % 2], key, url, offset, data[offset : offset + length], hold=asyncio.Event()
             )
             await asyncio.sleep(chance.uniform(0, 0.3))
@@ -127,8 +129,8 @@ async def test_many_writers_at_random_never_spoil_an_upload(processes, key, data
         await check_job(answer, database, leftovers, data)
 
 
-async def test_without_nats_an_upload_is_accepted_and_the_outbox_keeps_its_messages(within, database, recording):
-    client = await within(nats_url="nats://127.0.0.1:9")
+async def test_without_nats_an_upload_is_accepted_and_the_outbox_keeps_its_messages(make_client, database, recording):
+    client = await make_client(nats_url="nats://127.0.0.1:9")
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert answer.status_code == 202
     kept = await database.fetch("SELECT subject FROM outbox WHERE published_at IS NULL ORDER BY position")
@@ -144,8 +146,8 @@ async def test_upload_starts_and_accepts_without_nats(processes, key, recording)
         assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_without_the_object_store_clients_are_asked_to_come_back(within, leftovers, database, recording):
-    client = await within(s3_endpoint="http://127.0.0.1:9")
+async def test_without_the_object_store_clients_are_asked_to_come_back(make_client, leftovers, database, recording):
+    client = await make_client(s3_endpoint="http://127.0.0.1:9")
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
@@ -166,8 +168,8 @@ async def test_a_short_absence_of_the_object_store_is_not_noticed(
     async with httpx.AsyncClient(base_url=process.url, headers=headers, timeout=60) as client:
         url = await create(client, len(data))
         hold = asyncio.Event()
-        task = sending(process, key, url, 0, data, hold=hold)
-        await arrives(database, 16 * MIB)
+        task = start_patch(process, key, url, 0, data, hold=hold)
+        await wait_for_offset(database, 16 * MIB)
         server.kill()
         hold.set()
         await asyncio.to_thread(server.start)
@@ -203,8 +205,8 @@ async def test_a_stop_finishes_what_is_in_hand(process, key, client, database, r
     data = recording(9 * MIB)
     url = await create(client, len(data))
     hold = asyncio.Event()
-    task = sending(process, key, url, 0, data, hold=hold)
-    await arrives(database, 8 * MIB)
+    task = start_patch(process, key, url, 0, data, hold=hold)
+    await wait_for_offset(database, 8 * MIB)
     stopped = asyncio.create_task(asyncio.to_thread(process.stop))
     await asyncio.sleep(0.5)
     hold.set()

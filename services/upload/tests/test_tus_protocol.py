@@ -64,9 +64,9 @@ def test_metadata_that_cannot_be_read_is_refused(header):
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,10}", fullmatch=True), st.text(max_size=50), max_size=5))
 def test_metadata_comes_back_as_it_was_sent(pairs):
     header = ",".join(f"{key} {b64(value)}" for key, value in pairs.items())
-    found = protocol.metadata(header)
+    metadata = protocol.metadata(header)
     rest = {key: value for key, value in pairs.items() if key not in {"filename", "name", "filetype", "type"}}
-    assert dict(found.options) == rest
+    assert dict(metadata.options) == rest
 
 
 @given(st.text(max_size=200))

@@ -19,10 +19,10 @@ POLL_INTERVAL_S = 0.05
 
 async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> JobSnapshot:
     """Raises Problem 404 `not_found`."""
-    found = await dependencies.queries.snapshot(owner_id, job_id)
-    if found is None:
+    job = await dependencies.queries.snapshot(owner_id, job_id)
+    if job is None:
         raise Problem.of("not_found", what="transcription")
-    return found
+    return job
 
 
 async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job_id: UUID) -> None:
@@ -32,18 +32,18 @@ async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job
 
 
 async def wait_for(
-    dependencies: Dependencies, owner_id: UUID, job_id: UUID, is_so: Callable[[JobSnapshot], bool]
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, took_effect: Callable[[JobSnapshot], bool]
 ) -> JobSnapshot | None:
     """Where the job stands once that is so, or when the time is up. None: it is gone."""
-    now: JobSnapshot | None = None
+    job: JobSnapshot | None = None
 
     async def check() -> bool:
-        nonlocal now
-        now = await dependencies.queries.snapshot(owner_id, job_id)
-        return now is None or is_so(now)
+        nonlocal job
+        job = await dependencies.queries.snapshot(owner_id, job_id)
+        return job is None or took_effect(job)
 
     await poll(check, dependencies.settings.effect_timeout_s)
-    return now
+    return job
 
 
 async def poll(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:

@@ -33,7 +33,7 @@ class Dependencies:
 # Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions through a thread.
 
 
-async def _parts(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
     return cast("Dependencies", request.app.state.dependencies)
 
 
@@ -59,7 +59,7 @@ async def _job_id(
         raise Problem.of("not_found", what="transcription") from None
 
 
-Served = Annotated[Dependencies, Depends(_parts)]
+AppDependencies = Annotated[Dependencies, Depends(_dependencies)]
 CurrentUser = Annotated[User, Depends(_user)]
 Operator = Annotated[User, Depends(_operator)]
 JobId = Annotated[UUID, Depends(_job_id)]

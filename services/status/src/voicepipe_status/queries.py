@@ -11,7 +11,7 @@ from uuid import UUID
 from voicepipe_wire.jobs import heartbeats
 from voicepipe_wire.storage.database import Pool
 
-from .http.cursors import Place
+from .http.cursors import Position
 
 Row = Any  # asyncpg.Record, which has no types
 
@@ -82,7 +82,7 @@ WITH page AS (
 ) {_TRANSCRIPTIONS}"""  # noqa: S608
 
 # Where a job stands, for deciding about a command and for seeing it carried out.
-_STANDING = """
+_SNAPSHOT = """
 SELECT j.state, j.finished_at IS NOT NULL AS ended, j.changed_at,
     EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed') AS has_gaps
 FROM jobs j WHERE j.owner_id = $1 AND j.id = $2
@@ -129,7 +129,7 @@ FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.owner_id = $1 AND
 """
 
 # The models that are served and the workers that live.
-_SERVED = """
+_MODELS_AND_WORKERS = """
 SELECT (SELECT jsonb_agg(description || jsonb_build_object('name', name, 'seen_at', seen_at) ORDER BY name) FROM models) AS models,
     (SELECT jsonb_object_agg(stage, alive) FROM (
         SELECT stage, count(*) AS alive FROM workers WHERE seen_at > now() - make_interval(secs => $1) GROUP BY stage
@@ -177,22 +177,22 @@ class Queries:
         rows: Sequence[Row] = await self._pool.fetch(_BATCH, owner_id, job_ids)
         return rows
 
-    async def page(self, owner_id: UUID, wanted: Filter, after: Place | None, limit: int) -> Sequence[Row]:
+    async def page(self, owner_id: UUID, criteria: Filter, after: Position | None, limit: int) -> Sequence[Row]:
         rows: Sequence[Row] = await self._pool.fetch(
             _PAGE,
             owner_id,
             after and after.created_at,
             after and after.id,
-            wanted.created_after,
-            wanted.created_before,
-            wanted.states,
-            wanted.name_contains,
+            criteria.created_after,
+            criteria.created_before,
+            criteria.states,
+            criteria.name_contains,
             limit,
         )
         return rows
 
     async def snapshot(self, owner_id: UUID, job_id: UUID) -> JobSnapshot | None:
-        row = await self._pool.fetchrow(_STANDING, owner_id, job_id)
+        row = await self._pool.fetchrow(_SNAPSHOT, owner_id, job_id)
         return JobSnapshot(**row) if row else None
 
     async def ending(self, job_id: UUID) -> Ending:
@@ -213,9 +213,9 @@ class Queries:
     async def recording(self, owner_id: UUID, job_id: UUID) -> Row | None:
         return await self._pool.fetchrow(_RECORDING, owner_id, job_id)
 
-    async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    async def models_and_workers(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
         """Models, and how many workers live by stage."""
-        row = await self._pool.fetchrow(_SERVED, heartbeats.HEARTBEAT_TIMEOUT_S)
+        row = await self._pool.fetchrow(_MODELS_AND_WORKERS, heartbeats.HEARTBEAT_TIMEOUT_S)
         return row["models"] or [], row["workers"] or {}
 
     async def is_alive(self, stage: str) -> bool:

@@ -137,9 +137,9 @@ class SpeakerName(BaseModel):
     name: (
         Annotated[
             str,
-            BeforeValidator(speaker_names.one_line),
+            BeforeValidator(speaker_names.collapse_whitespace),
             Field(min_length=1, max_length=speaker_names.MAX_CHARACTERS),
-            AfterValidator(speaker_names.checked),
+            AfterValidator(speaker_names.check_name),
         ]
         | None
     ) = Field(description="White space in it is one space")

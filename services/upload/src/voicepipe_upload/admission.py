@@ -18,23 +18,23 @@ class Admission:
     def __init__(self, max_concurrent: int, max_bytes: int) -> None:
         self._max_concurrent = max_concurrent
         self._max_bytes = max_bytes
-        self._now = 0
+        self._active = 0
 
     @property
     def max_bytes(self) -> int:
         return self._max_bytes
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Raises: Problem: 503 `busy`."""
-        if self._now >= self._max_concurrent:
+        if self._active >= self._max_concurrent:
             raise Problem.of("busy", retry_after_s=BUSY_RETRY_AFTER_S)
-        self._now += 1
+        self._active += 1
         RECEIVING.inc()
         try:
             yield
         finally:
-            self._now -= 1
+            self._active -= 1
             RECEIVING.dec()
 
     def check_size(self, size_bytes: int | None) -> None:

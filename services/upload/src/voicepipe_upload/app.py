@@ -40,13 +40,13 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
     app.exception_handler(Superseded)(_on_superseded)
     app.exception_handler(ObjectMissing)(_on_object_missing)
-    app.add_middleware(tus_routes.TusSurface)
+    app.add_middleware(tus_routes.TusMiddleware)
     app.add_middleware(LingeringClose)
 
     uploads = Uploads(pool)
     finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
     admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
-    whole = plain.PlainUploads(
+    plain_uploads = plain.PlainUploads(
         store,
         uploads,
         finalizer,
@@ -54,7 +54,7 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         client_idle_timeout_s=settings.client_idle_timeout_s,
         keep_for_s=settings.plain_for_s,
     )
-    resumable = tus.TusUploads(
+    tus_uploads = tus.TusUploads(
         store,
         uploads,
         finalizer,
@@ -63,8 +63,8 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         keep_for_s=settings.resumable_for_s,
     )
     authenticate = Authenticator(pool)
-    app.include_router(plain.router(whole, authenticate))
-    app.include_router(tus_routes.router(resumable, authenticate))
+    app.include_router(plain.router(plain_uploads, authenticate))
+    app.include_router(tus_routes.router(tus_uploads, authenticate))
     return app
 
 

@@ -11,17 +11,17 @@ from urllib.parse import unquote
 from python_multipart.multipart import parse_options_header
 from voicepipe_wire.errors import Problem
 
-NAMELESS: Final = "recording"
-LONGEST_NAME: Final = 255
+DEFAULT_NAME: Final = "recording"
+MAX_NAME_CHARS: Final = 255
 UNKNOWN_TYPE: Final = "application/octet-stream"
 
 # Containers of sound that are not called audio or video.
-_ALSO_AUDIO: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
+_OTHER_MEDIA_TYPES: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
 # The token of RFC 9110, and no longer than anybody needs.
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
 
 # Python's own table differs from machine to machine, and lacks half of these.
-_TYPE_OF: Final[Mapping[str, str]] = {
+_TYPE_BY_EXTENSION: Final[Mapping[str, str]] = {
     "aac": "audio/aac",
     "aif": "audio/aiff",
     "aiff": "audio/aiff",
@@ -46,7 +46,7 @@ def safe_name(declared: str | None) -> str:
     """The last part of a path of either kind, without characters that control, hide or turn text; never empty."""
     last = re.split(r"[/\\]", declared or "")[-1]
     visible = "".join(char for char in last if unicodedata.category(char)[0] != "C")
-    return visible.strip(" .")[:LONGEST_NAME].rstrip(" .") or NAMELESS
+    return visible.strip(" .")[:MAX_NAME_CHARS].rstrip(" .") or DEFAULT_NAME
 
 
 def name_in_disposition(header: str | None) -> str | None:
@@ -67,11 +67,11 @@ def media_type(declared: str | None, name: str) -> str:
     if declared and not _is_media(declared):
         raise Problem.of("unsupported_media_type", declared=declared[:80])
     if declared in {"", UNKNOWN_TYPE}:
-        return _TYPE_OF.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
+        return _TYPE_BY_EXTENSION.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
     return declared
 
 
 def _is_media(declared: str) -> bool:
     if not _MEDIA_TYPE.fullmatch(declared):
         return False
-    return declared.startswith(("audio/", "video/")) or declared in _ALSO_AUDIO
+    return declared.startswith(("audio/", "video/")) or declared in _OTHER_MEDIA_TYPES

@@ -25,8 +25,8 @@ from .storage.uploads import Superseded, Upload, Uploads
 log = structlog.get_logger(__name__)
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *TRANSIENT_ERRORS)
-_NAME_THE_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
-_DELETE_THE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+_SET_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+_DELETE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,20 @@ class Finalizer:
         `sha256` is of all its bytes; without it they are read back. `keep_row` leaves a row that names the job.
         Raises Superseded when the upload was given up, RetryLater when the object store is away.
         """
-        await self._put_together(upload)
+        await self._complete_object(upload)
         digest = sha256 or await self._hash(upload.object_key)
-        job_id = await self._finished_before(upload, digest)
+        job_id = await self._find_duplicate(upload, digest)
         if job_id is None:
             job_id = await self._create(upload, digest, keep_row=keep_row)
         elif keep_row:
-            job_id = await self._point_to(upload, job_id)
+            job_id = await self._link_to_duplicate(upload, job_id)
         else:
             await self.discard(upload.id)
-        found = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
-        if found is None:  # deleted at once by its owner, or with the account
+        accepted = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
+        if accepted is None:  # deleted at once by its owner, or with the account
             raise Superseded
         log.info("accepted", upload=str(upload.id), transcription=str(job_id), size_bytes=upload.offset_bytes)
-        return found
+        return accepted
 
     async def transcription(self, owner_id: UUID, job_id: UUID, *, is_new: bool) -> Accepted | None:
         row = await self._pool.fetchrow(
@@ -86,7 +86,7 @@ class Finalizer:
     async def discard(self, upload_id: UUID) -> None:
         """Remove all that an upload left, but not the recording of a job. What fails now, the controller does later."""
         try:
-            upload = await self._uploads.give_up(upload_id)
+            upload = await self._uploads.expire(upload_id)
             if upload is None:
                 return
             if upload.job_id != upload.id:
@@ -95,7 +95,7 @@ class Finalizer:
         except TRANSIENT as error:
             log.warning("an upload is left to the controller", upload=str(upload_id), error=type(error).__name__)
 
-    async def _put_together(self, upload: Upload) -> None:
+    async def _complete_object(self, upload: Upload) -> None:
         assert upload.multipart_id is not None  # noqa: S101 - its last part is recorded
         try:
             with telemetry.span("complete object", parts=len(upload.parts)):
@@ -117,7 +117,7 @@ class Finalizer:
                     await asyncio.to_thread(digest.update, block)
         return digest.digest()
 
-    async def _finished_before(self, upload: Upload, sha256: bytes) -> UUID | None:
+    async def _find_duplicate(self, upload: Upload, sha256: bytes) -> UUID | None:
         job_id: UUID | None = await self._pool.fetchval(
             """
             SELECT j.id FROM recordings r JOIN jobs j ON j.recording_id = r.id
@@ -133,12 +133,12 @@ class Finalizer:
 
     async def _create(self, upload: Upload, sha256: bytes, *, keep_row: bool) -> UUID:
         async with self._outbox.transaction() as transaction:
-            job_id = await _settle(transaction, upload, keep_row=keep_row)
+            job_id = await _close_upload(transaction, upload, keep_row=keep_row)
             if job_id is None:
                 await _insert(transaction, upload, sha256)
         return job_id or upload.id
 
-    async def _point_to(self, upload: Upload, job_id: UUID) -> UUID:
+    async def _link_to_duplicate(self, upload: Upload, job_id: UUID) -> UUID:
         """The upload was nothing new: its row names the job that there is, its object goes."""
         row = await self._pool.fetchrow(
             """
@@ -149,11 +149,11 @@ class Finalizer:
         )
         if row is None:
             raise Superseded
-        settled: UUID = row["job_id"]
-        if settled != upload.id:
+        linked_id: UUID = row["job_id"]
+        if linked_id != upload.id:
             with suppress(RetryLater, ObjectMissing):  # or with the row, when it expires
                 await self._remove_objects(upload)
-        return settled
+        return linked_id
 
     async def _remove_objects(self, upload: Upload) -> None:
         if upload.multipart_id is not None:
@@ -161,11 +161,11 @@ class Finalizer:
         await self._store.delete_under(upload.object_key)
 
 
-async def _settle(transaction: Transaction, upload: Upload, *, keep_row: bool) -> UUID | None:
+async def _close_upload(transaction: Transaction, upload: Upload, *, keep_row: bool) -> UUID | None:
     """Take the row out of the uploads that go on. The job's id if another request made one of it meanwhile."""
-    query = _NAME_THE_JOB if keep_row else _DELETE_THE_ROW
-    done: str = await transaction.connection.execute(query, upload.id)
-    if not done.endswith(" 0"):
+    query = _SET_JOB if keep_row else _DELETE_ROW
+    command_tag: str = await transaction.connection.execute(query, upload.id)
+    if not command_tag.endswith(" 0"):
         return None
     job_id: UUID | None = await transaction.connection.fetchval("SELECT job_id FROM uploads WHERE id = $1", upload.id)
     if job_id is None:

@@ -13,7 +13,7 @@ from .settings import Settings
 
 log = structlog.get_logger(__name__)
 
-TRY_AGAIN_AFTER_S = 1.0
+RETRY_INTERVAL_S = 1.0
 
 
 class LazyPublisher:
@@ -34,7 +34,7 @@ class LazyPublisher:
             with suppress(ConnectionError):
                 self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
                 break
-            await aio.pause(stop, TRY_AGAIN_AFTER_S)
+            await aio.pause(stop, RETRY_INTERVAL_S)
         await stop.wait()
 
     async def close(self) -> None:

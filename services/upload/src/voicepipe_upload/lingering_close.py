@@ -13,9 +13,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # A client that stops sending has read the answer, or is gone.
-IDLE_S = 2.0
-LONGEST_S = 120.0
-_REFUSAL = 400
+CLIENT_IDLE_TIMEOUT_S = 2.0
+MAX_LINGER_S = 120.0
+_FIRST_ERROR_STATUS = 400
 
 
 class LingeringClose:
@@ -26,29 +26,29 @@ class LingeringClose:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _Request(receive, waits="100-continue" in Headers(scope=scope).get("expect", "").lower())
+        request = _Request(receive, expects_continue="100-continue" in Headers(scope=scope).get("expect", "").lower())
         status = 0
 
-        async def answer(message: Message) -> None:
+        async def lingering_send(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             body = message.get("body", b"")
             is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
-            if status >= _REFUSAL and body and is_last and request.is_sending:
+            if status >= _FIRST_ERROR_STATUS and body and is_last and request.is_sending:
                 await send({**message, "body": body[:-1], "more_body": True})
                 await request.drain()
                 message = {**message, "body": body[-1:]}
             await send(message)
 
-        await self._app(scope, request.receive, answer)
+        await self._app(scope, request.receive, lingering_send)
 
 
 class _Request:
-    """`waits`: the client sends nothing before it is asked to, and reading is asking."""
+    """`expects_continue`: the client sends nothing before it is asked to, and reading is asking."""
 
-    def __init__(self, receive: Receive, *, waits: bool) -> None:
+    def __init__(self, receive: Receive, *, expects_continue: bool) -> None:
         self._receive = receive
-        self.is_sending = not waits
+        self.is_sending = not expects_continue
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -57,9 +57,9 @@ class _Request:
 
     async def drain(self) -> None:
         try:
-            async with asyncio.timeout(LONGEST_S):
+            async with asyncio.timeout(MAX_LINGER_S):
                 while self.is_sending:
-                    async with asyncio.timeout(IDLE_S):
+                    async with asyncio.timeout(CLIENT_IDLE_TIMEOUT_S):
                         await self.receive()
         except TimeoutError:
             pass

@@ -56,7 +56,7 @@ class RawOptions:
         """Raises: Problem: 400 `unknown_option`."""
         if name not in _READERS:
             known = ", ".join(_READERS)
-            raise Problem.of("unknown_option", option=_short(name), options=known)
+            raise Problem.of("unknown_option", option=_printable(name), options=known)
         if value.strip():
             self.values.setdefault(name, []).append(value.strip())
 
@@ -72,13 +72,15 @@ def read(raw: RawOptions) -> Options:
         Problem: 422 `invalid_option`; it names the option, what was given, and what is allowed.
     """
     options = Options(**{name: _READERS[name](name, values) for name, values in raw.values.items()})
-    least, most = options.min_speakers, options.max_speakers
-    if (least or most) and not options.diarize:
+    min_speakers, max_speakers = options.min_speakers, options.max_speakers
+    if (min_speakers or max_speakers) and not options.diarize:
         raise _invalid(
-            "min_speakers" if least else "max_speakers", str(least or most), "a number only beside diarize=true"
+            "min_speakers" if min_speakers else "max_speakers",
+            str(min_speakers or max_speakers),
+            "a number only beside diarize=true",
         )
-    if least and most and least > most:
-        raise _invalid("min_speakers", str(least), f"at most max_speakers, which is {most}")
+    if min_speakers and max_speakers and min_speakers > max_speakers:
+        raise _invalid("min_speakers", str(min_speakers), f"at most max_speakers, which is {max_speakers}")
     return options
 
 
@@ -124,7 +126,7 @@ def _cannot(options: Options, models: Sequence[Model], served: Sequence[Model]) 
         tasks = sorted({task for model in models for task in model.tasks})
         return _invalid("task", options.task, f"what {which} can do: {', '.join(tasks)}{hint}")
     languages = sorted({code for model in models if options.task in model.tasks for code in model.languages})
-    return _invalid("language", options.language, f"a language of {which}: {_some(languages)}, or auto{hint}")
+    return _invalid("language", options.language, f"a language of {which}: {_abbreviate(languages)}, or auto{hint}")
 
 
 def _one(name: str, values: Sequence[str]) -> str:
@@ -189,13 +191,15 @@ NAMES: Final = tuple(_READERS)
 
 
 def _invalid(option: str, given: str, allowed: str) -> Problem:
-    return Problem.of("invalid_option", option=option, value=_short(given), allowed=allowed)
+    return Problem.of("invalid_option", option=option, value=_printable(given), allowed=allowed)
 
 
-def _short(value: str, most: int = 60) -> str:
+def _printable(value: str, max_chars: int = 60) -> str:
     shown = "".join(char if char.isprintable() else "?" for char in value)
-    return shown if len(shown) <= most else shown[: most - 3] + "..."
+    return shown if len(shown) <= max_chars else shown[: max_chars - 3] + "..."
 
 
-def _some(values: Sequence[str], most: int = 20) -> str:
-    return ", ".join(values[:most]) + (f" and {len(values) - most} more" if len(values) > most else "")
+def _abbreviate(values: Sequence[str], max_values: int = 20) -> str:
+    return ", ".join(values[:max_values]) + (
+        f" and {len(values) - max_values} more" if len(values) > max_values else ""
+    )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # it exists for type checkers only
 FORM = "multipart/form-data"
 FILE_FIELD = "file"
 # The options of a form, all together; keyterms are the largest.
-MOST_FIELD_BYTES = 64 * 1024
-MOST_FIELDS = 200
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 200
 
 
 class Interrupted(Problem):
@@ -34,14 +34,14 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class FileBegins:
+class FileStart:
     """What follows are its bytes."""
 
     name: str | None
     media_type: str | None
 
 
-Event = Field | FileBegins | bytes
+Event = Field | FileStart | bytes
 
 
 async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterator[bytes]:
@@ -78,7 +78,7 @@ async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIt
         parser = MultipartParser(boundary or b"", form.callbacks())
         async for block in blocks(request, client_idle_timeout_s):
             parser.write(block)
-            for event in form.take():
+            for event in form.pop_events():
                 yield event
     except FormParserError:
         raise Problem.of("form_malformed", reason="cannot be read; check the boundary in its content type") from None
@@ -109,13 +109,13 @@ class _Form:
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._end_header,
-            "on_headers_finished": self._begin_part,
+            "on_headers_finished": self._start_part,
             "on_part_data": self._data,
             "on_part_end": self._end_part,
             "on_end": self._end,
         }
 
-    def take(self) -> list[Event]:
+    def pop_events(self) -> list[Event]:
         events, self.events = self.events, []
         return events
 
@@ -125,19 +125,19 @@ class _Form:
         self._header.clear()
         self._value.clear()
 
-    def _begin_part(self) -> None:
-        about = parse_options_header(self._headers.get("content-disposition"))[1]
-        name = about.get(b"name", b"").decode(errors="replace")
+    def _start_part(self) -> None:
+        disposition = parse_options_header(self._headers.get("content-disposition"))[1]
+        name = disposition.get(b"name", b"").decode(errors="replace")
         self._field = None if name == FILE_FIELD else name
         if self._field is None:
             self.files += 1
-            filename = about.get(b"filename")
-            named = None if filename is None else filename.decode(errors="replace")
-            self.events.append(FileBegins(named, self._headers.get("content-type")))
-        elif b"filename" in about:
+            filename = disposition.get(b"filename")
+            file_name = None if filename is None else filename.decode(errors="replace")
+            self.events.append(FileStart(file_name, self._headers.get("content-type")))
+        elif b"filename" in disposition:
             raise Problem.of("form_malformed", reason="has a file in another field")
         self._fields += 1
-        if self.files > 1 or self._fields > MOST_FIELDS:
+        if self.files > 1 or self._fields > MAX_FIELDS:
             raise Problem.of("form_malformed", reason="has more than one file, or too many fields")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -145,8 +145,8 @@ class _Form:
             self.events.append(data[start:end])
             return
         self._field_bytes += end - start
-        if self._field_bytes > MOST_FIELD_BYTES:
-            raise Problem.of("form_malformed", reason=f"has more than {MOST_FIELD_BYTES} bytes of fields")
+        if self._field_bytes > MAX_FIELD_BYTES:
+            raise Problem.of("form_malformed", reason=f"has more than {MAX_FIELD_BYTES} bytes of fields")
         self._value.extend(data[start:end])
 
     def _end_part(self) -> None:

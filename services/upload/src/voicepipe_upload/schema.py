@@ -68,7 +68,7 @@ def path_of(accepted: Accepted) -> str:
     return f"/v1/transcriptions/{accepted.id}"
 
 
-def transcription_answer(accepted: Accepted) -> JSONResponse:
+def transcription_response(accepted: Accepted) -> JSONResponse:
     """202 for a new one, 200 for one that is finished already."""
     path = path_of(accepted)
     body = Transcription(

@@ -54,27 +54,27 @@ _PLAYLISTS: Final = (b"#extm3u", b"ffconcat version", b"[playlist]", b"<asx", b"
 _BYTE_ORDER_MARKS: Final[Mapping[bytes, str]] = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
-def refuse_other_than_media(head: bytes) -> None:
+def reject_non_media(head: bytes) -> None:
     """Look at the first bytes of a recording: HEAD_BYTES of them, or all where there are fewer.
 
     Raises:
         Problem: 415 `not_audio`; this is something else.
     """
-    if found := what_else(head):
-        raise Problem.of("not_audio", found=found.name, next_step=found.next_step)
+    if kind := identify_non_media(head):
+        raise Problem.of("not_audio", found=kind.name, next_step=kind.next_step)
 
 
-def what_else(head: bytes) -> Kind | None:
+def identify_non_media(head: bytes) -> Kind | None:
     """What the bytes are if they are certainly no media, with what to do about it."""
-    for magic, found in _MAGIC.items():
+    for magic, kind in _MAGIC.items():
         if head.startswith(magic):
-            return found
+            return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _PICTURE
     if head[257:262] == b"ustar":
         return _ARCHIVE
-    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
-    if begin.startswith(_PLAYLISTS) or (begin.startswith(b"<?xml") and any(name in begin for name in _PLAYLISTS)):
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
+    if start.startswith(_PLAYLISTS) or (start.startswith(b"<?xml") and any(name in start for name in _PLAYLISTS)):
         return _PLAYLIST
     return _TEXT if _is_text(head) else None
 

@@ -52,24 +52,24 @@ class Feed:
         self._page: list[JobEvent] = []
         self._page_is_last = False
         self._settled = False
-        self._over = False
+        self._is_over = False
 
-    async def begin(self) -> None:
+    async def start(self) -> None:
         """Read the first page, while an error can still be an answer. Raises RetryLater."""
         await self._check_job()
-        await self._turn_page()
+        await self._read_page()
 
     @property
     def is_finished(self) -> bool:
-        """After `begin`: the job has ended and nothing is left to send."""
+        """After `start`: the job has ended and nothing is left to send."""
         return self._settled and not self._page
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """After `begin`: everything, until the job has ended."""
+        """After `start`: everything, until the job has ended."""
         yield job_events.OPENING
         async for frame in self._catch_up():
             yield frame
-        while not self._over:
+        while not self._is_over:
             match await self._listener.next(self._heartbeat_s):
                 case None:
                     yield job_events.HEARTBEAT
@@ -80,8 +80,8 @@ class Feed:
                 case Signal.RESTARTED:
                     self._after = self._read_to = 0
                 case JobEvent() as event if event.sequence > self._after:
-                    yield self._sent(event, "live")
-                    self._over = event.is_final and self._listener.is_idle
+                    yield self._mark_sent(event, "live")
+                    self._is_over = event.is_final and self._listener.is_empty
 
     async def _catch_up(self) -> AsyncIterator[bytes]:
         """The page in flight and all that follow it. The feed is over if the job had ended before they were read."""
@@ -89,16 +89,16 @@ class Feed:
         while True:
             for event in self._page:
                 ends = event.is_final
-                yield self._sent(event, "replay")
+                yield self._mark_sent(event, "replay")
             if self._page_is_last:
                 break
-            await self._turn_page()
+            await self._read_page()
         self._page = []
         if ends and not self._settled:
             # It may have ended while the pages were read, or its end is published and not yet crossed off.
-            self._over = (await self._queries.ending(self._job_id)).ended
+            self._is_over = (await self._queries.ending(self._job_id)).ended
         else:
-            self._over = self._settled
+            self._is_over = self._settled
 
     async def _check_for_end(self) -> AsyncIterator[bytes]:
         """A client is not left waiting for an end that was lost with its stream."""
@@ -106,7 +106,7 @@ class Feed:
         if not self._settled:
             return
         try:
-            await self._turn_page()
+            await self._read_page()
         except RetryLater as error:
             log.warning("events cannot be read now", reason=str(error))
             return
@@ -118,7 +118,7 @@ class Feed:
         ending = await self._queries.ending(self._job_id)
         self._settled = ending.ended and not ending.unpublished
 
-    async def _turn_page(self) -> None:
+    async def _read_page(self) -> None:
         stored = await self._stream.page(self._subject, max(self._after, self._read_to) + 1, PAGE)
         read = (job_events.read(each.sequence, each.subject, each.headers, each.payload) for each in stored)
         self._page = [event for event in read if event is not None]
@@ -126,7 +126,7 @@ class Feed:
         if stored:
             self._read_to = stored[-1].sequence
 
-    def _sent(self, event: JobEvent, origin: str) -> bytes:
+    def _mark_sent(self, event: JobEvent, origin: str) -> bytes:
         self._after = event.sequence
         metrics.SENT.labels(origin).inc()
         return event.frame

@@ -32,11 +32,11 @@ from .job_events import JobEvent
 
 log = structlog.get_logger(__name__)
 
-BEAT_S = 1.0
-PATIENCE_S = 2.5
-AGAIN_AFTER_S = 0.5
+HEARTBEAT_INTERVAL_S = 1.0
+HEARTBEAT_TIMEOUT_S = 2.5
+RECONNECT_DELAY_S = 0.5
 # How long the server keeps the consumer of a replica that died.
-FORGET_AFTER_S = 10.0
+CONSUMER_INACTIVE_THRESHOLD_S = 10.0
 
 
 class Signal(Enum):
@@ -67,7 +67,7 @@ class Listener:
             return None
 
     @property
-    def is_idle(self) -> bool:
+    def is_empty(self) -> bool:
         return self._queue.empty()
 
 
@@ -79,7 +79,7 @@ class Hub:
         self._listeners: defaultdict[tuple[str, str], set[Listener]] = defaultdict(set)
         self._streams: Counter[str] = Counter()
         self._following = False
-        self._heard = False
+        self._received = False
         self._stream_created: datetime | None = None
         self._consumer_sequence = 0
         # Of the last event that was seen.
@@ -118,13 +118,13 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the events until `stop` is set; then end every client's stream."""
-        async with aio.background(self._follow_always()) as following, aio.background(stop.wait()) as stopping:
+        async with aio.background(self._follow_forever()) as following, aio.background(stop.wait()) as stopping:
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._broadcast(Signal.CLOSED)
             if following.done():
                 await following  # raises what it raised: it never ends by itself
 
-    async def _follow_always(self) -> None:
+    async def _follow_forever(self) -> None:
         while True:
             try:
                 await self._follow()
@@ -132,7 +132,7 @@ class Hub:
                 log.warning("events are lost, following them anew", reason=str(error) or type(error).__name__)
             self._following = False
             metrics.RESTARTS.inc()
-            await asyncio.sleep(AGAIN_AFTER_S)
+            await asyncio.sleep(RECONNECT_DELAY_S)
 
     async def _follow(self) -> None:
         """Follow the events for as long as they come. Raises when they do not."""
@@ -143,16 +143,16 @@ class Hub:
         inbox = self._jetstream.new_inbox()
 
         async def on_message(message: Msg) -> None:
-            if not lost.is_set() and not await self._accept(message):
+            if not lost.is_set() and not await self._receive(message):
                 lost.set()
 
         subscription = await self._jetstream.subscribe(inbox, on_message)
         consumer = None
         try:
             self._consumer_sequence = 0
-            consumer = await self._make_consumer(inbox)
+            consumer = await self._create_consumer(inbox)
             self._following = True
-            await self._watch(lost)
+            await self._watch_heartbeats(lost)
         finally:
             self._following = False
             with suppress(NatsError, TimeoutError):
@@ -175,7 +175,7 @@ class Hub:
             self._broadcast(Signal.RESTARTED)
         self._stream_created = info.created
 
-    async def _make_consumer(self, inbox: str) -> str:
+    async def _create_consumer(self, inbox: str) -> str:
         return await self._jetstream.add_consumer(
             EVENTS,
             ConsumerConfig(
@@ -186,31 +186,31 @@ class Hub:
                 ack_policy=AckPolicy.NONE,
                 max_deliver=1,
                 flow_control=True,
-                idle_heartbeat=BEAT_S,
-                inactive_threshold=FORGET_AFTER_S,
+                idle_heartbeat=HEARTBEAT_INTERVAL_S,
+                inactive_threshold=CONSUMER_INACTIVE_THRESHOLD_S,
                 mem_storage=True,
                 num_replicas=1,
             ),
         )
 
-    async def _watch(self, lost: asyncio.Event) -> None:
+    async def _watch_heartbeats(self, lost: asyncio.Event) -> None:
         while True:
-            self._heard = False
+            self._received = False
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(HEARTBEAT_TIMEOUT_S):
                     await lost.wait()
                 raise ConnectionError("events were skipped")
-            if not self._heard:
+            if not self._received:
                 raise ConnectionError("no heartbeat")
 
-    async def _accept(self, message: Msg) -> bool:
+    async def _receive(self, message: Msg) -> bool:
         """Hand a message on. False when messages before it are missing."""
-        self._heard = True
+        self._received = True
         headers = message.headers or {}
         if headers.get("Status"):
             # A flow control request is answered, a stalled consumer is told where to go on.
-            if answer_to := message.reply or headers.get("Nats-Consumer-Stalled"):
-                await self._jetstream.send(answer_to)
+            if reply_subject := message.reply or headers.get("Nats-Consumer-Stalled"):
+                await self._jetstream.send(reply_subject)
             return int(headers.get("Nats-Last-Consumer", 0)) <= self._consumer_sequence
         sequence = message.metadata.sequence
         if sequence.consumer != self._consumer_sequence + 1:

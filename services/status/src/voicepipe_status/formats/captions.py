@@ -52,7 +52,7 @@ class CaptionSegment:
     words: tuple[CaptionWord, ...]
     spaced: bool = True
     speaker: str | None = None
-    apart: bool = False
+    standalone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +117,19 @@ def _pieces(segments: Iterable[CaptionSegment]) -> Iterator[_Piece]:
         for index, word in enumerate(words):
             start_ms = round(word.start_s * 1000)
             first = index == 0
-            opens = start_ms - end_ms >= PAUSE_MS or (first and _stands_apart(before, segment))
+            opens = start_ms - end_ms >= PAUSE_MS or (first and _starts_caption(before, segment))
             end_ms = max(start_ms, round(word.end_s * 1000))
             following_s = words[index + 1].start_s if index + 1 < len(words) else math.inf
             cost = _cut_cost(word, following_s)
             space = 1 if segment.spaced or (first and before is not None and before.spaced) else 0
-            yield from _parts(" ".join(word.text.split()), start_ms, end_ms, space, cost, segment.speaker, opens=opens)
+            yield from _word_pieces(
+                " ".join(word.text.split()), start_ms, end_ms, space, cost, segment.speaker, opens=opens
+            )
         before = segment if words else before
 
 
-def _stands_apart(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
-    return before is None or before.apart or segment.apart or before.speaker != segment.speaker
+def _starts_caption(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
+    return before is None or before.standalone or segment.standalone or before.speaker != segment.speaker
 
 
 def _cut_cost(word: CaptionWord, following_s: float) -> float:
@@ -138,7 +140,7 @@ def _cut_cost(word: CaptionWord, following_s: float) -> float:
     return COST_OF_CUT_IN_CLAUSE
 
 
-def _parts(
+def _word_pieces(
     text: str, start_ms: int, end_ms: int, space: int, cost: float, speaker: str | None, *, opens: bool
 ) -> Iterator[_Piece]:
     """A word as one piece, or as pieces of the width of a line; each takes the share of time that it has of the columns."""

@@ -19,12 +19,12 @@ _NEVER: Final = frozenset({"Cc", "Cs"})
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def one_line(text: object) -> object:
+def collapse_whitespace(text: object) -> object:
     """White space as single spaces, none at the ends. What is no text stays as it is."""
     return " ".join(text.split()) if isinstance(text, str) else text
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """The name itself.
 
     Raises:
@@ -37,7 +37,7 @@ def checked(name: str) -> str:
     return name
 
 
-def named(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
+def apply_names(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
     """The transcript with the names that people gave, by id of the speaker; the others are called as before."""
     speakers = (replace(each, name=names.get(each.id, each.name)) for each in transcript.speakers)
     return replace(transcript, speakers=tuple(speakers))

@@ -13,7 +13,7 @@ from voicepipe_wire.web.problems import problem_response
 
 MAX_BODY_BYTES: Final = 16 * 1024
 # Who sends a little too much is heard out, because a connection that is closed on a client takes the answer with it.
-HEARD_BYTES: Final = 1024 * 1024
+MAX_DRAINED_BYTES: Final = 1024 * 1024
 
 
 class BodyLimit:
@@ -34,14 +34,14 @@ class BodyLimit:
             if size_bytes > MAX_BODY_BYTES:
                 messages.clear()
             messages.append(message)
-            if size_bytes > HEARD_BYTES:
+            if size_bytes > MAX_DRAINED_BYTES:
                 break
         if size_bytes > MAX_BODY_BYTES:
             await problem_response(Problem.of("body_too_large", limit_kib=MAX_BODY_BYTES // 1024))(scope, receive, send)
             return
-        waiting = iter(messages)
+        received = iter(messages)
 
         async def replay() -> Message:
-            return next(waiting, None) or await receive()
+            return next(received, None) or await receive()
 
         await self._app(scope, replay, send)

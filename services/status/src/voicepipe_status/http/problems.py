@@ -11,6 +11,6 @@ ALWAYS = ("key_missing", "key_unknown", "invalid_request", "unavailable")
 _SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
-def answers(*codes: str) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may fail with these codes, besides those of every route."""
     return responses((*ALWAYS, *codes), _SCHEMA)

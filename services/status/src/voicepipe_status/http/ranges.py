@@ -9,7 +9,7 @@ from voicepipe_wire.errors import Problem
 _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.IGNORECASE)
 
 
-def wanted(header: str | None, size_bytes: int) -> tuple[int, int] | None:
+def parse_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
     """First byte and the one after the last; None for everything.
 
     What is no range, and what is several, is answered with everything, as the RFC allows. Raises Problem 416

@@ -12,12 +12,12 @@ from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
 from voicepipe_status.commands import send, snapshot, wait_for
-from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
-from voicepipe_status.http.problems import answers
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, Dependencies, JobId
+from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.queries import JobSnapshot
 from voicepipe_status.schema import Transcription
 
-from .transcriptions import look
+from .transcriptions import read_transcription
 
 router = APIRouter(tags=["transcriptions"])
 
@@ -29,10 +29,10 @@ _LATER: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/v1/transcriptions/{job_id}/cancel",
     response_model=Transcription,
-    responses={**_LATER, **answers("not_found", "not_cancellable")},
+    responses={**_LATER, **problem_responses("not_found", "not_cancellable")},
     operation_id="cancel_transcription",
 )
-async def cancel(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
+async def cancel(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Stop it. What is queued of it is not begun any more."""
     _raise_if(ended := await snapshot(dependencies, user.id, job_id), ended.ended, "not_cancellable")
     await send(dependencies, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
@@ -45,10 +45,10 @@ async def cancel(job_id: JobId, user: CurrentUser, dependencies: Served) -> Resp
 @router.post(
     "/v1/transcriptions/{job_id}/retry",
     response_model=Transcription,
-    responses={**_LATER, **answers("not_found", "not_retryable")},
+    responses={**_LATER, **problem_responses("not_found", "not_retryable")},
     operation_id="retry_transcription",
 )
-async def retry(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
+async def retry(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Run again what failed or was cancelled. What is done is kept."""
     before = await snapshot(dependencies, user.id, job_id)
     again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
@@ -65,11 +65,11 @@ async def retry(job_id: JobId, user: CurrentUser, dependencies: Served) -> Respo
     responses={
         204: {"description": "Nothing of it is left"},
         202: {"description": "It will be deleted; that takes longer than 3 s"},
-        **answers("not_found"),
+        **problem_responses("not_found"),
     },
     operation_id="delete_transcription",
 )
-async def delete(job_id: JobId, user: CurrentUser, dependencies: Served) -> Response:
+async def delete(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
     await snapshot(dependencies, user.id, job_id)
     await send(dependencies, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
@@ -83,5 +83,5 @@ def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:
 
 
 async def _answer(dependencies: Dependencies, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
-    transcription = await look(dependencies, owner_id, job_id)
+    transcription = await read_transcription(dependencies, owner_id, job_id)
     return JSONResponse(transcription.model_dump(mode="json"), 200 if took_effect else 202)

@@ -13,12 +13,12 @@ from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 
 from voicepipe_status.commands import poll, send, snapshot, wait_for
-from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
-from voicepipe_status.http.problems import answers
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, Dependencies, JobId
+from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import Speaker, SpeakerLimits, SpeakerName, Transcription
 
-from .transcriptions import look
-from .transcripts import missing
+from .transcriptions import read_transcription
+from .transcripts import no_transcript
 
 DIARIZER_RETRY_AFTER_S = 30
 
@@ -31,7 +31,7 @@ _RENAMED: dict[int | str, dict[str, Any]] = {
         "model": Speaker,
         "description": "They will be called so; that takes longer than 3 s. This is how they are still called",
     },
-    **answers("not_found", "speaker_not_found", "not_ready", "cancelled", "no_speakers", "body_too_large"),
+    **problem_responses("not_found", "speaker_not_found", "not_ready", "cancelled", "no_speakers", "body_too_large"),
 }
 # `{"name": null}` is told in words: FastAPI drops nulls from examples, and the rest would be refused.
 _NAMES = {
@@ -53,34 +53,34 @@ _LIMITS = {
 async def rename_speaker(
     job_id: JobId,
     speaker: SpeakerId,
-    wanted: Annotated[SpeakerName, Body(openapi_examples=_NAMES)],
+    body: Annotated[SpeakerName, Body(openapi_examples=_NAMES)],
     user: CurrentUser,
-    dependencies: Served,
+    dependencies: AppDependencies,
 ) -> Response:
     """Name a speaker of the latest version; every format shows the name. Null takes it back.
 
     Another version of the transcript has speakers of its own.
     """
     version, speakers, names = await _speakers(dependencies, user.id, job_id)
-    found = next((each for each in speakers if each.id == speaker), None)
-    if found is None:
+    current = next((each for each in speakers if each.id == speaker), None)
+    if current is None:
         raise Problem.of("speaker_not_found", members={"speakers": [each.id for each in speakers]})
     command = RenameSpeaker(
         job_id=str(job_id),
         owner_id=str(user.id),
         transcript_version=version,
         speaker=speaker,
-        name=wanted.name or "",
+        name=body.name or "",
     )
     await send(dependencies, command, user.id, job_id)
 
     async def is_called_so() -> bool:
-        return await dependencies.queries.speaker_name(user.id, job_id, version, speaker) == wanted.name
+        return await dependencies.queries.speaker_name(user.id, job_id, version, speaker) == body.name
 
     took_effect = await poll(is_called_so, dependencies.settings.effect_timeout_s)
-    name = wanted.name if took_effect else names.get(speaker)
-    shown = found.model_copy(update={"name": name or found.name})
-    return JSONResponse(shown.model_dump(mode="json"), 200 if took_effect else 202)
+    name = body.name if took_effect else names.get(speaker)
+    renamed = current.model_copy(update={"name": name or current.name})
+    return JSONResponse(renamed.model_dump(mode="json"), 200 if took_effect else 202)
 
 
 @router.post(
@@ -89,14 +89,14 @@ async def rename_speaker(
     response_model=Transcription,
     responses={
         202: {"description": "They will be told apart again; the words stay, and the transcript gets another version"},
-        **answers("not_found", "not_completed", "audio_gone", "no_diarizer", "body_too_large"),
+        **problem_responses("not_found", "not_completed", "audio_gone", "no_diarizer", "body_too_large"),
     },
     operation_id="diarize_again",
 )
 async def diarize_again(
     job_id: JobId,
     user: CurrentUser,
-    dependencies: Served,
+    dependencies: AppDependencies,
     limits: Annotated[SpeakerLimits | None, Body(openapi_examples=_LIMITS)] = None,
 ) -> Response:
     """Tell the speakers of a completed transcription apart again, or for the first time, within these limits."""
@@ -114,7 +114,7 @@ async def diarize_again(
     )
     await send(dependencies, command, user.id, job_id)
     await wait_for(dependencies, user.id, job_id, lambda now: now.changed_at > before.changed_at)
-    transcription = await look(dependencies, user.id, job_id)
+    transcription = await read_transcription(dependencies, user.id, job_id)
     return JSONResponse(transcription.model_dump(mode="json"), 202)
 
 
@@ -126,7 +126,7 @@ async def _speakers(
     if row is None:
         raise Problem.of("not_found", what="transcription")
     if row["version"] is None:
-        raise missing(row)
+        raise no_transcript(row)
     if not row["speakers"]:
         raise Problem.of("no_speakers")
     return row["version"], [Speaker.model_validate(each) for each in row["speakers"]], row["names"] or {}

@@ -18,7 +18,7 @@ from voicepipe_wire.storage.objects import Part
 
 from voicepipe_upload.options import QUALITY_TIERS, Model
 
-NOTHING = "UPDATE 0"
+NO_ROWS = "UPDATE 0"
 
 
 class Superseded(Exception):
@@ -117,16 +117,16 @@ class Uploads:
 
     async def set_multipart(self, upload: Upload, multipart_id: str) -> None:
         """Raises Superseded."""
-        done = await self._pool.execute(
+        command_tag = await self._pool.execute(
             "UPDATE uploads SET multipart_id = $3 WHERE id = $1 AND writer = $2 AND expires_at > now()",
             upload.id,
             upload.writer,
             multipart_id,
         )
-        if done == NOTHING:
+        if command_tag == NO_ROWS:
             raise Superseded
 
-    async def take_over(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
+    async def claim(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
         """Make `writer` the newest, if the offset is still what it was. Raises Superseded when it is not.
 
         `size_bytes` is kept where the length was not known before.
@@ -147,7 +147,7 @@ class Uploads:
             raise Superseded
         return Upload.of(row)
 
-    async def advance(self, upload: Upload, step: Advance, keep_for_s: float, numbers: int) -> range:
+    async def advance(self, upload: Upload, progress: Advance, keep_for_s: float, numbers: int) -> range:
         """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Superseded."""
         row = await self._pool.fetchrow(
             """
@@ -157,10 +157,10 @@ class Uploads:
             """,
             upload.id,
             upload.writer,
-            [asdict(part) for part in step.parts],
-            step.offset_bytes,
-            step.tail_key,
-            step.tail_bytes,
+            [asdict(part) for part in progress.parts],
+            progress.offset_bytes,
+            progress.tail_key,
+            progress.tail_bytes,
             keep_for_s,
             numbers,
         )
@@ -168,7 +168,7 @@ class Uploads:
             raise Superseded
         return range(row["next_part"] - numbers, row["next_part"])
 
-    async def give_up(self, upload_id: UUID) -> Upload | None:
+    async def expire(self, upload_id: UUID) -> Upload | None:
         """Expire it now, so that nobody writes it any more. None if there is no such row (any more).
 
         Waits for a transaction that is about to make a job of it, so that the answer is final.
@@ -196,5 +196,5 @@ class Uploads:
         ]
 
 
-def no_such_upload() -> Problem:
+def upload_not_found() -> Problem:
     return Problem.of("not_found", what="upload")

@@ -67,14 +67,14 @@ APPEND: Final[Documentation] = {
         **problems(*_UPLOAD, *_BODY, "wrong_offset", "superseded", "too_many_parts"),
     },
 }
-LOOK: Final[Documentation] = {
+HEAD: Final[Documentation] = {
     "openapi_extra": {"parameters": [_RESUMABLE]},
     "responses": {
         200: {"description": "`Upload-Offset`, `Upload-Length` or `Upload-Defer-Length`, `Upload-Expires`, ..."},
         **problems(*_UPLOAD),
     },
 }
-END: Final[Documentation] = {
+TERMINATE: Final[Documentation] = {
     "openapi_extra": {"parameters": [_RESUMABLE]},
     "responses": {
         204: {"description": "Nothing of it is left."},

@@ -20,7 +20,7 @@ from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import RawOptions, read, resolve
 from voicepipe_upload.storage.part_writer import PartWriter
-from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, no_such_upload
+from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, upload_not_found
 
 from . import protocol
 
@@ -74,7 +74,7 @@ class TusUploads:
     async def _create_with_bytes(self, request: Request, new: NewUpload) -> Upload:
         protocol.check_content_type(request.headers)
         checksum = protocol.checksum(request.headers)
-        self._check_room(request, 0, new.size_bytes)
+        self._check_declared_size(request, 0, new.size_bytes)
         upload = await self._uploads.insert(new, self._keep_for_s)
         try:
             return await self._receive(request, upload, checksum)
@@ -93,13 +93,13 @@ class TusUploads:
         if offset != upload.offset_bytes:
             raise Problem.of("wrong_offset", stored_bytes=upload.offset_bytes, given_bytes=offset)
         upload = self._with_length(upload, length)
-        self._check_room(request, offset, upload.size_bytes)
+        self._check_declared_size(request, offset, upload.size_bytes)
         if upload.job_id is None:
-            upload = await self._uploads.take_over(upload, uuid4(), upload.size_bytes, self._keep_for_s)
+            upload = await self._uploads.claim(upload, uuid4(), upload.size_bytes, self._keep_for_s)
             upload = await self._receive(request, upload, checksum)
         return await self._progress(upload)
 
-    async def look(self, owner: User, upload_id: UUID) -> Headers:
+    async def head(self, owner: User, upload_id: UUID) -> Headers:
         """How far an upload is. One whose last bytes are here, but whose request died before the job was made, gets it now."""
         upload = await self._find(owner, upload_id)
         headers = {"Cache-Control": "no-store", **await self._progress(upload)}
@@ -111,7 +111,7 @@ class TusUploads:
             headers["Upload-Metadata"] = upload.tus_metadata
         return headers
 
-    async def end(self, owner: User, upload_id: UUID) -> None:
+    async def terminate(self, owner: User, upload_id: UUID) -> None:
         """Forget an upload and what it left. A transcription that came of it stays."""
         upload = await self._find(owner, upload_id)
         await self._finalizer.discard(upload.id)
@@ -121,7 +121,7 @@ class TusUploads:
     async def _find(self, owner: User, upload_id: UUID) -> Upload:
         upload = await self._uploads.find(upload_id, owner.id)
         if upload is None:
-            raise no_such_upload()
+            raise upload_not_found()
         if upload.has_expired:
             raise Problem.of("expired")
         return upload
@@ -137,7 +137,7 @@ class TusUploads:
 
     async def _receive(self, request: Request, upload: Upload, checksum: Checksum | None) -> Upload:
         """Add the body. Refusals of what the bytes are end the upload; anything else leaves it so that it can go on."""
-        with self._admission.place():
+        with self._admission.slot():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
             try:
                 await writer.resume()
@@ -148,12 +148,12 @@ class TusUploads:
                 upload, sha256 = await writer.finish()
             except Problem as problem:
                 if problem.code == "not_audio":
-                    await aio.finish(self._refuse(writer))
+                    await aio.finish(self._reject(writer))
                 raise
             finally:
                 await writer.stop()
         accepted = await self._finalizer.accept(upload, sha256, keep_row=True)
-        return self._became(upload, accepted)
+        return self._with_job(upload, accepted)
 
     async def _write(self, request: Request, writer: PartWriter, size_bytes: int | None) -> None:
         try:
@@ -166,22 +166,22 @@ class TusUploads:
                 await writer.write(block)
         except (request_body.Interrupted, asyncio.CancelledError):
             # What arrived need not be sent again, unless it was to be checked as a whole.
-            if not writer.is_checked:
+            if not writer.awaits_checksum:
                 await aio.finish(writer.save_tail())
             raise
 
-    async def _refuse(self, writer: PartWriter) -> None:
+    async def _reject(self, writer: PartWriter) -> None:
         await writer.stop()
         await self._finalizer.discard(writer.upload_id)
         UPLOADS.labels(KIND, "refused").inc()
 
-    def _became(self, upload: Upload, accepted: Accepted) -> Upload:
+    def _with_job(self, upload: Upload, accepted: Accepted) -> Upload:
         UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
         return replace(upload, job_id=accepted.id)
 
     async def _progress(self, upload: Upload) -> Headers:
         if upload.is_complete and upload.job_id is None:
-            upload = await self._finish_what_was_left(upload)
+            upload = await self._finish_interrupted(upload)
         headers = {
             "Upload-Offset": str(upload.offset_bytes),
             "Upload-Expires": format_datetime(upload.expires_at, usegmt=True),
@@ -191,20 +191,20 @@ class TusUploads:
             headers["Transcription-Location"] = f"/v1/transcriptions/{upload.job_id}"
         return headers
 
-    async def _finish_what_was_left(self, upload: Upload) -> Upload:
+    async def _finish_interrupted(self, upload: Upload) -> Upload:
         """All bytes are here, but the request that brought the last ones died before it made the job."""
         if upload.tail_key is not None:
-            upload = await self._uploads.take_over(upload, uuid4(), None, self._keep_for_s)
+            upload = await self._uploads.claim(upload, uuid4(), None, self._keep_for_s)
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
             await writer.resume()
             upload, _ = await writer.finish()
-        return self._became(upload, await self._finalizer.accept(upload, None, keep_row=True))
+        return self._with_job(upload, await self._finalizer.accept(upload, None, keep_row=True))
 
-    def _check_room(self, request: Request, offset: int, size_bytes: int | None) -> None:
+    def _check_declared_size(self, request: Request, offset: int, size_bytes: int | None) -> None:
         """Refuse by its announced length what would be too long in the end."""
-        arriving = offset + int(request.headers.get("content-length", 0))
-        self._admission.check_size(arriving)
-        if size_bytes is not None and arriving > size_bytes:
+        declared_bytes = offset + int(request.headers.get("content-length", 0))
+        self._admission.check_size(declared_bytes)
+        if size_bytes is not None and declared_bytes > size_bytes:
             raise _longer_than_announced(size_bytes)
 
 

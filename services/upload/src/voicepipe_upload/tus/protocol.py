@@ -25,8 +25,8 @@ EXTENSIONS: Final = (
 )
 CONTENT_TYPE: Final = "application/offset+octet-stream"
 # Larger than any length that a store could take, smaller than what PostgreSQL counts to.
-_LARGEST: Final = 2**62
-_METADATA_CHARS: Final = 16_384
+_MAX_LENGTH: Final = 2**62
+_MAX_METADATA_CHARS: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,16 @@ def checksum(headers: Mapping[str, str]) -> Checksum | None:
     digest = _base64(encoded)
     if algorithm not in CHECKSUMS or digest is None:
         raise _bad_checksum("its algorithm or its base64 cannot be read")
-    found = Checksum(algorithm, digest)
-    if len(digest) != found.hasher().digest_size:
+    announced = Checksum(algorithm, digest)
+    if len(digest) != announced.hasher().digest_size:
         raise _bad_checksum(f"the digest has the wrong length for {algorithm}")
-    return found
+    return announced
 
 
 def metadata(header: str) -> Metadata:
     """Raises: Problem: 400 `invalid_metadata`."""
-    if len(header) > _METADATA_CHARS:
-        raise Problem.of("invalid_metadata", reason=f"it has more than {_METADATA_CHARS} characters")
+    if len(header) > _MAX_METADATA_CHARS:
+        raise Problem.of("invalid_metadata", reason=f"it has more than {_MAX_METADATA_CHARS} characters")
     pairs = dict[str, str]()
     for item in filter(None, (item.strip() for item in header.split(","))):
         key, _, encoded = item.partition(" ")
@@ -117,7 +117,7 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
     value = headers.get(name)
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _LARGEST):  # noqa: PLR2004
+    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _MAX_LENGTH):  # noqa: PLR2004
         raise Problem.of("invalid_header", reason=f"{name.title()} must be a whole number of bytes, 0 or more")
     return int(value)
 

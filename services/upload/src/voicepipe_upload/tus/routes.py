@@ -9,16 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voicepipe_wire.web.auth import Authenticator, User
 
 from voicepipe_upload.checksum import CHECKSUMS
-from voicepipe_upload.storage.uploads import no_such_upload
+from voicepipe_upload.storage.uploads import upload_not_found
 
 from . import protocol
-from .docs import APPEND, CREATE, END, LOOK
+from .docs import APPEND, CREATE, HEAD, TERMINATE
 from .handlers import TusUploads
 
 ROOT = "/v1/uploads"
 
 
-class TusSurface:
+class TusMiddleware:
     """Every answer names the version; a client that can only GET and POST says in a header which method it means."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,17 +39,17 @@ class TusSurface:
         await self._app({**scope, "method": method}, receive, with_version)
 
 
-async def speaks_tus(request: Request) -> None:
+async def require_tus_version(request: Request) -> None:
     protocol.check_version(request.headers)
 
 
 def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
     routes = APIRouter(prefix=ROOT, tags=["uploads (tus)"])
-    spoken = [Depends(speaks_tus)]
+    tus_only = [Depends(require_tus_version)]
 
     @routes.options("", status_code=204, summary="What this server can do")
     @routes.options("/{upload_id}", status_code=204, include_in_schema=False)
-    async def abilities() -> Response:
+    async def options() -> Response:
         headers = {
             "Tus-Version": protocol.VERSION,
             "Tus-Extension": ",".join(protocol.EXTENSIONS),
@@ -58,24 +58,24 @@ def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
         }
         return Response(status_code=204, headers=headers)
 
-    @routes.post("", status_code=201, summary="Begin an upload", dependencies=spoken, **CREATE)
+    @routes.post("", status_code=201, summary="Begin an upload", dependencies=tus_only, **CREATE)
     async def create(request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
         """`Upload-Metadata` carries `filename`, `filetype` and the options of a transcription."""
         return Response(status_code=201, headers=await uploads.create(request, owner))
 
-    @routes.head("/{upload_id}", summary="How far an upload is", dependencies=spoken, **LOOK)
-    async def look(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        return Response(status_code=200, headers=await uploads.look(owner, _id(upload_id)))
+    @routes.head("/{upload_id}", summary="How far an upload is", dependencies=tus_only, **HEAD)
+    async def head(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        return Response(status_code=200, headers=await uploads.head(owner, _id(upload_id)))
 
-    @routes.patch("/{upload_id}", status_code=204, summary="Send bytes of an upload", dependencies=spoken, **APPEND)
+    @routes.patch("/{upload_id}", status_code=204, summary="Send bytes of an upload", dependencies=tus_only, **APPEND)
     async def append(upload_id: str, request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
         """The answer to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
         return Response(status_code=204, headers=await uploads.append(request, owner, _id(upload_id)))
 
-    @routes.delete("/{upload_id}", status_code=204, summary="Give an upload up", dependencies=spoken, **END)
-    async def end(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+    @routes.delete("/{upload_id}", status_code=204, summary="Give an upload up", dependencies=tus_only, **TERMINATE)
+    async def terminate(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
         """A transcription that came of it stays."""
-        await uploads.end(owner, _id(upload_id))
+        await uploads.terminate(owner, _id(upload_id))
         return Response(status_code=204)
 
     return routes
@@ -85,4 +85,4 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise no_such_upload() from None
+        raise upload_not_found() from None

@@ -53,7 +53,7 @@ def negotiate(accept_header: str | None, format_query: str | None) -> Format | N
         return Format(format_query.lower()) if format_query.lower() in set(Format) else None
     ranges = list(_ranges((accept_header or "").strip() or "*/*"))
 
-    def liking(each: Format) -> tuple[float, int, int]:
+    def preference(each: Format) -> tuple[float, int, int]:
         """The quality, how specific the range is that says so, and how early that stands."""
         matches = [
             (specific, -position, quality)
@@ -63,8 +63,8 @@ def negotiate(accept_header: str | None, format_query: str | None) -> Format | N
         specific, position, quality = max(matches, default=(0, 0, 0.0))
         return quality, specific, position
 
-    favourite = max(Format, key=liking)
-    return favourite if liking(favourite)[0] > 0 else None
+    preferred = max(Format, key=preference)
+    return preferred if preference(preferred)[0] > 0 else None
 
 
 def as_json(transcript: Transcript) -> str:
@@ -83,10 +83,10 @@ def as_txt(transcript: Transcript) -> str:
     for part in _in_order(transcript):
         if isinstance(part, Gap):
             paragraphs.append(inaudible(part))
-        elif isinstance(before, TranscriptSegment) and _goes_on(before, part):
+        elif isinstance(before, TranscriptSegment) and _continues(before, part):
             paragraphs[-1] += separator(before.language, part.language) + _one_line(part.text)
         else:
-            paragraphs.append(_opening(part, names) + _one_line(part.text))
+            paragraphs.append(_paragraph_prefix(part, names) + _one_line(part.text))
         before = part
     return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
 
@@ -117,7 +117,7 @@ def as_rttm(transcript: Transcript, recording: str) -> str:
     for turn in transcript.turns:
         start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
         times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
-        label = _field(_called(turn.speaker, names)) or turn.speaker
+        label = _field(_display_name(turn.speaker, names)) or turn.speaker
         lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {label} <NA> <NA>\n")
     return "".join(lines)
 
@@ -150,14 +150,14 @@ def _names(transcript: Transcript) -> Mapping[str, str]:
     return {speaker.id: _one_line(speaker.name) for speaker in transcript.speakers}
 
 
-def _called(speaker: str, names: Mapping[str, str]) -> str:
+def _display_name(speaker: str, names: Mapping[str, str]) -> str:
     return names.get(speaker) or _one_line(speaker)
 
 
-def _opening(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
+def _paragraph_prefix(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
     """What stands before the words of a paragraph."""
     when = f"[{_clock(round(segment.start_s * 1000))}] " if names else ""
-    return when + (f"{_called(segment.speaker, names)}: " if segment.speaker else "")
+    return when + (f"{_display_name(segment.speaker, names)}: " if segment.speaker else "")
 
 
 def _field(text: str) -> str:
@@ -173,7 +173,7 @@ def _start_s(part: TranscriptSegment | Gap) -> float:
     return part.start_s
 
 
-def _goes_on(before: TranscriptSegment, after: TranscriptSegment) -> bool:
+def _continues(before: TranscriptSegment, after: TranscriptSegment) -> bool:
     return before.speaker == after.speaker and after.start_s - before.end_s < PARAGRAPH_PAUSE_S
 
 
@@ -183,17 +183,17 @@ def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[Captio
     speaker: str | None = None
     for part in _in_order(transcript):
         if isinstance(part, Gap):
-            yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), apart=True)
+            yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), standalone=True)
             continue
         words = tuple(CaptionWord(word.start_s, word.end_s, word.text) for word in part.words)
         if label and part.speaker and part.speaker != speaker:
-            words = (CaptionWord(part.start_s, part.start_s, f"{_called(part.speaker, names)}:"), *words)
+            words = (CaptionWord(part.start_s, part.start_s, f"{_display_name(part.speaker, names)}:"), *words)
         speaker = part.speaker
         yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker)
 
 
 def _vtt_text(cue: Caption, names: Mapping[str, str]) -> str:
-    voice = f"<v {_escaped(_called(cue.speaker, names))}>" if cue.speaker else ""
+    voice = f"<v {_escaped(_display_name(cue.speaker, names))}>" if cue.speaker else ""
     return voice + "\n".join(_escaped(line) for line in cue.lines)
 
 

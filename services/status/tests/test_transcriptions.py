@@ -81,16 +81,16 @@ async def test_pages_show_every_transcription_once_while_new_ones_arrive(alice: 
     jobs = [await pipeline.job(alice.owner_id) for _ in range(7)]
     # Several of the same moment: the id decides between them.
     await pipeline.pool.execute("UPDATE jobs SET created_at = now() WHERE id = ANY($1)", jobs[:4])
-    seen: list[str] = []
+    listed: list[str] = []
     path = "/v1/transcriptions?limit=2"
     while path:
         page = (await alice.get(path)).json()
-        seen += [item["id"] for item in page["items"]]
+        listed += [item["id"] for item in page["items"]]
         path = f"/v1/transcriptions?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
         await pipeline.job(alice.owner_id)
-        if len(seen) == 4:
-            await pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(seen[3]))
-    assert sorted(seen) == sorted(map(str, jobs))
+        if len(listed) == 4:
+            await pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(listed[3]))
+    assert sorted(listed) == sorted(map(str, jobs))
 
 
 async def test_a_page_that_is_just_full_is_the_last(alice: Client, pipeline: Pipeline):

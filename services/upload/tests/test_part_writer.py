@@ -47,7 +47,7 @@ def gate(store, monkeypatch):
 
 async def safe_bytes(store, uploads, upload):
     """What the next writer would go on from, as the bytes that a finished upload would have."""
-    row = await uploads.take_over(await uploads.find(upload.id, upload.owner_id), uuid4(), None, KEEP_S)
+    row = await uploads.claim(await uploads.find(upload.id, upload.owner_id), uuid4(), None, KEEP_S)
     writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
     await writer.resume()
     finished, _ = await writer.finish()
@@ -82,7 +82,7 @@ async def test_writers_that_are_cancelled_at_random_never_spoil_an_upload(store,
         await asyncio.gather(writing, return_exceptions=True)
         saved = await writer.save_tail()
         assert saved.offset_bytes >= row.offset_bytes
-        row = await uploads.take_over(saved, uuid4(), None, KEEP_S)
+        row = await uploads.claim(saved, uuid4(), None, KEEP_S)
     writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
     await writer.resume()
     await writer.write(data[row.offset_bytes :])

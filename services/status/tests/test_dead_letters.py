@@ -26,7 +26,7 @@ async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: obj
     message_id = uuid4()
     command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
     headers = headers_for(command, message_id, "test")
-    letter = DeadLetter(
+    entry = DeadLetter(
         f"work.{stage}.standard",
         headers,
         command.SerializeToString(),
@@ -34,7 +34,7 @@ async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: obj
         "ValueError: no\nsuch thing",
         5,
     )
-    return await letter.publish(pipeline.jetstream)
+    return await entry.publish(pipeline.jetstream)
 
 
 async def test_a_letter_says_what_died_where_and_why(operator: Client, pipeline: Pipeline):
@@ -42,39 +42,39 @@ async def test_a_letter_says_what_died_where_and_why(operator: Client, pipeline:
     sequence = await dead_letter(pipeline, job_id=job_id)
     answer = await operator.get(f"{PATH}/{sequence}")
     assert answer.status_code == 200
-    letter = answer.json()
-    assert letter["sequence"] == sequence
-    assert letter["stage"] == "transcribe"
-    assert letter["subject"] == "work.transcribe.standard"
-    assert letter["code"] == "internal_error"
-    assert letter["error"] == "ValueError: no such thing"
-    assert letter["attempts"] == 5
-    assert letter["command"] == "TranscribeChunk"
-    assert letter["job_id"] == str(job_id)
-    assert letter["payload"]["chunk_index"] == 7
-    assert letter["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
+    entry = answer.json()
+    assert entry["sequence"] == sequence
+    assert entry["stage"] == "transcribe"
+    assert entry["subject"] == "work.transcribe.standard"
+    assert entry["code"] == "internal_error"
+    assert entry["error"] == "ValueError: no such thing"
+    assert entry["attempts"] == 5
+    assert entry["command"] == "TranscribeChunk"
+    assert entry["job_id"] == str(job_id)
+    assert entry["payload"]["chunk_index"] == 7
+    assert entry["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
 
 
 async def test_pages_of_letters_are_counted_and_filtered(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
-    seen: list[int] = []
+    listed: list[int] = []
     path = f"{PATH}?limit=2&stage=transcribe"
     while path:
         page = (await operator.get(path)).json()
         assert page["total"] == 3
-        seen += [letter["sequence"] for letter in page["items"]]
+        listed += [entry["sequence"] for entry in page["items"]]
         path = f"{PATH}?limit=2&stage=transcribe&cursor={page['next_cursor']}" if page["next_cursor"] else ""
-    assert seen == [sequences[0], *sequences[2:]]
+    assert listed == [sequences[0], *sequences[2:]]
     assert (await operator.get(PATH)).json()["total"] == 4
     assert (await operator.get(f"{PATH}?stage=assemble")).json() == {"items": [], "next_cursor": None, "total": 0}
     assert (await operator.get(f"{PATH}?cursor=x")).json()["code"] == "bad_cursor"
 
 
 async def test_a_letter_that_nobody_understands_is_shown_all_the_same(operator: Client, pipeline: Pipeline):
-    letter = DeadLetter(
+    entry = DeadLetter(
         "work.prepare.standard", {"Nats-Msg-Id": "x" + uuid4().hex}, b"\xff\xfe", "bad_message", "No.", 1
     )
-    sequence = await letter.publish(pipeline.jetstream)
+    sequence = await entry.publish(pipeline.jetstream)
     answer = (await operator.get(f"{PATH}/{sequence}")).json()
     assert (answer["command"], answer["payload"], answer["job_id"]) == (None, None, None)
 

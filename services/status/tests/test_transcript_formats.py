@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_status.formats.renderings import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
+from voicepipe_status.formats.transcript_formats import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
 from voicepipe_wire.transcript.document import Gap, ModelUsed, Transcript, TranscriptSegment, TranscriptWord
 
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from voicepipe_status.formats.renderings import as_rttm, as_srt, as_txt, as_vtt
-from voicepipe_status.formats.speaker_names import fingerprint, named
+from voicepipe_status.formats.speaker_names import apply_names, fingerprint
+from voicepipe_status.formats.transcript_formats import as_rttm, as_srt, as_txt, as_vtt
 from voicepipe_status.schema import SpeakerName
 from voicepipe_wire.transcript.document import Gap, Speaker
 from voicepipe_wire.transcript.turns import DiarizedBy, Turn
 
-from .test_formats import EMPTY, segment, transcript
+from .test_transcript_formats import EMPTY, segment, transcript
 
-TOLD_APART = replace(
+DIARIZED = replace(
     transcript(
         segment("Good day.", 0.4, "speaker_1"),
         segment("Shall we?", 1.6, "speaker_1"),
@@ -31,16 +31,16 @@ TOLD_APART = replace(
     turns=(Turn(0.4, 2.7001, "speaker_1"), Turn(2.5, 3.3, "speaker_2"), Turn(3600.0, 3600.5, "speaker_1")),
     diarization=DiarizedBy("community-1", "abc"),
 )
-CHAIRED = named(TOLD_APART, {"speaker_1": "The Chair"})
+NAMED = apply_names(DIARIZED, {"speaker_1": "The Chair"})
 # What no cleaning has seen: a document is written by another service.
 ANY_NAME = st.text(max_size=30).filter(lambda name: name.strip())
 
 
 def test_names_are_put_over_speakers_and_nothing_else():
-    assert [each.name for each in CHAIRED.speakers] == ["The Chair", "Speaker 2"]
-    assert replace(CHAIRED, speakers=TOLD_APART.speakers) == TOLD_APART
-    assert named(TOLD_APART, {}) == TOLD_APART
-    assert named(TOLD_APART, {"speaker_9": "Nobody"}) == TOLD_APART
+    assert [each.name for each in NAMED.speakers] == ["The Chair", "Speaker 2"]
+    assert replace(NAMED, speakers=DIARIZED.speakers) == DIARIZED
+    assert apply_names(DIARIZED, {}) == DIARIZED
+    assert apply_names(DIARIZED, {"speaker_9": "Nobody"}) == DIARIZED
 
 
 def test_the_fingerprint_changes_with_a_name_and_is_empty_for_none():
@@ -52,7 +52,7 @@ def test_the_fingerprint_changes_with_a_name_and_is_empty_for_none():
 
 
 def test_text_with_speakers_tells_when_and_who():
-    assert as_txt(CHAIRED) == (
+    assert as_txt(NAMED) == (
         "[00:00:00] The Chair: Good day. Shall we?\n\n"
         "[00:00:02] Speaker 2: Yes.\n\n"
         "[00:01:10] Hm.\n\n"
@@ -62,15 +62,15 @@ def test_text_with_speakers_tells_when_and_who():
 
 
 def test_captions_show_names():
-    spoken = [line for line in as_vtt(CHAIRED).split("\n") if line.startswith("<v ")]
+    spoken = [line for line in as_vtt(NAMED).split("\n") if line.startswith("<v ")]
     assert spoken == ["<v The Chair>Good day. Shall we?", "<v Speaker 2>Yes.", "<v The Chair>Well."]
-    shown = as_srt(CHAIRED).split("\n")[2::4]
-    assert shown[:2] == ["The Chair: Good day. Shall we?", "Speaker 2: Yes."]
-    assert shown[-1] == "The Chair: Well."
+    cue_texts = as_srt(NAMED).split("\n")[2::4]
+    assert cue_texts[:2] == ["The Chair: Good day. Shall we?", "Speaker 2: Yes."]
+    assert cue_texts[-1] == "The Chair: Well."
 
 
 def test_rttm_has_a_line_for_each_turn():
-    assert as_rttm(CHAIRED, "board meeting 3") == (
+    assert as_rttm(NAMED, "board meeting 3") == (
         "SPEAKER board_meeting_3 1 0.400 2.300 <NA> <NA> The_Chair <NA> <NA>\n"
         "SPEAKER board_meeting_3 1 2.500 0.800 <NA> <NA> Speaker_2 <NA> <NA>\n"
         "SPEAKER board_meeting_3 1 3600.000 0.500 <NA> <NA> The_Chair <NA> <NA>\n"
@@ -79,15 +79,15 @@ def test_rttm_has_a_line_for_each_turn():
 
 def test_rttm_of_a_recording_without_turns_is_empty_and_without_a_name_is_called_by_its_id():
     assert as_rttm(EMPTY, "meeting") == ""
-    assert as_rttm(TOLD_APART, " ").startswith("SPEAKER tr_1 1 0.400 ")
+    assert as_rttm(DIARIZED, " ").startswith("SPEAKER tr_1 1 0.400 ")
 
 
 @given(st.text(max_size=30), ANY_NAME, ANY_NAME)
 def test_no_name_adds_a_field_or_a_line_to_rttm(recording, first, second):
-    written = as_rttm(named(TOLD_APART, {"speaker_1": first, "speaker_2": second}), recording)
+    written = as_rttm(apply_names(DIARIZED, {"speaker_1": first, "speaker_2": second}), recording)
     lines = written.splitlines()
-    assert len(lines) == len(TOLD_APART.turns)
-    for line, turn in zip(lines, TOLD_APART.turns, strict=True):
+    assert len(lines) == len(DIARIZED.turns)
+    for line, turn in zip(lines, DIARIZED.turns, strict=True):
         kind, _, channel, start, length, *_, label, _, _ = fields = line.split()
         assert (len(fields), kind, channel) == (10, "SPEAKER", "1")
         assert float(start) == pytest.approx(turn.start_s, abs=0.001)
@@ -97,11 +97,11 @@ def test_no_name_adds_a_field_or_a_line_to_rttm(recording, first, second):
 
 @given(ANY_NAME)
 def test_no_name_breaks_out_of_its_paragraph_or_its_cue(name):
-    called = named(TOLD_APART, {"speaker_1": name})
+    called = apply_names(DIARIZED, {"speaker_1": name})
     paragraphs = as_txt(called).rstrip("\n").split("\n\n")
     assert len(paragraphs) == 5
     assert all(paragraph.startswith("[") and "\n" not in paragraph for paragraph in paragraphs)
-    plain = as_vtt(TOLD_APART).split("\n\n")
+    plain = as_vtt(DIARIZED).split("\n\n")
     cues = as_vtt(called).split("\n\n")
     assert len(cues) == len(plain)
     for cue, before in zip(cues, plain, strict=True):
