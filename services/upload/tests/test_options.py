@@ -100,7 +100,7 @@ def test_a_named_tier_is_not_replaced_by_another():
     with pytest.raises(Problem) as caught:
         resolve(Options(model="accurate"), [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "model_not_served")
-    assert "What is served: fast, or auto." in caught.value.detail
+    assert "Served are: fast, or auto." in caught.value.detail
 
 
 def test_a_language_that_the_best_tier_does_not_know_goes_to_the_next():
@@ -109,7 +109,7 @@ def test_a_language_that_the_best_tier_does_not_know_goes_to_the_next():
     assert resolve(Options(language="en"), served)["model"] == {"name": "accurate", "tier": "accurate"}
 
 
-@pytest.mark.parametrize("wanted", [Options(model="fast", language="de"), Options(model="fast", task="translate")])
+@pytest.mark.parametrize("options", [Options(model="fast", language="de"), Options(model="fast", task="translate")])
 def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(options):
     with pytest.raises(Problem) as caught:
         resolve(options, [ENGLISH_ONLY, ACCURATE])
@@ -119,7 +119,7 @@ def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(optio
 
 
 @pytest.mark.parametrize(
-    "wanted", [Options(language="de"), Options(task="translate"), Options(model="fast", language="de")]
+    "options", [Options(language="de"), Options(task="translate"), Options(model="fast", language="de")]
 )
 def test_what_the_model_cannot_do_is_refused(options):
     with pytest.raises(Problem) as caught:
