@@ -1,4 +1,4 @@
-"""Processes die, connections break, servers go away: nothing is lost, nothing is left behind, nothing is written twice."""
+"""Processes die, connections break, servers become unavailable: no byte is lost, left behind or written twice."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 class SlowFile(io.BytesIO):
-    """A file that is read slowly, so that there is time to break something."""
+    """A file that is read slowly, to leave time for a fault."""
 
     def read(self, size_bytes=-1):
         threading.Event().wait(0.2)
@@ -31,7 +31,7 @@ async def wait_for_offset(database, size_bytes, timeout_s=30):
 
 
 def start_patch(process, key, url, offset, data, *, hold=None):
-    """A PATCH that goes on in a task; with `hold`, its last byte waits for that event."""
+    """Send a PATCH in a task; with `hold`, its last byte waits for that event."""
 
     async def body():
         for start in range(0, len(data) - 1, MIB):
@@ -48,7 +48,7 @@ def start_patch(process, key, url, offset, data, *, hold=None):
     return asyncio.create_task(send())
 
 
-async def test_tuspy_goes_on_on_another_replica_after_a_kill(processes, key, database, leftovers, recording):
+async def test_tuspy_continues_on_another_replica_after_a_kill(processes, key, database, leftovers, recording):
     data = recording(40 * MIB)
     first, second = processes(), processes()
     tus = TusClient(f"{first.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
@@ -58,14 +58,14 @@ async def test_tuspy_goes_on_on_another_replica_after_a_kill(processes, key, dat
     first.kill()
     with pytest.raises(TusCommunicationError):
         await sent
-    safe = await database.fetchval("SELECT offset_bytes FROM uploads")
-    assert 16 * MIB <= safe < len(data)
+    stored_bytes = await database.fetchval("SELECT offset_bytes FROM uploads")
+    assert 16 * MIB <= stored_bytes < len(data)
 
     moved = TusClient(f"{second.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
     again = moved.uploader(
         file_stream=SlowFile(data), url=uploader.url.replace(first.url, second.url), chunk_size=5 * MIB
     )
-    assert again.offset == safe
+    assert again.offset == stored_bytes
     await asyncio.to_thread(again.upload)
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
         answer = await head(client, again.url)
@@ -96,15 +96,15 @@ async def test_the_newest_of_two_writers_wins_and_the_object_is_whole(processes,
         newest = await start_patch(second, key, url, 16 * MIB, data[16 * MIB : 29 * MIB])
         assert (newest.status_code, newest.headers["upload-offset"]) == (204, str(29 * MIB))
         hold.set()
-        overtaken = await stale
-        assert (overtaken.status_code, overtaken.json()["code"]) == (409, "superseded")
+        superseded = await stale
+        assert (superseded.status_code, superseded.json()["code"]) == (409, "superseded")
         assert (await head(client, url)).headers["upload-offset"] == str(29 * MIB)
         answer = await patch(client, url, 29 * MIB, data[29 * MIB :])
         await check_job(answer, database, leftovers, data)
 
 
-async def test_many_writers_at_random_never_spoil_an_upload(processes, key, database, leftovers, recording):
-    """Connections that break at any byte, on two replicas, each beginning before the last one is known to be dead."""
+async def test_many_writers_at_random_never_corrupt_an_upload(processes, key, database, leftovers, recording):
+    """Connections break at any byte, on two replicas; each starts before the previous one is known to be dead."""
     chance = random.Random(5)
     data = recording(30 * MIB)
     replicas = [processes(), processes()]
@@ -122,8 +122,8 @@ async def test_many_writers_at_random_never_spoil_an_upload(processes, key, data
             task.cancel()
         offset = -1
         while offset != len(data):
-            looked = await head(client, url)
-            offset = int(looked.headers["upload-offset"])
+            answer = await head(client, url)
+            offset = int(answer.headers["upload-offset"])
             answer = await patch(client, url, offset, data[offset:])
             offset = len(data) if answer.status_code == 204 else offset
         await check_job(answer, database, leftovers, data)
@@ -146,17 +146,17 @@ async def test_upload_starts_and_accepts_without_nats(processes, key, recording)
         assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_without_the_object_store_clients_are_asked_to_come_back(make_client, leftovers, database, recording):
+async def test_without_the_object_store_the_answer_is_503_with_retry_after(make_client, leftovers, database, recording):
     client = await make_client(s3_endpoint="http://127.0.0.1:9")
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert await database.fetchval("SELECT count(*) FROM jobs") == 0
-    # What could not be removed expires at once, for the controller.
+    # Rows that could not be removed have expired, so the controller removes them.
     assert await database.fetchval("SELECT count(*) FROM uploads WHERE expires_at > now()") == 0
 
 
-async def test_a_short_absence_of_the_object_store_is_not_noticed(
+async def test_a_short_outage_of_the_object_store_does_not_break_an_upload(
     processes, private_object_store, key, database, recording
 ):
     store, server = private_object_store()
@@ -174,7 +174,7 @@ async def test_a_short_absence_of_the_object_store_is_not_noticed(
         hold.set()
         await asyncio.to_thread(server.start)
         answer = await task
-        if answer.status_code == 503:  # the start took longer than upload is patient: the client goes on
+        if answer.status_code == 503:  # the restart took longer than the retries: the client continues
             offset = int((await head(client, url)).headers["upload-offset"])
             answer = await patch(client, url, offset, data[offset:])
         assert answer.status_code == 204, answer.text
@@ -183,7 +183,7 @@ async def test_a_short_absence_of_the_object_store_is_not_noticed(
         assert hashlib.sha256(found.data).digest() == hashlib.sha256(data).digest() == row["sha256"]
 
 
-async def test_without_postgresql_clients_are_asked_to_come_back(processes, private_postgres, migrated, recording):
+async def test_without_postgresql_the_answer_is_503_with_retry_after(processes, private_postgres, migrated, recording):
     url, server = private_postgres()
     migrated(url)
     key = await keys.create(url, "ada", "tests", operator=False)
@@ -201,7 +201,7 @@ async def test_without_postgresql_clients_are_asked_to_come_back(processes, priv
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_a_stop_finishes_what_is_in_hand(process, key, client, database, recording):
+async def test_a_stop_finishes_the_requests_in_flight(process, key, client, database, recording):
     data = recording(9 * MIB)
     url = await create(client, len(data))
     hold = asyncio.Event()

@@ -23,12 +23,12 @@ from voicepipe_wire.errors import Problem
         ("/", "recording"),
     ],
 )
-def test_a_name_is_the_last_part_without_what_hides(declared, kept):
+def test_a_safe_name_is_the_last_path_component_without_control_characters(declared, kept):
     assert safe_name(declared) == kept
 
 
 @given(st.text(max_size=600))
-def test_no_name_is_unsafe(declared):
+def test_every_safe_name_is_safe(declared):
     name = safe_name(declared)
     assert 0 < len(name) <= MAX_NAME_CHARS
     assert not set(name) & {"/", "\\"}
@@ -58,11 +58,11 @@ def test_a_content_disposition_names_the_file(header, name):
         ("video/mp4", "x", "video/mp4"),
         (None, "x.MP3", "audio/mpeg"),
         ("application/octet-stream", "x.flac", "audio/flac"),
-        ("", "x.unheard", "application/octet-stream"),
+        ("", "x.unknown", "application/octet-stream"),
         ("application/ogg", "x", "application/ogg"),
     ],
 )
-def test_a_media_type_is_kept_or_found_by_the_name(declared, name, kept):
+def test_a_media_type_is_the_declared_one_or_that_of_the_extension(declared, name, kept):
     assert media_type(declared, name) == kept
 
 
@@ -70,7 +70,7 @@ def test_a_media_type_is_kept_or_found_by_the_name(declared, name, kept):
     "declared",
     ["image/png", "text/plain", "application/x-www-form-urlencoded", "audio/", "audio/<script>", "audio/x\x00"],
 )
-def test_other_types_are_refused(declared):
+def test_a_type_that_is_neither_audio_nor_video_is_rejected(declared):
     with pytest.raises(Problem) as caught:
         media_type(declared, "x.wav")
     assert (caught.value.status, caught.value.code) == (415, "unsupported_media_type")

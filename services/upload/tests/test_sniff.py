@@ -32,8 +32,8 @@ from voicepipe_upload.sniff import HEAD_BYTES, identify_non_media
         (b"{}", "text"),
     ],
 )
-def test_what_is_certainly_no_media_is_told(head, kind):
-    assert kind in identify_non_media(head[:HEAD_BYTES])
+def test_files_that_are_certainly_not_media_are_identified(head, kind):
+    assert kind in identify_non_media(head[:HEAD_BYTES]).name
 
 
 def wav():
@@ -62,15 +62,15 @@ def wav():
         b"",
     ],
 )
-def test_media_and_what_may_be_media_pass(head):
+def test_media_and_possible_media_pass(head):
     assert identify_non_media(head) is None
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=20))
-def test_text_of_any_script_is_text_wherever_the_head_ends(text):
+def test_text_in_any_script_is_identified_wherever_the_head_ends(text):
     assert identify_non_media((text * HEAD_BYTES).encode()[:HEAD_BYTES]) is not None
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_judged_without_an_error(head):
+def test_no_bytes_cause_an_error(head):
     identify_non_media(head)

@@ -1,4 +1,4 @@
-"""tus 1.0.0: what the protocol promises, on the real servers."""
+"""The guarantees of tus 1.0.0, on real servers."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ async def head(client, url):
 
 
 async def check_job(answer, database, leftovers, data):
-    """The upload became a job, the object is what was sent, and nothing else is there."""
+    """The upload became a job, the object has the sent bytes, and nothing else was left."""
     job_id = answer.headers["transcription-id"]
     assert answer.headers["transcription-location"] == f"/v1/transcriptions/{job_id}"
     row = await database.fetchrow("SELECT * FROM recordings WHERE id = $1", job_id)
@@ -48,7 +48,7 @@ async def check_job(answer, database, leftovers, data):
     assert await database.fetchval("SELECT count(*) FROM jobs WHERE state = 'queued'") == 1
 
 
-async def test_options_tells_what_this_server_can_do_without_a_key(make_client):
+async def test_options_lists_the_capabilities_without_a_key(make_client):
     answer = await (await make_client(max_upload_bytes=12345)).options("/v1/uploads", headers={"Authorization": ""})
     assert answer.status_code == 204
     assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
@@ -94,7 +94,7 @@ async def test_head_answers_during_and_after(make_client, recording):
     assert (again.status_code, again.headers["transcription-id"]) == (204, last.headers["transcription-id"])
 
 
-async def test_creation_may_carry_everything(make_client, database, leftovers, recording):
+async def test_creation_may_carry_the_whole_recording(make_client, database, leftovers, recording):
     client, data = await make_client(), recording(9 * MIB)
     headers = BYTES | {"Upload-Length": str(len(data))} | checksum(data, "sha256")
     answer = await client.post("/v1/uploads", content=data, headers=headers)
@@ -114,9 +114,7 @@ async def test_the_length_may_come_later(make_client, database, leftovers, recor
     await check_job(answer, database, leftovers, data)
 
 
-async def test_a_length_that_is_said_when_all_bytes_are_here_finishes_the_upload(
-    make_client, database, leftovers, recording
-):
+async def test_a_length_sent_after_all_bytes_finishes_the_upload(make_client, database, leftovers, recording):
     client, data = await make_client(), recording(100)
     url = await create(client)
     await patch(client, url, 0, data)
@@ -125,7 +123,7 @@ async def test_a_length_that_is_said_when_all_bytes_are_here_finishes_the_upload
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-async def test_a_right_checksum_is_accepted(make_client, database, leftovers, recording, algorithm):
+async def test_a_matching_checksum_is_accepted(make_client, database, leftovers, recording, algorithm):
     client, data = await make_client(), recording(18 * MIB)
     url = await create(client, len(data))
     first = data[: 17 * MIB]
@@ -135,7 +133,7 @@ async def test_a_right_checksum_is_accepted(make_client, database, leftovers, re
     await check_job(answer, database, leftovers, data)
 
 
-async def test_of_a_patch_with_a_wrong_checksum_nothing_counts(make_client, database, leftovers, recording):
+async def test_a_patch_with_a_wrong_checksum_stores_nothing(make_client, database, leftovers, recording):
     client, data = await make_client(), recording(20 * MIB)
     url = await create(client, len(data))
     await patch(client, url, 0, data[:1000])
@@ -170,7 +168,7 @@ async def test_a_wrong_offset_changes_nothing(make_client, recording, offset):
     assert (await head(client, url)).headers["upload-offset"] == "100"
 
 
-async def test_more_bytes_than_announced_are_refused(make_client, recording):
+async def test_more_bytes_than_announced_are_rejected(make_client, recording):
     client = await make_client()
     url = await create(client, 1000)
     answer = await patch(client, url, 0, recording(1001))
@@ -206,7 +204,7 @@ async def test_an_upload_without_length_stops_at_the_limit(make_client):
         ({"Upload-Length": "10"} | metadata(filetype="text/html"), 415, "unsupported_media_type"),
     ],
 )
-async def test_a_bad_creation_is_refused_and_leaves_nothing(make_client, leftovers, headers, status, code):
+async def test_a_bad_creation_is_rejected_and_leaves_nothing(make_client, leftovers, headers, status, code):
     answer = await (await make_client()).post("/v1/uploads", headers=TUS | headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["tus-resumable"] == "1.0.0"
@@ -214,14 +212,14 @@ async def test_a_bad_creation_is_refused_and_leaves_nothing(make_client, leftove
     assert await leftovers.nothing()
 
 
-async def test_a_patch_of_another_content_type_is_refused(make_client):
+async def test_a_patch_with_another_content_type_is_rejected(make_client):
     client = await make_client()
     url = await create(client, 10)
     answer = await client.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "0", "Content-Type": "audio/wav"})
     assert (answer.status_code, answer.json()["code"]) == (415, "tus_content_type")
 
 
-async def test_what_turns_out_to_be_no_audio_ends_the_upload(make_client, leftovers):
+async def test_bytes_that_are_not_audio_end_the_upload(make_client, leftovers):
     client = await make_client()
     url = await create(client, 20 * MIB)
     answer = await patch(client, url, 0, b"PK\x03\x04" + bytes(9 * MIB))
@@ -230,7 +228,7 @@ async def test_what_turns_out_to_be_no_audio_ends_the_upload(make_client, leftov
     assert await leftovers.nothing()
 
 
-async def test_text_in_small_pieces_is_found_out_too(make_client, leftovers):
+async def test_text_sent_in_small_pieces_is_rejected_too(make_client, leftovers):
     client = await make_client()
     url = await create(client, 6000)
     for offset in range(0, 4000, 1000):
@@ -249,7 +247,9 @@ async def test_termination_leaves_nothing(make_client, leftovers, recording):
     assert (await patch(client, url, 9 * MIB, b"x")).status_code == 404
 
 
-async def test_termination_of_what_became_a_job_keeps_the_recording(make_client, database, leftovers, recording):
+async def test_termination_of_an_upload_that_became_a_job_keeps_the_recording(
+    make_client, database, leftovers, recording
+):
     client, data = await make_client(), recording(1000)
     url = await create(client, len(data))
     answer = await patch(client, url, 0, data)
@@ -277,7 +277,7 @@ async def test_bytes_keep_an_upload_from_expiring(make_client, database, recordi
     assert await database.fetchval("SELECT expires_at > now() + interval '1 hour' FROM uploads")
 
 
-@pytest.mark.parametrize("path", ["/v1/uploads/6e0c6a5e-0000-4000-8000-000000000000", "/v1/uploads/unheard"])
+@pytest.mark.parametrize("path", ["/v1/uploads/6e0c6a5e-0000-4000-8000-000000000000", "/v1/uploads/unknown"])
 async def test_an_unknown_upload_is_not_found(make_client, path):
     client = await make_client()
     for answer in (
@@ -296,7 +296,7 @@ async def test_another_owners_upload_is_not_found(make_client, other_key, record
         assert answer.status_code == 404
 
 
-async def test_a_client_without_patch_and_head_says_what_it_means(client, recording):
+async def test_a_client_without_patch_and_head_can_override_the_method(client, recording):
     data = recording(100)
     url = await create(client, 100)
     override = {"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0"}
@@ -306,9 +306,7 @@ async def test_a_client_without_patch_and_head_says_what_it_means(client, record
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-async def test_a_duplicate_gets_the_transcription_that_is_finished(
-    make_client, finish_job, database, leftovers, recording
-):
+async def test_a_duplicate_gets_the_completed_transcription(make_client, finish_job, database, leftovers, recording):
     client, data = await make_client(), recording(9 * MIB)
     first = await patch(client, await create(client, len(data)), 0, data)
     job_id = first.headers["transcription-id"]
@@ -325,10 +323,8 @@ async def test_a_duplicate_gets_the_transcription_that_is_finished(
     assert third.headers["transcription-id"] != job_id
 
 
-async def test_an_upload_whose_last_request_died_is_finished_by_a_look_at_it(
-    make_client, settings, database, leftovers, recording
-):
-    """kill -9 between the last recorded part and the job, and again between the complete object and the job."""
+async def test_head_finishes_an_upload_whose_last_request_died(make_client, settings, database, leftovers, recording):
+    """As after kill -9 between the last recorded part and the job, then between the complete object and the job."""
     client, data = await make_client(), recording(9 * MIB)
     url = await create(client, len(data))
     await patch(client, url, 0, data)

@@ -1,4 +1,4 @@
-"""The application of upload, put together."""
+"""Builds the application."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     app = FastAPI(
         title="Voicepipe upload",
         version=__version__,
-        description="Recordings in: in one request, or resumable by tus 1.0.0.",
+        description="Upload recordings in one request, or resumably with tus 1.0.0.",
         telemetry=server.NO_TELEMETRY,
         openapi_url="/v1/openapi/upload.json",
         docs_url=None,
         redoc_url=None,
     )
-    # Without NATS an upload is accepted all the same, so it is not needed to be ready.
+    # NATS is not checked: uploads are accepted without it.
     server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
     app.exception_handler(Superseded)(_on_superseded)
     app.exception_handler(ObjectMissing)(_on_object_missing)
@@ -73,5 +73,5 @@ async def _on_superseded(_: Request, __: Exception) -> JSONResponse:
 
 
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:
-    log.error("an object that should exist is missing from the object store", route=request.url.path, key=str(error))
+    log.error("expected object missing from the object store", route=request.url.path, key=str(error))
     return problem_response(Problem.of("unavailable", retry_after_s=server.UNAVAILABLE_RETRY_AFTER_S))

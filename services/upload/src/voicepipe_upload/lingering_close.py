@@ -1,8 +1,12 @@
-"""A refusal that reaches a client which is still sending.
+"""Delivers an error response to a client that is still sending: what nginx calls lingering close (RFC 9112, 9.6).
 
-Most clients read the answer only when they have sent everything; a connection that is closed before resets, and takes the answer with
-it. So all of a refusal but its last byte goes out at once, for clients that look; then the rest of the request is read and
-thrown away; then the answer ends. A gateway in between holds its connections open for as long.
+Most clients read the response after they have sent everything. If the connection closes before that, TCP resets it and
+the response is lost. So all of an error response but its last byte is sent at once, for clients that read early; then
+the rest of the request is read and discarded; then the response ends. A gateway in between keeps its connections open
+until then.
+
+`CLIENT_IDLE_TIMEOUT_S` and `MAX_LINGER_S` bound the discarding. A client that waits for `100 Continue` is sending
+nothing, so its response ends at once.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A client that stops sending has read the answer, or is gone.
+# A client that stops sending has read the response, or is gone.
 CLIENT_IDLE_TIMEOUT_S = 2.0
 MAX_LINGER_S = 120.0
 _FIRST_ERROR_STATUS = 400
@@ -44,7 +48,7 @@ class LingeringClose:
 
 
 class _Request:
-    """`expects_continue`: the client sends nothing before it is asked to, and reading is asking."""
+    """A request and whether its body is still arriving. A client that sent `Expect: 100-continue` sends nothing before the first read."""
 
     def __init__(self, receive: Receive, *, expects_continue: bool) -> None:
         self._receive = receive
@@ -56,6 +60,7 @@ class _Request:
         return message
 
     async def drain(self) -> None:
+        """Read and discard the rest of the body, within the limits."""
         try:
             async with asyncio.timeout(MAX_LINGER_S):
                 while self.is_sending:

@@ -1,4 +1,4 @@
-"""A whole recording in one request: the raw body, or a form."""
+"""A whole recording in one request, as the raw body or in a form."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -24,13 +24,13 @@ from voicepipe_upload.storage.uploads import NewUpload, Uploads
 from .docs import REQUEST, RESPONSES
 
 KIND = "plain"
-# What a form has around its file.
+# Allowance for the fields and boundaries around the file of a form.
 FORM_OVERHEAD_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
 class _IncomingUpload:
-    """One request on its way to a transcription."""
+    """The state of one request."""
 
     owner: User
     raw: RawOptions
@@ -58,7 +58,7 @@ class PlainUploads:
         self._keep_for_s = keep_for_s
 
     async def receive(self, request: Request, owner: User) -> Accepted:
-        """The transcription that the request becomes. If it becomes none, nothing of it stays behind."""
+        """Turn the request into a transcription. After an error nothing of it remains."""
         name = request.query_params.get("name")
         incoming = _IncomingUpload(owner, RawOptions(), name)
         incoming.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
@@ -95,7 +95,7 @@ class PlainUploads:
                 await self._start_file(incoming, event)
 
     async def _start_file(self, incoming: _IncomingUpload, file: request_body.FileStart) -> None:
-        """Refuse what can be refused before a byte is stored; fields behind the file are not known yet."""
+        """Reject what can be rejected before a byte is stored. Fields after the file are not known yet."""
         name = file_name.safe_name(incoming.name or file.name)
         media_type = file_name.media_type(file.media_type, name)
         read(incoming.raw)
@@ -105,13 +105,13 @@ class PlainUploads:
         incoming.writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
 
     async def _write(self, incoming: _IncomingUpload, data: bytes) -> None:
-        assert incoming.writer is not None  # noqa: S101 - bytes follow the beginning of their file
+        assert incoming.writer is not None  # noqa: S101 - bytes follow a FileStart
         self._admission.check_size(incoming.writer.offset_bytes + len(data))
         BYTES.labels(KIND).inc(len(data))
         await incoming.writer.write(data)
 
     async def _finish(self, incoming: _IncomingUpload) -> Accepted:
-        assert incoming.writer is not None  # noqa: S101 - there is no end without a file
+        assert incoming.writer is not None  # noqa: S101 - form_events requires a file
         if incoming.writer.offset_bytes == 0:
             raise Problem.of("empty_body")
         options = resolve(read(incoming.raw), await self._uploads.models())
@@ -139,9 +139,9 @@ def router(plain: PlainUploads, authenticate: Authenticator) -> APIRouter:
         openapi_extra=REQUEST,
     )
     async def transcribe(request: Request, owner: Annotated[User, Depends(authenticate)]) -> JSONResponse:
-        """Send a recording as the body, or in a form as field `file`.
+        """Send a recording as the request body, or in the form field `file`.
 
-        The body is streamed, whatever its size. A connection that may break is better served by `/v1/uploads` (tus).
+        The body is streamed, whatever its size. On unreliable connections use `/v1/uploads` (tus) instead.
         """
         return transcription_response(await plain.receive(request, owner))
 

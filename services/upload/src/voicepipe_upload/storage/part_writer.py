@@ -1,7 +1,33 @@
-"""Bytes of one request become parts of an object, in constant memory.
+"""Writes the bytes of one request as parts of an S3 object, in constant memory.
 
-While two parts are stored and hashed, the next one fills; there are never more. They are recorded in their order, and what is
-recorded in `uploads` is safe: a crash costs at most the parts that were on their way.
+Two parts are stored and hashed while the next one fills. Each part is recorded in `uploads` once it is stored.
+
+Invariants:
+
+- The recorded offset counts stored bytes only, and has no holes. `_store_part` awaits the part before it, so parts are
+  recorded in order and one at a time, and a part that fails takes all later parts with it.
+- A part number is used once. `Uploads.advance` reserves numbers in the statement that checks the writer, so a late
+  write by a superseded writer cannot replace a recorded part. Numbers ascend with the parts, as S3 requires.
+- A buffer is not refilled while its part is in flight: `_store_in_background` waits before it moves on to the next of
+  `MAX_PARTS_IN_FLIGHT + 1` buffers.
+- No row names a deleted tail: `_record` deletes the old tail after the row names the new one.
+
+A crash costs the parts in flight and the buffer; the client sends them again. It can leave behind:
+
+- a multipart upload that no row names (killed inside `_create_multipart`): the controller removes it after a day;
+- stored parts that are not recorded: `complete_multipart` lists the recorded ones, and the store drops the others;
+- a tail that no row names (killed before or after `_record`): `finish` deletes all tails if it continued an earlier
+  request, and whatever remains is removed with the expired upload.
+
+A takeover (`Uploads.claim` by another request, on any replica) makes every later statement of this writer raise
+Superseded. The writer then deletes only what it created and no row names: a tail (`save_tail`) or a multipart upload
+(`_create_multipart`).
+
+A cancelled request never cancels a part, because the bytes behind it count as safe: `_wait_for_parts` shields it and
+`stop` awaits it. Bytes that a cancelled `write` had not copied yet do not count: the recorded offset comes from
+`_stored_bytes` and the buffer, not from `offset_bytes`.
+
+With a checksum, parts are stored but not recorded before `verify`. After a mismatch they stay unrecorded.
 """
 
 from __future__ import annotations
@@ -28,19 +54,23 @@ from .uploads import Advance, Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
-# Of one upload: a store that works on one part has time for another, but more than two gained nothing.
+# Per upload. Two keep the object store busy; more than two gained nothing.
 MAX_PARTS_IN_FLIGHT = 2
-# S3 numbers parts up to here.
+# The highest part number in S3.
 MAX_PARTS = 10_000
-# A part is in memory, so a short absence of the object store need not break the upload.
+# The part is still in memory, so a short outage of the object store need not break the upload.
 STORE_RETRY_DELAYS_S = (0.5, 1.0, 2.0)
 
 
 class PartWriter:
-    """The writer of one upload, from the offset where it stands.
+    """The writer of one upload, starting at its recorded offset. With a `checksum`, nothing is recorded before `verify`.
 
-    Every method raises Superseded when another writer took over, RetryLater while the object store is away, and Problem
-    `not_audio` as soon as the first bytes show it. With a `checksum`, nothing is recorded before `verify`.
+    Every method that stores or records may raise.
+
+    Raises:
+        Superseded: another writer took over, or the upload was terminated.
+        RetryLater: the object store is unavailable.
+        Problem: 415 `not_audio`, as soon as the first bytes show it; 409 `too_many_parts`.
     """
 
     def __init__(
@@ -58,7 +88,7 @@ class PartWriter:
         self._keep_for_s = keep_for_s
         self._checksum = checksum
         self._hasher = checksum.hasher() if checksum else None
-        # Of the whole object, if this writer sees all of it.
+        # The hash of the whole object; None if an earlier request wrote some of it.
         self._sha256 = hashlib.sha256() if upload.offset_bytes == 0 else None
         self._hashing = asyncio.Lock()
         self._buffers = cycle([_PartBuffer() for _ in range(MAX_PARTS_IN_FLIGHT + 1)])
@@ -66,12 +96,12 @@ class PartWriter:
         self._is_sniffed = bool(upload.parts)
         self._stored_bytes = upload.offset_bytes - upload.tail_bytes
         self._unrecorded: list[Part] = []
-        # For the parts to come: the record of each part brings one more.
+        # Reserved part numbers. Recording a part reserves one more.
         self._numbers: deque[int] = deque()
         self._multipart: asyncio.Task[str] | None = None
         self._storing: deque[asyncio.Task[None]] = deque()
         self._is_stopped = False
-        # How far the upload will be when everything that was written is safe.
+        # The offset once everything written so far is recorded.
         self.offset_bytes = upload.offset_bytes
 
     @property
@@ -80,11 +110,15 @@ class PartWriter:
 
     @property
     def awaits_checksum(self) -> bool:
-        """The checksum is still to be compared, so nothing counts yet."""
+        """Whether the checksum has not been compared yet, so that nothing is recorded."""
         return self._hasher is not None
 
     async def resume(self) -> None:
-        """Read back what waits for its part to fill."""
+        """Read the tail back into the buffer.
+
+        Raises:
+            RetryLater: the tail cannot be read, or not all of it.
+        """
         if self._upload.tail_key is not None:
             self._part.add(await self._store.read(self._upload.tail_key, 0, self._upload.tail_bytes))
             if self._part.size_bytes != self._upload.tail_bytes:
@@ -103,13 +137,17 @@ class PartWriter:
                 await self._store_in_background()
 
     def verify(self) -> None:
-        """Raises: Problem: 460 `checksum_mismatch`; then nothing that was written counts."""
+        """Compare the checksum, if there is one.
+
+        Raises:
+            Problem: 460 `checksum_mismatch`; nothing written by this request is recorded.
+        """
         if self._hasher is not None and self._checksum is not None and self._hasher.digest() != self._checksum.digest:
             raise Problem.of("checksum_mismatch")
         self._hasher = None
 
     async def save_tail(self) -> Upload:
-        """Make everything that was written safe, though more must come."""
+        """Record everything written so far, although more must follow."""
         await self._wait_for_parts()
         if self.offset_bytes == self._upload.offset_bytes:
             return self._upload
@@ -124,7 +162,7 @@ class PartWriter:
         return self._upload
 
     async def finish(self) -> tuple[Upload, bytes | None]:
-        """Make the last bytes a part. The SHA-256 of the whole object, if this writer saw all of it."""
+        """Store the last bytes as a part. Returns the SHA-256 of the whole object, or None if another writer wrote some of it."""
         if not self._is_sniffed:
             self._sniff()
         if self._part.size_bytes:
@@ -137,7 +175,7 @@ class PartWriter:
         return self._upload, self._sha256.digest() if self._sha256 else None
 
     async def stop(self) -> None:
-        """Wait for what is on its way: cut off, it could leave something that no row leads to."""
+        """Wait for the parts in flight: cancelled halfway, they could leave objects that no row names."""
         self._is_stopped = True
         await aio.finish(asyncio.gather(*self._storing, return_exceptions=True))
 
@@ -155,9 +193,9 @@ class PartWriter:
         self._part.size_bytes = 0
 
     async def _wait_for_parts(self, newest_excluded: int = 0) -> None:
-        """Wait for the parts on their way, but for the newest `newest_excluded`.
+        """Wait for the parts in flight, except the newest `newest_excluded`.
 
-        Who waits may be cancelled, but never a part: what comes after it counts as if it were safe.
+        The caller may be cancelled, a part never: the bytes behind it count as if it were stored.
         """
         while len(self._storing) > newest_excluded:
             await asyncio.shield(self._storing[0])
@@ -174,13 +212,13 @@ class PartWriter:
         await (self._record(None, numbers=1) if self._hasher is None else self._reserve_numbers(numbers=1))
 
     async def _hash(self, block: memoryview) -> None:
-        """The lock is fair, and the parts come to it in their order."""
+        """Update the hash. The lock is fair and the parts reach it in order."""
         async with self._hashing:
             if self._sha256 is not None:
                 await asyncio.to_thread(self._sha256.update, block)
 
     async def _start_multipart(self) -> str:
-        """The multipart upload; and numbers for as many parts as are stored at once."""
+        """Return the id of the multipart upload, and reserve a number for each part in flight."""
         multipart_id = self._upload.multipart_id or await self._create_multipart()
         await self._reserve_numbers(numbers=MAX_PARTS_IN_FLIGHT)
         return multipart_id
@@ -208,12 +246,12 @@ class PartWriter:
             except RetryLater:
                 if retry_delay_s is None or self._is_stopped:
                     raise
-                log.warning("a part could not be stored, trying again", upload=str(self._upload.id), part=number)
+                log.warning("part not stored, trying again", upload=str(self._upload.id), part=number)
                 await asyncio.sleep(retry_delay_s)
         raise AssertionError
 
     async def _record(self, tail_key: str | None, *, numbers: int = 0) -> None:
-        """Keep all that is stored; the rest is in `tail_key`. Its old tail is of no use any more."""
+        """Record all stored parts and the tail, then delete the old tail."""
         tail_bytes = self._part.size_bytes if tail_key else 0
         old_key = self._upload.tail_key
         advance = Advance(self._unrecorded, self._stored_bytes + tail_bytes, tail_key, tail_bytes)
@@ -222,7 +260,7 @@ class PartWriter:
         await self._delete_tail(old_key)
 
     async def _reserve_numbers(self, *, numbers: int) -> None:
-        """Only get numbers for parts to come."""
+        """Reserve part numbers and change nothing else."""
         row = self._upload
         await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes), numbers)
 
@@ -237,19 +275,19 @@ class PartWriter:
         )
 
     async def _delete_all_tails(self) -> None:
-        """Also those that a writer before this one stored and died before it could record them."""
+        """Delete every tail, including those of a writer that died before it recorded them."""
         with suppress(RetryLater, ObjectMissing):
             await self._store.delete_under(f"{self._upload.object_key}.tail.")
 
     async def _delete_tail(self, tail_key: str | None) -> None:
-        """Whatever cannot be deleted now goes with the upload."""
+        """Delete a tail. One that cannot be deleted now is removed with the upload."""
         if tail_key is not None:
             with suppress(RetryLater, ObjectMissing):
                 await self._store.delete(tail_key)
 
 
 class _PartBuffer:
-    """Room for one part, used again and again; pages that the system gives when they are filled, and takes back for sure."""
+    """A reusable buffer for one part. An anonymous mapping: its pages are allocated as they fill and always returned to the system."""
 
     def __init__(self) -> None:
         self._memory = memoryview(mmap.mmap(-1, PART_BYTES))
@@ -260,7 +298,7 @@ class _PartBuffer:
         return self._memory[: self.size_bytes]
 
     def add(self, data: bytes | memoryview) -> memoryview:
-        """Take as much as there is room for; what is left is returned."""
+        """Copy as much as fits; returns the remainder."""
         fits = memoryview(data)[: PART_BYTES - self.size_bytes]
         self._memory[self.size_bytes : self.size_bytes + len(fits)] = fits
         self.size_bytes += len(fits)

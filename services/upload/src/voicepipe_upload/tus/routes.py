@@ -1,4 +1,4 @@
-"""The addresses of tus, and what the protocol wants of every answer there."""
+"""The tus routes, and the headers that the protocol requires on every response."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,7 +19,7 @@ ROOT = "/v1/uploads"
 
 
 class TusMiddleware:
-    """Every answer names the version; a client that can only GET and POST says in a header which method it means."""
+    """Adds `Tus-Resumable` to every response and applies `X-HTTP-Method-Override`, for clients limited to GET and POST."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,7 +35,7 @@ class TusMiddleware:
             await send(message)
 
         method = Headers(scope=scope).get("x-http-method-override", scope["method"]).upper()
-        # A copy: the server must know what was really asked, or it leaves out the body of an answer.
+        # A copy: the server needs the real method, or it drops the body of a response to an overridden HEAD.
         await self._app({**scope, "method": method}, receive, with_version)
 
 
@@ -47,7 +47,7 @@ def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
     routes = APIRouter(prefix=ROOT, tags=["uploads (tus)"])
     tus_only = [Depends(require_tus_version)]
 
-    @routes.options("", status_code=204, summary="What this server can do")
+    @routes.options("", status_code=204, summary="Protocol version, extensions and limits")
     @routes.options("/{upload_id}", status_code=204, include_in_schema=False)
     async def options() -> Response:
         headers = {
@@ -58,23 +58,23 @@ def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
         }
         return Response(status_code=204, headers=headers)
 
-    @routes.post("", status_code=201, summary="Begin an upload", dependencies=tus_only, **CREATE)
+    @routes.post("", status_code=201, summary="Create an upload", dependencies=tus_only, **CREATE)
     async def create(request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """`Upload-Metadata` carries `filename`, `filetype` and the options of a transcription."""
+        """`Upload-Metadata` carries `filename`, `filetype` and the options of the transcription."""
         return Response(status_code=201, headers=await uploads.create(request, owner))
 
-    @routes.head("/{upload_id}", summary="How far an upload is", dependencies=tus_only, **HEAD)
+    @routes.head("/{upload_id}", summary="Get the offset of an upload", dependencies=tus_only, **HEAD)
     async def head(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
         return Response(status_code=200, headers=await uploads.head(owner, _id(upload_id)))
 
-    @routes.patch("/{upload_id}", status_code=204, summary="Send bytes of an upload", dependencies=tus_only, **APPEND)
+    @routes.patch("/{upload_id}", status_code=204, summary="Append bytes to an upload", dependencies=tus_only, **APPEND)
     async def append(upload_id: str, request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """The answer to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
+        """The response to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
         return Response(status_code=204, headers=await uploads.append(request, owner, _id(upload_id)))
 
-    @routes.delete("/{upload_id}", status_code=204, summary="Give an upload up", dependencies=tus_only, **TERMINATE)
+    @routes.delete("/{upload_id}", status_code=204, summary="Terminate an upload", dependencies=tus_only, **TERMINATE)
     async def terminate(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """A transcription that came of it stays."""
+        """A transcription that it became is kept."""
         await uploads.terminate(owner, _id(upload_id))
         return Response(status_code=204)
 
