@@ -1,4 +1,4 @@
-"""When a job will be done, from how fast the machine was lately. Pure; no speed is ever assumed."""
+"""Estimates when a job will be done, from measured speeds only. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-# From this share on, a stage's own speed says more than that of jobs before it.
+# From this fraction on, a stage's own speed is a better estimate than that of earlier jobs.
 MIN_OWN_PROGRESS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """`done_s` and `total_s` are seconds of audio; `total_s` is 0 while it is not known."""
+    """`done_s` and `total_s` are seconds of audio; `total_s` is 0 while unknown."""
 
     stage: str
     state: str
@@ -21,7 +21,7 @@ class StageProgress:
     started_at: datetime | None
 
 
-# stage -> seconds of audio per second of the clock
+# stage -> seconds of audio per second of wall time
 Speeds = Mapping[str, float]
 
 
@@ -33,9 +33,9 @@ def eta_s(
     speeds: Speeds,
     now: datetime,
 ) -> float | None:
-    """Seconds until the job is done if nothing else joins the queue; None where that was not measured yet.
+    """Seconds until the job is done if nothing else joins the queue; None if a speed or length is not known yet.
 
-    transcribe and diarize run at the same time, so the longer of them counts.
+    transcribe and diarize run concurrently, so the longer of them counts.
     """
     remaining: dict[str, float] = {}
     for stage in stages:

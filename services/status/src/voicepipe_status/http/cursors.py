@@ -1,7 +1,7 @@
-"""A position in a list, opaque to clients: the row after which the next page begins.
+"""Pagination cursors, opaque to clients: the row after which the next page starts. Pure.
 
-It survives rows that come and go. It is checked, not signed: every query is filtered by its owner, so a made-up cursor shows
-nobody anything.
+A cursor stays valid while rows are added and removed. It is validated but not signed: every query is filtered by owner,
+so a forged cursor reveals nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def encode(position: Position) -> str:
 
 
 def decode(cursor: str) -> Position:
-    """Raises Problem 400 `bad_cursor`."""
+    """The position of a cursor.
+
+    Raises:
+        Problem: 400 `bad_cursor`.
+    """
     try:
         microseconds, id_bytes = _POSITION.unpack(base64.b64decode(cursor, altchars=b"-_", validate=True))
         return Position(_EPOCH + timedelta(microseconds=microseconds), UUID(bytes=id_bytes))

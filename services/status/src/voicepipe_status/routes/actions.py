@@ -1,4 +1,4 @@
-"""Cancel, retry, delete: commands that the controller carries out. A request waits a moment to see the effect."""
+"""Cancel, retry and delete: commands that the controller carries out. A request waits briefly for the effect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .transcriptions import read_transcription
 router = APIRouter(tags=["transcriptions"])
 
 _LATER: dict[int | str, dict[str, Any]] = {
-    202: {"model": Transcription, "description": "It will take effect; that takes longer than 3 s"}
+    202: {"model": Transcription, "description": "Accepted; it had not taken effect within 3 s"}
 }
 
 
@@ -33,7 +33,7 @@ _LATER: dict[int | str, dict[str, Any]] = {
     operation_id="cancel_transcription",
 )
 async def cancel(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
-    """Stop it. What is queued of it is not begun any more."""
+    """Cancel a transcription. Its queued work will not start."""
     _raise_if(ended := await snapshot(dependencies, user.id, job_id), ended.ended, "not_cancellable")
     await send(dependencies, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
     after = await wait_for(dependencies, user.id, job_id, lambda now: now.ended)
@@ -49,7 +49,7 @@ async def cancel(job_id: JobId, user: CurrentUser, dependencies: AppDependencies
     operation_id="retry_transcription",
 )
 async def retry(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
-    """Run again what failed or was cancelled. What is done is kept."""
+    """Retry the failed or cancelled stages of a transcription. Finished work is kept."""
     before = await snapshot(dependencies, user.id, job_id)
     again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
     _raise_if(before, not again, "not_retryable")
@@ -63,18 +63,18 @@ async def retry(job_id: JobId, user: CurrentUser, dependencies: AppDependencies)
     "/v1/transcriptions/{job_id}",
     status_code=204,
     responses={
-        204: {"description": "Nothing of it is left"},
-        202: {"description": "It will be deleted; that takes longer than 3 s"},
+        204: {"description": "Deleted"},
+        202: {"description": "Accepted; it was not deleted within 3 s"},
         **problem_responses("not_found"),
     },
     operation_id="delete_transcription",
 )
 async def delete(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
-    """Delete its audio, transcripts and events. If it is not done yet it is stopped first."""
+    """Delete a transcription with its audio, transcripts and events. It is cancelled first if it has not ended."""
     await snapshot(dependencies, user.id, job_id)
     await send(dependencies, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    left = await wait_for(dependencies, user.id, job_id, lambda _: False)
-    return Response(status_code=204 if left is None else 202)
+    remaining = await wait_for(dependencies, user.id, job_id, lambda _: False)
+    return Response(status_code=204 if remaining is None else 202)
 
 
 def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:

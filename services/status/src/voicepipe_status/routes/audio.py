@@ -1,4 +1,4 @@
-"""The recording as it was uploaded, streamed from the object store."""
+"""The original recording, streamed from the object store."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["transcriptions"])
 
-# What a browser plays and never runs: html and svg are neither.
+# Types that browsers play but never execute; HTML and SVG are not among them.
 _PLAYABLE = re.compile(r"(audio|video)/[a-z0-9][a-z0-9.+-]*")
 _BINARY = "application/octet-stream"
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All of it", "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "The range that was asked for"},
-    304: {"description": "The client has it"},
+    200: {
+        "description": "The whole recording",
+        "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {"description": "The requested range"},
+    304: {"description": "The client has this version"},
     **problem_responses("not_found", "audio_gone", "range_unsatisfiable"),
 }
 
@@ -48,7 +51,7 @@ async def get_audio(
     if_range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The original, whole or a range of it."""
+    """Get the original recording, or a range of it."""
     recording = await dependencies.queries.recording(user.id, job_id)
     if recording is None:
         raise Problem.of("not_found", what="transcription")
@@ -69,7 +72,7 @@ async def get_audio(
 
 
 class StoredAudio(StreamingResponse):
-    """Bytes [start, end) of an object, opened when the answer begins: what goes wrong then is still an answer."""
+    """Bytes [start, end) of an object. It is opened before the response starts, so that an error still becomes a response."""
 
     def __init__(self, objects: ObjectStore, key: str, start: int, end: int, **response: Any) -> None:
         super().__init__((), **response)
@@ -95,8 +98,8 @@ class StoredAudio(StreamingResponse):
         except RetryLater as error:
             if not has_started:
                 raise
-            # Too late for an answer: it stays unfinished, and the client asks for the rest by Range.
-            log.warning("the object store went away in the middle of a recording", reason=str(error))
+            # The response has started: it is left incomplete, and the client requests the rest by Range.
+            log.warning("object store unavailable, recording cut off", reason=str(error))
 
 
 def _headers(recording: Any, etag: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What this installation can do now."""
+"""What this installation currently supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicepipe_status.formats.transcript_formats import Format
 from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import Capabilities, Language, Limits, Model, Speakers
 
-# As docs/architecture.md has them; upload refuses what is beyond.
+# As in docs/architecture.md; upload rejects others.
 TASKS = ("transcribe", "translate")
 
 router = APIRouter(tags=["installation"])
@@ -21,7 +21,7 @@ router = APIRouter(tags=["installation"])
 
 @router.get("/v1/capabilities", responses=problem_responses(), operation_id="get_capabilities")
 async def get_capabilities(_: CurrentUser, dependencies: AppDependencies) -> Capabilities:
-    """Models, languages, tasks, formats, limits; whether speakers are told apart; how many workers live."""
+    """Get models, languages, tasks, formats, limits, whether diarization is available, and the number of live workers."""
     models, workers = await dependencies.queries.models_and_workers()
     return Capabilities(
         models=[Model(**model) for model in models],

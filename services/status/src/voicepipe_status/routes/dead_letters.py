@@ -1,4 +1,4 @@
-"""Dead letters, for operators: list them, put them back to work, throw them away."""
+"""Dead letters, for operators: list, redrive and discard them."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ from voicepipe_status.events.job_events import as_json
 from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 
-# Of one request; each is a command of its own.
+# Each redriven dead letter is a separate command.
 MAX_REDRIVEN_PER_REQUEST = 1000
 
 router = APIRouter(tags=["operators"], prefix="/v1/admin/dead-letters")
 
 _DONE: dict[int | str, dict[str, Any]] = {
     204: {"description": "Done"},
-    202: {"description": "It will take effect; that takes longer than 3 s"},
+    202: {"description": "Accepted; it had not taken effect within 3 s"},
 }
 
 
-async def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
-    """What is no number at all is answered like a sequence number that is empty."""
+async def _sequence(
+    sequence: Annotated[str, Path(description="Stream sequence of the dead letter", examples=["17"])],
+) -> int:
+    """Text that is not a number gets the same 404 as an unknown sequence."""
     if (number := whole_number(sequence)) is None:
         raise Problem.of("not_found", what="dead letter")
     return number
 
 
 Sequence = Annotated[int, Depends(_sequence)]
-Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only letters of this stage")]
+Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only dead letters of this stage")]
 
 
 @router.get("", responses=problem_responses("operators_only", "bad_cursor"), operation_id="list_dead_letters")
@@ -50,9 +52,9 @@ async def list_dead_letters(
     dependencies: AppDependencies,
     stage: Stage = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None,
 ) -> DeadLetterPage:
-    """Oldest first."""
+    """List dead letters, oldest first."""
     after = whole_number(cursor or "0")
     if after is None:
         raise Problem.of("bad_cursor")
@@ -68,13 +70,13 @@ async def list_dead_letters(
 @router.post(
     "/redrive",
     responses={
-        202: {"model": Redriven, "description": "They will be put back to work"},
+        202: {"model": Redriven, "description": "They will be redriven"},
         **problem_responses("operators_only"),
     },
     operation_id="redrive_dead_letters",
 )
 async def redrive_all(_: Operator, dependencies: AppDependencies, stage: Stage = None) -> JSONResponse:
-    """Put all back to work, or all of one stage, 1000 at a time."""
+    """Redrive all dead letters, or all of one stage, up to 1000 per request."""
     page = await dependencies.entries.page(_subject(stage), 1, MAX_REDRIVEN_PER_REQUEST)
     total = await dependencies.entries.count(_subject(stage))
     await _command(dependencies, *(RedriveDeadLetter(sequence=stored.sequence) for stored in page))
@@ -84,7 +86,7 @@ async def redrive_all(_: Operator, dependencies: AppDependencies, stage: Stage =
 
 @router.get("/{sequence}", responses=problem_responses("operators_only", "not_found"), operation_id="get_dead_letter")
 async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> DeadLetterDetail:
-    """All that is known of it."""
+    """Get a dead letter with its headers."""
     stored = await _stored(dependencies, sequence)
     return DeadLetterDetail(**_entry(stored), headers=dict(stored.headers))
 
@@ -96,7 +98,7 @@ async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: AppDepe
     operation_id="redrive_dead_letter",
 )
 async def redrive(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
-    """Put it back to work: its job goes on, its attempts count from nothing."""
+    """Redrive a dead letter: its job continues, with the attempts reset."""
     await _stored(dependencies, sequence)
     await _command(dependencies, RedriveDeadLetter(sequence=sequence))
     return await _respond_when_gone(dependencies, sequence)
@@ -109,7 +111,7 @@ async def redrive(sequence: Sequence, _: Operator, dependencies: AppDependencies
     operation_id="discard_dead_letter",
 )
 async def discard(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
-    """Throw it away. Its job stays as it is."""
+    """Discard a dead letter. Its job is not changed."""
     await _stored(dependencies, sequence)
     await _command(dependencies, DiscardDeadLetter(sequence=sequence))
     return await _respond_when_gone(dependencies, sequence)

@@ -1,4 +1,4 @@
-"""Live events of one transcription, as server-sent events."""
+"""The events of one transcription, as server-sent events."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _EXAMPLE = (
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events until the transcription has ended; a comment every 15 s",
+        "description": "Events until the transcription has ended, with a comment every 15 s",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
     },
-    204: {"description": "The transcription has ended, and nothing came after Last-Event-ID. Do not come back."},
+    204: {"description": "The transcription has ended and has no events after Last-Event-ID. Do not reconnect."},
     **problem_responses("not_found", "bad_event_id", "too_many_streams"),
 }
 
@@ -46,27 +46,27 @@ async def follow_transcription(
     job_id: JobId,
     user: CurrentUser,
     dependencies: AppDependencies,
-    last_event_id: Annotated[str | None, Header(description="Go on after this event")] = None,
+    last_event_id: Annotated[str | None, Header(description="Continue after this event")] = None,
     last_event_id_query: Annotated[
-        str | None, Query(alias="last_event_id", description="The same, for those who cannot set headers")
+        str | None, Query(alias="last_event_id", description="The same, for clients that cannot set headers")
     ] = None,
 ) -> Response:
-    """What happened to it so far, then what happens.
+    """Follow a transcription: past events first, then live ones.
 
-    `id:` is the place in the stream, `event:` the type, `data:` JSON. It ends after `job-completed`, `job-failed`,
-    `job-cancelled` or `job-deleted`. After a lost connection go on with `Last-Event-ID`.
+    `id:` is the stream sequence, `event:` the type, `data:` JSON. The stream ends after `job-completed`, `job-failed`,
+    `job-cancelled` or `job-deleted`. After a lost connection, continue with `Last-Event-ID`.
     """
     after = _event_id(last_event_id or last_event_id_query)
     if await dependencies.queries.snapshot(user.id, job_id) is None:
         raise Problem.of("not_found", what="transcription")
     if after is not None and after > dependencies.hub.position and after > await dependencies.events.last_sequence():
-        # The stream was made anew and its sequences count from 1 again: that id says nothing any more.
+        # The stream was recreated and its sequences start from 1 again, so this id is meaningless.
         after = None
     return EventStream(dependencies, user.id, job_id, after)
 
 
 class EventStream(StreamingResponse):
-    """Open until the job has ended, the client goes, or the client is too slow."""
+    """A response that stays open until the job has ended, or the client disconnects or is too slow."""
 
     media_type = "text/event-stream"
 
@@ -94,9 +94,9 @@ class EventStream(StreamingResponse):
                 return
             self.body_iterator = feed.frames()
             if not await aio.until(listener.dropped, super().__call__(scope, receive, send)):
-                # The answer stays unfinished, so that the client knows that there is more.
+                # The response is left incomplete, so that the client reconnects for the rest.
                 metrics.DROPPED.inc()
-                log.warning("a client was too slow for its events", job=str(self._job_id))
+                log.warning("event stream closed, client too slow", job=str(self._job_id))
 
 
 def _event_id(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Look at transcriptions: one, a page, a batch."""
+"""Read transcriptions: one, a page, or a batch."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ router = APIRouter(tags=["transcriptions"])
 async def list_transcriptions(
     user: CurrentUser,
     dependencies: AppDependencies,
-    state: Annotated[list[JobState] | None, Query(description="Only in these states; may be repeated")] = None,
+    state: Annotated[
+        list[JobState] | None, Query(description="Only transcriptions in these states; may be repeated")
+    ] = None,
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
     name: Annotated[
-        str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only where the name contains this")
+        str | None,
+        Query(max_length=200, pattern=r"^[^\x00]*$", description="Only transcriptions whose name contains this text"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
-    ids: Annotated[str | None, Query(description=f"These alone, comma separated, {MAX_IDS} at most")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None,
+    ids: Annotated[str | None, Query(description=f"Only these ids, comma-separated, {MAX_IDS} at most")] = None,
 ) -> TranscriptionPage:
-    """Newest first. With `ids` all of those that are there, and nothing else is looked at."""
+    """List transcriptions, newest first. With `ids`, return the existing ones in that order and ignore the other parameters."""
     if ids is not None:
         return await _batch(dependencies, user.id, ids)
     criteria = Filter(state, created_after, created_before, name)
@@ -52,12 +55,16 @@ async def list_transcriptions(
 
 @router.get("/v1/transcriptions/{job_id}", responses=problem_responses("not_found"), operation_id="get_transcription")
 async def get_transcription(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Transcription:
-    """State, progress in seconds of audio, place in the queue, time left, warnings, error."""
+    """Get a transcription: state, progress in seconds of audio, queue position, time left, warnings, error."""
     return await read_transcription(dependencies, user.id, job_id)
 
 
 async def read_transcription(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Transcription:
-    """Raises Problem 404 `not_found`."""
+    """One transcription.
+
+    Raises:
+        Problem: 404 `not_found`.
+    """
     row = await dependencies.queries.one(owner_id, job_id)
     if row is None:
         raise Problem.of("not_found", what="transcription")
@@ -68,7 +75,7 @@ async def _batch(dependencies: Dependencies, owner_id: UUID, ids: str) -> Transc
     requested = [each.strip() for each in ids.split(",") if each.strip()]
     if len(requested) > MAX_IDS:
         raise Problem.of(
-            "invalid_request", reason=f"ids: {len(requested)} were given, and a request takes {MAX_IDS} at most"
+            "invalid_request", reason=f"ids: {len(requested)} were given, but at most {MAX_IDS} are allowed"
         )
     valid_ids = [each for each in map(_uuid, requested) if each is not None]
     rows = {row["id"]: row for row in await dependencies.queries.batch(owner_id, valid_ids)}

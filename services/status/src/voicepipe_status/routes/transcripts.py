@@ -1,4 +1,4 @@
-"""The transcript, in the format that the client wants."""
+"""The transcript, in the format that the client accepts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _EXAMPLES = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The transcript; ETag names its version and what its speakers are called",
+        "description": "The transcript; the ETag depends on its version and the names of its speakers",
         "content": _EXAMPLES,
     },
     304: {"description": "The client has this version"},
@@ -63,12 +63,12 @@ async def get_transcript(
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     requested_format: Annotated[
-        str | None, Query(alias="format", description="json, txt, srt, vtt or rttm; wins over Accept")
+        str | None, Query(alias="format", description="json, txt, srt, vtt or rttm; overrides Accept")
     ] = None,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The latest if left out")] = None,
-    download: Annotated[bool, Query(description="As a file to save")] = False,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Latest by default")] = None,
+    download: Annotated[bool, Query(description="Send as an attachment")] = False,
 ) -> Response:
-    """The latest version, or the one that is asked for. A transcription that failed answers with its own error (409)."""
+    """Get the latest version of the transcript, or the given one. A failed transcription responds with its error (409)."""
     chosen_format = negotiate(accept, requested_format)
     if chosen_format is None:
         raise Problem.of("format_unknown")
@@ -88,7 +88,7 @@ async def get_transcript(
         return Response(status_code=304, headers=headers)
     if download:
         headers["Content-Disposition"] = content_disposition("attachment", with_suffix(row["name"], chosen_format))
-    # Hours of words take longer to write than other clients should wait.
+    # Rendering hours of words would block other clients.
     text = await asyncio.to_thread(_render, row, chosen_format)
     return Response(text, media_type=f"{chosen_format.media_type}; charset=utf-8", headers=headers)
 
@@ -101,7 +101,7 @@ def _render(row: Any, chosen_format: Format) -> bytes:
 
 
 def no_transcript(row: Any) -> Problem:
-    """Why there is no such transcript."""
+    """The problem that explains why there is no such transcript."""
     if row["latest"] is not None:
         return Problem.of("version_not_found", members={"latest": row["latest"]})
     state = {"state": row["state"]}
