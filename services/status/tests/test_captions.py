@@ -1,4 +1,4 @@
-"""Captions can be read: narrow, short, in order, and nothing of what was said is missing."""
+"""Captions are readable: narrow, short, in order, and with every word."""
 
 import itertools
 
@@ -45,7 +45,7 @@ def transcripts(draw):
 
 
 def sentence(text, start_s=0.0, word_s=0.3, **fields):
-    """A segment whose words follow each other without pause."""
+    """A segment of words without pauses."""
     words = text.split()
     return CaptionSegment(
         tuple(CaptionWord(start_s + i * word_s, start_s + (i + 1) * word_s, word) for i, word in enumerate(words)),
@@ -72,7 +72,7 @@ def test_every_word_is_shown_once_and_in_order(segments):
 
 
 @given(transcripts())
-def test_captions_never_overlap_and_each_is_seen(segments):
+def test_captions_never_overlap_and_each_has_a_duration(segments):
     captions_shown = captions(segments)
     assert all(caption.start_ms < caption.end_ms <= caption.start_ms + MAX_MS for caption in captions_shown)
     assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(captions_shown))
@@ -101,14 +101,14 @@ def test_one_caption_holds_the_words_of_one_speaker(segments):
     assert captions_shown == by_character
 
 
-def test_words_are_never_cut_where_a_line_can_be():
+def test_lines_break_between_words():
     text = "in the beginning there was only a very long sentence which had no mark in it and would not fit anywhere"
     captions_shown = lines([sentence(text)])
     assert " ".join(line for caption in captions_shown for line in caption) == text
     assert len(captions_shown) == 2
 
 
-def test_a_word_wider_than_a_line_is_cut_hard_and_takes_its_share_of_time():
+def test_a_word_wider_than_a_line_is_split_across_lines():
     (caption,) = captions([CaptionSegment((CaptionWord(0.0, 6.0, "x" * 60),))])
     assert caption == Caption(0, 6000, ("x" * 42, "x" * 18), None)
 
@@ -157,14 +157,14 @@ def test_a_short_word_stays_until_it_can_be_read_but_not_into_the_next_caption()
     assert [(caption.start_ms, caption.end_ms) for caption in captions(hurried)] == [(0, 600), (600, 2000)]
 
 
-def test_a_fast_speaker_gets_time_to_be_read_from_the_silence_behind():
+def test_a_caption_of_a_fast_speaker_extends_into_the_silence_after_it():
     (caption,) = captions([sentence("so many words in so short a time that nobody can read", word_s=0.1)])
     assert caption.end_ms == pytest.approx(
         len("so many words in so short a time that nobody can read") / 17 * 1000, abs=1
     )
 
 
-def test_what_stands_apart_shares_no_caption():
+def test_a_standalone_segment_shares_no_caption():
     mark = CaptionSegment((CaptionWord(0.3, 0.9, "[inaudible 00:00:00-00:00:01]"),), standalone=True)
     assert lines([sentence("One"), mark, sentence("two.", 0.9)]) == [
         ("One",),
@@ -173,6 +173,6 @@ def test_what_stands_apart_shares_no_caption():
     ]
 
 
-def test_no_words_are_no_captions():
+def test_without_words_there_are_no_captions():
     assert captions([]) == ()
     assert captions([CaptionSegment(()), CaptionSegment((CaptionWord(0, 1, " \n"),))]) == ()

@@ -1,4 +1,4 @@
-"""Server-sent events: no gap, no double, one consumer, and an end."""
+"""Server-sent events: no gap, no duplicate, one consumer, and an end."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDele
 
 from .conftest import Client, Pipeline, Sent, Service, following, rest, take
 
-# What a new job has told: diarize is skipped, prepare is queued.
+# The events of a new job: diarize is skipped, prepare is queued.
 FIRST_TYPES = ["stage-changed", "stage-changed"]
 
 
 async def stored(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> list[int]:
-    """The places of a job's events, as the stream has them."""
+    """The stream sequences of the events of a job."""
     return [event.sequence for event in await pipeline.dependencies.events.page(events_of(owner_id, job_id), 1, 10_000)]
 
 
-async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
+async def test_past_and_live_events_are_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.transcribe_chunks(alice.owner_id, job_id, 0)
     async with following(alice, job_id) as events:
@@ -36,7 +36,7 @@ async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(ali
     assert [event.id for event in first + last] == await stored(pipeline, alice.owner_id, job_id)
 
 
-async def test_data_has_every_field_under_the_contracts_name(alice: Client, pipeline: Pipeline):
+async def test_data_has_every_field_under_its_name_in_the_contract(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         queued, _ = await take(events, 2)
@@ -49,8 +49,8 @@ async def test_data_has_every_field_under_the_contracts_name(alice: Client, pipe
     }
 
 
-async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice: Client, pipeline: Pipeline):
-    """While events are published, one client reconnects after each number of events, some clients again and again."""
+async def test_a_client_that_reconnects_at_any_point_receives_every_event_once(alice: Client, pipeline: Pipeline):
+    """While events are published, clients reconnect after every possible number of events, some of them repeatedly."""
     job_id = await pipeline.job(alice.owner_id)
     count = 40
 
@@ -104,7 +104,7 @@ async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
 
 
 async def _received_ids(service: Service, user: Client, job_id: UUID) -> list[int]:
-    """By a bare socket: hundreds of them cost the test nothing."""
+    """Over a raw socket, because hundreds of HTTP clients would slow down the test."""
     reader, writer = await _open(service, user, job_id)
     received = await reader.readuntil(b"\r\n0\r\n\r\n")
     writer.close()
@@ -119,21 +119,21 @@ async def _open(service: Service, user: Client, job_id: UUID) -> tuple[asyncio.S
     return reader, writer
 
 
-async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, pipeline: Pipeline):
+async def test_the_events_of_an_ended_job_are_replayed_and_then_204_is_returned(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
         sent = await rest(events)
     assert [event.type for event in sent] == [*FIRST_TYPES, "job-completed"]
     again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(sent[-1].id)})
-    # 204 tells an EventSource to stay away.
+    # 204 tells an EventSource not to reconnect.
     assert (again.status_code, again.content) == (204, b"")
     by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={sent[0].id}")
     assert f"id: {sent[-1].id}\n" in by_query.text
     assert f"id: {sent[0].id}\n" not in by_query.text
 
 
-async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, pipeline: Pipeline):
+async def test_the_last_event_id_header_wins_over_the_query_parameter(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     *_, last = await stored(pipeline, alice.owner_id, job_id)
@@ -141,7 +141,7 @@ async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Clie
     assert (await alice.get(path, headers={"Last-Event-ID": str(last)})).status_code == 204
 
 
-async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, pipeline: Pipeline):
+async def test_the_events_of_a_retried_job_continue_after_its_failure(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     owned = Owned(job_id, alice.owner_id)
     async with pipeline.outbox.transaction() as transaction:
@@ -168,13 +168,13 @@ async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipel
 
 
 async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, pipeline: Pipeline):
-    """The broker was away when the job ended: the outbox still has the event."""
+    """The broker was unavailable when the job ended: the outbox still holds the event."""
     job_id = await pipeline.job(alice.owner_id)
     publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _UnavailablePublisher()
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
         assert [event.type for event in await take(events, 2)] == FIRST_TYPES
-        await asyncio.sleep(1.2)  # two heartbeats, each of which looks whether the job has ended
+        await asyncio.sleep(1.2)  # two heartbeats, each of which checks whether the job has ended
         pipeline.outbox._publisher = publisher
         await pipeline.outbox.relay(older_than_s=0)
         assert [event.type for event in await rest(events)] == ["job-completed"]
@@ -185,7 +185,7 @@ class _UnavailablePublisher:
         raise ConnectionError
 
 
-async def test_a_client_is_not_left_waiting_for_an_end_that_was_lost(alice: Client, pipeline: Pipeline):
+async def test_a_stream_ends_even_if_the_final_event_was_lost(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         await take(events, 2)
@@ -203,13 +203,13 @@ async def test_comments_keep_a_silent_stream_alive(alice: Client, pipeline: Pipe
             assert ": still here" in [await anext(lines) for _ in range(16)]
 
 
-async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, pipeline: Pipeline):
+async def test_an_id_beyond_the_stream_starts_from_the_beginning(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id, **{"Last-Event-ID": "999999999"}) as events:
         assert [event.type for event in await take(events, 2)] == FIRST_TYPES
 
 
-async def test_an_id_that_is_none_is_an_error(alice: Client, pipeline: Pipeline):
+async def test_an_invalid_event_id_is_an_error(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     for bad in ("-1", "1.5", "nonsense", "9" * 30, "0x10"):
         answer = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": bad})
@@ -236,17 +236,17 @@ async def test_one_owner_cannot_take_all_streams(start):
             await take(again, 1)
 
 
-async def test_events_of_others_are_not_heard(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_events_of_other_owners_are_not_sent(alice: Client, bob: Client, pipeline: Pipeline):
     mine, theirs = await pipeline.job(alice.owner_id), await pipeline.job(bob.owner_id)
     async with following(alice, mine) as events:
         await pipeline.transcribe_chunks(bob.owner_id, theirs, 1, 2, 3)
-        # Another owner's event that claims to be about this job: the subject decides.
+        # An event of another owner that names this job: the subject decides.
         await pipeline.transcribe_chunks(bob.owner_id, mine, 4)
         await pipeline.end(alice.owner_id, mine)
         assert [event.type for event in await rest(events)] == [*FIRST_TYPES, "job-completed"]
 
 
-async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
+async def test_a_slow_client_is_dropped_and_can_continue_where_it_stopped(start):
     async with start(event_queue_length=4) as service:
         user, pipeline = await service.user(), service.pipeline
         job_id = await pipeline.job(user.owner_id)
@@ -255,10 +255,10 @@ async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
         listeners = pipeline.dependencies.hub._listeners
         index = 0
         async with asyncio.timeout(60):
-            while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more
+            while listeners.get((str(user.owner_id), str(job_id))):  # this client has stopped reading
                 await _publish_large_events(pipeline, user.owner_id, job_id, index)
                 index += 1
-        # What the sockets hold still comes, then the connection ends without a proper end of the answer.
+        # Data in the socket buffers still arrives; then the connection closes without the final chunk.
         received += await reader.read(-1)
         writer.close()
         assert not received.endswith(b"0\r\n\r\n")
@@ -279,7 +279,7 @@ async def _publish_large_events(pipeline: Pipeline, owner_id: UUID, job_id: UUID
 
 
 def _ids(received: bytes) -> list[bytes]:
-    """Of the events that came whole."""
+    """The ids of the complete events."""
     whole = received[: received.rindex(b"\n\n")]
     return [text.partition(b"\n")[0] for text in whole.split(b"id: ")[1:]]
 
@@ -302,7 +302,7 @@ async def test_streams_end_when_the_service_stops(start):
     assert [event.type for event in await client] == FIRST_TYPES
 
 
-async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeline: Pipeline):
+async def test_a_message_of_a_newer_version_is_skipped(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     headers = {
         "ce-id": str(uuid4()),
@@ -330,7 +330,7 @@ async def test_more_events_than_a_page_are_all_replayed(alice: Client, pipeline:
     assert len(sent) == 603
 
 
-async def test_a_service_that_follows_is_ready(service: Service):
+async def test_the_service_is_ready_while_it_follows_events(service: Service):
     async with httpx.AsyncClient(base_url=service.url) as client:
         ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["checks"]) == (200, {"postgres": "ok", "events": "ok"})

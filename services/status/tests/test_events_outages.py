@@ -1,4 +1,4 @@
-"""Event streams live through what happens to the broker."""
+"""Event streams survive outages of the broker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def broker(private_nats):
 
 @pytest.fixture
 async def isolated(start, broker) -> AsyncIterator[Service]:
-    """The service on a broker of its own."""
+    """The service with its own broker."""
     async with start(nats=broker[0]) as service:
         yield service
 
@@ -42,7 +42,7 @@ async def until_ready(service: Service, wanted: int) -> None:
 
 @asynccontextmanager
 async def collecting(client: Client, job_id: UUID) -> AsyncIterator[asyncio.Task[list[Sent]]]:
-    """A client that reads on and on; it has received the events of a new job."""
+    """A client that keeps reading, after it has received the events of a new job."""
     async with following(client, job_id) as events:
         sent = await take(events, FIRST_EVENTS)
 
@@ -62,7 +62,7 @@ async def delete_consumer(pipeline: Pipeline) -> None:
         await pipeline.jetstream.context.delete_consumer(EVENTS, consumer.name)
 
 
-async def test_a_deleted_consumer_costs_no_event(isolated: Service):
+async def test_a_deleted_consumer_loses_no_event(isolated: Service):
     pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
@@ -79,19 +79,19 @@ async def test_a_deleted_consumer_costs_no_event(isolated: Service):
     assert sent[-1].type == "job-completed"
 
 
-async def test_a_deleted_stream_is_put_back_and_goes_on_from_its_beginning(isolated: Service):
+async def test_a_recreated_stream_is_followed_from_its_beginning(isolated: Service):
     pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     await pipeline.transcribe_chunks(user.owner_id, job_id, *range(5))
     async with collecting(user, job_id) as client:
         await pipeline.jetstream.context.delete_stream(EVENTS)
-        # Somebody else may put it back and use it before this service has noticed.
+        # Another service may recreate and use it before this one notices.
         await pipeline.jetstream.ensure_streams()
         await pipeline.transcribe_chunks(user.owner_id, job_id, 5, 6)
         await until_ready(isolated, 503)
         await until_ready(isolated, 200)
         await pipeline.transcribe_chunks(user.owner_id, job_id, 7)
-        # A client that comes back with a place of the old stream gets all that the new one has.
+        # A client that reconnects with an id of the old stream receives all of the new one.
         async with following(user, job_id, **{"Last-Event-ID": "7"}) as events:
             assert chunks(await take(events, 3)) == [5, 6, 7]
         await pipeline.end(user.owner_id, job_id)
@@ -100,7 +100,7 @@ async def test_a_deleted_stream_is_put_back_and_goes_on_from_its_beginning(isola
     assert sent[-1].type == "job-completed"
 
 
-async def test_a_deleted_stream_that_nobody_puts_back_is_put_back_here(isolated: Service):
+async def test_a_deleted_stream_is_recreated(isolated: Service):
     pipeline = isolated.pipeline
     await pipeline.jetstream.context.delete_stream(EVENTS)
     await until_ready(isolated, 503)
@@ -108,17 +108,17 @@ async def test_a_deleted_stream_that_nobody_puts_back_is_put_back_here(isolated:
     assert (await pipeline.jetstream.context.stream_info(EVENTS)).state.messages == 0
 
 
-async def test_a_broker_that_was_killed_costs_no_event(isolated: Service, broker):
+async def test_a_killed_broker_loses_no_event(isolated: Service, broker):
     pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
         await pipeline.transcribe_chunks(user.owner_id, job_id, 0)
         broker[1].kill()
         await until_ready(isolated, 503)
-        # The job goes on; its events wait in the outbox.
+        # The job continues; its events wait in the outbox.
         await pipeline.transcribe_chunks(user.owner_id, job_id, 1, 2)
-        look = await user.get(f"/v1/transcriptions/{job_id}")
-        assert look.status_code == 200
+        answer = await user.get(f"/v1/transcriptions/{job_id}")
+        assert answer.status_code == 200
         refused = await user.get(f"/v1/transcriptions/{job_id}/events")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         await asyncio.to_thread(broker[1].start)
@@ -131,7 +131,7 @@ async def test_a_broker_that_was_killed_costs_no_event(isolated: Service, broker
     assert sent[-1].type == "job-completed"
 
 
-async def test_commands_wait_for_a_broker_that_is_away(isolated: Service, broker):
+async def test_commands_wait_in_the_outbox_while_the_broker_is_unavailable(isolated: Service, broker):
     pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     await asyncio.to_thread(broker[1].kill)

@@ -1,4 +1,4 @@
-"""What speakers may be called, and what a transcript looks like with their names."""
+"""Valid names of speakers, and transcripts that show them."""
 
 import re
 from dataclasses import replace
@@ -32,11 +32,11 @@ DIARIZED = replace(
     diarization=DiarizedBy("community-1", "abc"),
 )
 NAMED = apply_names(DIARIZED, {"speaker_1": "The Chair"})
-# What no cleaning has seen: a document is written by another service.
+# Names that were not validated: another service writes the document.
 ANY_NAME = st.text(max_size=30).filter(lambda name: name.strip())
 
 
-def test_names_are_put_over_speakers_and_nothing_else():
+def test_applying_names_changes_the_speakers_and_nothing_else():
     assert [each.name for each in NAMED.speakers] == ["The Chair", "Speaker 2"]
     assert replace(NAMED, speakers=DIARIZED.speakers) == DIARIZED
     assert apply_names(DIARIZED, {}) == DIARIZED
@@ -51,7 +51,7 @@ def test_the_fingerprint_changes_with_a_name_and_is_empty_for_none():
     assert all(re.fullmatch(r"-[0-9a-f]{16}", each) for each in prints)
 
 
-def test_text_with_speakers_tells_when_and_who():
+def test_text_with_speakers_shows_times_and_names():
     assert as_txt(NAMED) == (
         "[00:00:00] The Chair: Good day. Shall we?\n\n"
         "[00:00:02] Speaker 2: Yes.\n\n"
@@ -69,7 +69,7 @@ def test_captions_show_names():
     assert cue_texts[-1] == "The Chair: Well."
 
 
-def test_rttm_has_a_line_for_each_turn():
+def test_rttm_has_one_line_per_turn():
     assert as_rttm(NAMED, "board meeting 3") == (
         "SPEAKER board_meeting_3 1 0.400 2.300 <NA> <NA> The_Chair <NA> <NA>\n"
         "SPEAKER board_meeting_3 1 2.500 0.800 <NA> <NA> Speaker_2 <NA> <NA>\n"
@@ -77,7 +77,7 @@ def test_rttm_has_a_line_for_each_turn():
     )
 
 
-def test_rttm_of_a_recording_without_turns_is_empty_and_without_a_name_is_called_by_its_id():
+def test_rttm_is_empty_without_turns_and_uses_the_id_for_an_unnamed_recording():
     assert as_rttm(EMPTY, "meeting") == ""
     assert as_rttm(DIARIZED, " ").startswith("SPEAKER tr_1 1 0.400 ")
 
@@ -97,15 +97,15 @@ def test_no_name_adds_a_field_or_a_line_to_rttm(recording, first, second):
 
 @given(ANY_NAME)
 def test_no_name_breaks_out_of_its_paragraph_or_its_cue(name):
-    called = apply_names(DIARIZED, {"speaker_1": name})
-    paragraphs = as_txt(called).rstrip("\n").split("\n\n")
+    renamed = apply_names(DIARIZED, {"speaker_1": name})
+    paragraphs = as_txt(renamed).rstrip("\n").split("\n\n")
     assert len(paragraphs) == 5
     assert all(paragraph.startswith("[") and "\n" not in paragraph for paragraph in paragraphs)
     plain = as_vtt(DIARIZED).split("\n\n")
-    cues = as_vtt(called).split("\n\n")
+    cues = as_vtt(renamed).split("\n\n")
     assert len(cues) == len(plain)
     for cue, before in zip(cues, plain, strict=True):
-        # What is spoken, and when, stays as it is.
+        # Words and times do not change.
         assert re.sub(r"<v [^>\n]*>", "", cue) == re.sub(r"<v [^>\n]*>", "", before)
 
 
@@ -129,19 +129,19 @@ def test_a_name_is_kept_with_its_white_space_collapsed(given, name):
 @pytest.mark.parametrize(
     "name", ["", "  \n", "x" * 101, "a\x00b", "a\x7f", "\u202egnp", "\u200b", "\u2066x", "\ud800", 7, True, ["Chair"]]
 )
-def test_what_nobody_can_read_is_no_name(name):
+def test_an_unreadable_name_is_invalid(name):
     with pytest.raises(ValidationError):
         SpeakerName.model_validate({"name": name})
 
 
 @given(st.text())
-def test_every_name_that_is_taken_fits_its_column(name):
+def test_every_valid_name_fits_its_column(name):
     try:
-        taken = SpeakerName.model_validate({"name": name}).name
+        accepted = SpeakerName.model_validate({"name": name}).name
     except ValidationError:
         return
-    assert taken is not None
-    assert 1 <= len(taken) <= 100
-    assert "\x00" not in taken
-    assert taken.encode()
-    assert SpeakerName.model_validate({"name": taken}).name == taken
+    assert accepted is not None
+    assert 1 <= len(accepted) <= 100
+    assert "\x00" not in accepted
+    assert accepted.encode()
+    assert SpeakerName.model_validate({"name": accepted}).name == accepted

@@ -1,4 +1,4 @@
-"""Naming speakers and telling them apart again: what is written, what is answered, what is shown."""
+"""Renaming speakers and running diarization again: commands, responses and formats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = ("json", "txt", "srt", "vtt", "rttm")
 
 
 def spoken(job_id: UUID, version: int) -> Transcript:
-    """Two people say a word each."""
+    """A transcript of two speakers with one word each."""
     words = tuple(
         TranscriptWord(3.0 * i, 3.0 * i + 1, text, 0.9, f"speaker_{i + 1}") for i, text in enumerate(("Tea?", "Yes."))
     )
@@ -52,7 +52,7 @@ def spoken(job_id: UUID, version: int) -> Transcript:
 
 
 async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **changes: Any) -> UUID:
-    """A completed job with these versions of its transcript; `changes` are to the document."""
+    """A completed job with these transcript versions; `changes` are applied to the document."""
     job_id = await pipeline.job(owner_id, state="completed", finished_at=datetime.now(UTC))
     for version in versions or (1,):
         document = replace(spoken(job_id, version), **changes).to_json()
@@ -67,7 +67,7 @@ async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **change
 
 
 async def set_name(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
-    """What the controller does to a name."""
+    """Set or remove a name as the controller would."""
     if name is None:
         await pipeline.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
         return
@@ -130,7 +130,7 @@ async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: C
     assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
 
 
-async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, pipeline: Pipeline):
+async def test_a_name_is_in_every_format_until_it_is_removed(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     before = await in_every_format(alice, job_id)
     await set_name(pipeline, job_id, "speaker_2", "Ann & Bob")
@@ -143,9 +143,9 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
     assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
     assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
     controller = asyncio.create_task(carried_out(pipeline, lambda: set_name(pipeline, job_id, "speaker_2", None)))
-    taken_back = await rename(alice, job_id, "speaker_2", None)
+    removed = await rename(alice, job_id, "speaker_2", None)
     await controller
-    assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
+    assert (removed.status_code, removed.json()["name"]) == (200, "Speaker 2")
     assert [command.name for command in await written(pipeline)] == [""]
     after = await in_every_format(alice, job_id)
     for name in FORMATS:
@@ -156,7 +156,7 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
         assert before[name].headers["etag"] == after[name].headers["etag"] != during[name].headers["etag"]
 
 
-async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, pipeline: Pipeline):
+async def test_a_new_name_changes_the_etag(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/transcript?format=vtt"
     etags = [(await alice.get(path)).headers["etag"]]
@@ -177,7 +177,7 @@ async def test_a_name_belongs_to_one_version(alice: Client, pipeline: Pipeline):
     assert "Speaker 1: Tea?" in (await alice.get(path)).text
 
 
-async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: Client, pipeline: Pipeline):
+async def test_without_a_controller_renaming_is_accepted_with_the_current_name(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Speaker 1")
@@ -188,7 +188,7 @@ async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: 
     assert [command.name for command in await written(pipeline)] == ["Chair", "Chair", "Ann"]
 
 
-async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, pipeline: Pipeline):
+async def test_an_unknown_speaker_cannot_be_renamed(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_3", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (404, "speaker_not_found")
@@ -209,7 +209,7 @@ async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, pipe
     assert await pipeline.commands() == []
 
 
-async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(alice: Client, pipeline: Pipeline):
+async def test_without_a_transcript_or_speakers_renaming_is_rejected(alice: Client, pipeline: Pipeline):
     waiting = await pipeline.job(alice.owner_id, state="transcribing")
     answer = await rename(alice, waiting, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
@@ -226,7 +226,7 @@ async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(al
     "body",
     ['{"name": ""}', '{"name": "a\\u0000"}', '{"name": "\\ud800"}', "{}", '{"name": "x", "id": 1}', "", "[", "null"],
 )
-async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, body: str):
+async def test_an_invalid_name_is_rejected(alice: Client, pipeline: Pipeline, body: str):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
     answer = await alice.http.patch(path, content=body, headers={"Content-Type": "application/json"})
@@ -234,7 +234,7 @@ async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, bod
     assert await pipeline.commands() == []
 
 
-async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, pipeline: Pipeline):
+async def test_a_document_without_speaker_fields_is_still_readable(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarization=None)
     await pipeline.pool.execute(
         "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
@@ -246,14 +246,14 @@ async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Cli
     assert (await rename(alice, job_id, "speaker_1", "Chair")).json()["code"] == "no_speakers"
 
 
-async def test_a_recording_in_which_nobody_speaks_has_an_empty_rttm(alice: Client, pipeline: Pipeline):
+async def test_a_recording_without_speech_has_an_empty_rttm(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), segments=())
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=rttm&download=1")
     assert (answer.status_code, answer.content) == (200, b"")
     assert 'filename="meeting.rttm"' in answer.headers["content-disposition"]
 
 
-async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pipeline):
+async def test_a_client_that_reconnects_receives_the_rename_event(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     async with pipeline.outbox.transaction() as transaction:
@@ -278,7 +278,7 @@ async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pip
         (None, (0, 0)),
     ],
 )
-async def test_speakers_are_told_apart_again_within_limits(
+async def test_diarization_runs_again_within_limits(
     alice: Client, pipeline: Pipeline, body: dict[str, Any] | None, limits: tuple[int, int]
 ):
     await register_diarizer(pipeline)
@@ -303,7 +303,7 @@ async def test_speakers_are_told_apart_again_within_limits(
     ]
 
 
-async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipeline: Pipeline):
+async def test_without_a_controller_diarizing_again_is_accepted(alice: Client, pipeline: Pipeline):
     await register_diarizer(pipeline, seconds_ago=20)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
@@ -325,7 +325,7 @@ async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipelin
         [],
     ],
 )
-async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pipeline, body: Any):
+async def test_invalid_limits_are_rejected(alice: Client, pipeline: Pipeline, body: Any):
     await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
@@ -333,7 +333,7 @@ async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pi
     assert await pipeline.commands() == []
 
 
-async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipeline: Pipeline):
+async def test_only_a_completed_job_can_be_diarized_again(alice: Client, pipeline: Pipeline):
     await register_diarizer(pipeline)
     for state in ("queued", "transcribing", "failed", "cancelled"):
         job_id = await pipeline.job(alice.owner_id, state=state)
@@ -342,7 +342,7 @@ async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipelin
     assert await pipeline.commands() == []
 
 
-async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: Pipeline):
+async def test_diarizing_again_needs_a_live_diarizer(alice: Client, pipeline: Pipeline):
     await register_diarizer(pipeline, seconds_ago=31)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
@@ -352,7 +352,7 @@ async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: 
     assert await pipeline.commands() == []
 
 
-async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, pipeline: Pipeline):
+async def test_a_job_whose_audio_is_gone_cannot_be_diarized_again(alice: Client, pipeline: Pipeline):
     await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -360,7 +360,7 @@ async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, 
     assert await pipeline.commands() == []
 
 
-async def test_a_body_that_is_too_long_is_refused(alice: Client, pipeline: Pipeline):
+async def test_a_body_over_the_limit_is_rejected(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
 
