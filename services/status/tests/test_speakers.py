@@ -242,7 +242,7 @@ async def test_a_document_without_speaker_fields_is_still_readable(alice: Client
     answers = await in_every_format(alice, job_id)
     assert [answers[name].status_code for name in FORMATS] == [200, 200, 200, 200, 409]
     assert answers["rttm"].json()["code"] == "no_speakers"
-    assert "/v1/transcriptions/{id}/diarization" in answers["rttm"].json()["detail"]
+    assert "/v1/transcriptions/ID/diarization" in answers["rttm"].json()["detail"]
     assert (await rename(alice, job_id, "speaker_1", "Chair")).json()["code"] == "no_speakers"
 
 

@@ -142,7 +142,7 @@ async def test_a_patch_with_a_wrong_checksum_stores_nothing(make_client, databas
     assert (answer.status_code, answer.json()["code"], answer.json()["title"]) == (
         460,
         "checksum_mismatch",
-        "Checksum Mismatch",
+        "Checksum mismatch",
     )
     assert (await head(client, url)).headers["upload-offset"] == "1000"
     answer = await patch(client, url, 1000, data[1000:], **checksum(data[1000:]))

@@ -37,7 +37,7 @@ def create(dependencies: Dependencies) -> FastAPI:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Add the schema that all problem responses refer to, and remove those of FastAPI's own 422, which is never sent."""
+    """Add the schema of all problem responses, and remove those of FastAPI's own 422, which is never sent."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sends commands to the controller and waits briefly for their effect.
 
 This service changes no job itself. `send` writes a command into the outbox, the controller carries it out in another
-process, and `wait_for` polls the job. A caller responds 200 or 204 if the effect was seen in time and 202 otherwise; the
+process, and `wait_for` polls the job. A caller responds with 200 or 204 if it saw the effect in time, else with 202; the
 command is carried out either way, because the outbox keeps it until it is published.
 
 Callers take a snapshot before they send and compare `changed_at` with it, not the state: a retry that fails again at

@@ -17,7 +17,7 @@ Row = Any  # asyncpg.Record, which has no types
 
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
-# - queue: for each queued stage, how many of the same stage and priority were queued earlier; computed only if the page has one
+# - queue: for each queued stage, how many of its stage and priority were queued earlier; only if the page has one
 _TRANSCRIPTIONS = """
 , pace AS (
     SELECT m.model, (

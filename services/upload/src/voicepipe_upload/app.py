@@ -42,7 +42,11 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     app.exception_handler(ObjectMissing)(_on_object_missing)
     app.add_middleware(tus_routes.TusMiddleware)
     app.add_middleware(LingeringClose)
+    _add_routes(app, settings, pool, store, publisher)
+    return app
 
+
+def _add_routes(app: FastAPI, settings: Settings, pool: Pool, store: ObjectStore, publisher: Publisher) -> None:
     uploads = Uploads(pool)
     finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
     admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
@@ -65,7 +69,6 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     authenticate = Authenticator(pool)
     app.include_router(plain.router(plain_uploads, authenticate))
     app.include_router(tus_routes.router(tus_uploads, authenticate))
-    return app
 
 
 async def _on_superseded(_: Request, __: Exception) -> JSONResponse:

@@ -2,19 +2,19 @@
 
 The object is completed first, then one transaction closes the row and writes the recording, the job, its stages, the
 first command and the events. A crash in between leaves a complete object and a row that names it: the next HEAD
-finishes a tus upload, and expiry removes any other. Completing again finds no multipart upload, which is fine as long as
-the object has the recorded size.
+finishes a tus upload, and expiry removes any other. Completing again finds no multipart upload, which is fine if the
+object has the recorded size.
 
-Several requests may finalize one upload at a time (a PATCH and HEADs). `_close_upload` updates the row on condition that
-it has no job and has not expired, so one of them creates the job and the others read its id from the row. `discard`
-expires the row first, which waits for such a transaction: after that either the job exists and keeps its object, or no
-request can create it any more.
+Several requests may finalize one upload at a time (a PATCH and HEADs). `_close_upload` changes the row only if it has no
+job and has not expired, so one of them creates the job and the others read its id from the row. `discard` expires the
+row first, which waits for such a transaction: after that either the job exists and keeps its object, or no request can
+create it any more.
 
 A duplicate has the bytes and the options of a completed transcription of the same owner. It is answered with that one
 and its object is removed. Two equal uploads of which neither is complete become two jobs.
 
-An answer can be lost. The row of a tus upload names the job until it expires, so HEAD repeats the answer. A plain upload
-must be sent again, and is a duplicate if the first one has completed.
+A response can be lost. The row of a tus upload names the job until it expires, so HEAD repeats the response. A plain
+upload must be sent again, and is a duplicate if the first one has completed.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class LingeringClose:
 
 
 class _Request:
-    """A request and whether its body is still arriving. A client that sent `Expect: 100-continue` sends nothing before the first read."""
+    """A request and whether its body is still arriving. With `Expect: 100-continue` nothing arrives before the first read."""
 
     def __init__(self, receive: Receive, *, expects_continue: bool) -> None:
         self._receive = receive

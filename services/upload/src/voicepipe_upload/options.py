@@ -1,4 +1,4 @@
-"""The options of a transcription: collected from form fields, query or metadata, validated, and resolved against the models. Pure."""
+"""The options of a transcription: collected, validated, and resolved against the served models. Pure."""
 
 from __future__ import annotations
 

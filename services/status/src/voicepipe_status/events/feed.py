@@ -1,4 +1,4 @@
-"""The events that one client receives: those stored after its last one, then the live ones. No gap, no duplicate, in order.
+"""Sends one client the events after its last one, stored ones first, then live ones: no gap, no duplicate, in order.
 
 - No gap between replay and live: the client is registered with the hub before the first page is read. An event is
   stored before the hub delivers it, so each is in a page, in the listener's queue, or in both.
@@ -8,11 +8,11 @@
   proper end of the response, so that the client reconnects with the last id it received.
 - A recreated stream counts from 1 again. The hub queues `Signal.RESTARTED` before any event of the new stream, which
   resets `_after`. A reconnecting client whose id is beyond the new stream starts from its beginning (`routes.events`);
-  a smaller id of the old stream cannot be told from one of the new.
+  a smaller id of the old stream cannot be distinguished from one of the new.
 - The end: a job has settled when it has ended in PostgreSQL and the outbox holds no event of it, so its last event is in
   the stream. `_check_job` runs before the pages are read, so that they include that event. A final event does not end
-  the feed if others follow it, because a retried job continues after `job-failed`: `_catch_up` asks PostgreSQL, and the
-  live loop requires an empty queue. If the final event was lost with the stream, the check at a heartbeat ends the feed.
+  the feed if others follow it, because a retried job continues after `job-failed`: `_catch_up` queries PostgreSQL, and
+  the live loop requires an empty queue. If the final event was lost with the stream, the check at a heartbeat ends the feed.
 
 With a replicated stream, the replica that serves a page may lag by a few milliseconds; only there can a client that
 connects at that moment miss an event.
@@ -41,7 +41,7 @@ PAGE = 256
 
 
 class Feed:
-    """Events of one job for one client. `listener` must be registered with the hub already; `after` is 0 for all events."""
+    """Events of one job for one client. `listener` is already registered with the hub; `after` is 0 for all events."""
 
     def __init__(
         self,

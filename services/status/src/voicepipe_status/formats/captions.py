@@ -179,14 +179,14 @@ def _hard_cut(text: str) -> list[str]:
 def _cheapest_cuts(pieces: Sequence[_Piece]) -> list[int]:
     """The starts of the captions, and the end: the cheapest way to cut (dynamic programming, one step per caption)."""
     cost = [0.0] + [math.inf] * len(pieces)
-    begin = [0] * (len(pieces) + 1)
+    previous_cut = [0] * (len(pieces) + 1)
     for start in range(len(pieces)):
         for end, price in _captions_from(pieces, start):
             if cost[start] + price < cost[end]:
-                cost[end], begin[end] = cost[start] + price, start
+                cost[end], previous_cut[end] = cost[start] + price, start
     cuts = [len(pieces)]
     while cuts[-1]:
-        cuts.append(begin[cuts[-1]])
+        cuts.append(previous_cut[cuts[-1]])
     return cuts[::-1]
 
 
@@ -209,7 +209,7 @@ def _captions_from(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, 
 
 
 def _price(first: _Piece, last: _Piece, following: _Piece | None, total: int) -> float:
-    """The cost of a caption: low for few captions, cut after sentences or clauses, well filled, on screen long enough to read."""
+    """The cost of a caption: low if cut after a sentence or clause, well filled, and on screen long enough to read."""
     cut = 0.0 if following is None or following.opens else last.cut_cost
     empty = max(0.0, 1 - total / (MAX_COLUMNS * MAX_LINES))
     wanted_ms = _reading_ms(total)
@@ -224,7 +224,7 @@ def _reading_ms(total: int) -> int:
 
 
 def _end_ms(group: Sequence[_Piece], start_ms: int, limit_ms: float) -> int:
-    """The end: after the speech and the reading time, but not past the next caption. A short gap before that one is closed."""
+    """The end: after the speech and the reading time, but not in the next caption. A short gap before that is closed."""
     wanted_ms = min(start_ms + MAX_MS, max(group[-1].end_ms, start_ms + _reading_ms(_columns(group))))
     if limit_ms - wanted_ms < CLOSED_GAP_MS and limit_ms - start_ms <= MAX_MS:
         return int(limit_ms)

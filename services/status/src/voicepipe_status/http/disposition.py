@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 def content_disposition(kind: str, name: str) -> str:
-    """`kind` is inline or attachment. Clients that support RFC 8187 get the full name, others an ASCII approximation."""
+    """`kind` is inline or attachment. Clients with RFC 8187 get the full name, others an ASCII approximation."""
     ascii_name = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in name)
     return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 

@@ -72,7 +72,7 @@ async def get_audio(
 
 
 class StoredAudio(StreamingResponse):
-    """Bytes [start, end) of an object. It is opened before the response starts, so that an error still becomes a response."""
+    """Bytes [start, end) of an object, opened before the response starts, so that an error still becomes a response."""
 
     def __init__(self, objects: ObjectStore, key: str, start: int, end: int, **response: Any) -> None:
         super().__init__((), **response)

@@ -21,7 +21,7 @@ router = APIRouter(tags=["installation"])
 
 @router.get("/v1/capabilities", responses=problem_responses(), operation_id="get_capabilities")
 async def get_capabilities(_: CurrentUser, dependencies: AppDependencies) -> Capabilities:
-    """Get models, languages, tasks, formats, limits, whether diarization is available, and the number of live workers."""
+    """Get models, languages, tasks, formats, limits, availability of diarization, and the number of live workers."""
     models, workers = await dependencies.queries.models_and_workers()
     return Capabilities(
         models=[Model(**model) for model in models],

@@ -39,7 +39,7 @@ async def list_transcriptions(
     cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None,
     ids: Annotated[str | None, Query(description=f"Only these ids, comma-separated, {MAX_IDS} at most")] = None,
 ) -> TranscriptionPage:
-    """List transcriptions, newest first. With `ids`, return the existing ones in that order and ignore the other parameters."""
+    """List transcriptions, newest first. With `ids`, return the existing ones in that order; other filters are ignored."""
     if ids is not None:
         return await _batch(dependencies, user.id, ids)
     criteria = Filter(state, created_after, created_before, name)

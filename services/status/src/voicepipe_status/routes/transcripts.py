@@ -68,7 +68,7 @@ async def get_transcript(
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Latest by default")] = None,
     download: Annotated[bool, Query(description="Send as an attachment")] = False,
 ) -> Response:
-    """Get the latest version of the transcript, or the given one. A failed transcription responds with its error (409)."""
+    """Get the latest transcript, or the given version. A failed transcription responds with its error (409)."""
     chosen_format = negotiate(accept, requested_format)
     if chosen_format is None:
         raise Problem.of("format_unknown")

@@ -25,7 +25,7 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "examples": ["Voicepipe, JetStream"],
         "description": "words to expect, comma-separated; may be repeated",
     },
-    "diarize": {"type": "boolean", "default": False, "description": "tell speakers apart"},
+    "diarize": {"type": "boolean", "default": False, "description": "label the words with speakers"},
     "min_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "max_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "priority": {"type": "string", "enum": [*Priority], "default": str(Priority.STANDARD)},

@@ -23,7 +23,7 @@ A takeover (`Uploads.claim` by another request, on any replica) makes every late
 Superseded. The writer then deletes only what it created and no row names: a tail (`save_tail`) or a multipart upload
 (`_create_multipart`).
 
-A cancelled request never cancels a part, because the bytes behind it count as safe: `_wait_for_parts` shields it and
+A cancelled request never cancels a part, because the bytes after it count as safe: `_wait_for_parts` shields it and
 `stop` awaits it. Bytes that a cancelled `write` had not copied yet do not count: the recorded offset comes from
 `_stored_bytes` and the buffer, not from `offset_bytes`.
 
@@ -63,7 +63,7 @@ STORE_RETRY_DELAYS_S = (0.5, 1.0, 2.0)
 
 
 class PartWriter:
-    """The writer of one upload, starting at its recorded offset. With a `checksum`, nothing is recorded before `verify`.
+    """The writer of one upload, starting at its recorded offset. With a checksum, nothing is recorded before `verify`.
 
     Every method that stores or records may raise.
 
@@ -162,7 +162,10 @@ class PartWriter:
         return self._upload
 
     async def finish(self) -> tuple[Upload, bytes | None]:
-        """Store the last bytes as a part. Returns the SHA-256 of the whole object, or None if another writer wrote some of it."""
+        """Store the last bytes as a part.
+
+        Returns the SHA-256 of the whole object, or None if an earlier request wrote some of it.
+        """
         if not self._is_sniffed:
             self._sniff()
         if self._part.size_bytes:
@@ -195,7 +198,7 @@ class PartWriter:
     async def _wait_for_parts(self, newest_excluded: int = 0) -> None:
         """Wait for the parts in flight, except the newest `newest_excluded`.
 
-        The caller may be cancelled, a part never: the bytes behind it count as if it were stored.
+        The caller may be cancelled, a part never: the bytes after it count as if it were stored.
         """
         while len(self._storing) > newest_excluded:
             await asyncio.shield(self._storing[0])
@@ -287,7 +290,7 @@ class PartWriter:
 
 
 class _PartBuffer:
-    """A reusable buffer for one part. An anonymous mapping: its pages are allocated as they fill and always returned to the system."""
+    """A reusable buffer for one part, as an anonymous mapping: pages are allocated as they fill, and always freed."""
 
     def __init__(self) -> None:
         self._memory = memoryview(mmap.mmap(-1, PART_BYTES))

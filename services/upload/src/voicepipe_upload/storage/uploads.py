@@ -27,7 +27,7 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A row. `offset_bytes` is what the client need not send again; its last `tail_bytes` are in the object `tail_key`."""
+    """A row. The client need not send `offset_bytes` again; the last `tail_bytes` of them are in object `tail_key`."""
 
     id: UUID
     owner_id: UUID

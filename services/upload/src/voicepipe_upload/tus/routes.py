@@ -19,7 +19,7 @@ ROOT = "/v1/uploads"
 
 
 class TusMiddleware:
-    """Adds `Tus-Resumable` to every response and applies `X-HTTP-Method-Override`, for clients limited to GET and POST."""
+    """Adds `Tus-Resumable` to every response, and applies `X-HTTP-Method-Override` for clients without PATCH."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
