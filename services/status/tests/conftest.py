@@ -1,4 +1,4 @@
-"""The service in this process, on the real servers, with two users and ways to make jobs happen."""
+"""The service in this process on real servers, with two users and a simulated pipeline."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AUDIO = bytes(range(256)) * 40
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One user, seen from both sides."""
+    """A user: its id, its key and its HTTP client."""
 
     owner_id: UUID
     key: str
@@ -51,7 +51,7 @@ class Client:
 
 @dataclass(slots=True)
 class Pipeline:
-    """What the other services would do."""
+    """Does what the other services would do."""
 
     pool: asyncpg.Pool
     outbox: Outbox
@@ -60,7 +60,7 @@ class Pipeline:
     made: list[UUID] = field(default_factory=list)
 
     async def job(self, owner_id: UUID, **columns: Any) -> UUID:
-        """An uploaded recording whose first stage is queued; `columns` of `jobs` are then set."""
+        """Create a job whose first stage is queued, then set `columns` of `jobs`."""
         job_id = uuid4()
         key = f"audio/{owner_id}/2026-03-01/{job_id}/original"
         recording = {"name": "meeting.wav", "media_type": "audio/wav"} | {
@@ -104,15 +104,15 @@ class Pipeline:
             *columns.values(),
         )
 
-    async def hear(self, owner_id: UUID, job_id: UUID, *indices: int) -> None:
-        """Chunks are transcribed: one event each."""
+    async def transcribe_chunks(self, owner_id: UUID, job_id: UUID, *indices: int) -> None:
+        """Publish one `ChunkTranscribed` per index."""
         async with self.outbox.transaction() as transaction:
             for index in indices:
-                heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
-                transaction.event(Owned(job_id, owner_id), heard)
+                event = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text=f"word {index}", language="en")
+                transaction.event(Owned(job_id, owner_id), event)
 
     async def end(self, owner_id: UUID, job_id: UUID) -> None:
-        """The job is completed, and says so."""
+        """Complete the job and publish the event."""
         async with self.outbox.transaction() as transaction:
             await transaction.connection.execute(
                 "UPDATE jobs SET state = 'completed', finished_at = now(), changed_at = now() WHERE id = $1", job_id
@@ -124,7 +124,7 @@ class Pipeline:
             transaction.event(Owned(job_id, owner_id), completed)
 
     async def commands(self) -> list[asyncpg.Record]:
-        """Control commands that were written, oldest first."""
+        """The written control commands, oldest first."""
         return await self.pool.fetch("SELECT * FROM outbox WHERE work = 'control' ORDER BY position")
 
     async def _object_key(self, job_id: UUID) -> str:
@@ -133,7 +133,7 @@ class Pipeline:
 
 @dataclass(slots=True)
 class Service:
-    """The running service; `user` makes clients of it."""
+    """The running service; `user` creates clients."""
 
     url: str
     pipeline: Pipeline
@@ -161,7 +161,7 @@ StartService = Callable[..., Any]
 
 
 def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any) -> StatusSettings:
-    usual = {
+    defaults = {
         "database_url": database_url,
         "nats_url": nats_url,
         "s3_endpoint": store.endpoint,
@@ -171,12 +171,12 @@ def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any
         "effect_timeout_s": 0.3,
         "event_heartbeat_s": 0.5,
     }
-    return StatusSettings(**(usual | more))
+    return StatusSettings(**(defaults | more))
 
 
 @asynccontextmanager
 async def running(settings: StatusSettings) -> AsyncIterator[Service]:
-    """The service on a free port, its hub following, and the pipeline behind it."""
+    """Run the service on a free port, with its hub following, and the simulated pipeline."""
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         dependencies = await stack.enter_async_context(open_dependencies(settings))
@@ -208,7 +208,7 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
 
 @pytest.fixture
 def start(database_url: str, nats_url: str, object_store: TestStore) -> StartService:
-    """Call it with other settings than usual, or with another broker."""
+    """Call it to run the service with other settings, or with another broker."""
 
     def start(**more: Any) -> Any:
         return running(settings_for(database_url, more.pop("nats", nats_url), object_store, **more))
@@ -239,7 +239,7 @@ async def bob(service: Service) -> Client:
 
 @asynccontextmanager
 async def following(client: Client, job_id: UUID, **headers: str) -> AsyncIterator[AsyncIterator[Event]]:
-    """The events of a job as a client reads them."""
+    """The events of a job, parsed as a client does (WHATWG HTML, 9.2.6)."""
     path = f"/v1/transcriptions/{job_id}/events"
     async with client.http.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200, await response.aread()

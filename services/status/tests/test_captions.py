@@ -1,4 +1,4 @@
-"""Captions can be read: narrow, short, in order, and nothing of what was said is missing."""
+"""Captions are readable: narrow, short, in order, and with every word."""
 
 import itertools
 
@@ -45,7 +45,7 @@ def transcripts(draw):
 
 
 def sentence(text, start_s=0.0, word_s=0.3, **fields):
-    """A segment whose words follow each other without pause."""
+    """A segment of words without pauses."""
     words = text.split()
     return CaptionSegment(
         tuple(CaptionWord(start_s + i * word_s, start_s + (i + 1) * word_s, word) for i, word in enumerate(words)),
@@ -67,15 +67,15 @@ def test_no_caption_is_wider_or_higher_than_the_screen_allows(segments):
 
 @given(transcripts())
 def test_every_word_is_shown_once_and_in_order(segments):
-    shown = "".join(line for caption in captions(segments) for line in caption.lines)
-    assert shown.replace(" ", "") == "".join(word.text for segment in segments for word in segment.words)
+    captions_shown = "".join(line for caption in captions(segments) for line in caption.lines)
+    assert captions_shown.replace(" ", "") == "".join(word.text for segment in segments for word in segment.words)
 
 
 @given(transcripts())
-def test_captions_never_overlap_and_each_is_seen(segments):
-    shown = captions(segments)
-    assert all(caption.start_ms < caption.end_ms <= caption.start_ms + MAX_MS for caption in shown)
-    assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(shown))
+def test_captions_never_overlap_and_each_has_a_duration(segments):
+    captions_shown = captions(segments)
+    assert all(caption.start_ms < caption.end_ms <= caption.start_ms + MAX_MS for caption in captions_shown)
+    assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(captions_shown))
 
 
 @given(transcripts())
@@ -95,26 +95,30 @@ def test_the_screen_does_not_flicker_between_captions(segments):
 def test_one_caption_holds_the_words_of_one_speaker(segments):
     spoken = [(segment.speaker, len("".join(word.text for word in segment.words))) for segment in segments]
     by_character = [speaker for speaker, length in spoken for _ in range(length)]
-    shown = [caption.speaker for caption in captions(segments) for line in caption.lines for _ in line.replace(" ", "")]
-    assert shown == by_character
+    captions_shown = [
+        caption.speaker for caption in captions(segments) for line in caption.lines for _ in line.replace(" ", "")
+    ]
+    assert captions_shown == by_character
 
 
-def test_words_are_never_cut_where_a_line_can_be():
+def test_lines_break_between_words():
     text = "in the beginning there was only a very long sentence which had no mark in it and would not fit anywhere"
-    shown = lines([sentence(text)])
-    assert " ".join(line for caption in shown for line in caption) == text
-    assert len(shown) == 2
+    captions_shown = lines([sentence(text)])
+    assert " ".join(line for caption in captions_shown for line in caption) == text
+    assert len(captions_shown) == 2
 
 
-def test_a_word_wider_than_a_line_is_cut_hard_and_takes_its_share_of_time():
+def test_a_word_wider_than_a_line_is_split_across_lines():
     (caption,) = captions([CaptionSegment((CaptionWord(0.0, 6.0, "x" * 60),))])
     assert caption == Caption(0, 6000, ("x" * 42, "x" * 18), None)
 
 
 def test_a_wide_character_takes_two_columns():
     assert [columns(text) for text in ("ab", "世界", "e\u0301", "ｱ", "\uff01")] == [2, 4, 1, 1, 2]
-    shown = lines([CaptionSegment(tuple(CaptionWord(i / 10, (i + 1) / 10, "世") for i in range(42)), spaced=False)])
-    assert shown == [("世" * 21, "世" * 21)]
+    captions_shown = lines(
+        [CaptionSegment(tuple(CaptionWord(i / 10, (i + 1) / 10, "世") for i in range(42)), spaced=False)]
+    )
+    assert captions_shown == [("世" * 21, "世" * 21)]
 
 
 def test_a_sentence_ends_its_caption_where_both_do_not_fit():
@@ -126,24 +130,24 @@ def test_a_sentence_ends_its_caption_where_both_do_not_fit():
 
 
 def test_short_sentences_share_a_caption_and_the_line_breaks_between_them():
-    shown = lines([sentence("Yes, I have seen it in the garden."), sentence("Nobody else was there.", 2.1)])
-    assert shown == [("Yes, I have seen it in the garden.", "Nobody else was there.")]
+    captions_shown = lines([sentence("Yes, I have seen it in the garden."), sentence("Nobody else was there.", 2.1)])
+    assert captions_shown == [("Yes, I have seen it in the garden.", "Nobody else was there.")]
 
 
 def test_words_are_not_shown_long_before_they_are_spoken():
-    shown = captions([sentence("Wait."), sentence("Now!", 1.4)])
-    assert [(caption.start_ms, caption.lines) for caption in shown] == [(0, ("Wait.",)), (1400, ("Now!",))]
+    captions_shown = captions([sentence("Wait."), sentence("Now!", 1.4)])
+    assert [(caption.start_ms, caption.lines) for caption in captions_shown] == [(0, ("Wait.",)), (1400, ("Now!",))]
 
 
 def test_a_caption_is_cut_at_a_comma_rather_than_elsewhere():
-    shown = lines(
+    captions_shown = lines(
         [
             sentence(
                 "when the river rose over the bridge in march, we left the house and the old garden without looking back"
             )
         ]
     )
-    assert shown[0][-1].endswith("march,")
+    assert captions_shown[0][-1].endswith("march,")
 
 
 def test_a_short_word_stays_until_it_can_be_read_but_not_into_the_next_caption():
@@ -153,15 +157,15 @@ def test_a_short_word_stays_until_it_can_be_read_but_not_into_the_next_caption()
     assert [(caption.start_ms, caption.end_ms) for caption in captions(hurried)] == [(0, 600), (600, 2000)]
 
 
-def test_a_fast_speaker_gets_time_to_be_read_from_the_silence_behind():
+def test_a_caption_of_a_fast_speaker_extends_into_the_silence_after_it():
     (caption,) = captions([sentence("so many words in so short a time that nobody can read", word_s=0.1)])
     assert caption.end_ms == pytest.approx(
         len("so many words in so short a time that nobody can read") / 17 * 1000, abs=1
     )
 
 
-def test_what_stands_apart_shares_no_caption():
-    mark = CaptionSegment((CaptionWord(0.3, 0.9, "[inaudible 00:00:00-00:00:01]"),), apart=True)
+def test_a_standalone_segment_shares_no_caption():
+    mark = CaptionSegment((CaptionWord(0.3, 0.9, "[inaudible 00:00:00-00:00:01]"),), standalone=True)
     assert lines([sentence("One"), mark, sentence("two.", 0.9)]) == [
         ("One",),
         ("[inaudible 00:00:00-00:00:01]",),
@@ -169,6 +173,6 @@ def test_what_stands_apart_shares_no_caption():
     ]
 
 
-def test_no_words_are_no_captions():
+def test_without_words_there_are_no_captions():
     assert captions([]) == ()
     assert captions([CaptionSegment(()), CaptionSegment((CaptionWord(0, 1, " \n"),))]) == ()

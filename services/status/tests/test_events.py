@@ -1,4 +1,4 @@
-"""Server-sent events: no gap, no double, one consumer, and an end."""
+"""Server-sent events: no gap, no duplicate, one consumer, and an end."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDele
 
 from .conftest import Client, Pipeline, Service, following, rest, take
 
-# What a new job has told: diarize is skipped, prepare is queued.
-BEGUN = ["stage-changed", "stage-changed"]
+# The events of a new job: diarize is skipped, prepare is queued.
+FIRST_TYPES = ["stage-changed", "stage-changed"]
 
 
 async def stored(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> list[int]:
-    """The places of a job's events, as the stream has them."""
+    """The stream sequences of the events of a job."""
     return [event.sequence for event in await pipeline.dependencies.events.page(events_of(owner_id, job_id), 1, 10_000)]
 
 
-async def test_what_happened_and_what_happens_is_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
+async def test_past_and_live_events_are_sent_in_order_until_the_end(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
-    await pipeline.hear(alice.owner_id, job_id, 0)
+    await pipeline.transcribe_chunks(alice.owner_id, job_id, 0)
     async with following(alice, job_id) as events:
         first = await take(events, 3)
-        assert [event.type for event in first] == [*BEGUN, "chunk-transcribed"]
-        await pipeline.hear(alice.owner_id, job_id, 1)
+        assert [event.type for event in first] == [*FIRST_TYPES, "chunk-transcribed"]
+        await pipeline.transcribe_chunks(alice.owner_id, job_id, 1)
         await pipeline.end(alice.owner_id, job_id)
         last = await rest(events)
     assert [event.type for event in last] == ["chunk-transcribed", "job-completed"]
     assert [event.id for event in first + last] == await stored(pipeline, alice.owner_id, job_id)
 
 
-async def test_data_has_every_field_under_the_contracts_name(alice: Client, pipeline: Pipeline):
+async def test_data_has_every_field_under_its_name_in_the_contract(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         queued, _ = await take(events, 2)
@@ -51,35 +51,35 @@ async def test_data_has_every_field_under_the_contracts_name(alice: Client, pipe
     }
 
 
-async def test_a_client_that_comes_back_at_any_point_sees_every_event_once(alice: Client, pipeline: Pipeline):
-    """While events are published, one client reconnects after each number of events, some clients again and again."""
+async def test_a_client_that_reconnects_at_any_point_receives_every_event_once(alice: Client, pipeline: Pipeline):
+    """While events are published, clients reconnect after every possible number of events, some of them repeatedly."""
     job_id = await pipeline.job(alice.owner_id)
     count = 40
 
     async def publish() -> None:
         for index in range(count):
-            await pipeline.hear(alice.owner_id, job_id, index)
+            await pipeline.transcribe_chunks(alice.owner_id, job_id, index)
             await asyncio.sleep(random.uniform(0, 0.01))
         await pipeline.end(alice.owner_id, job_id)
 
     async def cut_after(lengths: list[int]) -> list[Event]:
-        seen: list[Event] = []
+        sent: list[Event] = []
         for length in lengths:
-            headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+            headers = {"Last-Event-ID": str(sent[-1].id)} if sent else {}
             async with following(alice, job_id, **headers) as events:
-                seen += await take(events, length)
-        headers = {"Last-Event-ID": str(seen[-1].id)} if seen else {}
+                sent += await take(events, length)
+        headers = {"Last-Event-ID": str(sent[-1].id)} if sent else {}
         async with following(alice, job_id, **headers) as events:
-            return seen + await rest(events)
+            return sent + await rest(events)
 
     cuts = [[], *([length] for length in range(1, count + 1)), [1] * 12, [7] * 5]
     publishing = asyncio.create_task(publish())
     results = await asyncio.gather(*map(cut_after, cuts))
     await publishing
-    truth = await stored(pipeline, alice.owner_id, job_id)
-    assert len(truth) == count + 3
-    for seen in results:
-        assert [event.id for event in seen] == truth
+    expected = await stored(pipeline, alice.owner_id, job_id)
+    assert len(expected) == count + 3
+    for sent in results:
+        assert [event.id for event in sent] == expected
 
 
 async def test_hundreds_of_clients_share_one_consumer(start):
@@ -88,15 +88,15 @@ async def test_hundreds_of_clients_share_one_consumer(start):
         job_id = await pipeline.job(user.owner_id)
         ours = await _consumers_of_status(pipeline)
         assert len(ours) == 1
-        clients = [asyncio.create_task(_ids_seen(service, user, job_id)) for _ in range(300)]
+        clients = [asyncio.create_task(_received_ids(service, user, job_id)) for _ in range(300)]
         async with asyncio.timeout(60):
             await eventually_async(lambda: pipeline.dependencies.hub._streams[str(user.owner_id)] >= 300, 60)
             assert await _consumers_of_status(pipeline) == ours
-            await pipeline.hear(user.owner_id, job_id, *range(20))
+            await pipeline.transcribe_chunks(user.owner_id, job_id, *range(20))
             await pipeline.end(user.owner_id, job_id)
-            truth = await stored(pipeline, user.owner_id, job_id)
-            for seen in await asyncio.gather(*clients):
-                assert seen == truth
+            expected = await stored(pipeline, user.owner_id, job_id)
+            for sent in await asyncio.gather(*clients):
+                assert sent == expected
 
 
 async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
@@ -104,8 +104,8 @@ async def _consumers_of_status(pipeline: Pipeline) -> set[str]:
     return {each.name for each in consumers if (each.config.description or "").startswith("status")}
 
 
-async def _ids_seen(service: Service, user: Client, job_id: UUID) -> list[int]:
-    """By a bare socket: hundreds of them cost the test nothing."""
+async def _received_ids(service: Service, user: Client, job_id: UUID) -> list[int]:
+    """Over a raw socket, because hundreds of HTTP clients would slow down the test."""
     reader, writer = await _open(service, user, job_id)
     received = await reader.readuntil(b"\r\n0\r\n\r\n")
     writer.close()
@@ -120,21 +120,21 @@ async def _open(service: Service, user: Client, job_id: UUID) -> tuple[asyncio.S
     return reader, writer
 
 
-async def test_an_ended_job_is_told_once_more_and_then_not_again(alice: Client, pipeline: Pipeline):
+async def test_the_events_of_an_ended_job_are_replayed_and_then_204_is_returned(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        seen = await rest(events)
-    assert [event.type for event in seen] == [*BEGUN, "job-completed"]
-    again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(seen[-1].id)})
-    # 204 tells an EventSource to stay away.
+        sent = await rest(events)
+    assert [event.type for event in sent] == [*FIRST_TYPES, "job-completed"]
+    again = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": str(sent[-1].id)})
+    # 204 tells an EventSource not to reconnect.
     assert (again.status_code, again.content) == (204, b"")
-    by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={seen[0].id}")
-    assert f"id: {seen[-1].id}\n" in by_query.text
-    assert f"id: {seen[0].id}\n" not in by_query.text
+    by_query = await alice.get(f"/v1/transcriptions/{job_id}/events?last_event_id={sent[0].id}")
+    assert f"id: {sent[-1].id}\n" in by_query.text
+    assert f"id: {sent[0].id}\n" not in by_query.text
 
 
-async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Client, pipeline: Pipeline):
+async def test_the_last_event_id_header_wins_over_the_query_parameter(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     *_, last = await stored(pipeline, alice.owner_id, job_id)
@@ -142,19 +142,19 @@ async def test_the_header_wins_over_the_query_of_an_older_connection(alice: Clie
     assert (await alice.get(path, headers={"Last-Event-ID": str(last)})).status_code == 204
 
 
-async def test_a_job_that_was_tried_again_goes_on_behind_its_failure(alice: Client, pipeline: Pipeline):
+async def test_the_events_of_a_retried_job_continue_after_its_failure(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     owned = Owned(job_id, alice.owner_id)
     async with pipeline.outbox.transaction() as transaction:
         transaction.event(owned, JobFailed(job_id=str(job_id), code="model_away", message="Try again."))
         transaction.event(owned, StageChanged(job_id=str(job_id), stage="prepare", state="queued"))
     async with following(alice, job_id) as events:
-        seen = await take(events, 4)
+        sent = await take(events, 4)
         await pipeline.end(alice.owner_id, job_id)
-        seen += await rest(events)
-    assert [event.type for event in seen] == [*BEGUN, "job-failed", "stage-changed", "job-completed"]
-    async with following(alice, job_id, **{"Last-Event-ID": str(seen[2].id)}) as events:
-        assert await rest(events) == seen[3:]
+        sent += await rest(events)
+    assert [event.type for event in sent] == [*FIRST_TYPES, "job-failed", "stage-changed", "job-completed"]
+    async with following(alice, job_id, **{"Last-Event-ID": str(sent[2].id)}) as events:
+        assert await rest(events) == sent[3:]
 
 
 async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipeline: Pipeline):
@@ -169,24 +169,24 @@ async def test_a_cancelled_and_a_deleted_job_end_the_stream(alice: Client, pipel
 
 
 async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, pipeline: Pipeline):
-    """The broker was away when the job ended: the outbox still has the event."""
+    """The broker was unavailable when the job ended: the outbox still holds the event."""
     job_id = await pipeline.job(alice.owner_id)
-    publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _Absent()
+    publisher, pipeline.outbox._publisher = pipeline.outbox._publisher, _UnavailablePublisher()
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        assert [event.type for event in await take(events, 2)] == BEGUN
-        await asyncio.sleep(1.2)  # two heartbeats, each of which looks whether the job has ended
+        assert [event.type for event in await take(events, 2)] == FIRST_TYPES
+        await asyncio.sleep(1.2)  # two heartbeats, each of which checks whether the job has ended
         pipeline.outbox._publisher = publisher
         await pipeline.outbox.relay(older_than_s=0)
         assert [event.type for event in await rest(events)] == ["job-completed"]
 
 
-class _Absent:
+class _UnavailablePublisher:
     async def publish(self, *_: object) -> int:
         raise ConnectionError
 
 
-async def test_a_client_is_not_left_waiting_for_an_end_that_was_lost(alice: Client, pipeline: Pipeline):
+async def test_a_stream_ends_even_if_the_final_event_was_lost(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id) as events:
         await take(events, 2)
@@ -204,13 +204,13 @@ async def test_comments_keep_a_silent_stream_alive(alice: Client, pipeline: Pipe
             assert ": still here" in [await anext(lines) for _ in range(16)]
 
 
-async def test_an_id_of_a_stream_that_is_gone_begins_anew(alice: Client, pipeline: Pipeline):
+async def test_an_id_beyond_the_stream_starts_from_the_beginning(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with following(alice, job_id, **{"Last-Event-ID": "999999999"}) as events:
-        assert [event.type for event in await take(events, 2)] == BEGUN
+        assert [event.type for event in await take(events, 2)] == FIRST_TYPES
 
 
-async def test_an_id_that_is_none_is_an_error(alice: Client, pipeline: Pipeline):
+async def test_an_invalid_event_id_is_an_error(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     for bad in ("-1", "1.5", "nonsense", "9" * 30, "0x10"):
         answer = await alice.get(f"/v1/transcriptions/{job_id}/events", headers={"Last-Event-ID": bad})
@@ -234,17 +234,17 @@ async def test_one_owner_cannot_take_all_streams(start):
             await take(again, 1)
 
 
-async def test_events_of_others_are_not_heard(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_events_of_other_owners_are_not_sent(alice: Client, bob: Client, pipeline: Pipeline):
     mine, theirs = await pipeline.job(alice.owner_id), await pipeline.job(bob.owner_id)
     async with following(alice, mine) as events:
-        await pipeline.hear(bob.owner_id, theirs, 1, 2, 3)
-        # Another owner's event that claims to be about this job: the subject decides.
-        await pipeline.hear(bob.owner_id, mine, 4)
+        await pipeline.transcribe_chunks(bob.owner_id, theirs, 1, 2, 3)
+        # An event of another owner that names this job: the subject decides.
+        await pipeline.transcribe_chunks(bob.owner_id, mine, 4)
         await pipeline.end(alice.owner_id, mine)
-        assert [event.type for event in await rest(events)] == [*BEGUN, "job-completed"]
+        assert [event.type for event in await rest(events)] == [*FIRST_TYPES, "job-completed"]
 
 
-async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
+async def test_a_slow_client_is_dropped_and_can_continue_where_it_stopped(start):
     async with start(event_queue_length=4) as service:
         user, pipeline = await service.user(), service.pipeline
         job_id = await pipeline.job(user.owner_id)
@@ -253,31 +253,31 @@ async def test_a_slow_client_is_dropped_and_can_go_on_where_it_was(start):
         listeners = pipeline.dependencies.hub._listeners
         index = 0
         async with asyncio.timeout(60):
-            while listeners.get((str(user.owner_id), str(job_id))):  # this one reads nothing any more
-                await _say_much(pipeline, user.owner_id, job_id, index)
+            while listeners.get((str(user.owner_id), str(job_id))):  # this client has stopped reading
+                await _publish_large_events(pipeline, user.owner_id, job_id, index)
                 index += 1
-        # What the sockets hold still comes, then the connection ends without a proper end of the answer.
+        # Data in the socket buffers still arrives; then the connection closes without the final chunk.
         received += await reader.read(-1)
         writer.close()
         assert not received.endswith(b"0\r\n\r\n")
         last = max(int(text) for text in _ids(received))
         await pipeline.end(user.owner_id, job_id)
         async with following(user, job_id, **{"Last-Event-ID": str(last)}) as events:
-            seen = [event.id for event in await rest(events)]
-        truth = await stored(pipeline, user.owner_id, job_id)
-        assert seen == truth[truth.index(last) + 1 :]
-        assert len(seen) > 1
+            sent = [event.id for event in await rest(events)]
+        expected = await stored(pipeline, user.owner_id, job_id)
+        assert sent == expected[expected.index(last) + 1 :]
+        assert len(sent) > 1
 
 
-async def _say_much(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int) -> None:
+async def _publish_large_events(pipeline: Pipeline, owner_id: UUID, job_id: UUID, index: int) -> None:
     async with pipeline.outbox.transaction() as transaction:
         for _ in range(4):
-            heard = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
-            transaction.event(Owned(job_id, owner_id), heard)
+            event = ChunkTranscribed(job_id=str(job_id), chunk_index=index, text="word " * 50_000)
+            transaction.event(Owned(job_id, owner_id), event)
 
 
 def _ids(received: bytes) -> list[bytes]:
-    """Of the events that came whole."""
+    """The ids of the complete events."""
     whole = received[: received.rindex(b"\n\n")]
     return [text.partition(b"\n")[0] for text in whole.split(b"id: ")[1:]]
 
@@ -289,18 +289,18 @@ async def test_streams_end_when_the_service_stops(start):
 
         async def follow() -> list[Event]:
             async with following(user, job_id) as events:
-                seen = await take(events, 2)
+                sent = await take(events, 2)
                 begun.set()
-                return seen + await rest(events)
+                return sent + await rest(events)
 
         begun = asyncio.Event()
         client = asyncio.create_task(follow())
         async with asyncio.timeout(15):
             await begun.wait()
-    assert [event.type for event in await client] == BEGUN
+    assert [event.type for event in await client] == FIRST_TYPES
 
 
-async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeline: Pipeline):
+async def test_a_message_of_a_newer_version_is_skipped(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     headers = {
         "ce-id": str(uuid4()),
@@ -320,15 +320,15 @@ async def test_a_message_of_a_newer_version_is_passed_over(alice: Client, pipeli
 async def test_more_events_than_a_page_are_all_replayed(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     for start in range(0, 600, 200):
-        await pipeline.hear(alice.owner_id, job_id, *range(start, start + 200))
+        await pipeline.transcribe_chunks(alice.owner_id, job_id, *range(start, start + 200))
     await pipeline.end(alice.owner_id, job_id)
     async with following(alice, job_id) as events:
-        seen = await rest(events)
-    assert [event.id for event in seen] == await stored(pipeline, alice.owner_id, job_id)
-    assert len(seen) == 603
+        sent = await rest(events)
+    assert [event.id for event in sent] == await stored(pipeline, alice.owner_id, job_id)
+    assert len(sent) == 603
 
 
-async def test_a_service_that_follows_is_ready(service: Service):
+async def test_the_service_is_ready_while_it_follows_events(service: Service):
     async with httpx.AsyncClient(base_url=service.url) as client:
         ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["checks"]) == (200, {"postgres": "ok", "events": "ok"})

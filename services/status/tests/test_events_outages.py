@@ -1,4 +1,4 @@
-"""Event streams live through what happens to the broker."""
+"""Event streams survive outages of the broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicepipe_wire.messaging.subjects import EVENTS
 
 from .conftest import Client, Pipeline, Service, following, take
 
-BEGUN = 2  # events of a new job
+FIRST_EVENTS = 2  # events of a new job
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ async def broker(private_nats):
 
 
 @pytest.fixture
-async def apart(start, broker) -> AsyncIterator[Service]:
-    """The service on a broker of its own."""
+async def isolated(start, broker) -> AsyncIterator[Service]:
+    """The service with its own broker."""
     async with start(nats=broker[0]) as service:
         yield service
 
@@ -45,19 +45,19 @@ async def until_ready(service: Service, wanted: int) -> None:
 
 @asynccontextmanager
 async def collecting(client: Client, job_id: UUID) -> AsyncIterator[asyncio.Task[list[Event]]]:
-    """A client that reads on and on; it has seen what a new job tells."""
+    """A client that keeps reading, after it has received the events of a new job."""
     async with following(client, job_id) as events:
-        seen = await take(events, BEGUN)
+        sent = await take(events, FIRST_EVENTS)
 
         async def collect() -> list[Event]:
             async with asyncio.timeout(60):
-                return seen + [event async for event in events]
+                return sent + [event async for event in events]
 
         yield asyncio.create_task(collect())
 
 
-def chunks(seen: list[Event]) -> list[int]:
-    return [event.data["chunk_index"] for event in seen if event.type == "chunk-transcribed"]
+def chunks(sent: list[Event]) -> list[int]:
+    return [event.data["chunk_index"] for event in sent if event.type == "chunk-transcribed"]
 
 
 async def delete_consumer(pipeline: Pipeline) -> None:
@@ -65,77 +65,77 @@ async def delete_consumer(pipeline: Pipeline) -> None:
         await pipeline.jetstream.context.delete_consumer(EVENTS, consumer.name)
 
 
-async def test_a_deleted_consumer_costs_no_event(apart: Service):
-    pipeline, user = apart.pipeline, await apart.user()
+async def test_a_deleted_consumer_loses_no_event(isolated: Service):
+    pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
-        await pipeline.hear(user.owner_id, job_id, 0)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 0)
         await delete_consumer(pipeline)
-        await pipeline.hear(user.owner_id, job_id, 1, 2)
-        await until_ready(apart, 503)
-        await pipeline.hear(user.owner_id, job_id, 3)
-        await until_ready(apart, 200)
-        await pipeline.hear(user.owner_id, job_id, 4)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 1, 2)
+        await until_ready(isolated, 503)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 3)
+        await until_ready(isolated, 200)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 4)
         await pipeline.end(user.owner_id, job_id)
-        seen = await client
-    assert chunks(seen) == [0, 1, 2, 3, 4]
-    assert seen[-1].type == "job-completed"
+        sent = await client
+    assert chunks(sent) == [0, 1, 2, 3, 4]
+    assert sent[-1].type == "job-completed"
 
 
-async def test_a_deleted_stream_is_put_back_and_goes_on_from_its_beginning(apart: Service):
-    pipeline, user = apart.pipeline, await apart.user()
+async def test_a_recreated_stream_is_followed_from_its_beginning(isolated: Service):
+    pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
-    await pipeline.hear(user.owner_id, job_id, *range(5))
+    await pipeline.transcribe_chunks(user.owner_id, job_id, *range(5))
     async with collecting(user, job_id) as client:
         await pipeline.jetstream.context.delete_stream(EVENTS)
-        # Somebody else may put it back and use it before this service has noticed.
+        # Another service may recreate and use it before this one notices.
         await pipeline.jetstream.ensure_streams()
-        await pipeline.hear(user.owner_id, job_id, 5, 6)
-        await until_ready(apart, 503)
-        await until_ready(apart, 200)
-        await pipeline.hear(user.owner_id, job_id, 7)
-        # A client that comes back with a place of the old stream gets all that the new one has.
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 5, 6)
+        await until_ready(isolated, 503)
+        await until_ready(isolated, 200)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 7)
+        # A client that reconnects with an id of the old stream receives all of the new one.
         async with following(user, job_id, **{"Last-Event-ID": "7"}) as events:
             assert chunks(await take(events, 3)) == [5, 6, 7]
         await pipeline.end(user.owner_id, job_id)
-        seen = await client
-    assert chunks(seen) == list(range(8))
-    assert seen[-1].type == "job-completed"
+        sent = await client
+    assert chunks(sent) == list(range(8))
+    assert sent[-1].type == "job-completed"
 
 
-async def test_a_deleted_stream_that_nobody_puts_back_is_put_back_here(apart: Service):
-    pipeline = apart.pipeline
+async def test_a_deleted_stream_is_recreated(isolated: Service):
+    pipeline = isolated.pipeline
     await pipeline.jetstream.context.delete_stream(EVENTS)
-    await until_ready(apart, 503)
-    await until_ready(apart, 200)
+    await until_ready(isolated, 503)
+    await until_ready(isolated, 200)
     assert (await pipeline.jetstream.context.stream_info(EVENTS)).state.messages == 0
 
 
-async def test_a_broker_that_was_killed_costs_no_event(apart: Service, broker):
-    pipeline, user = apart.pipeline, await apart.user()
+async def test_a_killed_broker_loses_no_event(isolated: Service, broker):
+    pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     async with collecting(user, job_id) as client:
-        await pipeline.hear(user.owner_id, job_id, 0)
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 0)
         broker[1].kill()
-        await until_ready(apart, 503)
-        # The job goes on; its events wait in the outbox.
-        await pipeline.hear(user.owner_id, job_id, 1, 2)
-        look = await user.get(f"/v1/transcriptions/{job_id}")
-        assert look.status_code == 200
+        await until_ready(isolated, 503)
+        # The job continues; its events wait in the outbox.
+        await pipeline.transcribe_chunks(user.owner_id, job_id, 1, 2)
+        answer = await user.get(f"/v1/transcriptions/{job_id}")
+        assert answer.status_code == 200
         refused = await user.get(f"/v1/transcriptions/{job_id}/events")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         await asyncio.to_thread(broker[1].start)
-        await until_ready(apart, 200)
+        await until_ready(isolated, 200)
         assert await pipeline.outbox.relay(older_than_s=0) == 2
         await pipeline.end(user.owner_id, job_id)
-        seen = await client
-    assert chunks(seen) == [0, 1, 2]
-    assert [event.id for event in seen] == sorted({event.id for event in seen})
-    assert seen[-1].type == "job-completed"
+        sent = await client
+    assert chunks(sent) == [0, 1, 2]
+    assert [event.id for event in sent] == sorted({event.id for event in sent})
+    assert sent[-1].type == "job-completed"
 
 
-async def test_commands_wait_for_a_broker_that_is_away(apart: Service, broker):
-    pipeline, user = apart.pipeline, await apart.user()
+async def test_commands_wait_in_the_outbox_while_the_broker_is_unavailable(isolated: Service, broker):
+    pipeline, user = isolated.pipeline, await isolated.user()
     job_id = await pipeline.job(user.owner_id)
     await asyncio.to_thread(broker[1].kill)
     answer = await user.http.post(f"/v1/transcriptions/{job_id}/cancel")

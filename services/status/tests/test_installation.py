@@ -1,4 +1,4 @@
-"""Capabilities, documentation, metrics, health."""
+"""Capabilities, documentation, metrics and health."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .conftest import Client, Pipeline, Service
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-async def test_capabilities_say_what_is_served_now(alice: Client, pipeline: Pipeline):
+async def test_capabilities_list_what_is_served_now(alice: Client, pipeline: Pipeline):
     await pipeline.pool.execute(
         "INSERT INTO models (name, description) VALUES ('accurate', $1)", {"tier": "accurate", "engine": "ctranslate2"}
     )
@@ -42,7 +42,7 @@ async def test_capabilities_of_an_installation_without_workers_are_empty(alice: 
     assert (answer["models"], answer["workers"]) == ([], {})
 
 
-async def test_the_description_is_valid_and_every_route_says_how_it_fails(service: Service):
+async def test_the_openapi_document_is_valid_and_every_route_lists_its_problems(service: Service):
     async with httpx.AsyncClient(base_url=service.url) as client:
         document = (await client.get("/v1/openapi/status.json")).json()
     OpenAPIV31SpecValidator(document).validate()
@@ -69,7 +69,7 @@ async def test_the_description_is_valid_and_every_route_says_how_it_fails(servic
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-async def test_the_documentation_needs_nothing_from_outside(service: Service):
+async def test_the_documentation_works_offline(service: Service):
     async with httpx.AsyncClient(base_url=service.url) as client:
         page = await client.get("/docs")
         assert page.status_code == 200

@@ -1,4 +1,4 @@
-"""Cursors, ranges, file names, times left: pure, by property."""
+"""Cursors, ranges, file names and estimates, by property."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ moments = st.integers(0, 2**53).map(lambda us: NOW + timedelta(microseconds=us))
 
 
 @given(moments, st.uuids())
-def test_a_cursor_leads_back_to_its_place(moment, job_id):
-    place = cursors.Place(moment, job_id)
-    assert cursors.decode(cursors.encode(place)) == place
+def test_a_cursor_decodes_to_its_position(moment, job_id):
+    position = cursors.Position(moment, job_id)
+    assert cursors.decode(cursors.encode(position)) == position
 
 
 @given(st.text())
-def test_any_other_text_is_no_cursor_or_a_place(text):
+def test_any_text_decodes_to_a_position_or_is_a_bad_cursor(text):
     try:
-        place = cursors.decode(text)
+        position = cursors.decode(text)
     except Problem as problem:
         code = problem.code
     else:
-        code = None if isinstance(place, cursors.Place) else "no place"
+        code = None if isinstance(position, cursors.Position) else "not a position"
     assert code in {None, "bad_cursor"}
 
 
@@ -40,22 +40,22 @@ def test_a_range_lies_within_the_recording(size_bytes, first, last):
     header = f"bytes={first}-{'' if last is None else last}"
     if first >= size_bytes and (last is None or last >= first):
         with pytest.raises(Problem) as refused:
-            ranges.wanted(header, size_bytes)
+            ranges.parse_range(header, size_bytes)
         assert refused.value.status == 416
         return
-    found = ranges.wanted(header, size_bytes)
-    if found is None:
+    result = ranges.parse_range(header, size_bytes)
+    if result is None:
         assert last is not None
         assert last < first
         return
-    start, end = found
+    start, end = result
     assert 0 <= start < end <= size_bytes
     assert start == first
     assert end == (size_bytes if last is None else min(last + 1, size_bytes))
 
 
 @given(st.text(min_size=1))
-def test_whatever_a_recording_is_called_the_header_is_one_line_of_ascii(name):
+def test_the_header_is_one_line_of_ascii_for_any_name(name):
     header = content_disposition("inline", name.encode("utf-8", "ignore").decode())
     assert header.isascii()
     assert header.isprintable()
@@ -66,7 +66,7 @@ def test_whatever_a_recording_is_called_the_header_is_one_line_of_ascii(name):
     ("name", "file"),
     [("a.wav", "a.srt"), ("a", "a.srt"), ("a.b.mp3", "a.b.srt"), (".wav", ".wav.srt"), ("", "transcript.srt")],
 )
-def test_a_transcript_is_called_like_its_recording(name, file):
+def test_a_transcript_is_named_after_its_recording(name, file):
     assert with_suffix(name, "srt") == file
 
 
@@ -77,31 +77,31 @@ def stage(
     return StageProgress(name, state, done_s, total_s, started)
 
 
-def left(*stages: StageProgress, duration_s=100.0, speech_s=80.0, **speeds: float) -> float | None:
+def eta(*stages: StageProgress, duration_s=100.0, speech_s=80.0, **speeds: float) -> float | None:
     return eta_s(stages, duration_s=duration_s, speech_s=speech_s, speeds=speeds, now=NOW)
 
 
-def test_without_any_measurement_no_time_is_named():
-    assert left(stage("transcribe", "queued")) is None
+def test_without_a_measured_speed_there_is_no_estimate():
+    assert eta(stage("transcribe", "queued")) is None
 
 
-def test_without_a_length_no_time_is_named():
-    assert left(stage("prepare", "queued"), duration_s=None, prepare=10.0) is None
+def test_without_a_length_there_is_no_estimate():
+    assert eta(stage("prepare", "queued"), duration_s=None, prepare=10.0) is None
 
 
-def test_its_own_speed_counts_once_a_tenth_is_done():
-    assert left(stage("transcribe", "running", 8, 80, running_for_s=2), transcribe=1.0) == 18.0
-    assert left(stage("transcribe", "running", 7, 80, running_for_s=2), transcribe=1.0) == 73.0
+def test_a_stage_uses_its_own_speed_once_a_tenth_is_done():
+    assert eta(stage("transcribe", "running", 8, 80, running_for_s=2), transcribe=1.0) == 18.0
+    assert eta(stage("transcribe", "running", 7, 80, running_for_s=2), transcribe=1.0) == 73.0
 
 
-def test_stages_side_by_side_count_once():
+def test_of_concurrent_stages_the_longer_one_counts():
     both = (stage("transcribe", "queued"), stage("diarize", "queued"), stage("assemble", "waiting"))
-    assert left(*both, transcribe=8.0, diarize=4.0, assemble=100.0) == 25.0 + 1.0
+    assert eta(*both, transcribe=8.0, diarize=4.0, assemble=100.0) == 25.0 + 1.0
 
 
-def test_what_is_done_or_skipped_costs_nothing():
+def test_finished_and_skipped_stages_take_no_time():
     assert (
-        left(stage("prepare", "done", 100, 100), stage("diarize", "skipped"), stage("transcribe", "running", 80, 80))
+        eta(stage("prepare", "done", 100, 100), stage("diarize", "skipped"), stage("transcribe", "running", 80, 80))
         == 0.0
     )
 
@@ -121,6 +121,6 @@ def test_what_is_done_or_skipped_costs_nothing():
     st.none() | st.floats(0, 1e5),
     st.dictionaries(st.sampled_from(["prepare", "transcribe", "diarize", "assemble"]), st.floats(0.01, 1e4)),
 )
-def test_a_time_left_is_never_negative(stages, length_s, speeds):
-    found = eta_s(stages, duration_s=length_s, speech_s=length_s, speeds=speeds, now=NOW)
-    assert found is None or found >= 0
+def test_an_estimate_is_never_negative(stages, length_s, speeds):
+    result = eta_s(stages, duration_s=length_s, speech_s=length_s, speeds=speeds, now=NOW)
+    assert result is None or result >= 0

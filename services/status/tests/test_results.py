@@ -1,4 +1,4 @@
-"""Transcripts in every format, audio by range."""
+"""Transcripts in every format, and audio by range."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ async def completed(pipeline: Pipeline, owner_id: UUID, *texts: str, **columns: 
     return job_id
 
 
-async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client, pipeline: Pipeline):
+async def test_a_transcript_comes_in_the_requested_format(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "Grüße and <tea>.")
     path = f"/v1/transcriptions/{job_id}/transcript"
-    found = {
+    expected = {
         "json": ("application/json", '"Grüße and <tea>."'),
         "txt": ("text/plain", "Grüße and <tea>.\n"),
         "srt": ("application/x-subrip", "00:00:00,000 --> "),
         "vtt": ("text/vtt", "Grüße and &lt;tea&gt;."),
     }
-    for name, (media_type, part) in found.items():
+    for name, (media_type, part) in expected.items():
         for request in ({"params": {"format": name}}, {"headers": {"Accept": media_type}}):
             answer = await alice.get(path, **request)
             assert answer.status_code == 200
@@ -52,14 +52,14 @@ async def test_a_transcript_comes_in_the_format_that_is_asked_for(alice: Client,
     assert "Accept" in (await alice.get(path)).headers["vary"]
 
 
-async def test_a_format_that_does_not_exist_is_refused(alice: Client, pipeline: Pipeline):
+async def test_an_unknown_format_is_rejected(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "Tea.")
     for request in ({"params": {"format": "docx"}}, {"headers": {"Accept": "image/png"}}):
         answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript", **request)
         assert (answer.status_code, answer.json()["code"]) == (406, "format_unknown")
 
 
-async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Client, pipeline: Pipeline):
+async def test_the_latest_version_is_the_default(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "First.", "Second.")
     path = f"/v1/transcriptions/{job_id}/transcript"
     assert (await alice.get(f"{path}?format=txt")).text == "Second.\n"
@@ -67,11 +67,11 @@ async def test_the_latest_version_is_given_unless_another_is_asked_for(alice: Cl
     missing = await alice.get(f"{path}?version=3")
     assert (missing.status_code, missing.json()["code"], missing.json()["latest"]) == (404, "version_not_found", 2)
     assert (await alice.get(f"{path}?version=99999999999")).status_code == 422
-    look = await alice.get(f"/v1/transcriptions/{job_id}")
-    assert look.json()["transcript_version"] == 2
+    answer = await alice.get(f"/v1/transcriptions/{job_id}")
+    assert answer.json()["transcript_version"] == 2
 
 
-async def test_a_client_that_has_the_version_is_told_so(alice: Client, pipeline: Pipeline):
+async def test_a_client_that_has_the_version_gets_304(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "First.")
     path = f"/v1/transcriptions/{job_id}/transcript"
     etag = (await alice.get(path)).headers["etag"]
@@ -80,7 +80,7 @@ async def test_a_client_that_has_the_version_is_told_so(alice: Client, pipeline:
     assert (await alice.get(f"{path}?format=srt", headers={"If-None-Match": etag})).status_code == 200
 
 
-async def test_a_download_has_the_recordings_name(alice: Client, pipeline: Pipeline):
+async def test_a_download_is_named_after_the_recording(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "Tea.", name='Bü"ro; 50%.wav')
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=srt&download=1")
     assert (
@@ -89,14 +89,14 @@ async def test_a_download_has_the_recordings_name(alice: Client, pipeline: Pipel
     )
 
 
-async def test_what_is_not_ready_says_where_it_stands(alice: Client, pipeline: Pipeline):
+async def test_a_transcript_that_is_not_ready_is_a_409_with_the_state(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id, state="transcribing")
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript")
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_what_failed_or_was_cancelled_says_why_there_is_no_transcript(alice: Client, pipeline: Pipeline):
+async def test_a_failed_or_cancelled_job_explains_why_it_has_no_transcript(alice: Client, pipeline: Pipeline):
     failed = await pipeline.job(
         alice.owner_id, state="failed", error_code="no_audio", error_message="It has no audio. Send another."
     )
@@ -107,7 +107,7 @@ async def test_what_failed_or_was_cancelled_says_why_there_is_no_transcript(alic
     assert (answer["status"], answer["code"]) == (409, "cancelled")
 
 
-async def test_a_transcript_is_kept_while_a_job_is_tried_again(alice: Client, pipeline: Pipeline):
+async def test_a_transcript_stays_available_while_its_job_is_retried(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, "First.")
     await pipeline.pool.execute("UPDATE jobs SET state = 'transcribing', finished_at = NULL WHERE id = $1", job_id)
     assert (await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=txt")).text == "First.\n"
@@ -134,21 +134,21 @@ async def test_audio_comes_whole_or_by_range(alice: Client, pipeline: Pipeline):
     assert whole.headers["accept-ranges"] == "bytes"
     assert whole.headers["content-type"] == "audio/wav"
     assert whole.headers["content-length"] == str(SIZE)
-    for asked, start, end in RANGES:
-        part = await alice.get(path, headers={"Range": asked})
-        assert (part.status_code, part.content) == (206, AUDIO[start:end]), asked
+    for header, start, end in RANGES:
+        part = await alice.get(path, headers={"Range": header})
+        assert (part.status_code, part.content) == (206, AUDIO[start:end]), header
         assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{SIZE}"
         assert part.headers["content-length"] == str(end - start)
-    # Several ranges, or none that makes sense: everything.
-    for asked in ("bytes=0-1,5-6", "bytes=9-5", "lines=1-2", "bytes=-", "nonsense"):
-        assert (await alice.get(path, headers={"Range": asked})).status_code == 200, asked
-    for asked in (f"bytes={SIZE}-", "bytes=-0", f"bytes={SIZE + 5}-{SIZE + 9}"):
-        refused = await alice.get(path, headers={"Range": asked})
+    # Several ranges, or an invalid one: the whole recording.
+    for header in ("bytes=0-1,5-6", "bytes=9-5", "lines=1-2", "bytes=-", "nonsense"):
+        assert (await alice.get(path, headers={"Range": header})).status_code == 200, header
+    for header in (f"bytes={SIZE}-", "bytes=-0", f"bytes={SIZE + 5}-{SIZE + 9}"):
+        refused = await alice.get(path, headers={"Range": header})
         assert (refused.status_code, refused.json()["code"]) == (416, "range_unsatisfiable")
         assert refused.headers["content-range"] == f"bytes */{SIZE}"
 
 
-async def test_a_range_of_another_version_is_answered_with_everything(alice: Client, pipeline: Pipeline):
+async def test_a_range_of_another_version_returns_the_whole_recording(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     await pipeline.store_audio(job_id)
     path = f"/v1/transcriptions/{job_id}/audio"
@@ -159,13 +159,13 @@ async def test_a_range_of_another_version_is_answered_with_everything(alice: Cli
     assert (await alice.get(path, headers={"If-None-Match": etag})).status_code == 304
 
 
-async def test_head_tells_the_size_without_the_audio(alice: Client, pipeline: Pipeline):
+async def test_head_returns_the_size_without_the_audio(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     answer = await alice.http.head(f"/v1/transcriptions/{job_id}/audio")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, str(SIZE), b"")
 
 
-async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, pipeline: Pipeline):
+async def test_audio_is_never_served_as_a_type_that_browsers_execute(alice: Client, pipeline: Pipeline):
     for media_type, served in {
         "text/html": "application/octet-stream",
         "image/svg+xml": "application/octet-stream",
@@ -183,13 +183,13 @@ async def test_audio_is_nothing_that_a_browser_would_run(alice: Client, pipeline
         assert "x-bad" not in answer.headers
 
 
-async def test_audio_that_is_not_kept_any_more_is_gone(alice: Client, pipeline: Pipeline):
+async def test_audio_that_is_no_longer_stored_is_gone(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     answer = await alice.get(f"/v1/transcriptions/{job_id}/audio")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
 
 
-async def test_an_object_store_that_is_away_is_said_so(start):
+async def test_without_the_object_store_audio_is_503_and_the_service_stays_ready(start):
     async with start(s3_endpoint="http://127.0.0.1:9") as service:
         user = await service.user()
         job_id = await service.pipeline.job(user.owner_id)

@@ -1,4 +1,4 @@
-"""Naming speakers and telling them apart again: what is written, what is answered, what is shown."""
+"""Renaming speakers and running diarization again: commands, responses and formats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = ("json", "txt", "srt", "vtt", "rttm")
 
 
 def spoken(job_id: UUID, version: int) -> Transcript:
-    """Two people say a word each."""
+    """A transcript of two speakers with one word each."""
     words = tuple(
         TranscriptWord(3.0 * i, 3.0 * i + 1, text, 0.9, f"speaker_{i + 1}") for i, text in enumerate(("Tea?", "Yes."))
     )
@@ -52,7 +52,7 @@ def spoken(job_id: UUID, version: int) -> Transcript:
 
 
 async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **changes: Any) -> UUID:
-    """A completed job with these versions of its transcript; `changes` are to the document."""
+    """A completed job with these transcript versions; `changes` are applied to the document."""
     job_id = await pipeline.job(owner_id, state="completed", finished_at=datetime.now(UTC))
     for version in versions or (1,):
         document = replace(spoken(job_id, version), **changes).to_json()
@@ -66,8 +66,8 @@ async def completed(pipeline: Pipeline, owner_id: UUID, *versions: int, **change
     return job_id
 
 
-async def call(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
-    """What the controller does to a name."""
+async def set_name(pipeline: Pipeline, job_id: UUID, speaker: str, name: str | None, version: int = 1) -> None:
+    """Set or remove a name as the controller would."""
     if name is None:
         await pipeline.pool.execute("DELETE FROM speaker_names WHERE job_id = $1 AND speaker = $2", job_id, speaker)
         return
@@ -88,12 +88,12 @@ async def rename(client: Client, job_id: UUID, speaker: str, name: Any) -> httpx
     return await client.http.patch(f"/v1/transcriptions/{job_id}/speakers/{speaker}", json={"name": name})
 
 
-async def shown(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
+async def in_every_format(client: Client, job_id: UUID) -> dict[str, httpx.Response]:
     path = f"/v1/transcriptions/{job_id}/transcript"
     return {name: await client.get(path, params={"format": name}) for name in FORMATS}
 
 
-async def diarizer_lives(pipeline: Pipeline, seconds_ago: float = 0) -> None:
+async def register_diarizer(pipeline: Pipeline, seconds_ago: float = 0) -> None:
     await pipeline.pool.execute(
         "INSERT INTO workers (id, stage, version, seen_at)"
         " VALUES (gen_random_uuid(), 'diarize', '1', now() - make_interval(secs => $1))",
@@ -104,7 +104,7 @@ async def diarizer_lives(pipeline: Pipeline, seconds_ago: float = 0) -> None:
 async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, 1, 2)
     controller = asyncio.create_task(
-        carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_1", "The Chair", version=2))
+        carried_out(pipeline, lambda: set_name(pipeline, job_id, "speaker_1", "The Chair", version=2))
     )
     answer = await rename(alice, job_id, "speaker_1", "  The  Chair ")
     await controller
@@ -130,11 +130,11 @@ async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: C
     assert (row["subject"], row["job_id"], row["owner_id"]) == ("work.control.premium", job_id, alice.owner_id)
 
 
-async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice: Client, pipeline: Pipeline):
+async def test_a_name_is_in_every_format_until_it_is_removed(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
-    before = await shown(alice, job_id)
-    await call(pipeline, job_id, "speaker_2", "Ann & Bob")
-    during = await shown(alice, job_id)
+    before = await in_every_format(alice, job_id)
+    await set_name(pipeline, job_id, "speaker_2", "Ann & Bob")
+    during = await in_every_format(alice, job_id)
     assert during["json"].json()["speakers"][1]["name"] == "Ann & Bob"
     assert during["json"].json()["segments"] == before["json"].json()["segments"]
     assert during["txt"].text == "[00:00:00] Speaker 1: Tea?\n\n[00:00:03] Ann & Bob: Yes.\n"
@@ -142,12 +142,12 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
     assert "\n<v Ann &amp; Bob>Yes.\n" in during["vtt"].text
     assert during["rttm"].text.splitlines()[1] == "SPEAKER meeting 1 3.000 1.000 <NA> <NA> Ann_&_Bob <NA> <NA>"
     assert during["rttm"].headers["content-type"] == "application/x-rttm; charset=utf-8"
-    controller = asyncio.create_task(carried_out(pipeline, lambda: call(pipeline, job_id, "speaker_2", None)))
-    taken_back = await rename(alice, job_id, "speaker_2", None)
+    controller = asyncio.create_task(carried_out(pipeline, lambda: set_name(pipeline, job_id, "speaker_2", None)))
+    removed = await rename(alice, job_id, "speaker_2", None)
     await controller
-    assert (taken_back.status_code, taken_back.json()["name"]) == (200, "Speaker 2")
+    assert (removed.status_code, removed.json()["name"]) == (200, "Speaker 2")
     assert [command.name for command in await written(pipeline)] == [""]
-    after = await shown(alice, job_id)
+    after = await in_every_format(alice, job_id)
     for name in FORMATS:
         assert during[name].status_code == 200
         assert "Speaker" in before[name].text
@@ -156,12 +156,12 @@ async def test_a_name_is_in_every_format_and_in_none_once_it_is_taken_back(alice
         assert before[name].headers["etag"] == after[name].headers["etag"] != during[name].headers["etag"]
 
 
-async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, pipeline: Pipeline):
+async def test_a_new_name_changes_the_etag(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/transcript?format=vtt"
     etags = [(await alice.get(path)).headers["etag"]]
     for name in ("Ann", "Ben"):
-        await call(pipeline, job_id, "speaker_1", name)
+        await set_name(pipeline, job_id, "speaker_1", name)
         answer = await alice.get(path, headers={"If-None-Match": ", ".join(etags)})
         assert (answer.status_code, f"<v {name}>" in answer.text) == (200, True)
         etags.append(answer.headers["etag"])
@@ -171,24 +171,24 @@ async def test_a_client_that_has_the_old_names_gets_the_new_ones(alice: Client, 
 
 async def test_a_name_belongs_to_one_version(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, 1, 2)
-    await call(pipeline, job_id, "speaker_1", "Chair", version=1)
+    await set_name(pipeline, job_id, "speaker_1", "Chair", version=1)
     path = f"/v1/transcriptions/{job_id}/transcript?format=txt"
     assert "Chair: Tea?" in (await alice.get(f"{path}&version=1")).text
     assert "Speaker 1: Tea?" in (await alice.get(path)).text
 
 
-async def test_without_a_keeper_a_name_is_promised_and_the_old_one_shown(alice: Client, pipeline: Pipeline):
+async def test_without_a_controller_renaming_is_accepted_with_the_current_name(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Speaker 1")
-    await call(pipeline, job_id, "speaker_1", "Ann")
+    await set_name(pipeline, job_id, "speaker_1", "Ann")
     answer = await rename(alice, job_id, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["name"]) == (202, "Ann")
     assert (await rename(alice, job_id, "speaker_1", "Ann")).status_code == 200
     assert [command.name for command in await written(pipeline)] == ["Chair", "Chair", "Ann"]
 
 
-async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, pipeline: Pipeline):
+async def test_an_unknown_speaker_cannot_be_renamed(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     answer = await rename(alice, job_id, "speaker_3", "Chair")
     assert (answer.status_code, answer.json()["code"]) == (404, "speaker_not_found")
@@ -197,19 +197,19 @@ async def test_a_speaker_that_does_not_exist_cannot_be_named(alice: Client, pipe
 
 
 async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, bob.owner_id)
-    await call(pipeline, job_id, "speaker_1", "Secret")
+    await set_name(pipeline, job_id, "speaker_1", "Secret")
     for answer in (
         await rename(alice, job_id, "speaker_1", "Chair"),
         await alice.http.post(f"/v1/transcriptions/{job_id}/diarization"),
-        *(await shown(alice, job_id)).values(),
+        *(await in_every_format(alice, job_id)).values(),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert await pipeline.commands() == []
 
 
-async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(alice: Client, pipeline: Pipeline):
+async def test_without_a_transcript_or_speakers_renaming_is_rejected(alice: Client, pipeline: Pipeline):
     waiting = await pipeline.job(alice.owner_id, state="transcribing")
     answer = await rename(alice, waiting, "speaker_1", "Chair")
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_ready", "transcribing")
@@ -226,7 +226,7 @@ async def test_where_there_is_no_transcript_or_no_speaker_nobody_can_be_named(al
     "body",
     ['{"name": ""}', '{"name": "a\\u0000"}', '{"name": "\\ud800"}', "{}", '{"name": "x", "id": 1}', "", "[", "null"],
 )
-async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, body: str):
+async def test_an_invalid_name_is_rejected(alice: Client, pipeline: Pipeline, body: str):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
     answer = await alice.http.patch(path, content=body, headers={"Content-Type": "application/json"})
@@ -234,26 +234,26 @@ async def test_what_is_no_name_is_refused(alice: Client, pipeline: Pipeline, bod
     assert await pipeline.commands() == []
 
 
-async def test_a_document_of_before_there_were_speakers_reads_as_ever(alice: Client, pipeline: Pipeline):
+async def test_a_document_without_speaker_fields_is_still_readable(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), diarization=None)
     await pipeline.pool.execute(
         "UPDATE transcripts SET document = document - 'speakers' - 'turns' - 'diarization' WHERE job_id = $1", job_id
     )
-    answers = await shown(alice, job_id)
+    answers = await in_every_format(alice, job_id)
     assert [answers[name].status_code for name in FORMATS] == [200, 200, 200, 200, 409]
     assert answers["rttm"].json()["code"] == "no_speakers"
     assert "/v1/transcriptions/ID/diarization" in answers["rttm"].json()["detail"]
     assert (await rename(alice, job_id, "speaker_1", "Chair")).json()["code"] == "no_speakers"
 
 
-async def test_a_recording_in_which_nobody_speaks_has_an_empty_rttm(alice: Client, pipeline: Pipeline):
+async def test_a_recording_without_speech_has_an_empty_rttm(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, speakers=(), turns=(), segments=())
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=rttm&download=1")
     assert (answer.status_code, answer.content) == (200, b"")
     assert 'filename="meeting.rttm"' in answer.headers["content-disposition"]
 
 
-async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pipeline):
+async def test_a_client_that_reconnects_receives_the_rename_event(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.end(alice.owner_id, job_id)
     async with pipeline.outbox.transaction() as transaction:
@@ -278,10 +278,10 @@ async def test_a_new_name_is_told_to_who_comes_back(alice: Client, pipeline: Pip
         (None, (0, 0)),
     ],
 )
-async def test_speakers_are_told_apart_again_within_limits(
+async def test_diarization_runs_again_within_limits(
     alice: Client, pipeline: Pipeline, body: dict[str, Any] | None, limits: tuple[int, int]
 ):
-    await diarizer_lives(pipeline)
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
 
@@ -295,14 +295,16 @@ async def test_speakers_are_told_apart_again_within_limits(
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", **sent)
     await controller
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job_id), "queued")
-    least, most = limits
+    min_speakers, max_speakers = limits
     assert await written(pipeline) == [
-        DiarizeAgain(job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=least, max_speakers=most)
+        DiarizeAgain(
+            job_id=str(job_id), owner_id=str(alice.owner_id), min_speakers=min_speakers, max_speakers=max_speakers
+        )
     ]
 
 
-async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline, seconds_ago=20)
+async def test_without_a_controller_diarizing_again_is_accepted(alice: Client, pipeline: Pipeline):
+    await register_diarizer(pipeline, seconds_ago=20)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -323,16 +325,16 @@ async def test_without_a_keeper_telling_apart_is_promised(alice: Client, pipelin
         [],
     ],
 )
-async def test_limits_that_make_no_sense_are_refused(alice: Client, pipeline: Pipeline, body: Any):
-    await diarizer_lives(pipeline)
+async def test_invalid_limits_are_rejected(alice: Client, pipeline: Pipeline, body: Any):
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert await pipeline.commands() == []
 
 
-async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+async def test_only_a_completed_job_can_be_diarized_again(alice: Client, pipeline: Pipeline):
+    await register_diarizer(pipeline)
     for state in ("queued", "transcribing", "failed", "cancelled"):
         job_id = await pipeline.job(alice.owner_id, state=state)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -340,8 +342,8 @@ async def test_only_what_is_completed_is_told_apart_again(alice: Client, pipelin
     assert await pipeline.commands() == []
 
 
-async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline, seconds_ago=31)
+async def test_diarizing_again_needs_a_live_diarizer(alice: Client, pipeline: Pipeline):
+    await register_diarizer(pipeline, seconds_ago=31)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
@@ -350,15 +352,15 @@ async def test_without_a_diarizer_nobody_is_told_apart(alice: Client, pipeline: 
     assert await pipeline.commands() == []
 
 
-async def test_a_transcript_whose_audio_is_gone_is_left_as_it_is(alice: Client, pipeline: Pipeline):
-    await diarizer_lives(pipeline)
+async def test_a_job_whose_audio_is_gone_cannot_be_diarized_again(alice: Client, pipeline: Pipeline):
+    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")
     assert await pipeline.commands() == []
 
 
-async def test_a_body_that_is_too_long_is_refused(alice: Client, pipeline: Pipeline):
+async def test_a_body_over_the_limit_is_rejected(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id)
     path = f"/v1/transcriptions/{job_id}/speakers/speaker_1"
 

@@ -1,4 +1,4 @@
-"""Upload on real servers, and a look at what it left in them."""
+"""Fixtures: upload on real servers, in this process or in its own."""
 
 import json
 import random
@@ -27,7 +27,7 @@ WHISPER = {
     "languages": ["en", "de"],
     "tasks": ["transcribe", "translate"],
 }
-# A wave header, then noise: as media it is good enough for what upload looks at.
+# A WAV header, to be followed by noise: enough for the checks of upload.
 WAV = (
     b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data"
 )
@@ -60,7 +60,7 @@ async def nats_streams(nats_url, settings):
 
 @pytest.fixture
 def processes(servers):
-    """Call it for one more replica, with settings of its own if need be."""
+    """Call it to start a replica, optionally with its own settings."""
     started = []
 
     def start(**settings):
@@ -97,10 +97,10 @@ async def key(database, database_url):
 def gateway(process):
     """The URL of a real gateway in front of the process."""
 
-    def part(data_dir):
+    def component(data_dir):
         return caddy.component(data_dir, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
 
-    with testing._running(part, "gateway") as (data_dir, _):
+    with testing._running(component, "gateway") as (data_dir, _):
         yield caddy.url(data_dir)
 
 
@@ -111,7 +111,7 @@ async def other_key(database, database_url):
 
 @pytest.fixture
 def finish_job(database):
-    """Call it with a job's id: the pipeline did its work."""
+    """Call it with the id of a job to complete the job."""
 
     async def finish(job_id):
         await database.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
@@ -135,14 +135,14 @@ async def client(process, key):
 
 @pytest.fixture
 def settings(servers):
-    """Call it for the settings of this test's servers, with changes."""
+    """Call it for settings with the servers of this test, with changes."""
     known = {name.removeprefix("VOICEPIPE_").lower(): value for name, value in servers.items()}
     return lambda **changes: Settings(**(known | changes))
 
 
 @pytest.fixture
-async def within(settings, key):
-    """Call it for a client of an upload in this process: quicker, where a process of its own proves nothing more."""
+async def make_client(settings, key):
+    """Call it for a client of upload in this process, which is faster than a separate process."""
     async with AsyncExitStack() as stack:
 
         async def make(**changes):
@@ -165,7 +165,7 @@ def leftovers(database, object_store):
 
 @pytest.fixture
 def recording():
-    """Call it for so many bytes of a recording; `salt` makes it another one."""
+    """Call it for a recording of `size_bytes`; another `salt` gives another recording."""
 
     def make(size_bytes, salt=0):
         return (WAV + random.Random(salt).randbytes(size_bytes))[:size_bytes]

@@ -1,4 +1,4 @@
-"""Processes die, connections break, servers go away: nothing is lost, nothing is left behind, nothing is written twice."""
+"""Processes die, connections break, servers become unavailable: no byte is lost, left behind or written twice."""
 
 import asyncio
 import hashlib
@@ -17,22 +17,22 @@ from voicepipe_wire.web import keys
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-class Slow(io.BytesIO):
-    """A file that is read slowly, so that there is time to break something."""
+class SlowFile(io.BytesIO):
+    """A file that is read slowly, to leave time for a fault."""
 
     def read(self, size_bytes=-1):
         threading.Event().wait(0.2)
         return super().read(size_bytes)
 
 
-async def arrives(database, size_bytes, timeout_s=30):
+async def wait_for_offset(database, size_bytes, timeout_s=30):
     await eventually_async(
         lambda: database.fetchval("SELECT max(offset_bytes) >= $1 FROM uploads", size_bytes), timeout_s
     )
 
 
-def sending(process, key, url, offset, data, *, hold=None):
-    """A PATCH that goes on in a task; with `hold`, its last byte waits for that event."""
+def start_patch(process, key, url, offset, data, *, hold=None):
+    """Send a PATCH in a task; with `hold`, its last byte waits for that event."""
 
     async def body():
         for start in range(0, len(data) - 1, MIB):
@@ -49,22 +49,24 @@ def sending(process, key, url, offset, data, *, hold=None):
     return asyncio.create_task(send())
 
 
-async def test_tuspy_goes_on_on_another_replica_after_a_kill(processes, key, database, leftovers, recording):
+async def test_tuspy_continues_on_another_replica_after_a_kill(processes, key, database, leftovers, recording):
     data = recording(40 * MIB)
     first, second = processes(), processes()
     tus = TusClient(f"{first.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
-    uploader = tus.uploader(file_stream=Slow(data), chunk_size=7 * MIB, metadata={"filename": "talk.wav"})
+    uploader = tus.uploader(file_stream=SlowFile(data), chunk_size=7 * MIB, metadata={"filename": "talk.wav"})
     sent = asyncio.create_task(asyncio.to_thread(uploader.upload))
-    await arrives(database, 16 * MIB)
+    await wait_for_offset(database, 16 * MIB)
     first.kill()
     with pytest.raises(TusCommunicationError):
         await sent
-    safe = await database.fetchval("SELECT offset_bytes FROM uploads")
-    assert 16 * MIB <= safe < len(data)
+    stored_bytes = await database.fetchval("SELECT offset_bytes FROM uploads")
+    assert 16 * MIB <= stored_bytes < len(data)
 
     moved = TusClient(f"{second.url}/v1/uploads", headers={"Authorization": f"Bearer {key}"})
-    again = moved.uploader(file_stream=Slow(data), url=uploader.url.replace(first.url, second.url), chunk_size=5 * MIB)
-    assert again.offset == safe
+    again = moved.uploader(
+        file_stream=SlowFile(data), url=uploader.url.replace(first.url, second.url), chunk_size=5 * MIB
+    )
+    assert again.offset == stored_bytes
     await asyncio.to_thread(again.upload)
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
         answer = await head(client, again.url)
@@ -75,11 +77,11 @@ async def test_a_broken_connection_loses_no_byte_that_arrived(process, key, clie
     data = recording(12 * MIB)
     url = await create(client, len(data))
     hold = asyncio.Event()
-    task = sending(process, key, url, 0, data, hold=hold)
-    await arrives(database, 8 * MIB)
+    task = start_patch(process, key, url, 0, data, hold=hold)
+    await wait_for_offset(database, 8 * MIB)
     await asyncio.sleep(0.3)
     task.cancel()
-    await arrives(database, len(data) - 1)
+    await wait_for_offset(database, len(data) - 1)
     answer = await patch(client, url, len(data) - 1, data[-1:])
     await check_job(answer, database, leftovers, data)
 
@@ -90,20 +92,20 @@ async def test_the_newest_of_two_writers_wins_and_the_object_is_whole(processes,
     async with httpx.AsyncClient(base_url=first.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         url = await create(client, len(data))
         hold = asyncio.Event()
-        stale = sending(first, key, url, 0, data[: 20 * MIB], hold=hold)
-        await arrives(database, 16 * MIB)
-        newest = await sending(second, key, url, 16 * MIB, data[16 * MIB : 29 * MIB])
+        stale = start_patch(first, key, url, 0, data[: 20 * MIB], hold=hold)
+        await wait_for_offset(database, 16 * MIB)
+        newest = await start_patch(second, key, url, 16 * MIB, data[16 * MIB : 29 * MIB])
         assert (newest.status_code, newest.headers["upload-offset"]) == (204, str(29 * MIB))
         hold.set()
-        overtaken = await stale
-        assert (overtaken.status_code, overtaken.json()["code"]) == (409, "superseded")
+        superseded = await stale
+        assert (superseded.status_code, superseded.json()["code"]) == (409, "superseded")
         assert (await head(client, url)).headers["upload-offset"] == str(29 * MIB)
         answer = await patch(client, url, 29 * MIB, data[29 * MIB :])
         await check_job(answer, database, leftovers, data)
 
 
-async def test_many_writers_at_random_never_spoil_an_upload(processes, key, database, leftovers, recording):
-    """Connections that break at any byte, on two replicas, each beginning before the last one is known to be dead."""
+async def test_many_writers_at_random_never_corrupt_an_upload(processes, key, database, leftovers, recording):
+    """Connections break at any byte, on two replicas; each starts before the previous one is known to be dead."""
     chance = random.Random(5)
     data = recording(30 * MIB)
     replicas = [processes(), processes()]
@@ -114,22 +116,22 @@ async def test_many_writers_at_random_never_spoil_an_upload(processes, key, data
         for attempt in range(12):
             offset = int((await head(client, url)).headers["upload-offset"])
             length = chance.randint(1, len(data) - offset)
-            task = sending(
+            task = start_patch(
                 replicas[attempt % 2], key, url, offset, data[offset : offset + length], hold=asyncio.Event()
             )
             await asyncio.sleep(chance.uniform(0, 0.3))
             task.cancel()
         offset = -1
         while offset != len(data):
-            looked = await head(client, url)
-            offset = int(looked.headers["upload-offset"])
+            answer = await head(client, url)
+            offset = int(answer.headers["upload-offset"])
             answer = await patch(client, url, offset, data[offset:])
             offset = len(data) if answer.status_code == 204 else offset
         await check_job(answer, database, leftovers, data)
 
 
-async def test_without_nats_an_upload_is_accepted_and_the_outbox_keeps_its_messages(within, database, recording):
-    client = await within(nats_url="nats://127.0.0.1:9")
+async def test_without_nats_an_upload_is_accepted_and_the_outbox_keeps_its_messages(make_client, database, recording):
+    client = await make_client(nats_url="nats://127.0.0.1:9")
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert answer.status_code == 202
     kept = await database.fetch("SELECT subject FROM outbox WHERE published_at IS NULL ORDER BY position")
@@ -145,17 +147,17 @@ async def test_upload_starts_and_accepts_without_nats(processes, key, recording)
         assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_without_the_object_store_clients_are_asked_to_come_back(within, leftovers, database, recording):
-    client = await within(s3_endpoint="http://127.0.0.1:9")
+async def test_without_the_object_store_the_answer_is_503_with_retry_after(make_client, leftovers, database, recording):
+    client = await make_client(s3_endpoint="http://127.0.0.1:9")
     answer = await client.post("/v1/transcriptions", content=recording(1000))
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert await database.fetchval("SELECT count(*) FROM jobs") == 0
-    # What could not be removed expires at once, for the controller.
+    # Rows that could not be removed have expired, so the controller removes them.
     assert await database.fetchval("SELECT count(*) FROM uploads WHERE expires_at > now()") == 0
 
 
-async def test_a_short_absence_of_the_object_store_is_not_noticed(
+async def test_a_short_outage_of_the_object_store_does_not_break_an_upload(
     processes, private_object_store, key, database, recording
 ):
     store, server = private_object_store()
@@ -167,13 +169,13 @@ async def test_a_short_absence_of_the_object_store_is_not_noticed(
     async with httpx.AsyncClient(base_url=process.url, headers=headers, timeout=60) as client:
         url = await create(client, len(data))
         hold = asyncio.Event()
-        task = sending(process, key, url, 0, data, hold=hold)
-        await arrives(database, 16 * MIB)
+        task = start_patch(process, key, url, 0, data, hold=hold)
+        await wait_for_offset(database, 16 * MIB)
         server.kill()
         hold.set()
         await asyncio.to_thread(server.start)
         answer = await task
-        if answer.status_code == 503:  # the start took longer than upload is patient: the client goes on
+        if answer.status_code == 503:  # the restart took longer than the retries: the client continues
             offset = int((await head(client, url)).headers["upload-offset"])
             answer = await patch(client, url, offset, data[offset:])
         assert answer.status_code == 204, answer.text
@@ -182,7 +184,7 @@ async def test_a_short_absence_of_the_object_store_is_not_noticed(
         assert hashlib.sha256(found.data).digest() == hashlib.sha256(data).digest() == row["sha256"]
 
 
-async def test_without_postgresql_clients_are_asked_to_come_back(processes, private_postgres, migrated, recording):
+async def test_without_postgresql_the_answer_is_503_with_retry_after(processes, private_postgres, migrated, recording):
     url, server = private_postgres()
     migrated(url)
     key = await keys.create(url, "ada", "tests", operator=False)
@@ -200,12 +202,12 @@ async def test_without_postgresql_clients_are_asked_to_come_back(processes, priv
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_a_stop_finishes_what_is_in_hand(process, key, client, database, recording):
+async def test_a_stop_finishes_the_requests_in_flight(process, key, client, database, recording):
     data = recording(9 * MIB)
     url = await create(client, len(data))
     hold = asyncio.Event()
-    task = sending(process, key, url, 0, data, hold=hold)
-    await arrives(database, 8 * MIB)
+    task = start_patch(process, key, url, 0, data, hold=hold)
+    await wait_for_offset(database, 8 * MIB)
     stopped = asyncio.create_task(asyncio.to_thread(process.stop))
     await asyncio.sleep(0.5)
     hold.set()

@@ -1,4 +1,4 @@
-"""Options: read strictly, resolved against what is served."""
+"""Options are validated strictly and resolved against the served models."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ def collected(**values):
     return made
 
 
-def test_without_options_the_defaults_hold():
+def test_the_defaults_apply_without_options():
     assert read(RawOptions()) == Options()
 
 
@@ -29,7 +29,7 @@ def test_an_empty_field_of_a_form_means_the_default():
     assert read(collected(language="", min_speakers=" ")) == Options()
 
 
-def test_every_option_is_read():
+def test_every_option_is_parsed():
     options = read(
         collected(
             model="Fast",
@@ -45,7 +45,7 @@ def test_every_option_is_read():
     assert options == Options("fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium")
 
 
-def test_an_unknown_option_is_named_with_those_that_exist():
+def test_an_unknown_option_is_named_with_the_known_options():
     with pytest.raises(Problem) as caught:
         RawOptions().add("lang", "en")
     assert (caught.value.status, caught.value.code) == (400, "unknown_option")
@@ -73,7 +73,7 @@ def test_an_unknown_option_is_named_with_those_that_exist():
         ({"priority": "urgent"}, ["priority", "urgent", "premium"]),
     ],
 )
-def test_a_bad_value_is_refused_with_its_option_and_what_is_allowed(values, names):
+def test_a_bad_value_is_rejected_with_its_option_and_the_allowed_values(values, names):
     with pytest.raises(Problem) as caught:
         read(collected(**values))
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
@@ -81,7 +81,7 @@ def test_a_bad_value_is_refused_with_its_option_and_what_is_allowed(values, name
 
 
 @given(st.sampled_from(NAMES), st.lists(st.text(max_size=3000), max_size=3))
-def test_whatever_is_given_is_read_or_refused_shortly(name, values):
+def test_any_value_is_accepted_or_rejected_with_a_short_message(name, values):
     problem = None
     try:
         read(collected(**{name: values}))
@@ -91,7 +91,7 @@ def test_whatever_is_given_is_read_or_refused_shortly(name, values):
     assert problem is None or (len(problem.detail) < 300 and problem.detail.isprintable())
 
 
-def test_auto_is_the_best_that_can_do_it():
+def test_auto_chooses_the_best_capable_model():
     assert resolve(Options(), [FAST, ACCURATE])["model"] == {"name": "large", "tier": "accurate"}
     assert resolve(Options(language="ja"), [FAST, ACCURATE])["model"] == {"name": "small", "tier": "fast"}
 
@@ -103,14 +103,14 @@ def test_a_named_tier_is_not_replaced_by_another():
     assert "Served are: fast, or auto." in caught.value.detail
 
 
-def test_a_language_that_the_best_tier_does_not_know_goes_to_the_next():
+def test_a_language_unknown_to_the_best_tier_goes_to_the_next():
     served = [Model("accurate", "accurate", ENGLISH, BOTH), Model("fast", "fast", frozenset({"en", "de"}), BOTH)]
     assert resolve(Options(language="de"), served)["model"] == {"name": "fast", "tier": "fast"}
     assert resolve(Options(language="en"), served)["model"] == {"name": "accurate", "tier": "accurate"}
 
 
 @pytest.mark.parametrize("options", [Options(model="fast", language="de"), Options(model="fast", task="translate")])
-def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(options):
+def test_an_incapable_tier_is_rejected_and_a_capable_one_is_named(options):
     with pytest.raises(Problem) as caught:
         resolve(options, [ENGLISH_ONLY, ACCURATE])
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
@@ -121,13 +121,13 @@ def test_a_tier_that_cannot_do_it_is_refused_and_the_one_that_can_is_named(optio
 @pytest.mark.parametrize(
     "options", [Options(language="de"), Options(task="translate"), Options(model="fast", language="de")]
 )
-def test_what_the_model_cannot_do_is_refused(options):
+def test_options_that_the_only_model_does_not_support_are_rejected(options):
     with pytest.raises(Problem) as caught:
         resolve(options, [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "invalid_option")
 
 
-def test_without_any_model_a_client_is_asked_to_come_back():
+def test_without_any_model_the_problem_has_retry_after():
     with pytest.raises(Problem) as caught:
         resolve(Options(), [])
     assert (caught.value.status, caught.value.code) == (503, "no_model")
@@ -150,7 +150,7 @@ def models():
     st.sampled_from(["auto", "en", "de", "ja"]),
     st.sampled_from(["transcribe", "translate"]),
 )
-def test_a_resolved_model_can_do_what_is_wanted_and_none_better_could(served, tier, language, task):
+def test_the_chosen_model_is_capable_and_no_better_one_is(served, tier, language, task):
     able = [m for m in served if m.can(language, task) and tier in {"auto", m.tier}]
     options = Options(model=tier, language=language, task=task)
     try:

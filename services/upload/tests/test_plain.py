@@ -1,4 +1,4 @@
-"""A recording in one request becomes a job, or nothing at all."""
+"""A recording in one request becomes a job, or leaves nothing behind."""
 
 import hashlib
 
@@ -43,10 +43,10 @@ async def test_a_form_may_have_its_file_first_or_last(client, database, leftover
     assert leftovers.content(leftovers.objects()[0]) == data
 
 
-async def test_a_duplicate_is_answered_with_the_finished_transcription(
-    within, finish_job, database, leftovers, recording
+async def test_a_duplicate_is_answered_with_the_completed_transcription(
+    make_client, finish_job, database, leftovers, recording
 ):
-    client, data = await within(), recording(9 * MIB)
+    client, data = await make_client(), recording(9 * MIB)
     first = await client.post("/v1/transcriptions?name=a.wav", content=data)
     unfinished = await client.post("/v1/transcriptions?name=a.wav", content=data)
     assert (first.status_code, unfinished.status_code) == (202, 202)
@@ -59,9 +59,9 @@ async def test_a_duplicate_is_answered_with_the_finished_transcription(
     assert await database.fetchval("SELECT count(*) FROM uploads") == 0
 
 
-async def test_another_owners_duplicate_is_not_seen(within, finish_job, other_key, recording):
-    """Content of somebody else must not show, not even by being known."""
-    client = await within()
+async def test_another_owners_upload_is_not_a_duplicate(make_client, finish_job, other_key, recording):
+    """The answer must not reveal that another owner has the same recording."""
+    client = await make_client()
     first = await client.post("/v1/transcriptions", content=recording(1000))
     await finish_job(first.json()["id"])
     client.headers["Authorization"] = f"Bearer {other_key}"
@@ -70,8 +70,8 @@ async def test_another_owners_duplicate_is_not_seen(within, finish_job, other_ke
     assert answer.json()["id"] != first.json()["id"]
 
 
-async def test_the_description_is_valid_and_says_what_needs_a_key(within):
-    document = (await (await within()).get("/v1/openapi/upload.json")).json()
+async def test_the_openapi_document_is_valid_and_says_which_routes_need_a_key(make_client):
+    document = (await (await make_client()).get("/v1/openapi/upload.json")).json()
     OpenAPIV31SpecValidator(document).validate()
     without = {
         (path, method)
@@ -82,8 +82,8 @@ async def test_the_description_is_valid_and_says_what_needs_a_key(within):
     assert without == {("/v1/uploads", "options")}
 
 
-async def test_the_openapi_names_every_code_that_upload_can_answer(within):
-    document = (await (await within()).get("/v1/openapi/upload.json")).text
+async def test_the_openapi_document_lists_the_error_codes(make_client):
+    document = (await (await make_client()).get("/v1/openapi/upload.json")).text
     for code in (
         "empty_body",
         "too_large",

@@ -1,13 +1,13 @@
-"""tus 1.0.0: what the protocol promises, on the real servers."""
+"""The guarantees of tus 1.0.0, on real servers."""
 
 import asyncio
 
 import pytest
-from tus_client import BYTES, MIB, V, check_job, checksum, create, head, metadata, patch
+from tus_client import BYTES, MIB, check_job, checksum, create, head, metadata, patch
 
 
-async def test_options_tells_what_this_server_can_do_without_a_key(within):
-    answer = await (await within(max_upload_bytes=12345)).options("/v1/uploads", headers={"Authorization": ""})
+async def test_options_lists_the_capabilities_without_a_key(make_client):
+    answer = await (await make_client(max_upload_bytes=12345)).options("/v1/uploads", headers={"Authorization": ""})
     assert answer.status_code == 204
     assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
     assert answer.headers["tus-max-size"] == "12345"
@@ -17,8 +17,8 @@ async def test_options_tells_what_this_server_can_do_without_a_key(within):
     }  # fmt: skip
 
 
-async def test_an_upload_in_pieces_of_any_size_becomes_a_job(within, database, leftovers, recording):
-    client, data = await within(), recording(20 * MIB)
+async def test_an_upload_in_pieces_of_any_size_becomes_a_job(make_client, database, leftovers, recording):
+    client, data = await make_client(), recording(20 * MIB)
     url = await create(client, len(data), **metadata(filename="talk.wav", language="en"))
     offset = 0
     for size in (1, 10, 5000, 8 * MIB, 3, 9 * MIB, len(data)):
@@ -33,8 +33,8 @@ async def test_an_upload_in_pieces_of_any_size_becomes_a_job(within, database, l
     assert url.endswith(answer.headers["transcription-id"])
 
 
-async def test_head_answers_during_and_after(within, recording):
-    client, data = await within(), recording(1000)
+async def test_head_answers_during_and_after(make_client, recording):
+    client, data = await make_client(), recording(1000)
     about = metadata(filename="talk.wav")
     url = await create(client, len(data), **about)
     await patch(client, url, 0, data[:400])
@@ -52,16 +52,16 @@ async def test_head_answers_during_and_after(within, recording):
     assert (again.status_code, again.headers["transcription-id"]) == (204, last.headers["transcription-id"])
 
 
-async def test_creation_may_carry_everything(within, database, leftovers, recording):
-    client, data = await within(), recording(9 * MIB)
+async def test_creation_may_carry_the_whole_recording(make_client, database, leftovers, recording):
+    client, data = await make_client(), recording(9 * MIB)
     headers = BYTES | {"Upload-Length": str(len(data))} | checksum(data, "sha256")
     answer = await client.post("/v1/uploads", content=data, headers=headers)
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, str(len(data)))
     await check_job(answer, database, leftovers, data)
 
 
-async def test_the_length_may_come_later(within, database, leftovers, recording):
-    client, data = await within(), recording(10 * MIB)
+async def test_the_length_may_come_later(make_client, database, leftovers, recording):
+    client, data = await make_client(), recording(10 * MIB)
     url = await create(client)
     await patch(client, url, 0, data[: 9 * MIB])
     before = await head(client, url)
@@ -72,10 +72,8 @@ async def test_the_length_may_come_later(within, database, leftovers, recording)
     await check_job(answer, database, leftovers, data)
 
 
-async def test_a_length_that_is_said_when_all_bytes_are_here_finishes_the_upload(
-    within, database, leftovers, recording
-):
-    client, data = await within(), recording(100)
+async def test_a_length_sent_after_all_bytes_finishes_the_upload(make_client, database, leftovers, recording):
+    client, data = await make_client(), recording(100)
     url = await create(client)
     await patch(client, url, 0, data)
     answer = await patch(client, url, 100, b"", **{"Upload-Length": "100"})
@@ -83,8 +81,8 @@ async def test_a_length_that_is_said_when_all_bytes_are_here_finishes_the_upload
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
-async def test_a_right_checksum_is_accepted(within, database, leftovers, recording, algorithm):
-    client, data = await within(), recording(18 * MIB)
+async def test_a_matching_checksum_is_accepted(make_client, database, leftovers, recording, algorithm):
+    client, data = await make_client(), recording(18 * MIB)
     url = await create(client, len(data))
     first = data[: 17 * MIB]
     assert (await patch(client, url, 0, first, **checksum(first, algorithm))).status_code == 204
@@ -93,8 +91,8 @@ async def test_a_right_checksum_is_accepted(within, database, leftovers, recordi
     await check_job(answer, database, leftovers, data)
 
 
-async def test_of_a_patch_with_a_wrong_checksum_nothing_counts(within, database, leftovers, recording):
-    client, data = await within(), recording(20 * MIB)
+async def test_a_patch_with_a_wrong_checksum_stores_nothing(make_client, database, leftovers, recording):
+    client, data = await make_client(), recording(20 * MIB)
     url = await create(client, len(data))
     await patch(client, url, 0, data[:1000])
     spoilt = recording(17 * MIB, salt=7)
@@ -109,17 +107,17 @@ async def test_of_a_patch_with_a_wrong_checksum_nothing_counts(within, database,
     await check_job(answer, database, leftovers, data)
 
 
-async def test_a_creation_with_a_wrong_checksum_leaves_nothing(within, leftovers, recording):
+async def test_a_creation_with_a_wrong_checksum_leaves_nothing(make_client, leftovers, recording):
     data = recording(9 * MIB)
     headers = BYTES | {"Upload-Length": str(len(data))} | checksum(b"other")
-    answer = await (await within()).post("/v1/uploads", content=data, headers=headers)
+    answer = await (await make_client()).post("/v1/uploads", content=data, headers=headers)
     assert answer.status_code == 460
     assert await leftovers.nothing()
 
 
 @pytest.mark.parametrize("offset", [0, 99, 101, 5000])
-async def test_a_wrong_offset_changes_nothing(within, recording, offset):
-    client = await within()
+async def test_a_wrong_offset_changes_nothing(make_client, recording, offset):
+    client = await make_client()
     url = await create(client, 1000)
     await patch(client, url, 0, recording(100))
     answer = await patch(client, url, offset, b"x" * 10)
@@ -128,8 +126,8 @@ async def test_a_wrong_offset_changes_nothing(within, recording, offset):
     assert (await head(client, url)).headers["upload-offset"] == "100"
 
 
-async def test_more_bytes_than_announced_are_refused(within, recording):
-    client = await within()
+async def test_more_bytes_than_announced_are_rejected(make_client, recording):
+    client = await make_client()
     url = await create(client, 1000)
     answer = await patch(client, url, 0, recording(1001))
     assert (answer.status_code, answer.json()["code"]) == (400, "length_mismatch")
@@ -143,8 +141,8 @@ async def test_more_bytes_than_announced_are_refused(within, recording):
     assert (await head(client, url)).headers["upload-offset"] == "0"
 
 
-async def test_an_upload_without_length_stops_at_the_limit(within):
-    client = await within(max_upload_bytes=1000)
+async def test_an_upload_without_length_stops_at_the_limit(make_client):
+    client = await make_client(max_upload_bytes=1000)
     url = await create(client)
     answer = await patch(client, url, 0, b"\xff" * 1001)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
@@ -164,23 +162,23 @@ async def test_an_upload_without_length_stops_at_the_limit(within):
         ({"Upload-Length": "10"} | metadata(filetype="text/html"), 415, "unsupported_media_type"),
     ],
 )
-async def test_a_bad_creation_is_refused_and_leaves_nothing(within, leftovers, headers, status, code):
-    answer = await (await within()).post("/v1/uploads", headers=V | headers)
+async def test_a_bad_creation_is_rejected_and_leaves_nothing(make_client, leftovers, headers, status, code):
+    answer = await (await make_client()).post("/v1/uploads", headers=TUS | headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["tus-resumable"] == "1.0.0"
     assert status != 412 or answer.headers["tus-version"] == "1.0.0"
     assert await leftovers.nothing()
 
 
-async def test_a_patch_of_another_content_type_is_refused(within):
-    client = await within()
+async def test_a_patch_with_another_content_type_is_rejected(make_client):
+    client = await make_client()
     url = await create(client, 10)
-    answer = await client.patch(url, content=b"x", headers=V | {"Upload-Offset": "0", "Content-Type": "audio/wav"})
+    answer = await client.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "0", "Content-Type": "audio/wav"})
     assert (answer.status_code, answer.json()["code"]) == (415, "tus_content_type")
 
 
-async def test_what_turns_out_to_be_no_audio_ends_the_upload(within, leftovers):
-    client = await within()
+async def test_bytes_that_are_not_audio_end_the_upload(make_client, leftovers):
+    client = await make_client()
     url = await create(client, 20 * MIB)
     answer = await patch(client, url, 0, b"PK\x03\x04" + bytes(9 * MIB))
     assert (answer.status_code, answer.json()["code"]) == (415, "not_audio")
@@ -188,8 +186,8 @@ async def test_what_turns_out_to_be_no_audio_ends_the_upload(within, leftovers):
     assert await leftovers.nothing()
 
 
-async def test_text_in_small_pieces_is_found_out_too(within, leftovers):
-    client = await within()
+async def test_text_sent_in_small_pieces_is_rejected_too(make_client, leftovers):
+    client = await make_client()
     url = await create(client, 6000)
     for offset in range(0, 4000, 1000):
         await patch(client, url, offset, b"word " * 200)
@@ -198,70 +196,76 @@ async def test_text_in_small_pieces_is_found_out_too(within, leftovers):
     assert await leftovers.nothing()
 
 
-async def test_termination_leaves_nothing(within, leftovers, recording):
-    client = await within()
+async def test_termination_leaves_nothing(make_client, leftovers, recording):
+    client = await make_client()
     url = await create(client, 20 * MIB)
     await patch(client, url, 0, recording(9 * MIB))
-    assert (await client.delete(url, headers=V)).status_code == 204
+    assert (await client.delete(url, headers=TUS)).status_code == 204
     assert await leftovers.nothing()
     assert (await patch(client, url, 9 * MIB, b"x")).status_code == 404
 
 
-async def test_termination_of_what_became_a_job_keeps_the_recording(within, database, leftovers, recording):
-    client, data = await within(), recording(1000)
+async def test_termination_of_an_upload_that_became_a_job_keeps_the_recording(
+    make_client, database, leftovers, recording
+):
+    client, data = await make_client(), recording(1000)
     url = await create(client, len(data))
     answer = await patch(client, url, 0, data)
-    assert (await client.delete(url, headers=V)).status_code == 204
+    assert (await client.delete(url, headers=TUS)).status_code == 204
     await check_job(answer, database, leftovers, data)
 
 
-async def test_an_expired_upload_is_gone(within, database, recording):
-    client = await within()
+async def test_an_expired_upload_is_gone(make_client, database, recording):
+    client = await make_client()
     url = await create(client, 1000)
     await database.execute("UPDATE uploads SET expires_at = now() - interval '1 second'")
     for answer in (
         await head(client, url),
         await patch(client, url, 0, recording(10)),
-        await client.delete(url, headers=V),
+        await client.delete(url, headers=TUS),
     ):
         assert answer.status_code == 410
 
 
-async def test_bytes_keep_an_upload_from_expiring(within, database, recording):
-    client = await within()
+async def test_bytes_keep_an_upload_from_expiring(make_client, database, recording):
+    client = await make_client()
     url = await create(client, 1000)
     await database.execute("UPDATE uploads SET expires_at = now() + interval '1 minute'")
     await patch(client, url, 0, recording(10))
     assert await database.fetchval("SELECT expires_at > now() + interval '1 hour' FROM uploads")
 
 
-@pytest.mark.parametrize("path", ["/v1/uploads/6e0c6a5e-0000-4000-8000-000000000000", "/v1/uploads/unheard"])
-async def test_an_unknown_upload_is_not_found(within, path):
-    client = await within()
-    for answer in (await head(client, path), await patch(client, path, 0, b"x"), await client.delete(path, headers=V)):
+@pytest.mark.parametrize("path", ["/v1/uploads/6e0c6a5e-0000-4000-8000-000000000000", "/v1/uploads/unknown"])
+async def test_an_unknown_upload_is_not_found(make_client, path):
+    client = await make_client()
+    for answer in (
+        await head(client, path),
+        await patch(client, path, 0, b"x"),
+        await client.delete(path, headers=TUS),
+    ):
         assert answer.status_code == 404
 
 
-async def test_another_owners_upload_is_not_found(within, other_key, recording):
-    client = await within()
+async def test_another_owners_upload_is_not_found(make_client, other_key, recording):
+    client = await make_client()
     url = await create(client, 1000)
     client.headers["Authorization"] = f"Bearer {other_key}"
-    for answer in (await head(client, url), await patch(client, url, 0, b"x"), await client.delete(url, headers=V)):
+    for answer in (await head(client, url), await patch(client, url, 0, b"x"), await client.delete(url, headers=TUS)):
         assert answer.status_code == 404
 
 
-async def test_a_client_without_patch_and_head_says_what_it_means(client, recording):
+async def test_a_client_without_patch_and_head_can_override_the_method(client, recording):
     data = recording(100)
     url = await create(client, 100)
     override = {"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0"}
     answer = await client.post(url, content=data, headers=BYTES | override)
     assert (answer.status_code, answer.headers["upload-offset"]) == (204, "100")
-    answer = await client.post(url + "x", headers=V | {"X-HTTP-Method-Override": "HEAD"})
+    answer = await client.post(url + "x", headers=TUS | {"X-HTTP-Method-Override": "HEAD"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-async def test_a_duplicate_gets_the_transcription_that_is_finished(within, finish_job, database, leftovers, recording):
-    client, data = await within(), recording(9 * MIB)
+async def test_a_duplicate_gets_the_completed_transcription(make_client, finish_job, database, leftovers, recording):
+    client, data = await make_client(), recording(9 * MIB)
     first = await patch(client, await create(client, len(data)), 0, data)
     job_id = first.headers["transcription-id"]
     await finish_job(job_id)
@@ -271,17 +275,15 @@ async def test_a_duplicate_gets_the_transcription_that_is_finished(within, finis
     assert (await head(client, url)).headers["transcription-id"] == job_id
     assert await database.fetchval("SELECT count(*) FROM jobs") == 1
     assert len(leftovers.objects()) == 1
-    assert (await client.delete(url, headers=V)).status_code == 204
+    assert (await client.delete(url, headers=TUS)).status_code == 204
     assert len(leftovers.objects()) == 1
     third = await patch(client, await create(client, len(data), **metadata(language="en")), 0, data)
     assert third.headers["transcription-id"] != job_id
 
 
-async def test_an_upload_whose_last_request_died_is_finished_by_a_look_at_it(
-    within, settings, database, leftovers, recording
-):
-    """kill -9 between the last recorded part and the job, and again between the complete object and the job."""
-    client, data = await within(), recording(9 * MIB)
+async def test_head_finishes_an_upload_whose_last_request_died(make_client, settings, database, leftovers, recording):
+    """As after kill -9 between the last recorded part and the job, then between the complete object and the job."""
+    client, data = await make_client(), recording(9 * MIB)
     url = await create(client, len(data))
     await patch(client, url, 0, data)
     for _ in range(2):

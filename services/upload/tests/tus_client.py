@@ -4,8 +4,8 @@ import base64
 import hashlib
 
 MIB = 1024 * 1024
-V = {"Tus-Resumable": "1.0.0"}
-BYTES = V | {"Content-Type": "application/offset+octet-stream"}
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
 
 
 def metadata(**pairs):
@@ -19,7 +19,7 @@ def checksum(data, algorithm="sha1"):
 
 async def create(client, size_bytes=None, **more):
     length = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
-    answer = await client.post("/v1/uploads", headers=V | length | more)
+    answer = await client.post("/v1/uploads", headers=TUS | length | more)
     assert answer.status_code == 201, answer.text
     return answer.headers["location"]
 
@@ -29,7 +29,7 @@ async def patch(client, url, offset, data, **more):
 
 
 async def head(client, url):
-    return await client.head(url, headers=V)
+    return await client.head(url, headers=TUS)
 
 
 async def check_job(answer, database, leftovers, data):

@@ -1,4 +1,4 @@
-"""Upload as its users meet it: a process of its own, on real servers."""
+"""Runs upload in its own process, on real servers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Process:
         raise RuntimeError("upload did not start in time")
 
     def kill(self) -> None:
-        """As when the machine loses its power: no time for last words."""
+        """SIGKILL: no chance to clean up."""
         if self.popen is not None:
             self.popen.kill()
             self.popen.wait()

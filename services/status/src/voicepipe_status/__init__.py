@@ -1,1 +1,1 @@
-"""Status: what a client reads about its recordings, and what it may still ask of them."""
+"""Status: lets clients read and manage their transcriptions."""

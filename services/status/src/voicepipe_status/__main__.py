@@ -30,7 +30,11 @@ async def run(settings: StatusSettings) -> None:
 
 @asynccontextmanager
 async def open_dependencies(settings: StatusSettings) -> AsyncIterator[Dependencies]:
-    """Every client of the process. Raises what is in `database.TRANSIENT_ERRORS` where PostgreSQL or NATS do not answer."""
+    """Connect to everything that the routes need.
+
+    Raises:
+        database.TRANSIENT_ERRORS: PostgreSQL or NATS is unavailable.
+    """
     async with AsyncExitStack() as stack:
         pool = await database.connect(settings)
         stack.push_async_callback(pool.close)

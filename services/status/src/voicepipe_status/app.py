@@ -1,4 +1,4 @@
-"""The HTTP surface."""
+"""Builds the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .http.body_limit import BodyLimit
 from .routes import actions, audio, capabilities, dead_letters, docs, events, speakers, transcriptions, transcripts
 
 _ROUTERS = (transcriptions, actions, events, transcripts, speakers, audio, capabilities, dead_letters, docs)
-_DESCRIPTION = "Everything a client reads or manages. Errors are RFC 9457 problem JSON with a stable `code`."
+_DESCRIPTION = "Read and manage transcriptions. Errors are RFC 9457 problem JSON with a stable `code`."
 
 
 def create(dependencies: Dependencies) -> FastAPI:
@@ -37,7 +37,7 @@ def create(dependencies: Dependencies) -> FastAPI:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Every route's problems refer to one schema; FastAPI's own form of a 422 is never sent."""
+    """Add the schema of all problem responses, and remove those of FastAPI's own 422, which is never sent."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,4 +1,12 @@
-"""Commands that the controller carries out, and a moment to see what they do."""
+"""Sends commands to the controller and waits briefly for their effect.
+
+This service changes no job itself. `send` writes a command into the outbox, the controller carries it out in another
+process, and `wait_for` polls the job. A caller responds with 200 or 204 if it saw the effect in time, else with 202; the
+command is carried out either way, because the outbox keeps it until it is published.
+
+Callers take a snapshot before they send and compare `changed_at` with it, not the state: a retry that fails again at
+once leaves the state as it was. A job that was deleted meanwhile has no snapshot, and counts as changed.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +26,15 @@ POLL_INTERVAL_S = 0.05
 
 
 async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> JobSnapshot:
-    """Raises Problem 404 `not_found`."""
-    found = await dependencies.queries.snapshot(owner_id, job_id)
-    if found is None:
+    """The current state of a job.
+
+    Raises:
+        Problem: 404 `not_found`.
+    """
+    job = await dependencies.queries.snapshot(owner_id, job_id)
+    if job is None:
         raise Problem.of("not_found", what="transcription")
-    return found
+    return job
 
 
 async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job_id: UUID) -> None:
@@ -32,25 +44,25 @@ async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job
 
 
 async def wait_for(
-    dependencies: Dependencies, owner_id: UUID, job_id: UUID, is_so: Callable[[JobSnapshot], bool]
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, took_effect: Callable[[JobSnapshot], bool]
 ) -> JobSnapshot | None:
-    """Where the job stands once that is so, or when the time is up. None: it is gone."""
-    now: JobSnapshot | None = None
+    """The last snapshot: one for which `took_effect` is true, or that at the timeout. None if the job is gone."""
+    job: JobSnapshot | None = None
 
     async def check() -> bool:
-        nonlocal now
-        now = await dependencies.queries.snapshot(owner_id, job_id)
-        return now is None or is_so(now)
+        nonlocal job
+        job = await dependencies.queries.snapshot(owner_id, job_id)
+        return job is None or took_effect(job)
 
     await poll(check, dependencies.settings.effect_timeout_s)
-    return now
+    return job
 
 
 async def poll(check: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
-    """Whether it came true in time."""
+    """Whether `check` returned true within `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not await check():  # noqa: ASYNC110 - another process makes it true
+            while not await check():  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(POLL_INTERVAL_S)
     except TimeoutError:
         return False

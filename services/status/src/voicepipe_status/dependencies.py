@@ -1,4 +1,4 @@
-"""What the routes work with. `__main__` builds it once; a route asks for it by type."""
+"""The dependencies of the routes. `__main__` builds them once; a route receives them by type."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Dependencies:
     entries: StreamReader
 
 
-# Dependencies are coroutines even where they wait for nothing: FastAPI sends plain functions through a thread.
+# These are coroutines although they await nothing: FastAPI runs plain functions in a thread.
 
 
-async def _parts(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
     return cast("Dependencies", request.app.state.dependencies)
 
 
@@ -49,17 +49,17 @@ async def _operator(user: Annotated[User, Depends(_user)]) -> User:
 
 async def _job_id(
     job_id: Annotated[
-        str, Path(description="The transcription's id", examples=["5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"])
+        str, Path(description="Id of the transcription", examples=["5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"])
     ],
 ) -> UUID:
-    """What is no id at all is answered like an id that nobody has."""
+    """Text that is not an id gets the same 404 as an unknown id."""
     try:
         return UUID(job_id)
     except ValueError:
         raise Problem.of("not_found", what="transcription") from None
 
 
-Served = Annotated[Dependencies, Depends(_parts)]
+AppDependencies = Annotated[Dependencies, Depends(_dependencies)]
 CurrentUser = Annotated[User, Depends(_user)]
 Operator = Annotated[User, Depends(_operator)]
 JobId = Annotated[UUID, Depends(_job_id)]

@@ -1,4 +1,4 @@
-"""All SQL of this service. It only reads; every query about a user's things is filtered by the owner."""
+"""All SQL of this service. It only reads, and every query for a user's data is filtered by owner."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from uuid import UUID
 from voicepipe_wire.jobs import heartbeats
 from voicepipe_wire.storage.database import Pool
 
-from .http.cursors import Place
+from .http.cursors import Position
 
 Row = Any  # asyncpg.Record, which has no types
 
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
-# - queue: for each queued stage, how many of its stage and priority were queued earlier; only looked at if the page has one
+# - queue: for each queued stage, how many of its stage and priority were queued earlier; only if the page has one
 _TRANSCRIPTIONS = """
 , pace AS (
     SELECT m.model, (
@@ -63,12 +63,12 @@ ORDER BY j.created_at DESC, j.id DESC
 """
 
 # One transcription.
-_ONE = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = $2) {_TRANSCRIPTIONS}"  # noqa: S608 - both halves stand here
+_ONE = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = $2) {_TRANSCRIPTIONS}"  # noqa: S608 - both halves are constants
 
-# Those of a list of ids that are there.
+# The existing ones of a list of ids.
 _BATCH = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = ANY($2::uuid[])) {_TRANSCRIPTIONS}"  # noqa: S608
 
-# A page, newest first. The bounds are plain comparisons, so that the index on (owner_id, created_at, id) finds the place.
+# A page, newest first. The bounds are plain comparisons, so that the index on (owner_id, created_at, id) applies.
 _PAGE = f"""
 WITH page AS (
     SELECT j.* FROM jobs j
@@ -81,20 +81,20 @@ WITH page AS (
     ORDER BY j.created_at DESC, j.id DESC LIMIT $8
 ) {_TRANSCRIPTIONS}"""  # noqa: S608
 
-# Where a job stands, for deciding about a command and for seeing it carried out.
-_STANDING = """
+# The state of a job, to decide about a command and to see its effect.
+_SNAPSHOT = """
 SELECT j.state, j.finished_at IS NOT NULL AS ended, j.changed_at,
     EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed') AS has_gaps
 FROM jobs j WHERE j.owner_id = $1 AND j.id = $2
 """
 
-# Whether a job has ended or is gone, and whether an event of it waits to be published.
+# Whether a job has ended or is gone, and whether one of its events is still in the outbox.
 _ENDING = """
 SELECT NOT EXISTS (SELECT FROM jobs WHERE id = $1 AND finished_at IS NULL) AS ended,
     EXISTS (SELECT FROM outbox WHERE job_id = $1 AND work IS NULL) AS unpublished
 """
 
-# A transcript, the latest if no version is named, beside what is to be said where there is none.
+# A transcript, by default the latest version, and the columns that explain a missing one.
 _TRANSCRIPT = """
 SELECT j.state, j.error_code, j.error_message, r.name, t.version, t.document,
     (SELECT max(v.version) FROM transcripts v WHERE v.job_id = j.id) AS latest,
@@ -108,7 +108,7 @@ LEFT JOIN LATERAL (
 WHERE j.owner_id = $1 AND j.id = $2
 """
 
-# Who speaks in the latest version and what people call them, beside what is to be said where there is none.
+# The speakers of the latest version and their names, and the columns that explain a missing transcript.
 _SPEAKERS = """
 SELECT j.state, j.error_code, j.error_message, t.version, t.version AS latest, t.speakers,
     (SELECT jsonb_object_agg(n.speaker, n.name) FROM speaker_names n WHERE n.job_id = j.id AND n.version = t.version) AS names
@@ -128,8 +128,8 @@ SELECT r.name, r.media_type, r.size_bytes, r.sha256, r.object_key
 FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.owner_id = $1 AND j.id = $2
 """
 
-# The models that are served and the workers that live.
-_SERVED = """
+# The served models and the number of live workers by stage.
+_MODELS_AND_WORKERS = """
 SELECT (SELECT jsonb_agg(description || jsonb_build_object('name', name, 'seen_at', seen_at) ORDER BY name) FROM models) AS models,
     (SELECT jsonb_object_agg(stage, alive) FROM (
         SELECT stage, count(*) AS alive FROM workers WHERE seen_at > now() - make_interval(secs => $1) GROUP BY stage
@@ -147,7 +147,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """`has_gaps`: a chunk failed for good."""
+    """`has_gaps`: a chunk failed permanently."""
 
     state: str
     ended: bool
@@ -162,7 +162,7 @@ class Ending:
 
 
 class Queries:
-    """Rows as PostgreSQL has them; None where the owner has no such thing."""
+    """The queries. They return rows; None if the owner has no such row."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -177,22 +177,22 @@ class Queries:
         rows: Sequence[Row] = await self._pool.fetch(_BATCH, owner_id, job_ids)
         return rows
 
-    async def page(self, owner_id: UUID, wanted: Filter, after: Place | None, limit: int) -> Sequence[Row]:
+    async def page(self, owner_id: UUID, criteria: Filter, after: Position | None, limit: int) -> Sequence[Row]:
         rows: Sequence[Row] = await self._pool.fetch(
             _PAGE,
             owner_id,
             after and after.created_at,
             after and after.id,
-            wanted.created_after,
-            wanted.created_before,
-            wanted.states,
-            wanted.name_contains,
+            criteria.created_after,
+            criteria.created_before,
+            criteria.states,
+            criteria.name_contains,
             limit,
         )
         return rows
 
     async def snapshot(self, owner_id: UUID, job_id: UUID) -> JobSnapshot | None:
-        row = await self._pool.fetchrow(_STANDING, owner_id, job_id)
+        row = await self._pool.fetchrow(_SNAPSHOT, owner_id, job_id)
         return JobSnapshot(**row) if row else None
 
     async def ending(self, job_id: UUID) -> Ending:
@@ -206,18 +206,18 @@ class Queries:
         return await self._pool.fetchrow(_SPEAKERS, owner_id, job_id)
 
     async def speaker_name(self, owner_id: UUID, job_id: UUID, version: int, speaker: str) -> str | None:
-        """The name that somebody gave them."""
+        """The name given to a speaker, if any."""
         name: str | None = await self._pool.fetchval(_SPEAKER_NAME, owner_id, job_id, version, speaker)
         return name
 
     async def recording(self, owner_id: UUID, job_id: UUID) -> Row | None:
         return await self._pool.fetchrow(_RECORDING, owner_id, job_id)
 
-    async def served(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """Models, and how many workers live by stage."""
-        row = await self._pool.fetchrow(_SERVED, heartbeats.HEARTBEAT_TIMEOUT_S)
+    async def models_and_workers(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """The served models, and the number of live workers by stage."""
+        row = await self._pool.fetchrow(_MODELS_AND_WORKERS, heartbeats.HEARTBEAT_TIMEOUT_S)
         return row["models"] or [], row["workers"] or {}
 
     async def is_alive(self, stage: str) -> bool:
-        """Whether a worker of the stage lives."""
+        """Whether a worker of the stage is alive."""
         return await heartbeats.is_alive(self._pool, stage)

@@ -1,4 +1,4 @@
-"""What clients are answered."""
+"""Requests and responses."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from .formats import speaker_names
 _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
 
-# As docs/architecture.md has it; upload refuses what is beyond.
-
 
 class Notice(BaseModel):
     """`code` is stable and listed in docs/errors.md; `message` says what happened and what to do."""
 
     code: str = Field(examples=["speakers_unavailable"])
-    message: str = Field(examples=["Speakers were not told apart, because no diarizer is running."])
+    message: str = Field(examples=["No diarizer was running, so the transcript has no speakers."])
 
 
 class StageProgress(BaseModel):
-    """Seconds of audio that are done, of how many; `total_s` is 0 while it is not known. `attempt` counts from 1."""
+    """Progress in seconds of audio; `total_s` is 0 while unknown. `attempt` counts from 1."""
 
     stage: Stage
     state: State
@@ -45,7 +43,7 @@ class Links(BaseModel):
 
 
 class Transcription(BaseModel):
-    """A recording on its way to a transcript."""
+    """A recording and the progress of its transcription."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,19 +93,19 @@ class Transcription(BaseModel):
     state: JobState
     created_at: datetime
     finished_at: datetime | None
-    duration_s: float | None = Field(description="Length of the recording; null until it was decoded")
-    speech_s: float | None = Field(description="How much of it is speech")
+    duration_s: float | None = Field(description="Length of the recording; null until it is decoded")
+    speech_s: float | None = Field(description="Length of the speech in it; null until it is decoded")
     size_bytes: int
     media_type: str
-    options: dict[str, Any] = Field(description="As resolved when the recording was accepted")
+    options: dict[str, Any] = Field(description="As resolved at upload")
     language: str | None
     language_probability: float | None
     stages: list[StageProgress]
     queue_position: int | None = Field(
-        description="How many transcriptions wait in front of it; null if it does not wait"
+        description="Number of transcriptions ahead of it in the queue; null if it is not queued"
     )
-    eta_s: float | None = Field(description="Seconds until it is done, from measured speed; null if not known")
-    transcript_version: int | None = Field(description="The latest version of its transcript")
+    eta_s: float | None = Field(description="Estimated seconds until it is done, from measured speeds; null if unknown")
+    transcript_version: int | None = Field(description="Latest version of the transcript; null if there is none")
     warnings: list[Notice]
     error: Notice | None
     links: Links
@@ -115,38 +113,40 @@ class Transcription(BaseModel):
 
 class TranscriptionPage(BaseModel):
     items: list[Transcription]
-    next_cursor: str | None = Field(description="For `?cursor=`; null on the last page")
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last page")
 
 
 class Speaker(BaseModel):
-    """Somebody who speaks in a transcript."""
+    """A speaker of a transcript."""
 
-    id: str = Field(examples=["speaker_1"], description="In the order of their first words; of one version alone")
+    id: str = Field(
+        examples=["speaker_1"], description="Numbered by first words; valid in this version of the transcript only"
+    )
     name: str = Field(examples=["Chair"])
-    talk_s: float = Field(examples=[71.4], description="How long they talk")
-    share: float = Field(examples=[0.62], description="of all talk, in [0, 1]")
-    segments: int = Field(examples=[9], description="How many segments are theirs")
-    colour: str = Field(examples=["#2f7ed8"], description="One that is readable on white and on black")
+    talk_s: float = Field(examples=[71.4], description="Seconds of speech")
+    share: float = Field(examples=[0.62], description="Fraction of all speech, in [0, 1]")
+    segments: int = Field(examples=[9], description="Number of segments")
+    colour: str = Field(examples=["#2f7ed8"], description="Readable on white and on black")
 
 
 class SpeakerName(BaseModel):
-    """What a speaker is called from now on; null is as before anybody named them."""
+    """The new name of a speaker; null removes the name."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: (
         Annotated[
             str,
-            BeforeValidator(speaker_names.one_line),
+            BeforeValidator(speaker_names.collapse_whitespace),
             Field(min_length=1, max_length=speaker_names.MAX_CHARACTERS),
-            AfterValidator(speaker_names.checked),
+            AfterValidator(speaker_names.check_name),
         ]
         | None
-    ) = Field(description="White space in it is one space")
+    ) = Field(description="Whitespace is collapsed to single spaces")
 
 
 class SpeakerLimits(BaseModel):
-    """How many people may be found; null is as many as there are."""
+    """Limits on the number of speakers; null is no limit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -161,11 +161,11 @@ class SpeakerLimits(BaseModel):
 
 
 class Model(BaseModel):
-    """A pool of speech models; what else its model says of itself stands beside."""
+    """A pool of speech models, with further fields from the description of its model."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(description="of the pool", examples=["accurate"])
+    name: str = Field(description="Name of the pool", examples=["accurate"])
     seen_at: datetime
 
 
@@ -177,17 +177,17 @@ class Language(BaseModel):
 class Limits(BaseModel):
     max_upload_bytes: int
     max_keyterms: int
-    max_keyterm_characters: int = Field(description="of all terms together")
+    max_keyterm_characters: int = Field(description="Of all terms together")
     max_speakers: int
-    max_event_streams: int = Field(description="at once, on one replica")
+    max_event_streams: int = Field(description="Open at once per owner and replica")
 
 
 class Speakers(BaseModel):
-    available: bool = Field(description="Whether speakers are told apart: a diarizer was seen within 30 s")
+    available: bool = Field(description="Whether diarization is available: a diarizer was seen within 30 s")
 
 
 class Capabilities(BaseModel):
-    """What this installation can do now."""
+    """What this installation currently supports."""
 
     models: list[Model]
     languages: list[Language]
@@ -196,22 +196,22 @@ class Capabilities(BaseModel):
     formats: list[str] = Field(examples=[["json", "txt", "srt", "vtt", "rttm"]])
     limits: Limits
     speakers: Speakers
-    workers: dict[str, int] = Field(
-        description="Workers that live, by stage", examples=[{"prepare": 1, "transcribe": 2}]
-    )
+    workers: dict[str, int] = Field(description="Live workers by stage", examples=[{"prepare": 1, "transcribe": 2}])
 
 
 class DeadLetter(BaseModel):
-    """A command that nobody could carry out. `payload` is the command; it names things and holds no audio and no text."""
+    """A command that failed permanently. `payload` is the command; it holds ids and numbers, no audio and no text."""
 
     sequence: int = Field(examples=[17])
     stage: str = Field(examples=["transcribe"])
-    subject: str = Field(examples=["work.transcribe.standard"], description="Where the command was")
+    subject: str = Field(examples=["work.transcribe.standard"], description="Subject of the command")
     code: str = Field(examples=["internal_error"])
     error: str
     attempts: int = Field(examples=[5])
     failed_at: datetime
-    command: str | None = Field(examples=["TranscribeChunk"], description="null: not understood by this version")
+    command: str | None = Field(
+        examples=["TranscribeChunk"], description="Type of the command; null if this version does not know it"
+    )
     job_id: str | None = Field(examples=[_ID])
     payload: dict[str, Any] | None
 
@@ -223,12 +223,12 @@ class DeadLetterDetail(DeadLetter):
 class DeadLetterPage(BaseModel):
     items: list[DeadLetter]
     next_cursor: str | None
-    total: int = Field(description="Letters of this stage, or of all")
+    total: int = Field(description="Number of dead letters, of this stage if one is given")
 
 
 class Redriven(BaseModel):
-    accepted: int = Field(description="Letters that are put back to work by this request")
-    remaining: int = Field(description="Letters that are left for another request")
+    accepted: int = Field(description="Dead letters redriven by this request")
+    remaining: int = Field(description="Dead letters left for another request")
 
 
 class Version(BaseModel):

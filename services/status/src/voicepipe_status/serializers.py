@@ -1,4 +1,4 @@
-"""Rows as a client sees them."""
+"""Turns rows into responses."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def transcription(row: Any, public_url: str) -> Transcription:
 
 
 def links(job_id: UUID, public_url: str) -> Links:
-    """Absolute where the gateway's address is known, else paths."""
+    """Absolute URLs if `public_url` is set, else paths."""
     base = f"{public_url.rstrip('/')}/v1/transcriptions/{job_id}"
     return Links(self=base, events=f"{base}/events", transcript=f"{base}/transcript", audio=f"{base}/audio")
 
 
 def error_of(row: Any) -> Notice | None:
-    """Why a job failed."""
+    """The error of a failed job."""
     if row["error_code"] is None:
         return None
     return Notice(code=row["error_code"], message=row["error_message"] or "")

@@ -1,4 +1,4 @@
-"""Settings of this service, beside those that it shares with the others."""
+"""Settings of status, in addition to the shared ones."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from voicepipe_wire.settings import Settings
 
 
 class StatusSettings(Settings):
-    # Base of the gateway, such as https://voicepipe.example.org; without it links are paths.
+    # Base URL of the gateway, such as https://voicepipe.example.org; without it links are paths.
     public_url: str = Field("", pattern=r"^(https?://[^/]+.*)?$")
-    # upload's variable and default: what it takes is said in capabilities.
+    # The variable and default of upload; shown in capabilities.
     max_upload_bytes: int = Field(5 * 1024**3, gt=0)
-    # Of one owner on one replica.
+    # Per owner and replica.
     max_event_streams: int = Field(200, ge=1)
-    # Events that wait for one slow client before it is dropped.
+    # Events queued for a slow client before its stream is closed.
     event_queue_length: int = Field(256, ge=1)
     event_heartbeat_s: float = Field(15.0, gt=0)
-    # How long a request waits to see its command carried out.
+    # How long a request waits for the effect of its command.
     effect_timeout_s: float = Field(3.0, ge=0)

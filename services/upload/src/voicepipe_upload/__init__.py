@@ -1,3 +1,3 @@
-"""Recordings in: checked, streamed into the object store, and accepted in one transaction."""
+"""Receives recordings, streams them into the object store, and accepts each in one transaction."""
 
 __version__ = "0.1.0"

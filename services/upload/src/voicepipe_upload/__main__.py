@@ -20,7 +20,7 @@ async def run(settings: Settings) -> None:
         try:
             await server.serve(application, settings.http_host, settings.http_port, publisher.connect)
         finally:
-            # Late enough that uploads which end meanwhile are announced.
+            # After the server has stopped, so that the last uploads are still published.
             await publisher.close()
 
 

@@ -1,4 +1,4 @@
-"""What both ways in need: a bounded number of uploads at a time, and a limit on their size."""
+"""Limits the number of concurrent uploads and their size."""
 
 from __future__ import annotations
 
@@ -13,32 +13,40 @@ BUSY_RETRY_AFTER_S = 5
 
 
 class Admission:
-    """Counts the requests whose bytes are in memory, so that many of them cannot use up all of it."""
+    """Bounds the requests whose bytes are in memory, so that many of them cannot exhaust it."""
 
     def __init__(self, max_concurrent: int, max_bytes: int) -> None:
         self._max_concurrent = max_concurrent
         self._max_bytes = max_bytes
-        self._now = 0
+        self._active = 0
 
     @property
     def max_bytes(self) -> int:
         return self._max_bytes
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Raises: Problem: 503 `busy`."""
-        if self._now >= self._max_concurrent:
+    def slot(self) -> Iterator[None]:
+        """Hold one of the slots.
+
+        Raises:
+            Problem: 503 `busy`.
+        """
+        if self._active >= self._max_concurrent:
             raise Problem.of("busy", retry_after_s=BUSY_RETRY_AFTER_S)
-        self._now += 1
+        self._active += 1
         RECEIVING.inc()
         try:
             yield
         finally:
-            self._now -= 1
+            self._active -= 1
             RECEIVING.dec()
 
     def check_size(self, size_bytes: int | None) -> None:
-        """Raises: Problem: 413 `too_large`."""
+        """Check a size; None is unknown and passes.
+
+        Raises:
+            Problem: 413 `too_large`.
+        """
         if size_bytes is not None and size_bytes > self._max_bytes:
             limit = f"{self._max_bytes / 1024**3:.3g} GiB" if self._max_bytes >= 1024**3 else f"{self._max_bytes} bytes"
             raise Problem.of("too_large", limit=limit)

@@ -1,4 +1,4 @@
-"""The application of upload, put together."""
+"""Builds the application."""
 
 from __future__ import annotations
 
@@ -30,23 +30,27 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
     app = FastAPI(
         title="Voicepipe upload",
         version=__version__,
-        description="Recordings in: in one request, or resumable by tus 1.0.0.",
+        description="Upload recordings in one request, or resumably with tus 1.0.0.",
         telemetry=server.NO_TELEMETRY,
         openapi_url="/v1/openapi/upload.json",
         docs_url=None,
         redoc_url=None,
     )
-    # Without NATS an upload is accepted all the same, so it is not needed to be ready.
+    # NATS is not checked: uploads are accepted without it.
     server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
     app.exception_handler(Superseded)(_on_superseded)
     app.exception_handler(ObjectMissing)(_on_object_missing)
-    app.add_middleware(tus_routes.TusSurface)
+    app.add_middleware(tus_routes.TusMiddleware)
     app.add_middleware(LingeringClose)
+    _add_routes(app, settings, pool, store, publisher)
+    return app
 
+
+def _add_routes(app: FastAPI, settings: Settings, pool: Pool, store: ObjectStore, publisher: Publisher) -> None:
     uploads = Uploads(pool)
     finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
     admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
-    whole = plain.PlainUploads(
+    plain_uploads = plain.PlainUploads(
         store,
         uploads,
         finalizer,
@@ -54,7 +58,7 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         client_idle_timeout_s=settings.client_idle_timeout_s,
         keep_for_s=settings.plain_for_s,
     )
-    resumable = tus.TusUploads(
+    tus_uploads = tus.TusUploads(
         store,
         uploads,
         finalizer,
@@ -63,9 +67,8 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         keep_for_s=settings.resumable_for_s,
     )
     authenticate = Authenticator(pool)
-    app.include_router(plain.router(whole, authenticate))
-    app.include_router(tus_routes.router(resumable, authenticate))
-    return app
+    app.include_router(plain.router(plain_uploads, authenticate))
+    app.include_router(tus_routes.router(tus_uploads, authenticate))
 
 
 async def _on_superseded(_: Request, __: Exception) -> JSONResponse:
@@ -73,5 +76,5 @@ async def _on_superseded(_: Request, __: Exception) -> JSONResponse:
 
 
 async def _on_object_missing(request: Request, error: Exception) -> JSONResponse:
-    log.error("an object that should exist is missing from the object store", route=request.url.path, key=str(error))
+    log.error("expected object missing from the object store", route=request.url.path, key=str(error))
     return problem_response(Problem.of("unavailable", retry_after_s=server.UNAVAILABLE_RETRY_AFTER_S))

@@ -1,4 +1,4 @@
-"""The digest that a client announces for the bytes of a request. Pure."""
+"""The checksum that a client sends with a request. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and media types as clients declare them, made safe to keep and to show. Pure."""
+"""Makes names and media types declared by clients safe to store and to show. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from urllib.parse import unquote
 from python_multipart.multipart import parse_options_header
 from voicepipe_wire.errors import Problem
 
-NAMELESS: Final = "recording"
-LONGEST_NAME: Final = 255
+DEFAULT_NAME: Final = "recording"
+MAX_NAME_CHARS: Final = 255
 UNKNOWN_TYPE: Final = "application/octet-stream"
 
-# Containers of sound that are not called audio or video.
-_ALSO_AUDIO: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
-# The token of RFC 9110, and no longer than anybody needs.
+# Media containers registered outside audio/ and video/.
+_OTHER_MEDIA_TYPES: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
+# Tokens of RFC 9110, at most 60 characters each.
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
 
-# Python's own table differs from machine to machine, and lacks half of these.
-_TYPE_OF: Final[Mapping[str, str]] = {
+# Python's `mimetypes` depends on the machine and lacks half of these.
+_TYPE_BY_EXTENSION: Final[Mapping[str, str]] = {
     "aac": "audio/aac",
     "aif": "audio/aiff",
     "aiff": "audio/aiff",
@@ -43,14 +43,14 @@ _TYPE_OF: Final[Mapping[str, str]] = {
 
 
 def safe_name(declared: str | None) -> str:
-    """The last part of a path of either kind, without characters that control, hide or turn text; never empty."""
+    """The last component of a POSIX or Windows path, without control and formatting characters; never empty."""
     last = re.split(r"[/\\]", declared or "")[-1]
     visible = "".join(char for char in last if unicodedata.category(char)[0] != "C")
-    return visible.strip(" .")[:LONGEST_NAME].rstrip(" .") or NAMELESS
+    return visible.strip(" .")[:MAX_NAME_CHARS].rstrip(" .") or DEFAULT_NAME
 
 
 def name_in_disposition(header: str | None) -> str | None:
-    """The file name in a Content-Disposition (RFC 6266): `filename*` goes before `filename`."""
+    """The file name in a Content-Disposition (RFC 6266): `filename*` wins over `filename`."""
     for value in re.findall(r"filename\*\s*=\s*utf-8''([^;\s]+)", header or "", re.IGNORECASE):
         return unquote(value)
     plain = parse_options_header(header)[1].get(b"filename")
@@ -58,20 +58,20 @@ def name_in_disposition(header: str | None) -> str | None:
 
 
 def media_type(declared: str | None, name: str) -> str:
-    """The type to keep: the declared one without its parameters, or what the name's ending says.
+    """The declared type without parameters, or the type of the name's extension.
 
     Raises:
-        Problem: 415 `unsupported_media_type`; what is declared is neither audio nor video.
+        Problem: 415 `unsupported_media_type`; the declared type is neither audio nor video.
     """
     declared = (declared or "").partition(";")[0].strip().lower()
     if declared and not _is_media(declared):
         raise Problem.of("unsupported_media_type", declared=declared[:80])
     if declared in {"", UNKNOWN_TYPE}:
-        return _TYPE_OF.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
+        return _TYPE_BY_EXTENSION.get(name.rpartition(".")[2].lower(), UNKNOWN_TYPE)
     return declared
 
 
 def _is_media(declared: str) -> bool:
     if not _MEDIA_TYPE.fullmatch(declared):
         return False
-    return declared.startswith(("audio/", "video/")) or declared in _ALSO_AUDIO
+    return declared.startswith(("audio/", "video/")) or declared in _OTHER_MEDIA_TYPES

@@ -1,4 +1,21 @@
-"""The end of an upload: its object is put together, and in one transaction it becomes a job; or everything of it goes."""
+"""The end of an upload: it becomes a job in one transaction, or all of it is removed.
+
+The object is completed first, then one transaction closes the row and writes the recording, the job, its stages, the
+first command and the events. A crash in between leaves a complete object and a row that names it: the next HEAD
+finishes a tus upload, and expiry removes any other. Completing again finds no multipart upload, which is fine if the
+object has the recorded size.
+
+Several requests may finalize one upload at a time (a PATCH and HEADs). `_close_upload` changes the row only if it has no
+job and has not expired, so one of them creates the job and the others read its id from the row. `discard` expires the
+row first, which waits for such a transaction: after that either the job exists and keeps its object, or no request can
+create it any more.
+
+A duplicate has the bytes and the options of a completed transcription of the same owner. It is answered with that one
+and its object is removed. Two equal uploads of which neither is complete become two jobs.
+
+A response can be lost. The row of a tus upload names the job until it expires, so HEAD repeats the response. A plain
+upload must be sent again, and is a duplicate if the first one has completed.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +42,13 @@ from .storage.uploads import Superseded, Upload, Uploads
 log = structlog.get_logger(__name__)
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *TRANSIENT_ERRORS)
-_NAME_THE_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
-_DELETE_THE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+_SET_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+_DELETE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A transcription, as far as upload knows it."""
+    """The fields of a transcription that upload knows."""
 
     id: UUID
     name: str
@@ -40,7 +57,7 @@ class Accepted:
     size_bytes: int
     media_type: str
     options: Mapping[str, Any]
-    # False: the same owner sent the same bytes with the same options before, and this is what came of it.
+    # False for a duplicate: this is the transcription of the earlier upload.
     is_new: bool
 
 
@@ -52,25 +69,28 @@ class Finalizer:
         self._outbox = outbox
 
     async def accept(self, upload: Upload, sha256: bytes | None, *, keep_row: bool) -> Accepted:
-        """Make a job of an upload whose last part is recorded. Safe to repeat, and beside others that do the same.
+        """Turn an upload whose last part is recorded into a job. Safe to repeat and to run concurrently.
 
-        `sha256` is of all its bytes; without it they are read back. `keep_row` leaves a row that names the job.
-        Raises Superseded when the upload was given up, RetryLater when the object store is away.
+        `sha256` covers all bytes; without it they are read back. `keep_row` keeps a row that names the job.
+
+        Raises:
+            Superseded: the upload was terminated, or its transcription was deleted at once.
+            RetryLater: the object store is unavailable.
         """
-        await self._put_together(upload)
+        await self._complete_object(upload)
         digest = sha256 or await self._hash(upload.object_key)
-        job_id = await self._finished_before(upload, digest)
+        job_id = await self._find_duplicate(upload, digest)
         if job_id is None:
             job_id = await self._create(upload, digest, keep_row=keep_row)
         elif keep_row:
-            job_id = await self._point_to(upload, job_id)
+            job_id = await self._link_to_duplicate(upload, job_id)
         else:
             await self.discard(upload.id)
-        found = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
-        if found is None:  # deleted at once by its owner, or with the account
+        accepted = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
+        if accepted is None:  # its owner deleted it at once, or the account is gone
             raise Superseded
-        log.info("accepted", upload=str(upload.id), transcription=str(job_id), size_bytes=upload.offset_bytes)
-        return found
+        log.info("upload accepted", upload=str(upload.id), transcription=str(job_id), size_bytes=upload.offset_bytes)
+        return accepted
 
     async def transcription(self, owner_id: UUID, job_id: UUID, *, is_new: bool) -> Accepted | None:
         row = await self._pool.fetchrow(
@@ -84,24 +104,26 @@ class Finalizer:
         return Accepted(**row, is_new=is_new) if row else None
 
     async def discard(self, upload_id: UUID) -> None:
-        """Remove all that an upload left, but not the recording of a job. What fails now, the controller does later."""
+        """Remove an upload and its objects, but not the recording of a job. The controller finishes what fails here."""
         try:
-            upload = await self._uploads.give_up(upload_id)
+            upload = await self._uploads.expire(upload_id)
             if upload is None:
                 return
             if upload.job_id != upload.id:
                 await self._remove_objects(upload)
             await self._uploads.delete(upload.id)
         except TRANSIENT as error:
-            log.warning("an upload is left to the controller", upload=str(upload_id), error=type(error).__name__)
+            log.warning(
+                "upload not removed, leaving it to the controller", upload=str(upload_id), error=type(error).__name__
+            )
 
-    async def _put_together(self, upload: Upload) -> None:
+    async def _complete_object(self, upload: Upload) -> None:
         assert upload.multipart_id is not None  # noqa: S101 - its last part is recorded
         try:
             with telemetry.span("complete object", parts=len(upload.parts)):
                 await self._store.complete_multipart(upload.object_key, upload.multipart_id, upload.parts)
         except ObjectMissing:
-            log.info("the object was complete, or is gone", upload=str(upload.id))
+            log.info("no multipart upload to complete", upload=str(upload.id))
         try:
             size_bytes = await self._store.size_bytes(upload.object_key)
         except ObjectMissing:
@@ -117,7 +139,7 @@ class Finalizer:
                     await asyncio.to_thread(digest.update, block)
         return digest.digest()
 
-    async def _finished_before(self, upload: Upload, sha256: bytes) -> UUID | None:
+    async def _find_duplicate(self, upload: Upload, sha256: bytes) -> UUID | None:
         job_id: UUID | None = await self._pool.fetchval(
             """
             SELECT j.id FROM recordings r JOIN jobs j ON j.recording_id = r.id
@@ -133,13 +155,17 @@ class Finalizer:
 
     async def _create(self, upload: Upload, sha256: bytes, *, keep_row: bool) -> UUID:
         async with self._outbox.transaction() as transaction:
-            job_id = await _settle(transaction, upload, keep_row=keep_row)
+            job_id = await _close_upload(transaction, upload, keep_row=keep_row)
             if job_id is None:
                 await _insert(transaction, upload, sha256)
         return job_id or upload.id
 
-    async def _point_to(self, upload: Upload, job_id: UUID) -> UUID:
-        """The upload was nothing new: its row names the job that there is, its object goes."""
+    async def _link_to_duplicate(self, upload: Upload, job_id: UUID) -> UUID:
+        """Let the row of a duplicate name the earlier job, and remove its object.
+
+        Raises:
+            Superseded: the upload has expired.
+        """
         row = await self._pool.fetchrow(
             """
             UPDATE uploads SET job_id = coalesce(job_id, $2) WHERE id = $1 AND expires_at > now() RETURNING job_id
@@ -149,11 +175,11 @@ class Finalizer:
         )
         if row is None:
             raise Superseded
-        settled: UUID = row["job_id"]
-        if settled != upload.id:
-            with suppress(RetryLater, ObjectMissing):  # or with the row, when it expires
+        linked_id: UUID = row["job_id"]
+        if linked_id != upload.id:
+            with suppress(RetryLater, ObjectMissing):  # else removed when the row expires
                 await self._remove_objects(upload)
-        return settled
+        return linked_id
 
     async def _remove_objects(self, upload: Upload) -> None:
         if upload.multipart_id is not None:
@@ -161,11 +187,15 @@ class Finalizer:
         await self._store.delete_under(upload.object_key)
 
 
-async def _settle(transaction: Transaction, upload: Upload, *, keep_row: bool) -> UUID | None:
-    """Take the row out of the uploads that go on. The job's id if another request made one of it meanwhile."""
-    query = _NAME_THE_JOB if keep_row else _DELETE_THE_ROW
-    done: str = await transaction.connection.execute(query, upload.id)
-    if not done.endswith(" 0"):
+async def _close_upload(transaction: Transaction, upload: Upload, *, keep_row: bool) -> UUID | None:
+    """Close the row. Returns the id of the job if another request has created it meanwhile, else None.
+
+    Raises:
+        Superseded: the upload has expired or is gone.
+    """
+    query = _SET_JOB if keep_row else _DELETE_ROW
+    command_tag: str = await transaction.connection.execute(query, upload.id)
+    if not command_tag.endswith(" 0"):
         return None
     job_id: UUID | None = await transaction.connection.fetchval("SELECT job_id FROM uploads WHERE id = $1", upload.id)
     if job_id is None:

@@ -1,4 +1,4 @@
-"""A publisher that need not be there at the start: uploads are accepted while NATS is away."""
+"""A publisher that connects in the background, so that uploads are accepted while NATS is unavailable."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .settings import Settings
 
 log = structlog.get_logger(__name__)
 
-TRY_AGAIN_AFTER_S = 1.0
+RETRY_INTERVAL_S = 1.0
 
 
 class LazyPublisher:
-    """A `Publisher` for the outbox. Once connected, the connection mends itself."""
+    """A `Publisher` for the outbox. Once connected, the client reconnects automatically."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -25,16 +25,16 @@ class LazyPublisher:
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
         if self._jetstream is None:
-            raise ConnectionError("NATS is away")
+            raise ConnectionError("not connected to NATS")
         return await self._jetstream.publish(subject, payload, headers)
 
     async def connect(self, stop: asyncio.Event) -> None:
-        """Try until connected or told to stop."""
+        """Try until connected, then wait for `stop`."""
         while not stop.is_set():
             with suppress(ConnectionError):
                 self._jetstream = broker.JetStream(await broker.connect(self._settings, "upload"))
                 break
-            await aio.pause(stop, TRY_AGAIN_AFTER_S)
+            await aio.pause(stop, RETRY_INTERVAL_S)
         await stop.wait()
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What upload counts. docs/metrics.md describes each."""
+"""Metrics of upload; docs/metrics.md describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the routes of this service may fail, for OpenAPI."""
+"""The problem responses of the routes, for OpenAPI."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _SCHEMA: Final = ProblemDocument.model_json_schema()
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """How a route of this service may fail."""
+    """The `responses` of a route that may fail with `codes`, in addition to those of every route."""
     return responses((*ALWAYS, *codes), _SCHEMA)

@@ -1,4 +1,4 @@
-"""What a client may ask for: read from form fields, query or metadata, checked, and resolved against the models. Pure."""
+"""The options of a transcription: collected, validated, and resolved against the served models. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_MODEL_RETRY_AFTER_S: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options as a client gave them, each valid by itself."""
+    """Options as a client gave them, each one valid."""
 
     model: str = AUTO
     language: str = AUTO
@@ -35,7 +35,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A speech model that is served, as its worker describes it."""
+    """A served speech model, as its worker describes it."""
 
     name: str
     tier: str
@@ -48,15 +48,19 @@ class Model:
 
 @dataclass(slots=True)
 class RawOptions:
-    """Values collected by name, before they are read. An empty value is a form's way of giving none."""
+    """Values by option name, before they are parsed. Forms send an empty value for an option that is not set."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, value: str) -> None:
-        """Raises: Problem: 400 `unknown_option`."""
+        """Collect one value; an empty one is ignored.
+
+        Raises:
+            Problem: 400 `unknown_option`.
+        """
         if name not in _READERS:
             known = ", ".join(_READERS)
-            raise Problem.of("unknown_option", option=_short(name), options=known)
+            raise Problem.of("unknown_option", option=_printable(name), options=known)
         if value.strip():
             self.values.setdefault(name, []).append(value.strip())
 
@@ -66,24 +70,26 @@ class RawOptions:
 
 
 def read(raw: RawOptions) -> Options:
-    """The options, each checked.
+    """Parse and validate the options.
 
     Raises:
-        Problem: 422 `invalid_option`; it names the option, what was given, and what is allowed.
+        Problem: 422 `invalid_option`; it names the option, its value and the allowed values.
     """
     options = Options(**{name: _READERS[name](name, values) for name, values in raw.values.items()})
-    least, most = options.min_speakers, options.max_speakers
-    if (least or most) and not options.diarize:
+    min_speakers, max_speakers = options.min_speakers, options.max_speakers
+    if (min_speakers or max_speakers) and not options.diarize:
         raise _invalid(
-            "min_speakers" if least else "max_speakers", str(least or most), "a number only beside diarize=true"
+            "min_speakers" if min_speakers else "max_speakers",
+            str(min_speakers or max_speakers),
+            "used together with diarize=true",
         )
-    if least and most and least > most:
-        raise _invalid("min_speakers", str(least), f"at most max_speakers, which is {most}")
+    if min_speakers and max_speakers and min_speakers > max_speakers:
+        raise _invalid("min_speakers", str(min_speakers), f"at most max_speakers, which is {max_speakers}")
     return options
 
 
 def resolve(options: Options, models: Sequence[Model]) -> dict[str, Any]:
-    """What is stored on the job: `auto` became one model, which can do what is asked.
+    """The options to store on the job, with one model chosen that supports the language and the task.
 
     Raises:
         Problem: 503 `no_model`, 422 `model_not_served` or 422 `invalid_option`.
@@ -116,15 +122,15 @@ def _choose(options: Options, models: Sequence[Model]) -> Model:
 
 
 def _cannot(options: Options, models: Sequence[Model], served: Sequence[Model]) -> Problem:
-    """`models` are those that were allowed and cannot do it; another one of `served` may, and is then named."""
+    """None of the allowed `models` supports the language and task; the message names one of `served` that does."""
     which = "the model" if options.model == AUTO else f"model '{options.model}'"
     able = [model.tier for model in served if model.can(options.language, options.task)]
     hint = f". Model '{able[0]}' can do it" if able else ""
     if not any(options.task in model.tasks for model in models):
         tasks = sorted({task for model in models for task in model.tasks})
-        return _invalid("task", options.task, f"what {which} can do: {', '.join(tasks)}{hint}")
+        return _invalid("task", options.task, f"a task of {which}: {', '.join(tasks)}{hint}")
     languages = sorted({code for model in models if options.task in model.tasks for code in model.languages})
-    return _invalid("language", options.language, f"a language of {which}: {_some(languages)}, or auto{hint}")
+    return _invalid("language", options.language, f"a language of {which}: {_abbreviate(languages)}, or auto{hint}")
 
 
 def _one(name: str, values: Sequence[str]) -> str:
@@ -164,7 +170,7 @@ def _speakers(name: str, values: Sequence[str]) -> int:
 
 
 def _keyterms(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Each once, in the order given; white space in a term is one space."""
+    """The distinct terms in the given order, with whitespace collapsed."""
     terms = tuple(dict.fromkeys(" ".join(term.split()) for value in values for term in value.split(",")))
     terms = tuple(term for term in terms if term)
     if len(terms) > MAX_KEYTERMS or sum(map(len, terms)) > MAX_KEYTERM_CHARACTERS:
@@ -189,13 +195,15 @@ NAMES: Final = tuple(_READERS)
 
 
 def _invalid(option: str, given: str, allowed: str) -> Problem:
-    return Problem.of("invalid_option", option=option, value=_short(given), allowed=allowed)
+    return Problem.of("invalid_option", option=option, value=_printable(given), allowed=allowed)
 
 
-def _short(value: str, most: int = 60) -> str:
+def _printable(value: str, max_chars: int = 60) -> str:
     shown = "".join(char if char.isprintable() else "?" for char in value)
-    return shown if len(shown) <= most else shown[: most - 3] + "..."
+    return shown if len(shown) <= max_chars else shown[: max_chars - 3] + "..."
 
 
-def _some(values: Sequence[str], most: int = 20) -> str:
-    return ", ".join(values[:most]) + (f" and {len(values) - most} more" if len(values) > most else "")
+def _abbreviate(values: Sequence[str], max_values: int = 20) -> str:
+    return ", ".join(values[:max_values]) + (
+        f" and {len(values) - max_values} more" if len(values) > max_values else ""
+    )

@@ -1,4 +1,4 @@
-"""The body of a request, as blocks of bytes or, for a form, as its fields and the file. In constant memory."""
+"""Reads the body of a request in constant memory: as blocks of bytes, or as the fields and the file of a form."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from voicepipe_wire.errors import Problem
 
-if TYPE_CHECKING:  # it exists for type checkers only
+if TYPE_CHECKING:  # exists for type checkers only
     from python_multipart.multipart import MultipartCallbacks
 
 FORM = "multipart/form-data"
 FILE_FIELD = "file"
-# The options of a form, all together; keyterms are the largest.
-MOST_FIELD_BYTES = 64 * 1024
-MOST_FIELDS = 200
+# All fields of a form together; keyterms are the largest.
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 200
 
 
 class Interrupted(Problem):
-    """The bytes stopped before their end."""
+    """The body stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,22 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class FileBegins:
-    """What follows are its bytes."""
+class FileStart:
+    """The start of the file; its bytes follow."""
 
     name: str | None
     media_type: str | None
 
 
-Event = Field | FileBegins | bytes
+Event = Field | FileStart | bytes
 
 
 async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterator[bytes]:
-    """Raises: Interrupted: the client is gone, or silent for longer than `silence_s`."""
+    """The blocks of the body.
+
+    Raises:
+        Interrupted: the client disconnected, or sent nothing for `client_idle_timeout_s`.
+    """
     stream = request.stream()
     while True:
         try:
@@ -67,10 +71,11 @@ def is_form(request: Request) -> bool:
 
 
 async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIterator[Event]:
-    """The fields and the file of a form, in the order in which they come.
+    """The fields and the file of a form, in order.
 
     Raises:
-        Problem: 400 `form_malformed`; it is no form, has no end, too many fields, or not exactly one file.
+        Interrupted: as `blocks`.
+        Problem: 400 `form_malformed`; it cannot be parsed, has no end, too many fields, or not exactly one file.
     """
     boundary = parse_options_header(request.headers.get("content-type"))[1].get(b"boundary")
     form = _Form()
@@ -78,10 +83,10 @@ async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIt
         parser = MultipartParser(boundary or b"", form.callbacks())
         async for block in blocks(request, client_idle_timeout_s):
             parser.write(block)
-            for event in form.take():
+            for event in form.pop_events():
                 yield event
     except FormParserError:
-        raise Problem.of("form_malformed", reason="cannot be read; check the boundary in its content type") from None
+        raise Problem.of("form_malformed", reason="cannot be parsed; check the boundary in its content type") from None
     if not form.has_ended:
         raise Problem.of("form_malformed", reason="was cut off before its end")
     if form.files == 0:
@@ -90,7 +95,7 @@ async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIt
 
 @dataclass(slots=True)
 class _Form:
-    """Turns what the parser finds into events."""
+    """Turns the callbacks of the parser into events."""
 
     events: list[Event] = field(default_factory=list)
     files: int = 0
@@ -98,7 +103,7 @@ class _Form:
     _header: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
     _headers: dict[str, str] = field(default_factory=dict)
-    # Name of the field that is being read; None within a file.
+    # Name of the current field; None inside the file.
     _field: str | None = None
     _fields: int = 0
     _field_bytes: int = 0
@@ -109,35 +114,35 @@ class _Form:
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._end_header,
-            "on_headers_finished": self._begin_part,
+            "on_headers_finished": self._start_part,
             "on_part_data": self._data,
             "on_part_end": self._end_part,
             "on_end": self._end,
         }
 
-    def take(self) -> list[Event]:
+    def pop_events(self) -> list[Event]:
         events, self.events = self.events, []
         return events
 
     def _end_header(self) -> None:
-        # Browsers write names in UTF-8 (RFC 7578, 5.1); latin-1 carries its bytes through the parsing of the header.
+        # Browsers write names in UTF-8 (RFC 7578, 5.1); latin-1 preserves the bytes while the header is parsed.
         self._headers[self._header.decode("latin-1").lower()] = self._value.decode("latin-1")
         self._header.clear()
         self._value.clear()
 
-    def _begin_part(self) -> None:
-        about = parse_options_header(self._headers.get("content-disposition"))[1]
-        name = about.get(b"name", b"").decode(errors="replace")
+    def _start_part(self) -> None:
+        disposition = parse_options_header(self._headers.get("content-disposition"))[1]
+        name = disposition.get(b"name", b"").decode(errors="replace")
         self._field = None if name == FILE_FIELD else name
         if self._field is None:
             self.files += 1
-            filename = about.get(b"filename")
-            named = None if filename is None else filename.decode(errors="replace")
-            self.events.append(FileBegins(named, self._headers.get("content-type")))
-        elif b"filename" in about:
-            raise Problem.of("form_malformed", reason="has a file in another field")
+            filename = disposition.get(b"filename")
+            file_name = None if filename is None else filename.decode(errors="replace")
+            self.events.append(FileStart(file_name, self._headers.get("content-type")))
+        elif b"filename" in disposition:
+            raise Problem.of("form_malformed", reason="has a file in a field other than 'file'")
         self._fields += 1
-        if self.files > 1 or self._fields > MOST_FIELDS:
+        if self.files > 1 or self._fields > MAX_FIELDS:
             raise Problem.of("form_malformed", reason="has more than one file, or too many fields")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -145,8 +150,8 @@ class _Form:
             self.events.append(data[start:end])
             return
         self._field_bytes += end - start
-        if self._field_bytes > MOST_FIELD_BYTES:
-            raise Problem.of("form_malformed", reason=f"has more than {MOST_FIELD_BYTES} bytes of fields")
+        if self._field_bytes > MAX_FIELD_BYTES:
+            raise Problem.of("form_malformed", reason=f"has more than {MAX_FIELD_BYTES} bytes of fields")
         self._value.extend(data[start:end])
 
     def _end_part(self) -> None:

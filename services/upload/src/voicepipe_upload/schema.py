@@ -1,4 +1,4 @@
-"""What clients are told: the transcription as far as upload knows it, and the problems, for OpenAPI as well."""
+"""The response of upload: the fields of a transcription that it knows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Links(BaseModel):
 
 
 class Transcription(BaseModel):
-    """The part that is known at once. `GET links.self` gives all of it."""
+    """The fields known at once. `GET links.self` returns all of them."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -68,8 +68,8 @@ def path_of(accepted: Accepted) -> str:
     return f"/v1/transcriptions/{accepted.id}"
 
 
-def transcription_answer(accepted: Accepted) -> JSONResponse:
-    """202 for a new one, 200 for one that is finished already."""
+def transcription_response(accepted: Accepted) -> JSONResponse:
+    """202 for a new transcription, 200 for a completed duplicate."""
     path = path_of(accepted)
     body = Transcription(
         id=str(accepted.id),

@@ -1,4 +1,4 @@
-"""What an operator may set on upload."""
+"""Settings of upload."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from voicepipe_wire.storage.objects import PART_BYTES
 
 GIB = 1024**3
 HOUR_S = 3600.0
-# The most parts that S3 takes, less some that interrupted requests leave unused.
+# S3 accepts 10,000 parts; interrupted requests leave some numbers unused.
 _LARGEST_OBJECT_BYTES = 9_000 * PART_BYTES
 
 
 class Settings(WireSettings):
     max_upload_bytes: int = Field(5 * GIB, gt=0, le=_LARGEST_OBJECT_BYTES)
-    # How long an upload is kept after its last byte: one that can go on, and one that cannot (a crash left it).
+    # How long an upload is kept after its last byte: a resumable one, and a plain one that a crash left behind.
     resumable_for_s: float = Field(24 * HOUR_S, gt=0)
     plain_for_s: float = Field(HOUR_S, gt=0)
-    # A client that sends nothing for so long is gone.
+    # A client that sends nothing for this long is disconnected.
     client_idle_timeout_s: float = Field(60.0, gt=0)
-    # Each holds up to three parts of 8 MiB. More than that many are asked to come back.
+    # Each holds up to three parts of 8 MiB in memory. Further uploads are answered with 503.
     max_concurrent_uploads: int = Field(32, ge=1)

@@ -1,6 +1,6 @@
-"""What is certainly no recording, told from its first bytes. Pure.
+"""Recognizes files that are certainly not recordings by their first bytes. Pure.
 
-This only spares a user the wait: whatever passes is judged by the decoder, in its confined process.
+This only saves a user the wait: the decoder, in its sandboxed process, decides about everything that passes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Final, NamedTuple
 
 from voicepipe_wire.errors import Problem
 
-# Enough that no audio format looks like text over all of it.
+# Long enough that no audio format looks like text throughout.
 HEAD_BYTES: Final = 4096
 
 
 class Kind(NamedTuple):
-    """What a file is instead of a recording, and what its sender should do."""
+    """A kind of file other than a recording, and what its sender should do."""
 
     name: str
     next_step: str = "Send a recording"
 
 
 _ARCHIVE = Kind("an archive", "Unpack it and send the recordings one by one")
-_PLAYLIST = Kind("a playlist", "Send the recordings that it names")
+_PLAYLIST = Kind("a playlist", "Send the recordings that it lists")
 _DOCUMENT = Kind("a document")
 _PICTURE = Kind("a picture")
 _PROGRAM = Kind("a program")
 _TEXT = Kind("text")
 
-# First bytes -> what that is, and what to do.
+# First bytes -> kind of file.
 _MAGIC: Final[Mapping[bytes, Kind]] = {
     b"PK\x03\x04": _ARCHIVE,
     b"PK\x05\x06": _ARCHIVE,
@@ -54,27 +54,27 @@ _PLAYLISTS: Final = (b"#extm3u", b"ffconcat version", b"[playlist]", b"<asx", b"
 _BYTE_ORDER_MARKS: Final[Mapping[bytes, str]] = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
-def refuse_other_than_media(head: bytes) -> None:
-    """Look at the first bytes of a recording: HEAD_BYTES of them, or all where there are fewer.
+def reject_non_media(head: bytes) -> None:
+    """Check the first `HEAD_BYTES` of a recording, or all of it if it is shorter.
 
     Raises:
-        Problem: 415 `not_audio`; this is something else.
+        Problem: 415 `not_audio`.
     """
-    if found := what_else(head):
-        raise Problem.of("not_audio", found=found.name, next_step=found.next_step)
+    if kind := identify_non_media(head):
+        raise Problem.of("not_audio", found=kind.name, next_step=kind.next_step)
 
 
-def what_else(head: bytes) -> Kind | None:
-    """What the bytes are if they are certainly no media, with what to do about it."""
-    for magic, found in _MAGIC.items():
+def identify_non_media(head: bytes) -> Kind | None:
+    """The kind of file, or None if it may be audio or video."""
+    for magic, kind in _MAGIC.items():
         if head.startswith(magic):
-            return found
+            return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _PICTURE
     if head[257:262] == b"ustar":
         return _ARCHIVE
-    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
-    if begin.startswith(_PLAYLISTS) or (begin.startswith(b"<?xml") and any(name in begin for name in _PLAYLISTS)):
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
+    if start.startswith(_PLAYLISTS) or (start.startswith(b"<?xml") and any(name in start for name in _PLAYLISTS)):
         return _PLAYLIST
     return _TEXT if _is_text(head) else None
 
@@ -84,7 +84,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode(encoding)
     except UnicodeDecodeError as error:
-        # The head may end within a character, which is up to four bytes long.
+        # The head may end inside a character of up to four bytes.
         if error.start < len(head) - 3:
             return False
         text = head[: error.start].decode(encoding)

@@ -1,8 +1,20 @@
-"""All events reach this replica through one JetStream consumer, and every client that listens through here.
+"""Receives all events through one JetStream consumer per replica and hands each to the clients that follow its job.
 
-nats-py has an ordered consumer, but it does not notice when its heartbeats stop (nats.py #510): a consumer that was deleted
-would look healthy for ever. So the consumer is made and watched here. When it falls silent, skips a message, or the
-connection was lost, it is made again behind the last event that was seen.
+nats-py has an ordered consumer, but it does not notice when its heartbeats stop (nats.py #510), so a deleted consumer
+would look healthy for ever. Therefore the consumer is created and watched here.
+
+- `position` is the stream sequence of the last event received. A consumer always starts at `position + 1`, so a
+  recreated one delivers what was missed, once.
+- A lost message: consumer sequences are consecutive (`_receive`), and each heartbeat carries the last one sent, which
+  exposes a loss at the end. Either way the consumer is recreated.
+- A deleted consumer or a dead connection: heartbeats stop, and `_watch_heartbeats` raises.
+- Late messages of an old consumer: each consumer has its own inbox and its own `lost` event, after which
+  `on_message` ignores everything.
+- A recreated stream: `_find_position` recognizes it by its creation time, or by a last sequence below `position`. It
+  queues `Signal.RESTARTED` before the new consumer exists, so every client gets it before any event of the new stream.
+- A client that registers while the consumer is recreated: whatever it receives twice, from here and from the stored
+  stream, `Feed` sends once.
+- A slow client: `Listener.offer` never waits. A full queue drops that client; the others are not delayed.
 """
 
 from __future__ import annotations
@@ -32,34 +44,34 @@ from .job_events import JobEvent
 
 log = structlog.get_logger(__name__)
 
-BEAT_S = 1.0
-PATIENCE_S = 2.5
-AGAIN_AFTER_S = 0.5
-# How long the server keeps the consumer of a replica that died.
-FORGET_AFTER_S = 10.0
+HEARTBEAT_INTERVAL_S = 1.0
+HEARTBEAT_TIMEOUT_S = 2.5
+RECONNECT_DELAY_S = 0.5
+# The server removes the consumer of a dead replica after this time.
+CONSUMER_INACTIVE_THRESHOLD_S = 10.0
 
 
 class Signal(Enum):
-    RESTARTED = auto()  # the stream was made anew: sequences count from 1 again
-    CLOSED = auto()  # this replica stops
+    RESTARTED = auto()  # the stream was recreated: sequences start from 1 again
+    CLOSED = auto()  # this replica is stopping
 
 
 class Listener:
-    """What one client has still to be sent, a bounded number of events."""
+    """A bounded queue of what one client has yet to receive. `dropped` is set when it overflows."""
 
     def __init__(self, queue_length: int) -> None:
         self._queue: asyncio.Queue[JobEvent | Signal] = asyncio.Queue(queue_length)
         self.dropped = asyncio.Event()
 
     def offer(self, item: JobEvent | Signal) -> None:
-        """Never waits: a client that is too slow loses its stream, and may come back with the last id that it saw."""
+        """Queue an item without waiting. A client that is too slow is dropped, and may reconnect with its last id."""
         try:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
             self.dropped.set()
 
     async def next(self, timeout_s: float) -> JobEvent | Signal | None:
-        """None when nothing came in time."""
+        """The next item, or None after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._queue.get()
@@ -67,7 +79,7 @@ class Listener:
             return None
 
     @property
-    def is_idle(self) -> bool:
+    def is_empty(self) -> bool:
         return self._queue.empty()
 
 
@@ -79,23 +91,28 @@ class Hub:
         self._listeners: defaultdict[tuple[str, str], set[Listener]] = defaultdict(set)
         self._streams: Counter[str] = Counter()
         self._following = False
-        self._heard = False
+        self._received = False
         self._stream_created: datetime | None = None
         self._consumer_sequence = 0
-        # Of the last event that was seen.
+        # Stream sequence of the last event received.
         self.position = 0
 
     async def ready(self) -> None:
-        """Raises while events do not arrive."""
+        """Readiness check.
+
+        Raises:
+            ConnectionError: events are not arriving.
+        """
         if not (self._following and self._jetstream.is_connected):
-            raise ConnectionError("events are not being followed")
+            raise ConnectionError("events are not arriving")
 
     @contextmanager
     def listen(self, owner_id: UUID, job_id: UUID) -> Iterator[Listener]:
-        """From here on every event of the job is offered to the listener.
+        """Offer every event of the job to the listener from now on.
 
-        Raises Problem 429 `too_many_streams`, and 503 before events were followed for the first time: what happens until
-        then would be heard by nobody.
+        Raises:
+            Problem: 429 `too_many_streams`; 503 `unavailable` until the first position is known, because events before
+                that are not delivered.
         """
         if self._stream_created is None:
             raise Problem.of("unavailable", retry_after_s=1)
@@ -117,42 +134,46 @@ class Hub:
                 del self._streams[owner]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the events until `stop` is set; then end every client's stream."""
-        async with aio.background(self._follow_always()) as following, aio.background(stop.wait()) as stopping:
+        """Follow the events until `stop` is set, then end the stream of every client."""
+        async with aio.background(self._follow_forever()) as following, aio.background(stop.wait()) as stopping:
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._broadcast(Signal.CLOSED)
             if following.done():
-                await following  # raises what it raised: it never ends by itself
+                await following  # it ended, so it raised: raise it here
 
-    async def _follow_always(self) -> None:
+    async def _follow_forever(self) -> None:
         while True:
             try:
                 await self._follow()
             except (NatsError, TimeoutError, ConnectionError) as error:
-                log.warning("events are lost, following them anew", reason=str(error) or type(error).__name__)
+                log.warning("event consumer lost, recreating it", reason=str(error) or type(error).__name__)
             self._following = False
             metrics.RESTARTS.inc()
-            await asyncio.sleep(AGAIN_AFTER_S)
+            await asyncio.sleep(RECONNECT_DELAY_S)
 
     async def _follow(self) -> None:
-        """Follow the events for as long as they come. Raises when they do not."""
+        """Follow the events until they stop arriving.
+
+        Raises:
+            ConnectionError, TimeoutError, NatsError: events were lost, or NATS is unavailable.
+        """
         if not self._jetstream.is_connected:
-            raise ConnectionError("NATS is away")
+            raise ConnectionError("not connected to NATS")
         await self._find_position()
         lost = asyncio.Event()
         inbox = self._jetstream.new_inbox()
 
         async def on_message(message: Msg) -> None:
-            if not lost.is_set() and not await self._accept(message):
+            if not lost.is_set() and not await self._receive(message):
                 lost.set()
 
         subscription = await self._jetstream.subscribe(inbox, on_message)
         consumer = None
         try:
             self._consumer_sequence = 0
-            consumer = await self._make_consumer(inbox)
+            consumer = await self._create_consumer(inbox)
             self._following = True
-            await self._watch(lost)
+            await self._watch_heartbeats(lost)
         finally:
             self._following = False
             with suppress(NatsError, TimeoutError):
@@ -161,7 +182,7 @@ class Hub:
                     await self._jetstream.delete_consumer(EVENTS, consumer)
 
     async def _find_position(self) -> None:
-        """Put the stream back if it is gone; begin from its first event if it is another one than before."""
+        """Recreate the stream if it is missing; start from its first event if it was recreated."""
         try:
             info = await self._jetstream.stream_info(EVENTS)
         except NotFoundError:
@@ -170,12 +191,12 @@ class Hub:
         if self._stream_created is None:
             self.position = info.state.last_seq
         elif info.created != self._stream_created or info.state.last_seq < self.position:
-            log.warning("the events' stream was made anew", lost_position=self.position)
+            log.warning("event stream was recreated, starting from its first event", lost_position=self.position)
             self.position = 0
             self._broadcast(Signal.RESTARTED)
         self._stream_created = info.created
 
-    async def _make_consumer(self, inbox: str) -> str:
+    async def _create_consumer(self, inbox: str) -> str:
         return await self._jetstream.add_consumer(
             EVENTS,
             ConsumerConfig(
@@ -186,31 +207,31 @@ class Hub:
                 ack_policy=AckPolicy.NONE,
                 max_deliver=1,
                 flow_control=True,
-                idle_heartbeat=BEAT_S,
-                inactive_threshold=FORGET_AFTER_S,
+                idle_heartbeat=HEARTBEAT_INTERVAL_S,
+                inactive_threshold=CONSUMER_INACTIVE_THRESHOLD_S,
                 mem_storage=True,
                 num_replicas=1,
             ),
         )
 
-    async def _watch(self, lost: asyncio.Event) -> None:
+    async def _watch_heartbeats(self, lost: asyncio.Event) -> None:
         while True:
-            self._heard = False
+            self._received = False
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(HEARTBEAT_TIMEOUT_S):
                     await lost.wait()
-                raise ConnectionError("events were skipped")
-            if not self._heard:
+                raise ConnectionError("messages were lost")
+            if not self._received:
                 raise ConnectionError("no heartbeat")
 
-    async def _accept(self, message: Msg) -> bool:
-        """Hand a message on. False when messages before it are missing."""
-        self._heard = True
+    async def _receive(self, message: Msg) -> bool:
+        """Process a message. Returns False if messages before it were lost."""
+        self._received = True
         headers = message.headers or {}
         if headers.get("Status"):
-            # A flow control request is answered, a stalled consumer is told where to go on.
-            if answer_to := message.reply or headers.get("Nats-Consumer-Stalled"):
-                await self._jetstream.send(answer_to)
+            # Reply to flow control requests; a stalled consumer names its reply subject in a header.
+            if reply_subject := message.reply or headers.get("Nats-Consumer-Stalled"):
+                await self._jetstream.send(reply_subject)
             return int(headers.get("Nats-Last-Consumer", 0)) <= self._consumer_sequence
         sequence = message.metadata.sequence
         if sequence.consumer != self._consumer_sequence + 1:

@@ -1,4 +1,4 @@
-"""An event of a job, as it lies in stream EVENTS and as a client gets it (WHATWG HTML, 9.2: server-sent events)."""
+"""Events of a job: decoded from the stream EVENTS and framed as server-sent events (WHATWG HTML, 9.2)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.envelope import unpack
 
 FINAL_TYPES: Final = frozenset({"job-completed", "job-failed", "job-cancelled", "job-deleted"})
-# The first lines of every stream: how long a client waits before it comes back.
+# The first lines of every stream: clients wait 1000 ms before they reconnect.
 OPENING: Final = b"retry: 1000\n\n"
 HEARTBEAT: Final = b": still here\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """`sequence` is its place in the stream; `frame` are the bytes that a client is sent."""
+    """`sequence` is its stream sequence; `frame` holds the bytes sent to clients."""
 
     sequence: int
     type: str
@@ -31,7 +31,7 @@ class JobEvent:
 
 
 def read(sequence: int, subject: str, headers: Mapping[str, str] | None, payload: bytes) -> JobEvent | None:
-    """The event in a message; None where a newer version wrote what this one does not know."""
+    """The event in a message; None if its type is unknown because a newer version wrote it."""
     try:
         _, message = unpack(headers, payload)
     except Reject:
@@ -42,8 +42,8 @@ def read(sequence: int, subject: str, headers: Mapping[str, str] | None, payload
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """Every field under the name that the contract gives it, defaults included.
+    """Every field under its name in the contract, defaults included.
 
-    The contract's messages are flat. protobuf's own JSON would write 64-bit numbers as strings.
+    The messages are flat. The JSON mapping of protobuf would write 64-bit numbers as strings.
     """
     return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}

@@ -1,10 +1,10 @@
-"""Words become captions that can be read: at most two lines of 42 columns, long enough on the screen, cut where it hurts least.
+"""Turns words into readable captions: at most two lines of 42 columns, on screen long enough, cut in the best places.
 
-The numbers are those of broadcasters: two lines of 42 characters, at most 7 s, and gaps under half a second closed (Netflix
+The limits are those of broadcasters: two lines of 42 characters, at most 7 s, and gaps under half a second closed (Netflix
 Timed Text Style Guide, general requirements and English); at least 1 s, and 17 characters a second, the stricter of the two
-speeds that the guide has had for adults. A wide East Asian character (UAX 11) takes two columns, a combining mark none.
+speeds that the guide has given for adults. A wide East Asian character (UAX 11) takes two columns, a combining mark none.
 
-Pure and deterministic. Inside, times are whole milliseconds, which is what caption files hold.
+Pure and deterministic. Times are whole milliseconds internally, as in caption files.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ MAX_MS: Final = 7_000
 MIN_MS: Final = 1_000
 COLUMNS_PER_S: Final = 17
 CLOSED_GAP_MS: Final = 500
-# Words after a pause as long as this would be read before they are spoken; one as long as `BREATH_MS` is a good place to cut.
+# Words after a pause of `PAUSE_MS` would be read before they are spoken; a pause of `BREATH_MS` is a good place to cut.
 PAUSE_MS: Final = 1_000
 BREATH_MS: Final = 300
 
-# What a caption costs where captions are chosen; only how these compare matters.
+# Costs for choosing captions; only their ratios matter.
 COST_OF_CAPTION: Final = 4.0
 COST_OF_CUT_AT_CLAUSE: Final = 3.0
 COST_OF_CUT_IN_CLAUSE: Final = 10.0
 COST_OF_EMPTY_SPACE: Final = 3.0
 COST_OF_FLASH: Final = 10.0
-# In columns: how much more even two lines must be to be broken anywhere but after a mark.
+# In columns: a line break that is not after punctuation must make the lines this much more even.
 COST_OF_LINE_WITHOUT_MARK: Final = 10
 
 
@@ -47,17 +47,17 @@ class CaptionWord:
 
 @dataclass(frozen=True, slots=True)
 class CaptionSegment:
-    """Words that belong together. `spaced`: with a space between words. `apart`: shares no caption with its neighbours."""
+    """Words that belong together. `spaced`: with a space between words. `standalone`: never shares a caption."""
 
     words: tuple[CaptionWord, ...]
     spaced: bool = True
     speaker: str | None = None
-    apart: bool = False
+    standalone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One or two lines, on the screen in [start_ms, end_ms)."""
+    """One or two lines, on screen in [start_ms, end_ms)."""
 
     start_ms: int
     end_ms: int
@@ -67,23 +67,23 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A word, or a part of one that is wider than a line."""
+    """A word, or a fragment of a word wider than a line."""
 
     start_ms: int
     end_ms: int
     text: str
     columns: int
-    space: int  # columns between it and the piece before it
-    cut_cost: float  # of ending a caption behind it
-    opens: bool  # a caption must begin here
+    space: int  # columns between it and the previous piece
+    cut_cost: float  # cost of ending a caption after it
+    opens: bool  # a caption must start here
     speaker: str | None
 
 
 def captions(segments: Iterable[CaptionSegment]) -> tuple[Caption, ...]:
-    """The captions of a recording, in order, without overlap; every word is in one of them, in order.
+    """The captions of a recording, in order and without overlap. Every word is in exactly one of them, in order.
 
-    Segments and their words come in the order of their times. Neighbouring segments share a caption where they fit, unless
-    the speaker changes or a pause of `PAUSE_MS` is between them.
+    Segments and words must be sorted by time. Adjacent segments share a caption if they fit, unless the speaker changes
+    or a pause of `PAUSE_MS` separates them.
     """
     pieces = tuple(_pieces(segments))
     cuts = _cheapest_cuts(pieces)
@@ -99,7 +99,7 @@ def captions(segments: Iterable[CaptionSegment]) -> tuple[Caption, ...]:
 
 
 def columns(text: str) -> int:
-    """How many columns the text takes on a screen."""
+    """The width of the text on screen, in columns."""
     return len(text) if text.isascii() else sum(_width(char) for char in text)
 
 
@@ -117,17 +117,19 @@ def _pieces(segments: Iterable[CaptionSegment]) -> Iterator[_Piece]:
         for index, word in enumerate(words):
             start_ms = round(word.start_s * 1000)
             first = index == 0
-            opens = start_ms - end_ms >= PAUSE_MS or (first and _stands_apart(before, segment))
+            opens = start_ms - end_ms >= PAUSE_MS or (first and _starts_caption(before, segment))
             end_ms = max(start_ms, round(word.end_s * 1000))
             following_s = words[index + 1].start_s if index + 1 < len(words) else math.inf
             cost = _cut_cost(word, following_s)
             space = 1 if segment.spaced or (first and before is not None and before.spaced) else 0
-            yield from _parts(" ".join(word.text.split()), start_ms, end_ms, space, cost, segment.speaker, opens=opens)
+            yield from _word_pieces(
+                " ".join(word.text.split()), start_ms, end_ms, space, cost, segment.speaker, opens=opens
+            )
         before = segment if words else before
 
 
-def _stands_apart(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
-    return before is None or before.apart or segment.apart or before.speaker != segment.speaker
+def _starts_caption(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
+    return before is None or before.standalone or segment.standalone or before.speaker != segment.speaker
 
 
 def _cut_cost(word: CaptionWord, following_s: float) -> float:
@@ -138,10 +140,10 @@ def _cut_cost(word: CaptionWord, following_s: float) -> float:
     return COST_OF_CUT_IN_CLAUSE
 
 
-def _parts(
+def _word_pieces(
     text: str, start_ms: int, end_ms: int, space: int, cost: float, speaker: str | None, *, opens: bool
 ) -> Iterator[_Piece]:
-    """A word as one piece, or as pieces of the width of a line; each takes the share of time that it has of the columns."""
+    """A word as one piece, or as several no wider than a line; its time is divided by their columns."""
     texts = _hard_cut(text)
     total = max(1, columns(text))
     done = 0
@@ -175,21 +177,21 @@ def _hard_cut(text: str) -> list[str]:
 
 
 def _cheapest_cuts(pieces: Sequence[_Piece]) -> list[int]:
-    """Where captions begin, and the end: of all ways to cut, the cheapest in sum (dynamic programming, one step per caption)."""
+    """The starts of the captions, and the end: the cheapest way to cut (dynamic programming, one step per caption)."""
     cost = [0.0] + [math.inf] * len(pieces)
-    begin = [0] * (len(pieces) + 1)
+    previous_cut = [0] * (len(pieces) + 1)
     for start in range(len(pieces)):
         for end, price in _captions_from(pieces, start):
             if cost[start] + price < cost[end]:
-                cost[end], begin[end] = cost[start] + price, start
+                cost[end], previous_cut[end] = cost[start] + price, start
     cuts = [len(pieces)]
     while cuts[-1]:
-        cuts.append(begin[cuts[-1]])
+        cuts.append(previous_cut[cuts[-1]])
     return cuts[::-1]
 
 
 def _captions_from(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, float]]:
-    """Every caption that can begin at a piece: the index behind its last piece, and its cost. There is always one."""
+    """Every caption that can start at a piece: the index after its last piece, and its cost. There is at least one."""
     lines, width, total = 1, 0, 0
     for index in range(start, len(pieces)):
         piece = pieces[index]
@@ -207,7 +209,7 @@ def _captions_from(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, 
 
 
 def _price(first: _Piece, last: _Piece, following: _Piece | None, total: int) -> float:
-    """Few captions, cut at the ends of sentences or clauses, evenly filled, none gone before it is read."""
+    """The cost of a caption: low if cut after a sentence or clause, well filled, and on screen long enough to read."""
     cut = 0.0 if following is None or following.opens else last.cut_cost
     empty = max(0.0, 1 - total / (MAX_COLUMNS * MAX_LINES))
     wanted_ms = _reading_ms(total)
@@ -222,7 +224,7 @@ def _reading_ms(total: int) -> int:
 
 
 def _end_ms(group: Sequence[_Piece], start_ms: int, limit_ms: float) -> int:
-    """As long as it is spoken or takes to read, but not into the next caption; a short blank before that one is closed."""
+    """The end: after the speech and the reading time, but not in the next caption. A short gap before that is closed."""
     wanted_ms = min(start_ms + MAX_MS, max(group[-1].end_ms, start_ms + _reading_ms(_columns(group))))
     if limit_ms - wanted_ms < CLOSED_GAP_MS and limit_ms - start_ms <= MAX_MS:
         return int(limit_ms)
@@ -230,7 +232,7 @@ def _end_ms(group: Sequence[_Piece], start_ms: int, limit_ms: float) -> int:
 
 
 def _lines(group: Sequence[_Piece]) -> tuple[str, ...]:
-    """One line where it fits; else two, evenly long or broken after a mark, the longer one below."""
+    """One line if it fits; else two, of even length or broken after punctuation, with the longer one below."""
     if _columns(group) <= MAX_COLUMNS:
         return (_text(group),)
 

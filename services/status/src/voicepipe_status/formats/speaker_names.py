@@ -1,4 +1,4 @@
-"""What people call the speakers: which names there may be, and how they are put over a transcript. Pure."""
+"""Names given to speakers: validation, and applying them to a transcript. Pure."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from voicepipe_wire.transcript.document import Transcript
 
 MAX_CHARACTERS: Final = 100
 
-# Controls, and halves of characters, which no UTF-8 can hold.
+# Control characters, and surrogates, which UTF-8 cannot encode.
 _NEVER: Final = frozenset({"Cc", "Cs"})
-# They turn the direction of what follows (UAX 9), past the end of the name.
+# Bidirectional controls (UAX 9), which affect text past the end of the name.
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def one_line(text: object) -> object:
-    """White space as single spaces, none at the ends. What is no text stays as it is."""
+def collapse_whitespace(text: object) -> object:
+    """Strip text and collapse its whitespace to single spaces. Other values are returned as they are."""
     return " ".join(text.split()) if isinstance(text, str) else text
 
 
-def checked(name: str) -> str:
-    """The name itself.
+def check_name(name: str) -> str:
+    """The name itself, if it is valid.
 
     Raises:
-        ValueError: it holds what nobody can see or read; the message says what, and never repeats the name.
+        ValueError: it has forbidden characters or no visible one. The message never repeats the name.
     """
     if any(unicodedata.category(char) in _NEVER or char in _TURNING for char in name):
-        raise ValueError("a name has no control characters")
+        raise ValueError("a name must not contain control characters")
     if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
-        raise ValueError("a name has at least one character that can be seen")
+        raise ValueError("a name must contain at least one visible character")
     return name
 
 
-def named(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
-    """The transcript with the names that people gave, by id of the speaker; the others are called as before."""
+def apply_names(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
+    """The transcript with its speakers renamed; `names` maps speaker ids to names."""
     speakers = (replace(each, name=names.get(each.id, each.name)) for each in transcript.speakers)
     return replace(transcript, speakers=tuple(speakers))
 
 
 def fingerprint(names: Mapping[str, str]) -> str:
-    """To stand at the end of an ETag: another one for other names, empty for none."""
+    """A suffix for an ETag that depends on the names; empty if there are none."""
     return "-" + hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()[:16] if names else ""

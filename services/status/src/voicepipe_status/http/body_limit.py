@@ -1,6 +1,6 @@
-"""Requests carry a few names and numbers. A longer body is refused and never held in memory.
+"""Limits the size of request bodies, which carry a few names and numbers.
 
-FastAPI reads a body before it asks who sends it, so without this anybody could fill the memory.
+FastAPI reads the body before it authenticates the client, so without a limit anyone could exhaust the memory.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.web.problems import problem_response
 
 MAX_BODY_BYTES: Final = 16 * 1024
-# Who sends a little too much is heard out, because a connection that is closed on a client takes the answer with it.
-HEARD_BYTES: Final = 1024 * 1024
+# A body up to this size is read and discarded: closing the connection on a client that still sends loses the response.
+MAX_DRAINED_BYTES: Final = 1024 * 1024
 
 
 class BodyLimit:
-    """Plain ASGI: hands the application a whole body that is small enough, or answers 413 itself."""
+    """ASGI middleware: passes a complete small body to the application, or responds with 413."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,14 +34,14 @@ class BodyLimit:
             if size_bytes > MAX_BODY_BYTES:
                 messages.clear()
             messages.append(message)
-            if size_bytes > HEARD_BYTES:
+            if size_bytes > MAX_DRAINED_BYTES:
                 break
         if size_bytes > MAX_BODY_BYTES:
             await problem_response(Problem.of("body_too_large", limit_kib=MAX_BODY_BYTES // 1024))(scope, receive, send)
             return
-        waiting = iter(messages)
+        received = iter(messages)
 
         async def replay() -> Message:
-            return next(waiting, None) or await receive()
+            return next(received, None) or await receive()
 
         await self._app(scope, replay, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has it already. Weak comparison, as If-None-Match asks for."""
+    """Whether the client already has this version. Weak comparison, as If-None-Match requires."""
     if if_none_match is None:
         return False
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
@@ -12,5 +12,5 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 
 def range_holds(if_range: str | None, etag: str) -> bool:
-    """Whether a range of this version is still wanted. Strong comparison; a date is none of our validators."""
+    """Whether a range applies to this version. Strong comparison; dates are not used as validators."""
     return if_range is None or if_range.strip() == etag

@@ -1,4 +1,4 @@
-"""Content-Disposition (RFC 6266) for names that users chose."""
+"""Content-Disposition (RFC 6266) for names chosen by users."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 
 def content_disposition(kind: str, name: str) -> str:
-    """`kind` is inline or attachment. Clients that know RFC 8187 get the name as it is, others what ASCII has of it."""
+    """`kind` is inline or attachment. Clients with RFC 8187 get the full name, others an ASCII approximation."""
     ascii_name = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in name)
     return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def with_suffix(name: str, suffix: str) -> str:
-    """`meeting.wav` as `meeting.srt`."""
+    """`meeting.wav` becomes `meeting.srt`."""
     return f"{PurePosixPath(name).stem or 'transcript'}.{suffix}"

@@ -1,4 +1,4 @@
-"""How a route of this service may fail, for OpenAPI."""
+"""The problem responses of the routes, for OpenAPI."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from voicepipe_wire.web.problems import responses
 
-# What any request with a key may be answered.
+# The codes that any route with a key may return.
 ALWAYS = ("key_missing", "key_unknown", "invalid_request", "unavailable")
 _SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
-def answers(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may fail with these codes, besides those of every route."""
+def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may fail with `codes`, in addition to those of every route."""
     return responses((*ALWAYS, *codes), _SCHEMA)

@@ -1,4 +1,4 @@
-"""One range of bytes (RFC 9110, 14). Pure."""
+"""Byte ranges (RFC 9110, 14), one per request. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from voicepipe_wire.errors import Problem
 _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.IGNORECASE)
 
 
-def wanted(header: str | None, size_bytes: int) -> tuple[int, int] | None:
-    """First byte and the one after the last; None for everything.
+def parse_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
+    """The range [start, end) in bytes, or None for the whole.
 
-    What is no range, and what is several, is answered with everything, as the RFC allows. Raises Problem 416
-    `range_unsatisfiable`.
+    An invalid header and one with several ranges give the whole, as the RFC allows.
+
+    Raises:
+        Problem: 416 `range_unsatisfiable`.
     """
     match = _ONE_RANGE.fullmatch((header or "").strip())
     if match is None or match.groups() == ("", ""):
         return None
     first, last = match.groups()
-    if not first:  # the last so many bytes
+    if not first:  # a suffix range
         if int(last) == 0:
             raise _unsatisfiable(size_bytes)
         return max(0, size_bytes - int(last)), size_bytes

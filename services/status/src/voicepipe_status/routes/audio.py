@@ -1,4 +1,4 @@
-"""The recording as it was uploaded, streamed from the object store."""
+"""The original recording, streamed from the object store."""
 
 from __future__ import annotations
 
@@ -12,41 +12,46 @@ from starlette.types import Message, Receive, Scope, Send
 from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 
-from voicepipe_status.dependencies import CurrentUser, JobId, Served
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
 from voicepipe_status.http.conditional import matches, range_holds
 from voicepipe_status.http.disposition import content_disposition
-from voicepipe_status.http.problems import answers
-from voicepipe_status.http.ranges import wanted
+from voicepipe_status.http.problems import problem_responses
+from voicepipe_status.http.ranges import parse_range
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["transcriptions"])
 
-# What a browser plays and never runs: html and svg are neither.
+# Types that browsers play but never execute; HTML and SVG are not among them.
 _PLAYABLE = re.compile(r"(audio|video)/[a-z0-9][a-z0-9.+-]*")
-_ANY = "application/octet-stream"
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All of it", "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "The range that was asked for"},
-    304: {"description": "The client has it"},
-    **answers("not_found", "audio_gone", "range_unsatisfiable"),
+_BINARY = "application/octet-stream"
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The whole recording",
+        "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {"description": "The requested range"},
+    304: {"description": "The client has this version"},
+    **problem_responses("not_found", "audio_gone", "range_unsatisfiable"),
 }
 
 
 @router.head(
-    "/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_ANSWERS, operation_id="look_at_audio"
+    "/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_RESPONSES, operation_id="look_at_audio"
 )
-@router.get("/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_ANSWERS, operation_id="get_audio")
+@router.get(
+    "/v1/transcriptions/{job_id}/audio", response_class=Response, responses=_RESPONSES, operation_id="get_audio"
+)
 async def get_audio(
     job_id: JobId,
     user: CurrentUser,
-    dependencies: Served,
+    dependencies: AppDependencies,
     request: Request,
-    asked: Annotated[str | None, Header(alias="range", description="One range of bytes")] = None,
+    range_header: Annotated[str | None, Header(alias="range", description="One range of bytes")] = None,
     if_range: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The original, whole or a range of it."""
+    """Get the original recording, or a range of it."""
     recording = await dependencies.queries.recording(user.id, job_id)
     if recording is None:
         raise Problem.of("not_found", what="transcription")
@@ -54,7 +59,7 @@ async def get_audio(
     headers = _headers(recording, etag)
     if matches(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    part = wanted(asked, size_bytes) if request.method == "GET" and range_holds(if_range, etag) else None
+    part = parse_range(range_header, size_bytes) if request.method == "GET" and range_holds(if_range, etag) else None
     start, end = part or (0, size_bytes)
     if part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
@@ -67,7 +72,7 @@ async def get_audio(
 
 
 class StoredAudio(StreamingResponse):
-    """Bytes [start, end) of an object, opened when the answer begins: what goes wrong then is still an answer."""
+    """Bytes [start, end) of an object, opened before the response starts, so that an error still becomes a response."""
 
     def __init__(self, objects: ObjectStore, key: str, start: int, end: int, **response: Any) -> None:
         super().__init__((), **response)
@@ -77,30 +82,30 @@ class StoredAudio(StreamingResponse):
         self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        has_started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
             async with self._objects.open(self._key, self._start, self._end) as blocks:
                 self.body_iterator = blocks
-                await super().__call__(scope, receive, noted)
+                await super().__call__(scope, receive, send_and_note)
         except ObjectMissing:
             raise Problem.of("audio_gone") from None
         except RetryLater as error:
-            if not begun:
+            if not has_started:
                 raise
-            # Too late for an answer: it stays unfinished, and the client asks for the rest by Range.
-            log.warning("the object store went away in the middle of a recording", reason=str(error))
+            # The response has started: it is left incomplete, and the client requests the rest by Range.
+            log.warning("object store unavailable, recording cut off", reason=str(error))
 
 
 def _headers(recording: Any, etag: str) -> dict[str, str]:
     media_type = recording["media_type"].partition(";")[0].strip().lower()
     return {
-        "Content-Type": media_type if _PLAYABLE.fullmatch(media_type) else _ANY,
+        "Content-Type": media_type if _PLAYABLE.fullmatch(media_type) else _BINARY,
         "Content-Disposition": content_disposition("inline", recording["name"]),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",

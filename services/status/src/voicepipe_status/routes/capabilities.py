@@ -1,4 +1,4 @@
-"""What this installation can do now."""
+"""What this installation currently supports."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
 from voicepipe_wire.transcript.option_limits import MAX_KEYTERM_CHARACTERS, MAX_KEYTERMS, MAX_SPEAKERS
 
-from voicepipe_status.dependencies import CurrentUser, Served
-from voicepipe_status.formats.renderings import Format
-from voicepipe_status.http.problems import answers
+from voicepipe_status.dependencies import AppDependencies, CurrentUser
+from voicepipe_status.formats.transcript_formats import Format
+from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import Capabilities, Language, Limits, Model, Speakers
 
-# As docs/architecture.md has them; upload refuses what is beyond.
+# As in docs/architecture.md; upload rejects others.
 TASKS = ("transcribe", "translate")
 
 router = APIRouter(tags=["installation"])
 
 
-@router.get("/v1/capabilities", responses=answers(), operation_id="get_capabilities")
-async def get_capabilities(_: CurrentUser, dependencies: Served) -> Capabilities:
-    """Models, languages, tasks, formats, limits; whether speakers are told apart; how many workers live."""
-    models, workers = await dependencies.queries.served()
+@router.get("/v1/capabilities", responses=problem_responses(), operation_id="get_capabilities")
+async def get_capabilities(_: CurrentUser, dependencies: AppDependencies) -> Capabilities:
+    """Get models, languages, tasks, formats, limits, availability of diarization, and the number of live workers."""
+    models, workers = await dependencies.queries.models_and_workers()
     return Capabilities(
         models=[Model(**model) for model in models],
         languages=[Language(code=code, name=name) for code, name in LANGUAGES.items()],

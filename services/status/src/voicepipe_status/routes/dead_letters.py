@@ -1,4 +1,4 @@
-"""Dead letters, for operators: look at them, put them back to work, throw them away."""
+"""Dead letters, for operators: list, redrive and discard them."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from voicepipe_status import metrics
 from voicepipe_status.commands import poll
-from voicepipe_status.dependencies import Dependencies, Operator, Served
+from voicepipe_status.dependencies import AppDependencies, Dependencies, Operator
 from voicepipe_status.events.job_events import as_json
-from voicepipe_status.http.problems import answers
+from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 
-# Of one request; each is a command of its own.
-REDRIVE_AT_ONCE = 1000
+# Each redriven dead letter is a separate command.
+MAX_REDRIVEN_PER_REQUEST = 1000
 
 router = APIRouter(tags=["operators"], prefix="/v1/admin/dead-letters")
 
 _DONE: dict[int | str, dict[str, Any]] = {
     204: {"description": "Done"},
-    202: {"description": "It will take effect; that takes longer than 3 s"},
+    202: {"description": "Accepted; it had not taken effect within 3 s"},
 }
 
 
-async def _sequence(sequence: Annotated[str, Path(description="Place of the letter", examples=["17"])]) -> int:
-    """What is no place at all is answered like a place that is empty."""
-    if (place := parse_sequence(sequence)) is None:
+async def _sequence(
+    sequence: Annotated[str, Path(description="Stream sequence of the dead letter", examples=["17"])],
+) -> int:
+    """Text that is not a number gets the same 404 as an unknown sequence."""
+    if (number := parse_sequence(sequence)) is None:
         raise Problem.of("not_found", what="dead letter")
-    return place
+    return number
 
 
 Sequence = Annotated[int, Depends(_sequence)]
-Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only letters of this stage")]
+Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only dead letters of this stage")]
 
 
-@router.get("", responses=answers("operators_only", "bad_cursor"), operation_id="list_dead_letters")
+@router.get("", responses=problem_responses("operators_only", "bad_cursor"), operation_id="list_dead_letters")
 async def list_dead_letters(
     _: Operator,
-    dependencies: Served,
+    dependencies: AppDependencies,
     stage: Stage = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None,
 ) -> DeadLetterPage:
-    """Oldest first."""
+    """List dead letters, oldest first."""
     after = parse_sequence(cursor or "0")
     if after is None:
         raise Problem.of("bad_cursor")
-    found = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)
-    shown = found[:limit]
+    page = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)
+    items = page[:limit]
     return DeadLetterPage(
-        items=[DeadLetter(**_entry(stored)) for stored in shown],
-        next_cursor=str(shown[-1].sequence) if len(found) > limit else None,
+        items=[DeadLetter(**_entry(stored)) for stored in items],
+        next_cursor=str(items[-1].sequence) if len(page) > limit else None,
         total=await dependencies.entries.count(_subject(stage)),
     )
 
@@ -68,23 +70,23 @@ async def list_dead_letters(
 @router.post(
     "/redrive",
     responses={
-        202: {"model": Redriven, "description": "They will be put back to work"},
-        **answers("operators_only"),
+        202: {"model": Redriven, "description": "They will be redriven"},
+        **problem_responses("operators_only"),
     },
     operation_id="redrive_dead_letters",
 )
-async def redrive_all(_: Operator, dependencies: Served, stage: Stage = None) -> JSONResponse:
-    """Put all back to work, or all of one stage, 1000 at a time."""
-    found = await dependencies.entries.page(_subject(stage), 1, REDRIVE_AT_ONCE)
+async def redrive_all(_: Operator, dependencies: AppDependencies, stage: Stage = None) -> JSONResponse:
+    """Redrive all dead letters, or all of one stage, up to 1000 per request."""
+    page = await dependencies.entries.page(_subject(stage), 1, MAX_REDRIVEN_PER_REQUEST)
     total = await dependencies.entries.count(_subject(stage))
-    await _command(dependencies, *(RedriveDeadLetter(sequence=stored.sequence) for stored in found))
-    answer = Redriven(accepted=len(found), remaining=max(0, total - len(found)))
-    return JSONResponse(answer.model_dump(), 202 if found else 200)
+    await _command(dependencies, *(RedriveDeadLetter(sequence=stored.sequence) for stored in page))
+    redriven = Redriven(accepted=len(page), remaining=max(0, total - len(page)))
+    return JSONResponse(redriven.model_dump(), 202 if page else 200)
 
 
-@router.get("/{sequence}", responses=answers("operators_only", "not_found"), operation_id="get_dead_letter")
-async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: Served) -> DeadLetterDetail:
-    """All that is known of it."""
+@router.get("/{sequence}", responses=problem_responses("operators_only", "not_found"), operation_id="get_dead_letter")
+async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> DeadLetterDetail:
+    """Get a dead letter with its headers."""
     stored = await _stored(dependencies, sequence)
     return DeadLetterDetail(**_entry(stored), headers=dict(stored.headers))
 
@@ -92,27 +94,27 @@ async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: Served)
 @router.post(
     "/{sequence}/redrive",
     status_code=204,
-    responses={**_DONE, **answers("operators_only", "not_found")},
+    responses={**_DONE, **problem_responses("operators_only", "not_found")},
     operation_id="redrive_dead_letter",
 )
-async def redrive(sequence: Sequence, _: Operator, dependencies: Served) -> Response:
-    """Put it back to work: its job goes on, its attempts count from nothing."""
+async def redrive(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
+    """Redrive a dead letter: its job continues, with the attempts reset."""
     await _stored(dependencies, sequence)
     await _command(dependencies, RedriveDeadLetter(sequence=sequence))
-    return await _gone(dependencies, sequence)
+    return await _respond_when_gone(dependencies, sequence)
 
 
 @router.delete(
     "/{sequence}",
     status_code=204,
-    responses={**_DONE, **answers("operators_only", "not_found")},
+    responses={**_DONE, **problem_responses("operators_only", "not_found")},
     operation_id="discard_dead_letter",
 )
-async def discard(sequence: Sequence, _: Operator, dependencies: Served) -> Response:
-    """Throw it away. Its job stays as it is."""
+async def discard(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
+    """Discard a dead letter. Its job is not changed."""
     await _stored(dependencies, sequence)
     await _command(dependencies, DiscardDeadLetter(sequence=sequence))
-    return await _gone(dependencies, sequence)
+    return await _respond_when_gone(dependencies, sequence)
 
 
 def _subject(stage: str | None) -> str:
@@ -134,7 +136,7 @@ async def _command(dependencies: Dependencies, *commands: Message) -> None:
         metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 
 
-async def _gone(dependencies: Dependencies, sequence: int) -> Response:
+async def _respond_when_gone(dependencies: Dependencies, sequence: int) -> Response:
     async def is_gone() -> bool:
         return await dependencies.entries.get(sequence) is None
 

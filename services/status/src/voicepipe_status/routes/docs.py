@@ -1,4 +1,4 @@
-"""One page of documentation for both services. Its parts are served from here, so it works without the internet."""
+"""One page of API documentation for both services. It works offline: all its files are served from here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicepipe_status.schema import Version
 
 router = APIRouter(tags=["installation"])
 
-# Swagger UI comes in a wheel made for offline use; no other of its files are served.
+# Swagger UI comes in a wheel made for offline use; only these files of it are served.
 _SWAGGER_UI = Path(str(files("fastapi_offline"))) / "static"
 _ASSETS = {
     "swagger-ui.css": _SWAGGER_UI / "swagger-ui.css",
@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>
-<div id="page"><noscript>This page needs JavaScript. The descriptions themselves are at
+<div id="page"><noscript>This page needs JavaScript. The OpenAPI documents are at
 <a href="/v1/openapi/upload.json">/v1/openapi/upload.json</a> and
 <a href="/v1/openapi/status.json">/v1/openapi/status.json</a>.</noscript></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
@@ -55,5 +55,5 @@ async def asset(name: str) -> FileResponse:
 
 @router.get("/version", operation_id="get_version")
 async def version() -> Version:
-    """What runs here. Needs no key."""
+    """Get the running version. Needs no key."""
     return Version(service="status", version=__version__)

@@ -1,4 +1,4 @@
-"""Live events of one transcription, as server-sent events."""
+"""The events of one transcription, as server-sent events."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.stream_reader import parse_sequence
 
 from voicepipe_status import metrics
-from voicepipe_status.dependencies import CurrentUser, Dependencies, JobId, Served
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, Dependencies, JobId
 from voicepipe_status.events.feed import Feed
-from voicepipe_status.http.problems import answers
+from voicepipe_status.http.problems import problem_responses
 
 log = structlog.get_logger(__name__)
 
@@ -26,77 +26,77 @@ _EXAMPLE = (
     'id: 4711\nevent: stage-changed\ndata: {"job_id":"5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10","stage":"prepare",'
     '"state":"running","attempt":1,"job_state":"preparing"}\n\n'
 )
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events until the transcription has ended; a comment every 15 s",
+        "description": "Events until the transcription has ended, with a comment every 15 s",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
     },
-    204: {"description": "The transcription has ended, and nothing came after Last-Event-ID. Do not come back."},
-    **answers("not_found", "bad_event_id", "too_many_streams"),
+    204: {"description": "The transcription has ended and has no events after Last-Event-ID. Do not reconnect."},
+    **problem_responses("not_found", "bad_event_id", "too_many_streams"),
 }
 
 
 @router.get(
     "/v1/transcriptions/{job_id}/events",
     response_class=Response,
-    responses=_ANSWERS,
+    responses=_RESPONSES,
     operation_id="follow_transcription",
 )
 async def follow_transcription(
     job_id: JobId,
     user: CurrentUser,
-    dependencies: Served,
-    last_event_id: Annotated[str | None, Header(description="Go on after this event")] = None,
+    dependencies: AppDependencies,
+    last_event_id: Annotated[str | None, Header(description="Continue after this event")] = None,
     last_event_id_query: Annotated[
-        str | None, Query(alias="last_event_id", description="The same, for those who cannot set headers")
+        str | None, Query(alias="last_event_id", description="The same, for clients that cannot set headers")
     ] = None,
 ) -> Response:
-    """What happened to it so far, then what happens.
+    """Follow a transcription: past events first, then live ones.
 
-    `id:` is the place in the stream, `event:` the type, `data:` JSON. It ends after `job-completed`, `job-failed`,
-    `job-cancelled` or `job-deleted`. After a lost connection go on with `Last-Event-ID`.
+    `id:` is the stream sequence, `event:` the type, `data:` JSON. The stream ends after `job-completed`, `job-failed`,
+    `job-cancelled` or `job-deleted`. After a lost connection, continue with `Last-Event-ID`.
     """
-    seen = _event_id(last_event_id or last_event_id_query)
+    after = _event_id(last_event_id or last_event_id_query)
     if await dependencies.queries.snapshot(user.id, job_id) is None:
         raise Problem.of("not_found", what="transcription")
-    if seen is not None and seen > dependencies.hub.position and seen > await dependencies.events.last_sequence():
-        # The stream was made anew and its sequences count from 1 again: that id says nothing any more.
-        seen = None
-    return EventStream(dependencies, user.id, job_id, seen)
+    if after is not None and after > dependencies.hub.position and after > await dependencies.events.last_sequence():
+        # The stream was recreated and its sequences start from 1 again, so this id is meaningless.
+        after = None
+    return EventStream(dependencies, user.id, job_id, after)
 
 
 class EventStream(StreamingResponse):
-    """Open until the job has ended, the client goes, or the client is too slow."""
+    """A response that stays open until the job has ended, or the client disconnects or is too slow."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, dependencies: Dependencies, owner_id: UUID, job_id: UUID, seen: int | None) -> None:
+    def __init__(self, dependencies: Dependencies, owner_id: UUID, job_id: UUID, after: int | None) -> None:
         super().__init__((), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._parts = dependencies
+        self._dependencies = dependencies
         self._owner_id = owner_id
         self._job_id = job_id
-        self._seen = seen
+        self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._parts.hub.listen(self._owner_id, self._job_id) as listener:
+        with self._dependencies.hub.listen(self._owner_id, self._job_id) as listener:
             feed = Feed(
-                self._parts.events,
-                self._parts.queries,
+                self._dependencies.events,
+                self._dependencies.queries,
                 listener,
                 owner_id=self._owner_id,
                 job_id=self._job_id,
-                after=self._seen or 0,
-                heartbeat_s=self._parts.settings.event_heartbeat_s,
+                after=self._after or 0,
+                heartbeat_s=self._dependencies.settings.event_heartbeat_s,
             )
-            await feed.begin()
-            if self._seen is not None and feed.is_finished:
+            await feed.start()
+            if self._after is not None and feed.is_finished:
                 await Response(status_code=204)(scope, receive, send)
                 return
             self.body_iterator = feed.frames()
             if not await aio.until(listener.dropped, super().__call__(scope, receive, send)):
-                # The answer stays unfinished, so that the client knows that there is more.
+                # The response is left incomplete, so that the client reconnects for the rest.
                 metrics.DROPPED.inc()
-                log.warning("a client was too slow for its events", job=str(self._job_id))
+                log.warning("event stream closed, client too slow", job=str(self._job_id))
 
 
 def _event_id(text: str | None) -> int | None:

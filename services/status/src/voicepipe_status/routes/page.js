@@ -1,13 +1,13 @@
-// Shows the two services' descriptions as the one API that a client sees.
+// Merges the OpenAPI documents of the two services into one page.
 "use strict";
 
 const SERVICES = ["upload", "status"];
 
-// A service's description, its schemas renamed so that both services may have one of the same name.
+// The OpenAPI document of a service, its schemas prefixed with the service so that names cannot collide.
 async function describe(service) {
-  const answer = await fetch(`/v1/openapi/${service}.json`);
-  if (!answer.ok) throw new Error(`${service} answers ${answer.status}`);
-  const text = (await answer.text()).replaceAll("#/components/schemas/", `#/components/schemas/${service}.`);
+  const response = await fetch(`/v1/openapi/${service}.json`);
+  if (!response.ok) throw new Error(`${service} returned ${response.status}`);
+  const text = (await response.text()).replaceAll("#/components/schemas/", `#/components/schemas/${service}.`);
   const document = JSON.parse(text);
   const schemas = Object.entries(document.components?.schemas ?? {});
   document.components = {
@@ -23,7 +23,7 @@ function merge(documents) {
     info: {
       title: "Voicepipe",
       version: documents[0]?.info.version ?? "",
-      description: "Send a recording, follow it, get who said what, when.",
+      description: "Upload a recording, follow its progress, and get who said what, and when.",
     },
     paths: {},
     components: { schemas: {}, securitySchemes: {} },
@@ -42,8 +42,8 @@ async function show() {
   const results = await Promise.allSettled(SERVICES.map(describe));
   const documents = results.filter((each) => each.status === "fulfilled").map((each) => each.value);
   const spec = merge(documents);
-  const away = SERVICES.filter((_, index) => results[index].status === "rejected");
-  if (away.length) spec.info.description += ` Out of reach right now, so missing here: ${away.join(", ")}.`;
+  const unavailable = SERVICES.filter((_, index) => results[index].status === "rejected");
+  if (unavailable.length) spec.info.description += ` Currently unavailable and missing here: ${unavailable.join(", ")}.`;
   SwaggerUIBundle({ spec, dom_id: "#page", deepLinking: true, persistAuthorization: false, validatorUrl: null });
 }
 

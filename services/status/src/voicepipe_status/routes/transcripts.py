@@ -1,4 +1,4 @@
-"""The transcript, in the format that the client wants."""
+"""The transcript, in the format that the client accepts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.transcript.document import Transcript
 
-from voicepipe_status.dependencies import CurrentUser, JobId, Served
-from voicepipe_status.formats.renderings import Format, as_json, as_rttm, as_srt, as_txt, as_vtt, negotiate
-from voicepipe_status.formats.speaker_names import fingerprint, named
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
+from voicepipe_status.formats.speaker_names import apply_names, fingerprint
+from voicepipe_status.formats.transcript_formats import Format, as_json, as_rttm, as_srt, as_txt, as_vtt, negotiate
 from voicepipe_status.http.conditional import matches
 from voicepipe_status.http.disposition import content_disposition, with_suffix
-from voicepipe_status.http.problems import answers
+from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.serializers import error_of
 
 RETRY_AFTER_S = 5
-WRITERS = {Format.JSON: as_json, Format.TXT: as_txt, Format.SRT: as_srt, Format.VTT: as_vtt}
+RENDERERS = {Format.JSON: as_json, Format.TXT: as_txt, Format.SRT: as_srt, Format.VTT: as_vtt}
 
 router = APIRouter(tags=["transcriptions"])
 
@@ -40,65 +40,68 @@ _EXAMPLES = {
         "example": "SPEAKER meeting 1 0.400 0.900 <NA> <NA> Chair <NA> <NA>\n",
     },
 }
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The transcript; ETag names its version and what its speakers are called",
+        "description": "The transcript; the ETag depends on its version and the names of its speakers",
         "content": _EXAMPLES,
     },
     304: {"description": "The client has this version"},
-    **answers("not_found", "version_not_found", "format_unknown", "not_ready", "cancelled", "no_speakers"),
+    **problem_responses("not_found", "version_not_found", "format_unknown", "not_ready", "cancelled", "no_speakers"),
 }
 
 
 @router.get(
-    "/v1/transcriptions/{job_id}/transcript", response_class=Response, responses=_ANSWERS, operation_id="get_transcript"
+    "/v1/transcriptions/{job_id}/transcript",
+    response_class=Response,
+    responses=_RESPONSES,
+    operation_id="get_transcript",
 )
 async def get_transcript(
     job_id: JobId,
     user: CurrentUser,
-    dependencies: Served,
+    dependencies: AppDependencies,
     accept: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[str | None, Header()] = None,
-    wanted: Annotated[
-        str | None, Query(alias="format", description="json, txt, srt, vtt or rttm; wins over Accept")
+    requested_format: Annotated[
+        str | None, Query(alias="format", description="json, txt, srt, vtt or rttm; overrides Accept")
     ] = None,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The latest if left out")] = None,
-    download: Annotated[bool, Query(description="As a file to save")] = False,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Latest by default")] = None,
+    download: Annotated[bool, Query(description="Send as an attachment")] = False,
 ) -> Response:
-    """The latest version, or the one that is asked for. A transcription that failed answers with its own error (409)."""
-    chosen = negotiate(accept, wanted)
-    if chosen is None:
+    """Get the latest transcript, or the given version. A failed transcription responds with its error (409)."""
+    chosen_format = negotiate(accept, requested_format)
+    if chosen_format is None:
         raise Problem.of("format_unknown")
     row = await dependencies.queries.transcript(user.id, job_id, version)
     if row is None:
         raise Problem.of("not_found", what="transcription")
     if row["version"] is None:
-        raise missing(row)
-    if chosen is Format.RTTM and not row["document"].get("diarization"):
+        raise no_transcript(row)
+    if chosen_format is Format.RTTM and not row["document"].get("diarization"):
         raise Problem.of("no_speakers")
     headers = {
-        "ETag": f'"{job_id}-{row["version"]}-{chosen}{fingerprint(row["names"] or {})}"',
+        "ETag": f'"{job_id}-{row["version"]}-{chosen_format}{fingerprint(row["names"] or {})}"',
         "Cache-Control": "private, no-cache",
         "Vary": "Accept, Authorization, X-API-Key",
     }
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if download:
-        headers["Content-Disposition"] = content_disposition("attachment", with_suffix(row["name"], chosen))
-    # Hours of words take longer to write than other clients should wait.
-    text = await asyncio.to_thread(_write, row, chosen)
-    return Response(text, media_type=f"{chosen.media_type}; charset=utf-8", headers=headers)
+        headers["Content-Disposition"] = content_disposition("attachment", with_suffix(row["name"], chosen_format))
+    # Rendering hours of words would block other clients.
+    text = await asyncio.to_thread(_render, row, chosen_format)
+    return Response(text, media_type=f"{chosen_format.media_type}; charset=utf-8", headers=headers)
 
 
-def _write(row: Any, chosen: Format) -> bytes:
-    transcript = named(Transcript.from_json(row["document"]), row["names"] or {})
-    if chosen is Format.RTTM:
+def _render(row: Any, chosen_format: Format) -> bytes:
+    transcript = apply_names(Transcript.from_json(row["document"]), row["names"] or {})
+    if chosen_format is Format.RTTM:
         return as_rttm(transcript, PurePosixPath(row["name"]).stem).encode()
-    return WRITERS[chosen](transcript).encode()
+    return RENDERERS[chosen_format](transcript).encode()
 
 
-def missing(row: Any) -> Problem:
-    """Why there is no such transcript."""
+def no_transcript(row: Any) -> Problem:
+    """The problem that explains why there is no such transcript."""
     if row["latest"] is not None:
         return Problem.of("version_not_found", members={"latest": row["latest"]})
     state = {"state": row["state"]}

@@ -1,4 +1,4 @@
-"""OpenAPI of `POST /v1/transcriptions`: the route reads its body itself, so what it takes is written down here."""
+"""OpenAPI of `POST /v1/transcriptions`, which reads its body itself."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "type": "string",
         "enum": [AUTO, *QUALITY_TIERS],
         "default": AUTO,
-        "description": "auto: the best that is served",
+        "description": "quality tier; auto chooses the best one served",
     },
-    "language": {"type": "string", "default": AUTO, "examples": ["en"], "description": "auto, or a code of a language"},
+    "language": {"type": "string", "default": AUTO, "examples": ["en"], "description": "auto, or a language code"},
     "task": {"type": "string", "enum": list(TASKS), "default": TASKS[0]},
     "keyterms": {
         "type": "string",
         "examples": ["Voicepipe, JetStream"],
-        "description": "words to expect; comma separated, or the field repeated",
+        "description": "words to expect, comma-separated; may be repeated",
     },
-    "diarize": {"type": "boolean", "default": False, "description": "tell speakers apart"},
+    "diarize": {"type": "boolean", "default": False, "description": "label the words with speakers"},
     "min_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "max_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "priority": {"type": "string", "enum": [*Priority], "default": str(Priority.STANDARD)},
@@ -51,10 +51,10 @@ REQUEST: Final[dict[str, Any]] = {
 }
 
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    202: {"model": Transcription, "description": "Accepted: it will reach exactly one final state."},
+    202: {"model": Transcription, "description": "Accepted. The transcription will reach exactly one final state."},
     200: {
         "model": Transcription,
-        "description": "You sent the same bytes with the same options before, and that transcription is complete.",
+        "description": "Duplicate: the completed transcription of the same bytes with the same options.",
     },
     **problems(*OPTIONS, *RECEIVING, "form_malformed", "unsupported_media_type"),
 }

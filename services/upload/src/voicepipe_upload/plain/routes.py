@@ -1,4 +1,4 @@
-"""A whole recording in one request: the raw body, or a form."""
+"""A whole recording in one request, as the raw body or in a form."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -17,20 +17,20 @@ from voicepipe_upload.admission import Admission
 from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import Options, RawOptions, read, resolve
-from voicepipe_upload.schema import transcription_answer
+from voicepipe_upload.schema import transcription_response
 from voicepipe_upload.storage.part_writer import PartWriter
 from voicepipe_upload.storage.uploads import NewUpload, Uploads
 
 from .docs import REQUEST, RESPONSES
 
 KIND = "plain"
-# What a form has around its file.
-FORM_BYTES = 1024 * 1024
+# Allowance for the fields and boundaries around the file of a form.
+FORM_OVERHEAD_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
-class _Arriving:
-    """One request on its way to a transcription."""
+class _IncomingUpload:
+    """The state of one request."""
 
     owner: User
     raw: RawOptions
@@ -58,19 +58,19 @@ class PlainUploads:
         self._keep_for_s = keep_for_s
 
     async def receive(self, request: Request, owner: User) -> Accepted:
-        """The transcription that the request becomes. If it becomes none, nothing of it stays behind."""
+        """Turn the request into a transcription. After an error nothing of it remains."""
         name = request.query_params.get("name")
-        arriving = _Arriving(owner, RawOptions(), name)
-        arriving.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
+        incoming = _IncomingUpload(owner, RawOptions(), name)
+        incoming.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
         self._check_length(request)
-        with self._admission.place():
+        with self._admission.slot():
             try:
                 async for event in self._events(request):
-                    await self._take(arriving, event)
-                accepted = await self._finish(arriving)
+                    await self._handle(incoming, event)
+                accepted = await self._finish(incoming)
             except BaseException as error:
                 UPLOADS.labels(KIND, _outcome(error)).inc()
-                await aio.finish(self._clean_up(arriving))
+                await aio.finish(self._clean_up(incoming))
                 raise
         UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
         return accepted
@@ -81,51 +81,51 @@ class PlainUploads:
                 yield event
             return
         name = file_name.name_in_disposition(request.headers.get("content-disposition"))
-        yield request_body.FileBegins(name, request.headers.get("content-type"))
+        yield request_body.FileStart(name, request.headers.get("content-type"))
         async for block in request_body.blocks(request, self._client_idle_timeout_s):
             yield block
 
-    async def _take(self, arriving: _Arriving, event: request_body.Event) -> None:
+    async def _handle(self, incoming: _IncomingUpload, event: request_body.Event) -> None:
         match event:
             case bytes():
-                await self._write(arriving, event)
+                await self._write(incoming, event)
             case request_body.Field():
-                arriving.raw.add(event.name, event.value)
-            case request_body.FileBegins():
-                await self._begin(arriving, event)
+                incoming.raw.add(event.name, event.value)
+            case request_body.FileStart():
+                await self._start_file(incoming, event)
 
-    async def _begin(self, arriving: _Arriving, file: request_body.FileBegins) -> None:
-        """Refuse what can be refused before a byte is stored; fields behind the file are not known yet."""
-        name = file_name.safe_name(arriving.name or file.name)
+    async def _start_file(self, incoming: _IncomingUpload, file: request_body.FileStart) -> None:
+        """Reject what can be rejected before a byte is stored. Fields after the file are not known yet."""
+        name = file_name.safe_name(incoming.name or file.name)
         media_type = file_name.media_type(file.media_type, name)
-        read(arriving.raw)
+        read(incoming.raw)
         resolve(Options(), await self._uploads.models())
-        new = NewUpload(uuid4(), arriving.owner.id, name, media_type, {}, writer=uuid4())
+        new = NewUpload(uuid4(), incoming.owner.id, name, media_type, {}, writer=uuid4())
         upload = await self._uploads.insert(new, self._keep_for_s)
-        arriving.writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
+        incoming.writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
 
-    async def _write(self, arriving: _Arriving, data: bytes) -> None:
-        assert arriving.writer is not None  # noqa: S101 - bytes follow the beginning of their file
-        self._admission.check_size(arriving.writer.offset_bytes + len(data))
+    async def _write(self, incoming: _IncomingUpload, data: bytes) -> None:
+        assert incoming.writer is not None  # noqa: S101 - bytes follow a FileStart
+        self._admission.check_size(incoming.writer.offset_bytes + len(data))
         BYTES.labels(KIND).inc(len(data))
-        await arriving.writer.write(data)
+        await incoming.writer.write(data)
 
-    async def _finish(self, arriving: _Arriving) -> Accepted:
-        assert arriving.writer is not None  # noqa: S101 - there is no end without a file
-        if arriving.writer.offset_bytes == 0:
+    async def _finish(self, incoming: _IncomingUpload) -> Accepted:
+        assert incoming.writer is not None  # noqa: S101 - form_events requires a file
+        if incoming.writer.offset_bytes == 0:
             raise Problem.of("empty_body")
-        options = resolve(read(arriving.raw), await self._uploads.models())
-        upload, sha256 = await arriving.writer.finish()
+        options = resolve(read(incoming.raw), await self._uploads.models())
+        upload, sha256 = await incoming.writer.finish()
         return await self._finalizer.accept(replace(upload, options=options), sha256, keep_row=False)
 
-    async def _clean_up(self, arriving: _Arriving) -> None:
-        if arriving.writer is not None:
-            await arriving.writer.stop()
-            await self._finalizer.discard(arriving.writer.upload_id)
+    async def _clean_up(self, incoming: _IncomingUpload) -> None:
+        if incoming.writer is not None:
+            await incoming.writer.stop()
+            await self._finalizer.discard(incoming.writer.upload_id)
 
     def _check_length(self, request: Request) -> None:
         declared = int(request.headers.get("content-length", 0))
-        self._admission.check_size(declared - FORM_BYTES if request_body.is_form(request) else declared)
+        self._admission.check_size(declared - FORM_OVERHEAD_BYTES if request_body.is_form(request) else declared)
 
 
 def router(plain: PlainUploads, authenticate: Authenticator) -> APIRouter:
@@ -139,11 +139,11 @@ def router(plain: PlainUploads, authenticate: Authenticator) -> APIRouter:
         openapi_extra=REQUEST,
     )
     async def transcribe(request: Request, owner: Annotated[User, Depends(authenticate)]) -> JSONResponse:
-        """Send a recording as the body, or in a form as field `file`.
+        """Send a recording as the request body, or in the form field `file`.
 
-        The body is streamed, whatever its size. A connection that may break is better served by `/v1/uploads` (tus).
+        The body is streamed, whatever its size. On unreliable connections use `/v1/uploads` (tus) instead.
         """
-        return transcription_answer(await plain.receive(request, owner))
+        return transcription_response(await plain.receive(request, owner))
 
     return routes
 

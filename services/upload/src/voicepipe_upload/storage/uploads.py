@@ -1,7 +1,7 @@
-"""Table `uploads`: the one place that knows what of an upload is stored.
+"""Table `uploads`: the only record of what is stored of an upload.
 
-A writer is one request that brings bytes. Only the newest may change a row: each of its statements says who it is, so that
-one that was overtaken, on this replica or another, changes nothing. A row that has expired is changed by nobody.
+A writer is one request that sends bytes. Only the newest writer may change a row: each of its statements names it, so a
+superseded writer, on this replica or another, changes nothing. An expired row is never changed again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from voicepipe_wire.storage.objects import Part
 
 from voicepipe_upload.options import QUALITY_TIERS, Model
 
-NOTHING = "UPDATE 0"
+NO_ROWS = "UPDATE 0"
 
 
 class Superseded(Exception):
-    """Another writer goes on with this upload, or it was given up."""
+    """Another writer continues this upload, or it was terminated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A row. `offset_bytes` is what the client need not send again; the last `tail_bytes` of it lie in `tail_key`."""
+    """A row. The client need not send `offset_bytes` again; the last `tail_bytes` of them are in object `tail_key`."""
 
     id: UUID
     owner_id: UUID
@@ -78,7 +78,7 @@ class NewUpload:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What became safe: parts that are stored, and how far that brings the upload."""
+    """What to record: parts that were stored, and the new offset."""
 
     parts: Sequence[Part]
     offset_bytes: int
@@ -87,7 +87,7 @@ class Advance:
 
 
 class Uploads:
-    """Every method raises what is in `voicepipe_wire.database.TRANSIENT_ERRORS` while PostgreSQL is away."""
+    """The queries. Every method raises one of `database.TRANSIENT_ERRORS` while PostgreSQL is unavailable."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -116,20 +116,25 @@ class Uploads:
         return Upload.of(row) if row else None
 
     async def set_multipart(self, upload: Upload, multipart_id: str) -> None:
-        """Raises Superseded."""
-        done = await self._pool.execute(
+        """Save the id of the multipart upload.
+
+        Raises:
+            Superseded: `upload.writer` is no longer the newest, or the upload has expired.
+        """
+        command_tag = await self._pool.execute(
             "UPDATE uploads SET multipart_id = $3 WHERE id = $1 AND writer = $2 AND expires_at > now()",
             upload.id,
             upload.writer,
             multipart_id,
         )
-        if done == NOTHING:
+        if command_tag == NO_ROWS:
             raise Superseded
 
-    async def take_over(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
-        """Make `writer` the newest, if the offset is still what it was. Raises Superseded when it is not.
+    async def claim(self, upload: Upload, writer: UUID, size_bytes: int | None, keep_for_s: float) -> Upload:
+        """Make `writer` the newest, if the offset has not changed. `size_bytes` is saved if the length was unknown.
 
-        `size_bytes` is kept where the length was not known before.
+        Raises:
+            Superseded: the offset has changed, or the upload has ended.
         """
         row = await self._pool.fetchrow(
             """
@@ -147,8 +152,12 @@ class Uploads:
             raise Superseded
         return Upload.of(row)
 
-    async def advance(self, upload: Upload, step: Advance, keep_for_s: float, numbers: int) -> range:
-        """Keep what became safe, and get so many part numbers that no other writer will ever get. Raises Superseded."""
+    async def advance(self, upload: Upload, progress: Advance, keep_for_s: float, numbers: int) -> range:
+        """Record progress and reserve `numbers` part numbers, which no other writer ever gets.
+
+        Raises:
+            Superseded: `upload.writer` is no longer the newest, or the upload has ended.
+        """
         row = await self._pool.fetchrow(
             """
             UPDATE uploads SET parts = parts || $3, offset_bytes = $4, tail_key = $5, tail_bytes = $6,
@@ -157,10 +166,10 @@ class Uploads:
             """,
             upload.id,
             upload.writer,
-            [asdict(part) for part in step.parts],
-            step.offset_bytes,
-            step.tail_key,
-            step.tail_bytes,
+            [asdict(part) for part in progress.parts],
+            progress.offset_bytes,
+            progress.tail_key,
+            progress.tail_bytes,
             keep_for_s,
             numbers,
         )
@@ -168,10 +177,10 @@ class Uploads:
             raise Superseded
         return range(row["next_part"] - numbers, row["next_part"])
 
-    async def give_up(self, upload_id: UUID) -> Upload | None:
-        """Expire it now, so that nobody writes it any more. None if there is no such row (any more).
+    async def expire(self, upload_id: UUID) -> Upload | None:
+        """Expire an upload now, so that it is never written again. None if there is no such row.
 
-        Waits for a transaction that is about to make a job of it, so that the answer is final.
+        Waits for a transaction that is turning it into a job, so the answer is final.
         """
         row = await self._pool.fetchrow(
             "UPDATE uploads SET expires_at = now(), writer = NULL WHERE id = $1 RETURNING *", upload_id
@@ -182,7 +191,7 @@ class Uploads:
         await self._pool.execute("DELETE FROM uploads WHERE id = $1", upload_id)
 
     async def models(self) -> list[Model]:
-        """The speech models that are served, as their workers described them."""
+        """The served speech models, as their workers described them."""
         rows = await self._pool.fetch("SELECT name, description FROM models ORDER BY name")
         return [
             Model(
@@ -192,9 +201,9 @@ class Uploads:
                 frozenset(row["description"]["tasks"]),
             )
             for row in rows
-            if row["description"]["tier"] in QUALITY_TIERS  # a row of another version may stay for a minute
+            if row["description"]["tier"] in QUALITY_TIERS  # a row written by another version may remain for a minute
         ]
 
 
-def no_such_upload() -> Problem:
+def upload_not_found() -> Problem:
     return Problem.of("not_found", what="upload")

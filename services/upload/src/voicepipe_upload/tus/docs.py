@@ -1,4 +1,4 @@
-"""OpenAPI of tus: its requests are headers, and its routes read them themselves."""
+"""OpenAPI of the tus routes, which read their headers themselves."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _header(name: str, description: str, example: str, *, required: bool = False
     }
 
 
-_RESUMABLE = _header("Tus-Resumable", "the version of tus", protocol.VERSION, required=True)
-_LENGTH = _header("Upload-Length", "bytes of the whole recording", "19596844")
+_RESUMABLE = _header("Tus-Resumable", "tus version", protocol.VERSION, required=True)
+_LENGTH = _header("Upload-Length", "size of the whole recording in bytes", "19596844")
 _CHECKSUM = _header(
-    "Upload-Checksum", "algorithm and digest of this request's bytes", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="
+    "Upload-Checksum", "algorithm and digest of the body of this request", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="
 )
 _BYTES = {
     "required": False,
@@ -41,14 +41,14 @@ CREATE: Final[Documentation] = {
         "parameters": [
             _RESUMABLE,
             _LENGTH,
-            _header("Upload-Defer-Length", "1: the length is said later", "1"),
-            _header("Upload-Metadata", "name, type and options: KEY BASE64, with commas between", _METADATA_EXAMPLE),
+            _header("Upload-Defer-Length", "1: a later request gives the length", "1"),
+            _header("Upload-Metadata", "name, type and options: comma-separated KEY BASE64 pairs", _METADATA_EXAMPLE),
             _CHECKSUM,
         ],
         "requestBody": _BYTES,
     },
     "responses": {
-        201: {"description": "`Location` is the address of the upload."},
+        201: {"description": "Created; `Location` is the URL of the upload."},
         **problems("tus_version", *_BODY, *OPTIONS, "invalid_metadata", "unsupported_media_type"),
     },
 }
@@ -56,28 +56,28 @@ APPEND: Final[Documentation] = {
     "openapi_extra": {
         "parameters": [
             _RESUMABLE,
-            _header("Upload-Offset", "where these bytes begin", "8388608", required=True),
+            _header("Upload-Offset", "offset of the first byte of this request", "8388608", required=True),
             _LENGTH,
             _CHECKSUM,
         ],
         "requestBody": _BYTES,
     },
     "responses": {
-        204: {"description": "`Upload-Offset` says how many bytes are safe."},
+        204: {"description": "`Upload-Offset` is the number of bytes stored."},
         **problems(*_UPLOAD, *_BODY, "wrong_offset", "superseded", "too_many_parts"),
     },
 }
-LOOK: Final[Documentation] = {
+HEAD: Final[Documentation] = {
     "openapi_extra": {"parameters": [_RESUMABLE]},
     "responses": {
         200: {"description": "`Upload-Offset`, `Upload-Length` or `Upload-Defer-Length`, `Upload-Expires`, ..."},
         **problems(*_UPLOAD),
     },
 }
-END: Final[Documentation] = {
+TERMINATE: Final[Documentation] = {
     "openapi_extra": {"parameters": [_RESUMABLE]},
     "responses": {
-        204: {"description": "Nothing of it is left."},
+        204: {"description": "Terminated; its bytes are removed."},
         **problems(*_UPLOAD),
     },
 }

@@ -1,4 +1,4 @@
-"""tus 1.0.0 at /v1/uploads. All state is in PostgreSQL and the object store, so any replica goes on with any upload."""
+"""tus 1.0.0 at /v1/uploads. All state is in PostgreSQL and the object store, so any replica can continue any upload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import RawOptions, read, resolve
 from voicepipe_upload.storage.part_writer import PartWriter
-from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, no_such_upload
+from voicepipe_upload.storage.uploads import NewUpload, Upload, Uploads, upload_not_found
 
 from . import protocol
 
@@ -29,7 +29,7 @@ Headers = dict[str, str]
 
 
 class TusUploads:
-    """What each request does. The answers are headers; `tus_routes` gives them their status."""
+    """Handles the requests. Each method returns the response headers; `routes` sets the status."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class TusUploads:
         return self._admission.max_bytes
 
     async def create(self, request: Request, owner: User) -> Headers:
-        """A new upload, with its first bytes if the request has a body."""
+        """Create an upload, with its first bytes if the request has a body."""
         headers = request.headers
         size_bytes = protocol.length_of_new(headers)
         self._admission.check_size(size_bytes)
@@ -74,17 +74,17 @@ class TusUploads:
     async def _create_with_bytes(self, request: Request, new: NewUpload) -> Upload:
         protocol.check_content_type(request.headers)
         checksum = protocol.checksum(request.headers)
-        self._check_room(request, 0, new.size_bytes)
+        self._check_declared_size(request, 0, new.size_bytes)
         upload = await self._uploads.insert(new, self._keep_for_s)
         try:
             return await self._receive(request, upload, checksum)
         except BaseException:
-            # Without an answer the client does not know where to go on.
+            # The client never learns the address of this upload, so it could not continue it.
             await aio.finish(self._finalizer.discard(upload.id))
             raise
 
     async def append(self, request: Request, owner: User, upload_id: UUID) -> Headers:
-        """The bytes of a PATCH. With the last ones the upload becomes a job."""
+        """Append the bytes of a PATCH. The last ones turn the upload into a job."""
         headers = request.headers
         protocol.check_content_type(headers)
         offset, length = protocol.offset(headers), protocol.length(headers)
@@ -93,14 +93,14 @@ class TusUploads:
         if offset != upload.offset_bytes:
             raise Problem.of("wrong_offset", stored_bytes=upload.offset_bytes, given_bytes=offset)
         upload = self._with_length(upload, length)
-        self._check_room(request, offset, upload.size_bytes)
+        self._check_declared_size(request, offset, upload.size_bytes)
         if upload.job_id is None:
-            upload = await self._uploads.take_over(upload, uuid4(), upload.size_bytes, self._keep_for_s)
+            upload = await self._uploads.claim(upload, uuid4(), upload.size_bytes, self._keep_for_s)
             upload = await self._receive(request, upload, checksum)
         return await self._progress(upload)
 
-    async def look(self, owner: User, upload_id: UUID) -> Headers:
-        """How far an upload is. One whose last bytes are here, but whose request died before the job was made, gets it now."""
+    async def head(self, owner: User, upload_id: UUID) -> Headers:
+        """The offset. A complete upload whose last request died before it created the job becomes a job now."""
         upload = await self._find(owner, upload_id)
         headers = {"Cache-Control": "no-store", **await self._progress(upload)}
         if upload.size_bytes is None:
@@ -111,8 +111,8 @@ class TusUploads:
             headers["Upload-Metadata"] = upload.tus_metadata
         return headers
 
-    async def end(self, owner: User, upload_id: UUID) -> None:
-        """Forget an upload and what it left. A transcription that came of it stays."""
+    async def terminate(self, owner: User, upload_id: UUID) -> None:
+        """Remove an upload and its objects. A transcription that it became is kept."""
         upload = await self._find(owner, upload_id)
         await self._finalizer.discard(upload.id)
         if upload.job_id is None:
@@ -121,7 +121,7 @@ class TusUploads:
     async def _find(self, owner: User, upload_id: UUID) -> Upload:
         upload = await self._uploads.find(upload_id, owner.id)
         if upload is None:
-            raise no_such_upload()
+            raise upload_not_found()
         if upload.has_expired:
             raise Problem.of("expired")
         return upload
@@ -131,13 +131,13 @@ class TusUploads:
             return upload
         self._admission.check_size(length)
         if upload.size_bytes not in {None, length} or length < upload.offset_bytes:
-            reason = f"Upload-Length {length} contradicts an earlier one, or is less than what has arrived"
+            reason = f"Upload-Length {length} contradicts an earlier one, or is less than the bytes already stored"
             raise Problem.of("length_mismatch", reason=reason, next_step="Start a new upload")
         return replace(upload, size_bytes=length)
 
     async def _receive(self, request: Request, upload: Upload, checksum: Checksum | None) -> Upload:
-        """Add the body. Refusals of what the bytes are end the upload; anything else leaves it so that it can go on."""
-        with self._admission.place():
+        """Append the body. `not_audio` removes the upload; after any other error it can be continued."""
+        with self._admission.slot():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
             try:
                 await writer.resume()
@@ -148,12 +148,12 @@ class TusUploads:
                 upload, sha256 = await writer.finish()
             except Problem as problem:
                 if problem.code == "not_audio":
-                    await aio.finish(self._refuse(writer))
+                    await aio.finish(self._reject(writer))
                 raise
             finally:
                 await writer.stop()
         accepted = await self._finalizer.accept(upload, sha256, keep_row=True)
-        return self._became(upload, accepted)
+        return self._with_job(upload, accepted)
 
     async def _write(self, request: Request, writer: PartWriter, size_bytes: int | None) -> None:
         try:
@@ -165,23 +165,23 @@ class TusUploads:
                 BYTES.labels(KIND).inc(len(block))
                 await writer.write(block)
         except (request_body.Interrupted, asyncio.CancelledError):
-            # What arrived need not be sent again, unless it was to be checked as a whole.
-            if not writer.is_checked:
+            # Bytes that arrived need not be sent again, unless they have a checksum over the whole request.
+            if not writer.awaits_checksum:
                 await aio.finish(writer.save_tail())
             raise
 
-    async def _refuse(self, writer: PartWriter) -> None:
+    async def _reject(self, writer: PartWriter) -> None:
         await writer.stop()
         await self._finalizer.discard(writer.upload_id)
         UPLOADS.labels(KIND, "refused").inc()
 
-    def _became(self, upload: Upload, accepted: Accepted) -> Upload:
+    def _with_job(self, upload: Upload, accepted: Accepted) -> Upload:
         UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
         return replace(upload, job_id=accepted.id)
 
     async def _progress(self, upload: Upload) -> Headers:
         if upload.is_complete and upload.job_id is None:
-            upload = await self._finish_what_was_left(upload)
+            upload = await self._finish_interrupted(upload)
         headers = {
             "Upload-Offset": str(upload.offset_bytes),
             "Upload-Expires": format_datetime(upload.expires_at, usegmt=True),
@@ -191,23 +191,27 @@ class TusUploads:
             headers["Transcription-Location"] = f"/v1/transcriptions/{upload.job_id}"
         return headers
 
-    async def _finish_what_was_left(self, upload: Upload) -> Upload:
-        """All bytes are here, but the request that brought the last ones died before it made the job."""
+    async def _finish_interrupted(self, upload: Upload) -> Upload:
+        """Turn a complete upload into a job: the request that sent the last bytes died before it did."""
         if upload.tail_key is not None:
-            upload = await self._uploads.take_over(upload, uuid4(), None, self._keep_for_s)
+            upload = await self._uploads.claim(upload, uuid4(), None, self._keep_for_s)
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
             await writer.resume()
             upload, _ = await writer.finish()
-        return self._became(upload, await self._finalizer.accept(upload, None, keep_row=True))
+        return self._with_job(upload, await self._finalizer.accept(upload, None, keep_row=True))
 
-    def _check_room(self, request: Request, offset: int, size_bytes: int | None) -> None:
-        """Refuse by its announced length what would be too long in the end."""
-        arriving = offset + int(request.headers.get("content-length", 0))
-        self._admission.check_size(arriving)
-        if size_bytes is not None and arriving > size_bytes:
+    def _check_declared_size(self, request: Request, offset: int, size_bytes: int | None) -> None:
+        """Reject a request whose Content-Length would exceed the limit or the length of the upload.
+
+        Raises:
+            Problem: 413 `too_large` or 400 `length_mismatch`.
+        """
+        declared_bytes = offset + int(request.headers.get("content-length", 0))
+        self._admission.check_size(declared_bytes)
+        if size_bytes is not None and declared_bytes > size_bytes:
             raise _longer_than_announced(size_bytes)
 
 
 def _longer_than_announced(size_bytes: int) -> Problem:
-    reason = f"More bytes were sent than the {size_bytes} that were announced"
+    reason = f"More than the announced {size_bytes} bytes were sent"
     return Problem.of("length_mismatch", reason=reason, next_step="Ask for the offset (HEAD) and continue there")

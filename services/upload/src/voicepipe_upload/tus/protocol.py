@@ -1,7 +1,4 @@
-"""The headers of tus 1.0.0, read and checked. Pure.
-
-The protocol: https://tus.io/protocols/resumable-upload
-"""
+"""Parses and validates the headers of tus 1.0.0 (https://tus.io/protocols/resumable-upload). Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ EXTENSIONS: Final = (
     "termination",
 )
 CONTENT_TYPE: Final = "application/offset+octet-stream"
-# Larger than any length that a store could take, smaller than what PostgreSQL counts to.
-_LARGEST: Final = 2**62
-_METADATA_CHARS: Final = 16_384
+# Larger than any object store accepts, and within a PostgreSQL bigint.
+_MAX_LENGTH: Final = 2**62
+_MAX_METADATA_CHARS: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """`Upload-Metadata`, split into what names the recording and what are options."""
+    """`Upload-Metadata`, split into name, type and options of the transcription."""
 
     name: str | None
     media_type: str | None
@@ -39,20 +36,32 @@ class Metadata:
 
 
 def check_version(headers: Mapping[str, str]) -> None:
-    """Raises: Problem: 412 `tus_version`."""
+    """Require `Tus-Resumable: 1.0.0`.
+
+    Raises:
+        Problem: 412 `tus_version`.
+    """
     given = headers.get("tus-resumable")
     if given != VERSION:
         raise Problem.of("tus_version", version=VERSION, headers={"Tus-Version": VERSION})
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
-    """Raises: Problem: 415 `tus_content_type`."""
+    """Require the content type of tus.
+
+    Raises:
+        Problem: 415 `tus_content_type`.
+    """
     if headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise Problem.of("tus_content_type", content_type=CONTENT_TYPE)
 
 
 def offset(headers: Mapping[str, str]) -> int:
-    """Raises: Problem: 400 `invalid_header`."""
+    """`Upload-Offset`, in bytes.
+
+    Raises:
+        Problem: 400 `invalid_header`.
+    """
     value = _number(headers, "upload-offset")
     if value is None:
         raise Problem.of("invalid_header", reason="A PATCH needs Upload-Offset: the number of bytes stored so far")
@@ -60,7 +69,7 @@ def offset(headers: Mapping[str, str]) -> int:
 
 
 def length(headers: Mapping[str, str]) -> int | None:
-    """What `Upload-Length` says; None where there is none.
+    """`Upload-Length`, in bytes; None if it is absent.
 
     Raises:
         Problem: 400 `invalid_header` or `empty_body`.
@@ -72,7 +81,11 @@ def length(headers: Mapping[str, str]) -> int | None:
 
 
 def length_of_new(headers: Mapping[str, str]) -> int | None:
-    """The length of an upload that is created; None where it comes later."""
+    """The length of a new upload, in bytes; None if it is deferred.
+
+    Raises:
+        Problem: 400 `invalid_header` or `empty_body`.
+    """
     value, deferred = length(headers), headers.get("upload-defer-length")
     if deferred not in {None, "1"} or (value is None) != (deferred == "1"):
         reason = "A new upload needs either 'Upload-Length: BYTES' or 'Upload-Defer-Length: 1'"
@@ -81,33 +94,41 @@ def length_of_new(headers: Mapping[str, str]) -> int | None:
 
 
 def checksum(headers: Mapping[str, str]) -> Checksum | None:
-    """Raises: Problem: 400 `invalid_checksum`."""
+    """`Upload-Checksum`; None if it is absent.
+
+    Raises:
+        Problem: 400 `invalid_checksum`.
+    """
     value = headers.get("upload-checksum")
     if value is None:
         return None
     algorithm, _, encoded = value.strip().partition(" ")
     digest = _base64(encoded)
     if algorithm not in CHECKSUMS or digest is None:
-        raise _bad_checksum("its algorithm or its base64 cannot be read")
-    found = Checksum(algorithm, digest)
-    if len(digest) != found.hasher().digest_size:
+        raise _bad_checksum("the algorithm is unknown, or the digest is not valid base64")
+    announced = Checksum(algorithm, digest)
+    if len(digest) != announced.hasher().digest_size:
         raise _bad_checksum(f"the digest has the wrong length for {algorithm}")
-    return found
+    return announced
 
 
 def metadata(header: str) -> Metadata:
-    """Raises: Problem: 400 `invalid_metadata`."""
-    if len(header) > _METADATA_CHARS:
-        raise Problem.of("invalid_metadata", reason=f"it has more than {_METADATA_CHARS} characters")
+    """Parse `Upload-Metadata`.
+
+    Raises:
+        Problem: 400 `invalid_metadata`.
+    """
+    if len(header) > _MAX_METADATA_CHARS:
+        raise Problem.of("invalid_metadata", reason=f"it has more than {_MAX_METADATA_CHARS} characters")
     pairs = dict[str, str]()
     for item in filter(None, (item.strip() for item in header.split(","))):
         key, _, encoded = item.partition(" ")
         value = _base64(encoded)
         text = None if value is None else _text(value)
         if text is None or key in pairs:
-            raise Problem.of("invalid_metadata", reason="a key is repeated, or a value is not base64 of UTF-8")
+            raise Problem.of("invalid_metadata", reason="a key is repeated, or a value is not valid base64 of UTF-8")
         pairs[key] = text
-    # `name` and `type` are what Uppy calls them; it sends both.
+    # Uppy also sends `name` and `type`.
     names = [pairs.pop(key, None) for key in ("filename", "name")]
     types = [pairs.pop(key, None) for key in ("filetype", "type")]
     return Metadata(names[0] or names[1], types[0] or types[1], tuple(pairs.items()))
@@ -117,7 +138,7 @@ def _number(headers: Mapping[str, str], name: str) -> int | None:
     value = headers.get(name)
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _LARGEST):  # noqa: PLR2004
+    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) <= _MAX_LENGTH):  # noqa: PLR2004
         raise Problem.of("invalid_header", reason=f"{name.title()} must be a whole number of bytes, 0 or more")
     return int(value)
 

@@ -1,4 +1,4 @@
-"""The addresses of tus, and what the protocol wants of every answer there."""
+"""The tus routes, and the headers that the protocol requires on every response."""
 
 from typing import Annotated
 from uuid import UUID
@@ -9,17 +9,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voicepipe_wire.web.auth import Authenticator, User
 
 from voicepipe_upload.checksum import CHECKSUMS
-from voicepipe_upload.storage.uploads import no_such_upload
+from voicepipe_upload.storage.uploads import upload_not_found
 
 from . import protocol
-from .docs import APPEND, CREATE, END, LOOK
+from .docs import APPEND, CREATE, HEAD, TERMINATE
 from .handlers import TusUploads
 
 ROOT = "/v1/uploads"
 
 
-class TusSurface:
-    """Every answer names the version; a client that can only GET and POST says in a header which method it means."""
+class TusMiddleware:
+    """Adds `Tus-Resumable` to every response, and applies `X-HTTP-Method-Override` for clients without PATCH."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,21 +35,21 @@ class TusSurface:
             await send(message)
 
         method = Headers(scope=scope).get("x-http-method-override", scope["method"]).upper()
-        # A copy: the server must know what was really asked, or it leaves out the body of an answer.
+        # A copy: the server needs the real method, or it drops the body of a response to an overridden HEAD.
         await self._app({**scope, "method": method}, receive, with_version)
 
 
-async def speaks_tus(request: Request) -> None:
+async def require_tus_version(request: Request) -> None:
     protocol.check_version(request.headers)
 
 
 def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
     routes = APIRouter(prefix=ROOT, tags=["uploads (tus)"])
-    spoken = [Depends(speaks_tus)]
+    tus_only = [Depends(require_tus_version)]
 
-    @routes.options("", status_code=204, summary="What this server can do")
+    @routes.options("", status_code=204, summary="Protocol version, extensions and limits")
     @routes.options("/{upload_id}", status_code=204, include_in_schema=False)
-    async def abilities() -> Response:
+    async def options() -> Response:
         headers = {
             "Tus-Version": protocol.VERSION,
             "Tus-Extension": ",".join(protocol.EXTENSIONS),
@@ -58,24 +58,24 @@ def router(uploads: TusUploads, authenticate: Authenticator) -> APIRouter:
         }
         return Response(status_code=204, headers=headers)
 
-    @routes.post("", status_code=201, summary="Begin an upload", dependencies=spoken, **CREATE)
+    @routes.post("", status_code=201, summary="Create an upload", dependencies=tus_only, **CREATE)
     async def create(request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """`Upload-Metadata` carries `filename`, `filetype` and the options of a transcription."""
+        """`Upload-Metadata` carries `filename`, `filetype` and the options of the transcription."""
         return Response(status_code=201, headers=await uploads.create(request, owner))
 
-    @routes.head("/{upload_id}", summary="How far an upload is", dependencies=spoken, **LOOK)
-    async def look(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        return Response(status_code=200, headers=await uploads.look(owner, _id(upload_id)))
+    @routes.head("/{upload_id}", summary="Get the offset of an upload", dependencies=tus_only, **HEAD)
+    async def head(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        return Response(status_code=200, headers=await uploads.head(owner, _id(upload_id)))
 
-    @routes.patch("/{upload_id}", status_code=204, summary="Send bytes of an upload", dependencies=spoken, **APPEND)
+    @routes.patch("/{upload_id}", status_code=204, summary="Append bytes to an upload", dependencies=tus_only, **APPEND)
     async def append(upload_id: str, request: Request, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """The answer to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
+        """The response to the last bytes names the transcription in `Transcription-Id` and `Transcription-Location`."""
         return Response(status_code=204, headers=await uploads.append(request, owner, _id(upload_id)))
 
-    @routes.delete("/{upload_id}", status_code=204, summary="Give an upload up", dependencies=spoken, **END)
-    async def end(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
-        """A transcription that came of it stays."""
-        await uploads.end(owner, _id(upload_id))
+    @routes.delete("/{upload_id}", status_code=204, summary="Terminate an upload", dependencies=tus_only, **TERMINATE)
+    async def terminate(upload_id: str, owner: Annotated[User, Depends(authenticate)]) -> Response:
+        """A transcription that it became is kept."""
+        await uploads.terminate(owner, _id(upload_id))
         return Response(status_code=204)
 
     return routes
@@ -85,4 +85,4 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise no_such_upload() from None
+        raise upload_not_found() from None

@@ -27,7 +27,7 @@ async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: obj
     message_id = uuid4()
     command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
     headers = headers_for(command, message_id, "test")
-    letter = DeadLetter(
+    entry = DeadLetter(
         f"work.{stage}.standard",
         headers,
         command.SerializeToString(),
@@ -35,47 +35,47 @@ async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: obj
         "ValueError: no\nsuch thing",
         5,
     )
-    return await letter.publish(pipeline.jetstream)
+    return await entry.publish(pipeline.jetstream)
 
 
-async def test_a_letter_says_what_died_where_and_why(operator: Client, pipeline: Pipeline):
+async def test_a_dead_letter_shows_its_command_stage_and_error(operator: Client, pipeline: Pipeline):
     job_id = uuid4()
     sequence = await dead_letter(pipeline, job_id=job_id)
     answer = await operator.get(f"{PATH}/{sequence}")
     assert answer.status_code == 200
-    letter = answer.json()
-    assert letter["sequence"] == sequence
-    assert letter["stage"] == "transcribe"
-    assert letter["subject"] == "work.transcribe.standard"
-    assert letter["code"] == "internal_error"
-    assert letter["error"] == "ValueError: no such thing"
-    assert letter["attempts"] == 5
-    assert letter["command"] == "TranscribeChunk"
-    assert letter["job_id"] == str(job_id)
-    assert letter["payload"]["chunk_index"] == 7
-    assert letter["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
+    entry = answer.json()
+    assert entry["sequence"] == sequence
+    assert entry["stage"] == "transcribe"
+    assert entry["subject"] == "work.transcribe.standard"
+    assert entry["code"] == "internal_error"
+    assert entry["error"] == "ValueError: no such thing"
+    assert entry["attempts"] == 5
+    assert entry["command"] == "TranscribeChunk"
+    assert entry["job_id"] == str(job_id)
+    assert entry["payload"]["chunk_index"] == 7
+    assert entry["headers"]["ce-type"] == "voicepipe.v1.TranscribeChunk"
 
 
-async def test_pages_of_letters_are_counted_and_filtered(operator: Client, pipeline: Pipeline):
+async def test_pages_of_dead_letters_are_counted_and_filtered(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
-    seen: list[int] = []
+    listed: list[int] = []
     path = f"{PATH}?limit=2&stage=transcribe"
     while path:
         page = (await operator.get(path)).json()
         assert page["total"] == 3
-        seen += [letter["sequence"] for letter in page["items"]]
+        listed += [entry["sequence"] for entry in page["items"]]
         path = f"{PATH}?limit=2&stage=transcribe&cursor={page['next_cursor']}" if page["next_cursor"] else ""
-    assert seen == [sequences[0], *sequences[2:]]
+    assert listed == [sequences[0], *sequences[2:]]
     assert (await operator.get(PATH)).json()["total"] == 4
     assert (await operator.get(f"{PATH}?stage=assemble")).json() == {"items": [], "next_cursor": None, "total": 0}
     assert (await operator.get(f"{PATH}?cursor=x")).json()["code"] == "bad_cursor"
 
 
-async def test_a_letter_that_nobody_understands_is_shown_all_the_same(operator: Client, pipeline: Pipeline):
-    letter = DeadLetter(
+async def test_a_dead_letter_of_an_unknown_type_is_shown_without_its_command(operator: Client, pipeline: Pipeline):
+    entry = DeadLetter(
         "work.prepare.standard", {"Nats-Msg-Id": "x" + uuid4().hex}, b"\xff\xfe", "bad_message", "No.", 1
     )
-    sequence = await letter.publish(pipeline.jetstream)
+    sequence = await entry.publish(pipeline.jetstream)
     answer = (await operator.get(f"{PATH}/{sequence}")).json()
     assert (answer["command"], answer["payload"], answer["job_id"]) == (None, None, None)
 
@@ -107,7 +107,7 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, pipeli
         assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
 
 
-async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, pipeline: Pipeline):
+async def test_all_dead_letters_of_a_stage_are_redriven_by_one_request(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe")]
     answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
     assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "remaining": 0})
@@ -117,7 +117,7 @@ async def test_all_letters_of_a_stage_are_redriven_at_once(operator: Client, pip
     assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "remaining": 0})
 
 
-async def test_letters_are_for_operators_only(operator: Client, alice: Client, pipeline: Pipeline):
+async def test_dead_letters_are_for_operators_only(operator: Client, alice: Client, pipeline: Pipeline):
     sequence = await dead_letter(pipeline)
     for method, path in (
         ("GET", ""),
@@ -131,12 +131,12 @@ async def test_letters_are_for_operators_only(operator: Client, alice: Client, p
     assert await pipeline.commands() == []
 
 
-async def test_a_letter_that_is_not_there_is_not_found(operator: Client):
+async def test_an_unknown_dead_letter_is_not_found(operator: Client):
     for sequence in ("999999999", "0", "-1", "x", "9" * 30):
         answer = await operator.get(f"{PATH}/{sequence}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), sequence
 
 
-async def test_an_operator_sees_no_transcriptions_of_others(operator: Client, alice: Client, pipeline: Pipeline):
+async def test_an_operator_cannot_see_transcriptions_of_others(operator: Client, alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     assert (await operator.get(f"/v1/transcriptions/{job_id}")).status_code == 404

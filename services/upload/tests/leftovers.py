@@ -1,4 +1,4 @@
-"""What an upload leaves in PostgreSQL and the object store."""
+"""Inspects PostgreSQL and the object store for leftovers of an upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancel, retry, delete: what is written, and what is answered."""
+"""Cancel, retry and delete: the commands that are written, and the responses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_cancel_writes_the_command_and_waits_for_its_effect(alice: Client,
 
 
 @pytest.mark.parametrize(("action", "state"), [("cancel", "queued"), ("retry", "failed")])
-async def test_what_takes_longer_is_answered_before_it_took_effect(
+async def test_a_slow_command_is_answered_with_202_and_the_current_state(
     alice: Client, pipeline: Pipeline, action: str, state: str
 ):
     job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED if state == "failed" else None)
@@ -53,7 +53,7 @@ async def test_an_ended_job_cannot_be_cancelled(alice: Client, pipeline: Pipelin
     assert await pipeline.commands() == []
 
 
-async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, pipeline: Pipeline):
+async def test_a_job_that_completes_before_it_is_cancelled_is_not_cancellable(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     controller = asyncio.create_task(carried_out(pipeline, lambda: pipeline.end(alice.owner_id, job_id)))
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
@@ -62,7 +62,7 @@ async def test_a_job_that_ends_before_it_is_cancelled_says_so(alice: Client, pip
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, pipeline: Pipeline, state: str):
+async def test_a_retry_is_noticed_even_if_the_job_fails_again_at_once(alice: Client, pipeline: Pipeline, state: str):
     job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED)
 
     async def failed_again() -> None:
@@ -77,7 +77,7 @@ async def test_retry_is_seen_even_if_the_job_fails_again_at_once(alice: Client, 
     assert await written(pipeline) == [RetryJob(job_id=str(job_id), owner_id=str(alice.owner_id))]
 
 
-async def test_what_did_not_fail_cannot_be_retried(alice: Client, pipeline: Pipeline):
+async def test_a_job_that_did_not_fail_cannot_be_retried(alice: Client, pipeline: Pipeline):
     for state in ("queued", "transcribing", "completed"):
         job_id = await pipeline.job(alice.owner_id, state=state, finished_at=ENDED if state == "completed" else None)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/retry")
@@ -92,7 +92,7 @@ async def test_a_transcript_with_a_gap_can_be_retried(alice: Client, pipeline: P
     assert len(await pipeline.commands()) == 1
 
 
-async def test_a_gap_in_a_job_that_goes_on_is_no_reason_to_retry(alice: Client, pipeline: Pipeline):
+async def test_a_running_job_with_a_gap_cannot_be_retried(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id, state="transcribing")
     await failed_chunk(pipeline, alice.owner_id, job_id)
     assert (await alice.http.post(f"/v1/transcriptions/{job_id}/retry")).status_code == 409
@@ -107,7 +107,7 @@ async def failed_chunk(pipeline: Pipeline, owner_id: UUID, job_id: UUID) -> None
     )
 
 
-async def test_delete_waits_until_nothing_is_left(alice: Client, pipeline: Pipeline):
+async def test_delete_waits_until_the_job_is_gone(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     slow = await alice.http.delete(f"/v1/transcriptions/{job_id}")
     assert slow.status_code == 202
@@ -116,7 +116,7 @@ async def test_delete_waits_until_nothing_is_left(alice: Client, pipeline: Pipel
     )
     done = await alice.http.delete(f"/v1/transcriptions/{job_id}")
     await deleted
-    # The row may have gone before the second request looked.
+    # The row may be gone before the second request reads it.
     assert done.status_code in {204, 404}
     assert DeleteJob(job_id=str(job_id), owner_id=str(alice.owner_id)) in await written(pipeline)
     assert (await alice.http.delete(f"/v1/transcriptions/{job_id}")).status_code == 404

@@ -1,4 +1,4 @@
-"""The writer of one upload: what it was given and what is safe never differ, whatever cuts it off."""
+"""The writer of one upload: the recorded bytes are a prefix of the written bytes, whatever interrupts it."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ async def upload(uploads, key, database):
 
 @pytest.fixture
 def gate(store, monkeypatch):
-    """Closed, it holds every part before it reaches the store."""
+    """An event; until it is set, no part reaches the store."""
     opened, put_part = asyncio.Event(), store.put_part
 
     async def held(*arguments):
@@ -46,8 +46,8 @@ def gate(store, monkeypatch):
 
 
 async def safe_bytes(store, uploads, upload):
-    """What the next writer would go on from, as the bytes that a finished upload would have."""
-    row = await uploads.take_over(await uploads.find(upload.id, upload.owner_id), uuid4(), None, KEEP_S)
+    """The recorded bytes: what the object has when the next writer finishes it."""
+    row = await uploads.claim(await uploads.find(upload.id, upload.owner_id), uuid4(), None, KEEP_S)
     writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
     await writer.resume()
     finished, _ = await writer.finish()
@@ -55,7 +55,7 @@ async def safe_bytes(store, uploads, upload):
     return await store.read(finished.object_key, 0, finished.offset_bytes)
 
 
-async def test_a_write_that_is_cancelled_while_parts_are_stored_leaves_no_hole(store, uploads, upload, gate, recording):
+async def test_a_write_cancelled_while_parts_are_stored_leaves_no_hole(store, uploads, upload, gate, recording):
     data = recording(40 * MIB)
     writer = PartWriter(store, uploads, upload, keep_for_s=KEEP_S)
     writing = asyncio.create_task(writer.write(data))
@@ -70,7 +70,7 @@ async def test_a_write_that_is_cancelled_while_parts_are_stored_leaves_no_hole(s
     assert await safe_bytes(store, uploads, upload) == data[: row.offset_bytes]
 
 
-async def test_writers_that_are_cancelled_at_random_never_spoil_an_upload(store, uploads, upload, recording):
+async def test_writers_cancelled_at_random_never_corrupt_an_upload(store, uploads, upload, recording):
     data, chance = recording(60 * MIB), random.Random(3)
     row = upload
     for _ in range(6):
@@ -82,7 +82,7 @@ async def test_writers_that_are_cancelled_at_random_never_spoil_an_upload(store,
         await asyncio.gather(writing, return_exceptions=True)
         saved = await writer.save_tail()
         assert saved.offset_bytes >= row.offset_bytes
-        row = await uploads.take_over(saved, uuid4(), None, KEEP_S)
+        row = await uploads.claim(saved, uuid4(), None, KEEP_S)
     writer = PartWriter(store, uploads, row, keep_for_s=KEEP_S)
     await writer.resume()
     await writer.write(data[row.offset_bytes :])

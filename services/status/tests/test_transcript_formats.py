@@ -1,4 +1,4 @@
-"""The same transcript, for programs, readers and players."""
+"""One transcript rendered in every format, and the negotiation of the format."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_transcripts import EMPTY, segment, transcript
-from voicepipe_status.formats.renderings import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
+from voicepipe_status.formats.transcript_formats import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
 from voicepipe_wire.transcript.document import Gap, Transcript, TranscriptWord
 
 SPOKEN = transcript(
@@ -18,11 +18,11 @@ SPOKEN = transcript(
 )
 
 
-def test_json_is_the_document_itself():
+def test_json_is_the_stored_document():
     assert Transcript.from_json(json.loads(as_json(SPOKEN))) == SPOKEN
 
 
-def test_text_has_a_paragraph_after_a_long_pause_and_shows_what_is_missing():
+def test_text_has_a_paragraph_after_a_long_pause_and_shows_gaps():
     assert as_txt(SPOKEN) == "Good day. How are you?\n\n[inaudible 00:01:20-00:01:48]\n\nWell.\n"
 
 
@@ -31,14 +31,14 @@ def test_text_names_who_speaks():
     assert as_txt(spoken) == "Ann: Yes. Sure.\n\nBen: No.\n"
 
 
-def test_text_without_spaces_stays_without():
+def test_languages_without_spaces_are_joined_without_spaces():
     spoken = transcript(
         segment("你好。", 0, language="zh"), segment("再见。", 0.6, language="zh"), segment("Bye.", 1.2)
     )
     assert as_txt(spoken) == "你好。再见。 Bye.\n"
 
 
-def test_srt_numbers_its_cues_and_writes_commas():
+def test_srt_has_numbered_cues_and_decimal_commas():
     assert as_srt(SPOKEN) == (
         "1\n00:00:00,000 --> 00:00:02,700\nGood day. How are you?\n\n"
         "2\n00:01:20,400 --> 00:01:27,400\n[inaudible 00:01:20-00:01:48]\n\n"
@@ -46,7 +46,7 @@ def test_srt_numbers_its_cues_and_writes_commas():
     )
 
 
-def test_vtt_begins_with_its_name_and_writes_points():
+def test_vtt_has_its_header_and_decimal_points():
     assert as_vtt(SPOKEN) == (
         "WEBVTT\n\n1\n00:00:00.000 --> 00:00:02.700\nGood day. How are you?\n\n"
         "2\n00:01:20.400 --> 00:01:27.400\n[inaudible 00:01:20-00:01:48]\n\n"
@@ -54,12 +54,12 @@ def test_vtt_begins_with_its_name_and_writes_points():
     )
 
 
-def test_vtt_escapes_what_means_something_to_it():
+def test_vtt_escapes_markup():
     written = as_vtt(transcript(segment("R&D --> <b>", 0, "<A> & B")))
     assert "<v &lt;A&gt; &amp; B>R&amp;D --&gt; &lt;b&gt;\n" in written
 
 
-def test_speakers_are_a_voice_in_vtt_and_a_name_at_each_change_in_srt():
+def test_speakers_are_voice_spans_in_vtt_and_names_at_each_change_in_srt():
     spoken = transcript(segment("Yes.", 0, "Ann"), segment("Sure.", 5, "Ann"), segment("No.", 10, "Ben"))
     assert [line for line in as_vtt(spoken).split("\n") if line.startswith("<")] == [
         "<v Ann>Yes.",
@@ -83,14 +83,14 @@ def test_no_word_and_no_name_can_break_out_of_its_cue(text, speaker):
         assert "-->" not in "".join(shown)
 
 
-def test_an_empty_transcript_is_an_empty_file_of_its_kind():
+def test_an_empty_transcript_is_an_empty_file_in_every_format():
     assert as_txt(EMPTY) == ""
     assert as_srt(EMPTY) == ""
     assert as_vtt(EMPTY) == "WEBVTT\n"
     assert json.loads(as_json(EMPTY))["segments"] == []
 
 
-def test_a_gap_at_the_start_and_at_the_end_is_shown_too():
+def test_gaps_at_the_start_and_at_the_end_are_shown():
     gaps = [Gap(90.0, 91.0, "chunk_failed"), Gap(0.0, 5.0, "chunk_failed")]
     assert as_txt(transcript(segment("Good day.", 6.0), gaps=gaps)).split("\n\n") == [
         "[inaudible 00:00:00-00:00:05]",
@@ -99,7 +99,7 @@ def test_a_gap_at_the_start_and_at_the_end_is_shown_too():
     ]
 
 
-def test_hours_are_written_as_many_as_there_are():
+def test_hours_may_have_more_than_two_digits():
     assert inaudible(Gap(359_999.6, 360_000.0, "chunk_failed")) == "[inaudible 99:59:59-100:00:00]"
 
 
@@ -132,16 +132,16 @@ def test_hours_are_written_as_many_as_there_are():
         (None, "", None),
     ],
 )
-def test_the_client_gets_the_format_that_it_likes_best(accept, query, answer):
+def test_the_client_gets_the_format_that_it_prefers(accept, query, answer):
     assert negotiate(accept, query) is answer
 
 
 @given(st.text(max_size=40))
-def test_no_accept_header_is_too_strange(accept):
+def test_any_accept_header_is_handled(accept):
     assert negotiate(accept, None) in {*Format, None}
 
 
-def test_every_format_names_its_media_type():
+def test_every_format_has_a_media_type():
     assert [each.media_type for each in Format] == [
         "application/json",
         "text/plain",

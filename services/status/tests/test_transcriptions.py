@@ -1,4 +1,4 @@
-"""One transcription, pages of them, batches."""
+"""Reading one transcription, pages and batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from .conftest import OPTIONS, Client, Pipeline, Service
 
 
-async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice: Client, pipeline: Pipeline):
+async def test_a_new_transcription_is_queued_and_has_links(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     answer = await alice.get(f"/v1/transcriptions/{job_id}")
     assert answer.status_code == 200
@@ -30,7 +30,7 @@ async def test_a_new_transcription_is_queued_and_says_where_everything_is(alice:
     assert datetime.fromisoformat(document["created_at"]).tzinfo is not None
 
 
-async def test_links_are_absolute_where_the_gateway_is_known(start):
+async def test_links_are_absolute_with_a_public_url(start):
     async with start(public_url="https://voicepipe.example.org/") as service:
         user = await service.user()
         job_id = await service.pipeline.job(user.owner_id)
@@ -39,7 +39,7 @@ async def test_links_are_absolute_where_the_gateway_is_known(start):
         await user.http.aclose()
 
 
-async def test_the_queue_is_counted_by_stage_and_priority(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_the_queue_position_counts_the_same_stage_and_priority(alice: Client, bob: Client, pipeline: Pipeline):
     for _ in range(3):
         await pipeline.job(bob.owner_id)
     await pipeline.job(bob.owner_id, priority="premium")
@@ -51,7 +51,7 @@ async def test_the_queue_is_counted_by_stage_and_priority(alice: Client, bob: Cl
     assert positions == {str(standard): 3, str(premium): 1, str(running): None}
 
 
-async def test_the_time_left_comes_from_the_speed_of_finished_jobs(alice: Client, pipeline: Pipeline):
+async def test_the_eta_uses_the_speed_of_finished_jobs(alice: Client, pipeline: Pipeline):
     now = datetime.now(UTC)
     done = await pipeline.job(alice.owner_id, state="completed", duration_s=100.0, speech_s=80.0, finished_at=now)
     for stage, seconds, total_s in (("prepare", 2, 100.0), ("transcribe", 8, 80.0), ("assemble", 1, 0.0)):
@@ -65,7 +65,7 @@ async def test_the_time_left_comes_from_the_speed_of_finished_jobs(alice: Client
     assert document["eta_s"] == pytest.approx(150 / 10 + 200 / 100, abs=0.1)
 
 
-async def test_a_failed_transcription_says_why(alice: Client, pipeline: Pipeline):
+async def test_a_failed_transcription_has_its_error(alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(
         alice.owner_id,
         state="failed",
@@ -79,21 +79,21 @@ async def test_a_failed_transcription_says_why(alice: Client, pipeline: Pipeline
 
 async def test_pages_show_every_transcription_once_while_new_ones_arrive(alice: Client, pipeline: Pipeline):
     jobs = [await pipeline.job(alice.owner_id) for _ in range(7)]
-    # Several of the same moment: the id decides between them.
+    # Several with the same time: the id breaks the tie.
     await pipeline.pool.execute("UPDATE jobs SET created_at = now() WHERE id = ANY($1)", jobs[:4])
-    seen: list[str] = []
+    listed: list[str] = []
     path = "/v1/transcriptions?limit=2"
     while path:
         page = (await alice.get(path)).json()
-        seen += [item["id"] for item in page["items"]]
+        listed += [item["id"] for item in page["items"]]
         path = f"/v1/transcriptions?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
         await pipeline.job(alice.owner_id)
-        if len(seen) == 4:
-            await pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(seen[3]))
-    assert sorted(seen) == sorted(map(str, jobs))
+        if len(listed) == 4:
+            await pipeline.pool.execute("DELETE FROM jobs WHERE id = $1", UUID(listed[3]))
+    assert sorted(listed) == sorted(map(str, jobs))
 
 
-async def test_a_page_that_is_just_full_is_the_last(alice: Client, pipeline: Pipeline):
+async def test_an_exactly_full_last_page_has_no_cursor(alice: Client, pipeline: Pipeline):
     for _ in range(2):
         await pipeline.job(alice.owner_id)
     assert (await alice.get("/v1/transcriptions?limit=2")).json()["next_cursor"] is None
@@ -104,19 +104,21 @@ async def test_a_page_is_filtered_by_state_time_and_name(alice: Client, pipeline
     failed = await pipeline.job(alice.owner_id, state="failed", name="50%_Talk.MP3")
     queued = await pipeline.job(alice.owner_id)
 
-    async def found(query: str) -> list[str]:
+    async def ids_of(query: str) -> list[str]:
         answer = await alice.get(f"/v1/transcriptions?{query}")
         assert answer.status_code == 200, answer.text
         return [item["id"] for item in answer.json()["items"]]
 
-    assert await found("state=completed&state=failed") == [str(failed), str(old)]
-    assert await found("created_after=2026-01-01T00:00:00Z") == [str(queued), str(failed)]
-    assert await found("created_before=2026-01-01T00:00:01Z") == [str(old)]
-    assert await found("name=%25_talk") == [str(failed)]
-    assert await found("name=_eeting") == []
+    assert await ids_of("state=completed&state=failed") == [str(failed), str(old)]
+    assert await ids_of("created_after=2026-01-01T00:00:00Z") == [str(queued), str(failed)]
+    assert await ids_of("created_before=2026-01-01T00:00:01Z") == [str(old)]
+    assert await ids_of("name=%25_talk") == [str(failed)]
+    assert await ids_of("name=_eeting") == []
 
 
-async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_a_batch_has_the_existing_transcriptions_in_the_requested_order(
+    alice: Client, bob: Client, pipeline: Pipeline
+):
     first, second = await pipeline.job(alice.owner_id), await pipeline.job(alice.owner_id)
     other = await pipeline.job(bob.owner_id)
     ids = f"{second},{other},{uuid4()},nonsense,{first},{second}"
@@ -127,7 +129,7 @@ async def test_a_batch_has_what_is_there_in_the_order_asked_for(alice: Client, b
     assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_request")
 
 
-async def test_a_made_up_cursor_is_an_error_or_harmless(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_a_forged_cursor_is_an_error_or_harmless(alice: Client, bob: Client, pipeline: Pipeline):
     await pipeline.job(bob.owner_id)
     for cursor in ("nonsense", "AAAA", "x" * 32, "é" * 8, "_" * 32, "f" * 4000):
         answer = await alice.get("/v1/transcriptions", params={"cursor": cursor})
@@ -137,7 +139,7 @@ async def test_a_made_up_cursor_is_an_error_or_harmless(alice: Client, bob: Clie
             assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
 
 
-async def test_a_query_that_does_not_fit_is_an_error_that_names_it(alice: Client):
+async def test_an_invalid_query_parameter_is_named_in_the_error(alice: Client):
     for query in (
         "state=nonsense",
         "limit=0",
@@ -163,7 +165,7 @@ ROUTES = [
 ]
 
 
-async def test_what_belongs_to_another_owner_is_not_there(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_transcriptions_of_other_owners_are_not_found(alice: Client, bob: Client, pipeline: Pipeline):
     theirs = await pipeline.job(alice.owner_id)
     for method, path in ROUTES:
         answers = [
@@ -177,7 +179,7 @@ async def test_what_belongs_to_another_owner_is_not_there(alice: Client, bob: Cl
     assert await pipeline.commands() == []
 
 
-async def test_nothing_is_answered_without_a_key(service: Service, alice: Client, pipeline: Pipeline):
+async def test_every_route_requires_a_key(service: Service, alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     async with httpx.AsyncClient(base_url=service.url) as stranger:
         for method, path in ROUTES:
@@ -188,6 +190,6 @@ async def test_nothing_is_answered_without_a_key(service: Service, alice: Client
     assert await pipeline.commands() == []
 
 
-async def test_the_list_has_only_the_owners_own(alice: Client, bob: Client, pipeline: Pipeline):
+async def test_the_list_has_only_the_transcriptions_of_the_owner(alice: Client, bob: Client, pipeline: Pipeline):
     await pipeline.job(alice.owner_id)
     assert (await bob.get("/v1/transcriptions")).json() == {"items": [], "next_cursor": None}

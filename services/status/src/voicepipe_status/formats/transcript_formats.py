@@ -1,6 +1,7 @@
-"""A transcript as json, plain text, SubRip, WebVTT and RTTM, and which of them a client wants.
+"""Renders a transcript as JSON, plain text, SubRip, WebVTT and RTTM, and negotiates the format. Pure.
 
-Pure. Segments name speakers by id; readers are shown what `speakers` calls them. SubRip has no specification to escape by, so words stand there as they are; WebVTT is written as W3C's WebVTT 1 asks.
+Segments refer to speakers by id; the output shows their names. SubRip has no specification and no escaping, so words are
+written unchanged; WebVTT follows the W3C specification (WebVTT 1).
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from voicepipe_wire.transcript.languages import UNSPACED, separator
 
 from .captions import Caption, CaptionSegment, CaptionWord, captions
 
-# A pause as long as this begins a paragraph.
+# A pause of this length starts a new paragraph.
 PARAGRAPH_PAUSE_S: Final = 2.0
 
 
 class Format(StrEnum):
-    """In the order of preference where a client likes several equally."""
+    """The formats, in order of preference if a client accepts several equally."""
 
     JSON = "json"
     TXT = "txt"
@@ -44,17 +45,17 @@ MEDIA_TYPES: Final = {
 
 
 def negotiate(accept_header: str | None, format_query: str | None) -> Format | None:
-    """The format to answer with, or None where none of ours is acceptable.
+    """The format of the response, or None if no format is acceptable.
 
-    `?format=` wins over `Accept`. Within `Accept` (RFC 9110, 12.5.1) the most specific range decides about a format, the
-    highest quality wins, then what was named more specifically, then what was named first. No header is `*/*`.
+    `?format=` wins over `Accept`. Within `Accept` (RFC 9110, 12.5.1) the most specific range applies to a format. The
+    highest quality wins, then the more specific range, then the earlier one. A missing header means `*/*`.
     """
     if format_query is not None:
         return Format(format_query.lower()) if format_query.lower() in set(Format) else None
     ranges = list(_ranges((accept_header or "").strip() or "*/*"))
 
-    def liking(each: Format) -> tuple[float, int, int]:
-        """The quality, how specific the range is that says so, and how early that stands."""
+    def preference(each: Format) -> tuple[float, int, int]:
+        """The quality, and the specificity and (negated) position of the range that gives it."""
         matches = [
             (specific, -position, quality)
             for position, (media_range, quality) in enumerate(ranges)
@@ -63,19 +64,19 @@ def negotiate(accept_header: str | None, format_query: str | None) -> Format | N
         specific, position, quality = max(matches, default=(0, 0, 0.0))
         return quality, specific, position
 
-    favourite = max(Format, key=liking)
-    return favourite if liking(favourite)[0] > 0 else None
+    preferred = max(Format, key=preference)
+    return preferred if preference(preferred)[0] > 0 else None
 
 
 def as_json(transcript: Transcript) -> str:
-    """The document as it is stored."""
+    """The stored document."""
     return json.dumps(transcript.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def as_txt(transcript: Transcript) -> str:
-    """One line per paragraph, an empty line between two; a new one after a long pause and when another person speaks.
+    """One line per paragraph, separated by empty lines. A long pause or another speaker starts a paragraph.
 
-    With speakers each paragraph tells when it begins and who speaks.
+    With speakers, each paragraph starts with its time and the name of the speaker.
     """
     names = _names(transcript)
     paragraphs: list[str] = []
@@ -83,23 +84,23 @@ def as_txt(transcript: Transcript) -> str:
     for part in _in_order(transcript):
         if isinstance(part, Gap):
             paragraphs.append(inaudible(part))
-        elif isinstance(before, TranscriptSegment) and _goes_on(before, part):
+        elif isinstance(before, TranscriptSegment) and _continues(before, part):
             paragraphs[-1] += separator(before.language, part.language) + _one_line(part.text)
         else:
-            paragraphs.append(_opening(part, names) + _one_line(part.text))
+            paragraphs.append(_paragraph_prefix(part, names) + _one_line(part.text))
         before = part
     return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
 
 
 def as_srt(transcript: Transcript) -> str:
-    """SubRip; the speaker stands before the words whenever it is another one."""
+    """SubRip, with the name of the speaker before the words whenever the speaker changes."""
     cues = captions(_caption_segments(transcript, label=True))
     blocks = ("\n".join((str(number), _times(cue, ","), *cue.lines, "")) for number, cue in enumerate(cues, start=1))
     return "\n".join(blocks)
 
 
 def as_vtt(transcript: Transcript) -> str:
-    """WebVTT, with voice spans where speakers are known."""
+    """WebVTT, with voice spans if speakers are known."""
     names = _names(transcript)
     cues = captions(_caption_segments(transcript, label=False))
     blocks = (f"\n{number}\n{_times(cue, '.')}\n{_vtt_text(cue, names)}\n" for number, cue in enumerate(cues, start=1))
@@ -107,9 +108,9 @@ def as_vtt(transcript: Transcript) -> str:
 
 
 def as_rttm(transcript: Transcript, recording: str) -> str:
-    """Who spoke when, a line for each turn (Rich Transcription Time Marked; NIST RT-09 evaluation plan, appendix A).
+    """RTTM, one line per turn (Rich Transcription Time Marked; NIST RT-09 evaluation plan, appendix A).
 
-    Two speakers who are called the same are one there.
+    Speakers with the same name become one.
     """
     names = _names(transcript)
     file = _field(recording) or transcript.id
@@ -117,7 +118,7 @@ def as_rttm(transcript: Transcript, recording: str) -> str:
     for turn in transcript.turns:
         start_ms, end_ms = round(turn.start_s * 1000), round(turn.end_s * 1000)
         times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
-        label = _field(_called(turn.speaker, names)) or turn.speaker
+        label = _field(_display_name(turn.speaker, names)) or turn.speaker
         lines.append(f"SPEAKER {file} 1 {times} <NA> <NA> {label} <NA> <NA>\n")
     return "".join(lines)
 
@@ -134,11 +135,11 @@ def _ranges(accept: str) -> Iterator[tuple[str, float]]:
         try:
             yield media_range, min(1.0, max(0.0, float(quality)))
         except ValueError:
-            continue  # a quality that is no number: as if the range were not there
+            continue  # ignore a range whose quality is not a number
 
 
 def _specificity(media_range: str, media_type: str) -> int:
-    """3 for the type itself, 2 for `type/*`, 1 for `*/*`, 0 for another one."""
+    """3 for the type itself, 2 for `type/*`, 1 for `*/*`, 0 for no match."""
     if media_range == media_type:
         return 3
     if media_range == f"{media_type.split('/', 1)[0]}/*":
@@ -150,18 +151,18 @@ def _names(transcript: Transcript) -> Mapping[str, str]:
     return {speaker.id: _one_line(speaker.name) for speaker in transcript.speakers}
 
 
-def _called(speaker: str, names: Mapping[str, str]) -> str:
+def _display_name(speaker: str, names: Mapping[str, str]) -> str:
     return names.get(speaker) or _one_line(speaker)
 
 
-def _opening(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
-    """What stands before the words of a paragraph."""
+def _paragraph_prefix(segment: TranscriptSegment, names: Mapping[str, str]) -> str:
+    """The time and speaker before the words of a paragraph."""
     when = f"[{_clock(round(segment.start_s * 1000))}] " if names else ""
-    return when + (f"{_called(segment.speaker, names)}: " if segment.speaker else "")
+    return when + (f"{_display_name(segment.speaker, names)}: " if segment.speaker else "")
 
 
 def _field(text: str) -> str:
-    """As one of the fields that RTTM has between spaces."""
+    """A field of RTTM, which separates fields by spaces."""
     return "_".join(text.split())
 
 
@@ -173,27 +174,27 @@ def _start_s(part: TranscriptSegment | Gap) -> float:
     return part.start_s
 
 
-def _goes_on(before: TranscriptSegment, after: TranscriptSegment) -> bool:
+def _continues(before: TranscriptSegment, after: TranscriptSegment) -> bool:
     return before.speaker == after.speaker and after.start_s - before.end_s < PARAGRAPH_PAUSE_S
 
 
 def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[CaptionSegment]:
-    """`label`: the name of a speaker is a word before their first one."""
+    """Segments for captions. `label`: put the name of a new speaker before the words."""
     names = _names(transcript)
     speaker: str | None = None
     for part in _in_order(transcript):
         if isinstance(part, Gap):
-            yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), apart=True)
+            yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), standalone=True)
             continue
         words = tuple(CaptionWord(word.start_s, word.end_s, word.text) for word in part.words)
         if label and part.speaker and part.speaker != speaker:
-            words = (CaptionWord(part.start_s, part.start_s, f"{_called(part.speaker, names)}:"), *words)
+            words = (CaptionWord(part.start_s, part.start_s, f"{_display_name(part.speaker, names)}:"), *words)
         speaker = part.speaker
         yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker)
 
 
 def _vtt_text(cue: Caption, names: Mapping[str, str]) -> str:
-    voice = f"<v {_escaped(_called(cue.speaker, names))}>" if cue.speaker else ""
+    voice = f"<v {_escaped(_display_name(cue.speaker, names))}>" if cue.speaker else ""
     return voice + "\n".join(_escaped(line) for line in cue.lines)
 
 
@@ -202,7 +203,7 @@ def _escaped(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without the line breaks that would end a paragraph or a cue."""
+    """The text without line breaks, which would end a paragraph or a cue."""
     return " ".join(text.split())
 
 
@@ -211,7 +212,7 @@ def _times(cue: Caption, point: str) -> str:
 
 
 def _clock(at_ms: int, point: str | None = None) -> str:
-    """HH:MM:SS, with milliseconds behind the `point` where one is given."""
+    """HH:MM:SS, with milliseconds after `point` if one is given."""
     seconds, milliseconds = divmod(at_ms, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
