@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 import httpx
 import pytest
-from left_behind import Leftovers
+from leftovers import Leftovers
 from upload_process import Process
 from voicepipe_local import gateway as caddy
 from voicepipe_local import testing

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tus_client import BYTES, MIB, check_job, checksum, create, head, metadata, patch
+from tus_client import BYTES, MIB, TUS, check_job, checksum, create, head, metadata, patch
 
 
 async def test_options_lists_the_capabilities_without_a_key(make_client):
