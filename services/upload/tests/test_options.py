@@ -100,7 +100,7 @@ def test_a_named_tier_is_not_replaced_by_another():
     with pytest.raises(Problem) as caught:
         resolve(Options(model="accurate"), [ENGLISH_ONLY])
     assert (caught.value.status, caught.value.code) == (422, "model_not_served")
-    assert "Served are: fast, or auto." in caught.value.detail
+    assert "Choose one of: fast, auto." in caught.value.detail
 
 
 def test_a_language_unknown_to_the_best_tier_goes_to_the_next():
