@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
 from voicepipe_orchestrator.transcribe.code_switching import (
     MAX_PIECES,
-    SHORTEST_PIECE_S,
+    MIN_PIECE_S,
     Stretch,
-    cuts,
+    cut_points,
+    more_confident,
     spoken_languages,
     stretches,
-    surer,
 )
 from voicepipe_orchestrator.transcribe.word_timing import Pause
 
@@ -43,25 +43,25 @@ def test_an_answer_in_another_language_counts_only_if_it_is_sure():
     usual = replace(recognition("en", {}), avg_logprob=-1.4)
     words = (Word(0.0, 0.4, "Kich.", 0.3),)
     doubtful = replace(recognition("de", {}), avg_logprob=-1.1, words=words)
-    assert surer(usual, doubtful) == usual
-    assert surer(usual, replace(doubtful, avg_logprob=-0.3)).language == "de"
-    assert surer(replace(usual, avg_logprob=-0.2), replace(doubtful, avg_logprob=-0.3)).language == "en"
-    assert surer(usual, replace(doubtful, avg_logprob=-0.3, words=())) == usual
+    assert more_confident(usual, doubtful) == usual
+    assert more_confident(usual, replace(doubtful, avg_logprob=-0.3)).language == "de"
+    assert more_confident(replace(usual, avg_logprob=-0.2), replace(doubtful, avg_logprob=-0.3)).language == "en"
+    assert more_confident(usual, replace(doubtful, avg_logprob=-0.3, words=())) == usual
 
 
 @given(pause_lists, st.floats(0.5, 28))
 def test_no_piece_is_shorter_than_a_short_sentence_and_there_are_few(pauses, seconds):
     samples = int(seconds * SAMPLE_RATE)
-    edges = [0, *cuts(pauses, samples), samples]
+    edges = [0, *cut_points(pauses, samples), samples]
     pieces = [end - start for start, end in pairwise(edges)]
     assert sum(pieces) == samples
     assert len(pieces) <= MAX_PIECES
     if len(pieces) > 1:
-        assert min(pieces) >= int(SHORTEST_PIECE_S * SAMPLE_RATE)
+        assert min(pieces) >= int(MIN_PIECE_S * SAMPLE_RATE)
 
 
 def test_a_chunk_is_cut_in_the_middle_of_its_pauses():
-    assert cuts([Pause(2.0, 3.0), Pause(6.0, 6.05)], 8 * SAMPLE_RATE) == (int(2.5 * SAMPLE_RATE),)
+    assert cut_points([Pause(2.0, 3.0), Pause(6.0, 6.05)], 8 * SAMPLE_RATE) == (int(2.5 * SAMPLE_RATE),)
 
 
 def test_neighbours_of_one_language_are_one_stretch():

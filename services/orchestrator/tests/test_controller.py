@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from test_line import ALL, events_of, long_meeting, meeting, wav, words_of
+from test_pipeline import ALL, events_of, long_meeting, meeting, wav, words_of
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing
@@ -193,7 +193,7 @@ async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pip
         multipart_id,
         job_id,
     )
-    await Retention(pipeline.pool, pipeline.store, 60).run()
+    await Retention(pipeline.pool, pipeline.store, 60).apply()
     assert await pipeline.pool.fetchval("SELECT count(*) FROM uploads") == 0
     if became == "a job":
         assert await pipeline.store.size_bytes(key) == len(b"recording")
@@ -217,6 +217,6 @@ async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, 
         pipeline.owner_id,
         names[1],
     )
-    assert {found.upload_id for found in await pipeline.store.unfinished()} == set(names)
-    await Retention(pipeline.pool, pipeline.store, 0).run()
-    assert [found.upload_id for found in await pipeline.store.unfinished()] == names[1:]
+    assert {upload.upload_id for upload in await pipeline.store.unfinished()} == set(names)
+    await Retention(pipeline.pool, pipeline.store, 0).apply()
+    assert [upload.upload_id for upload in await pipeline.store.unfinished()] == names[1:]

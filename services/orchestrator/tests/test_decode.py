@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 from fixtures.media import external_reference
 from voicepipe_orchestrator.prepare import sandbox
-from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, ERRORS, WARNINGS, DecodeError, DecodeLimits, decode
+from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, DecodeLimits, decode
+from voicepipe_wire.error_catalogue import JOBS, WARNINGS
+from voicepipe_wire.errors import Reject
 
 RATE = 16_000
 LENGTH_S = 6.0
@@ -50,9 +52,9 @@ async def decoded(path, limits=None):
 
 
 async def refused(path, limits=None):
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(Reject) as caught:
         await decoded(path, limits)
-    assert caught.value.code in ERRORS
+    assert caught.value.code in JOBS
     return caught.value.code
 
 
@@ -208,7 +210,7 @@ async def test_a_movie_that_keeps_its_sound_in_another_file_gives_nothing_of_it(
     secret = tmp_path / "secret.mov"
     ffmpeg("-f", "lavfi", "-i", "sine=440:r=16000:d=6", "-af", "volume=6", "-c:a", "pcm_s16le", secret)
     movie = external_reference(tmp_path / "movie.mov", str(secret) if named == "absolute" else secret.name)
-    with contextlib.suppress(DecodeError):
+    with contextlib.suppress(Reject):
         pcm, _ = await decoded(movie)
         assert np.abs(pcm).max(initial=0) < 100  # nothing of the tone: of its own it has silence
 
@@ -261,16 +263,16 @@ async def test_the_child_has_given_up_what_it_does_not_need(media):
 
 def confined(script):
     """What bash says when it is confined as the decoder is, and which doors are closed."""
-    order = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
+    config = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)],
+        [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)],
         check=False,
         capture_output=True,
         text=True,
         env={"SECRET": "x"},
     )
-    done, _, said = ended.stderr.partition("\n")
-    return ended.stdout.split(), said, done.split()[1:]
+    applied, _, stderr = ended.stderr.partition("\n")
+    return ended.stdout.split(), stderr, applied.split()[1:]
 
 
 def test_even_foreign_code_in_the_child_reaches_nothing(listener):
@@ -284,22 +286,22 @@ def test_even_foreign_code_in_the_child_reaches_nothing(listener):
         "secret": 'test -n "$SECRET"',
     }
     tried = "; ".join(f"({attempt}) > /dev/null && echo {name}" for name, attempt in attempts.items())
-    reached, said, done = confined(tried + "; echo ran")
-    if {"landlock", "seccomp"} - set(done):
-        pytest.skip(f"this kernel gives only {done}")
-    assert reached == ["ran"], said
+    reached, stderr, applied = confined(tried + "; echo ran")
+    if {"landlock", "seccomp"} - set(applied):
+        pytest.skip(f"this kernel gives only {applied}")
+    assert reached == ["ran"], stderr
     with pytest.raises(TimeoutError):
         listener.accept()
 
 
 def test_a_child_that_computes_for_ever_is_ended():
-    order = {
+    config = {
         "argv": ["/bin/bash", "-c", "while :; do :; done"],
         "parent": os.getpid(),
         "cpu_s": 1,
         "memory_bytes": 1 << 30,
     }
-    ended = subprocess.run([sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)], check=False, timeout=60)
     assert ended.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
 
 
@@ -346,7 +348,7 @@ async def test_however_it_is_left_no_child_and_no_descriptor_stays(endless, way)
     if way == "cancel":
         assert children() > before
         task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, LookupError, DecodeError):
+    with contextlib.suppress(asyncio.CancelledError, LookupError, Reject):
         await task
     assert children() <= before
     await asyncio.sleep(0.05)

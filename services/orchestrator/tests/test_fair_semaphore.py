@@ -110,7 +110,7 @@ def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
             await asyncio.gather(*tasks, return_exceptions=True)
             # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
             for number in range(count):
-                await semaphore._take(number)
+                await semaphore._acquire(number)
         cancelled = sum(leaves for _, _, leaves in users)
         assert most <= count + cancelled
         assert most_of_one <= per_holder + cancelled

@@ -1,4 +1,4 @@
-"""A chunk is tried again for a reason, and the best try is kept."""
+"""A chunk is tried again for a reason, and the best_try try is kept."""
 
 import itertools
 from dataclasses import replace
@@ -14,12 +14,12 @@ from voicepipe_orchestrator.transcribe.fallback import (
     SEVERITY,
     TRUNCATED,
     UNSURE,
-    best,
+    best_try,
     fallbacks,
-    helps,
-    joined,
+    is_silence,
+    is_worth_trying,
+    join_parts,
     lacks_capitals,
-    only_silence,
     quality_issue,
     same_words,
 )
@@ -119,14 +119,14 @@ def test_texts_that_differ_in_capitals_and_punctuation_have_the_same_words():
 
 @given(recognitions)
 def test_silence_is_a_good_answer_where_hardly_anything_was_speech(tried):
-    if only_silence(tried):
+    if is_silence(tried):
         assert quality_issue(tried, speech_s=1.99) is None
         assert quality_issue(tried, speech_s=2.0) == NO_WORDS
 
 
 @given(tries)
 def test_no_try_is_milder_than_the_one_that_is_kept(given_tries):
-    kept, code = best(given_tries)
+    kept, code = best_try(given_tries)
     assert (kept, code) in given_tries
     assert SEVERITY[code] == min(SEVERITY[other] for _, other in given_tries)
     assert kept.avg_logprob == max(each.avg_logprob for each, other in given_tries if other == code)
@@ -134,55 +134,51 @@ def test_no_try_is_milder_than_the_one_that_is_kept(given_tries):
 
 def test_of_equal_tries_the_earliest_is_kept():
     first, second = recognition("one"), recognition("two")
-    assert best([(first, UNSURE), (second, UNSURE)]) == (first, UNSURE)
+    assert best_try([(first, UNSURE), (second, UNSURE)]) == (first, UNSURE)
 
 
 def test_a_try_without_complaint_beats_a_surer_one_with():
     plain = recognition(avg_logprob=-0.9)
-    assert best([(recognition(avg_logprob=-0.1), REPETITIVE), (plain, None)]) == (plain, None)
+    assert best_try([(recognition(avg_logprob=-0.1), REPETITIVE), (plain, None)]) == (plain, None)
 
 
 @given(recognitions, recognitions, st.integers(5, 20))
 def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, offset_s):
-    whole = joined([(first, 0.0), (second, offset_s)], "transcribe")
-    early = [] if only_silence(first) else [word.text for word in first.words]
-    late = [] if only_silence(second) else [word.text for word in second.words]
+    whole = join_parts([(first, 0.0), (second, offset_s)], "transcribe")
+    early = [] if is_silence(first) else [word.text for word in first.words]
+    late = [] if is_silence(second) else [word.text for word in second.words]
     assert [word.text for word in whole.words] == early + late
     assert all(word.start_s >= offset_s for word in whole.words[len(early) :])
     assert all(a.start_s < b.start_s for a, b in itertools.pairwise(whole.words))
-    assert only_silence(whole) == (only_silence(first) and only_silence(second))
+    assert is_silence(whole) == (is_silence(first) and is_silence(second))
 
 
 @given(recognitions, recognitions)
 def test_halves_without_complaint_make_a_whole_without(first, second):
-    if (
-        not only_silence(first)
-        and not only_silence(second)
-        and quality_issue(first, 9) is quality_issue(second, 9) is None
-    ):
-        assert quality_issue(joined([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
+    if not is_silence(first) and not is_silence(second) and quality_issue(first, 9) is quality_issue(second, 9) is None:
+        assert quality_issue(join_parts([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
 
 
 def test_halves_are_weighed_by_their_words():
     halves = recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5)
-    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
+    whole = join_parts([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.text == "a b c d"
     assert whole.avg_logprob == pytest.approx(-0.2)
 
 
 def test_the_language_of_a_whole_is_that_of_its_fuller_half():
     halves = recognition("你", language="zh"), recognition("guten tag", language="de")
-    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
+    whole = join_parts([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.language == "de"
     assert [word.language for word in whole.words] == ["zh", None, None]
 
 
 def test_halves_of_a_translation_are_english_whatever_was_heard():
     halves = recognition("This is", language="ja"), recognition("a translation.", language="ja")
-    assert joined([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
+    assert join_parts([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
 
 
 @pytest.mark.parametrize("attempt", FALLBACKS)
 def test_no_words_are_drawn_where_the_surest_are_none(attempt):
-    assert helps(attempt, NO_WORDS) == (attempt.temperature == 0)
-    assert helps(attempt, REPETITIVE)
+    assert is_worth_trying(attempt, NO_WORDS) == (attempt.temperature == 0)
+    assert is_worth_trying(attempt, REPETITIVE)

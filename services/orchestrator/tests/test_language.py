@@ -5,8 +5,14 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.transcribe.handler import _within
-from voicepipe_orchestrator.transcribe.language import ENOUGH_SPEECH_S, LanguageChoice, decide, listener, probe_indices
+from voicepipe_orchestrator.transcribe.handler import _restrict_to_model
+from voicepipe_orchestrator.transcribe.language import (
+    ENOUGH_SPEECH_S,
+    LanguageChoice,
+    choose_language,
+    detecting_model,
+    probe_indices,
+)
 from voicepipe_wire.errors import Reject
 
 speech = st.lists(st.floats(0.1, 28), max_size=120)
@@ -56,7 +62,7 @@ def test_speech_of_other_chunks_is_refused():
     ],
 )
 def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, language, probability):
-    choice = decide(heard)
+    choice = choose_language(heard)
     assert choice.language == language
     assert choice.probability == pytest.approx(probability, abs=1e-4)
 
@@ -64,31 +70,31 @@ def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, languag
 @given(probes, st.randoms())
 def test_the_order_of_the_probes_decides_nothing(heard, random):
     shuffled = random.sample(heard, len(heard))
-    assert decide(shuffled) == decide(heard)
+    assert choose_language(shuffled) == choose_language(heard)
 
 
 def test_a_model_of_several_languages_tells_the_language_itself():
-    assert listener("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+    assert detecting_model("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
 def test_a_model_of_one_language_asks_one_that_knows_several():
-    assert listener("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+    assert detecting_model("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
 def test_nobody_tells_the_language_where_every_model_knows_one():
-    assert listener("fast", {"fast": ("en",)}) is None
+    assert detecting_model("fast", {"fast": ("en",)}) is None
 
 
 def test_a_model_that_is_not_seen_yet_is_asked_itself():
-    assert listener("accurate", {"fast": ("en",)}) == "accurate"
+    assert detecting_model("accurate", {"fast": ("en",)}) == "accurate"
 
 
 def test_a_recording_surely_in_another_language_is_refused_by_a_model_of_one():
-    with pytest.raises(Reject, match="in German, and the model 'fast' knows English alone") as refused:
-        _within(LanguageChoice("de", 0.9), "en", "fast")
+    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as refused:
+        _restrict_to_model(LanguageChoice("de", 0.9), "en", "fast")
     assert refused.value.code == "language_not_known"
 
 
 def test_an_unsure_language_is_assumed_to_be_that_of_the_model():
-    assert _within(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
-    assert _within(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)
+    assert _restrict_to_model(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
+    assert _restrict_to_model(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
-from test_control import request
-from test_line import events_of, wav, words_of
+from test_controller import request
+from test_pipeline import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
-from voicepipe_wire.jobs.claim import StageRef, lock_if_running, take
+from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.broker import Delivery
@@ -34,7 +34,7 @@ async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault:
 
     async def handle(command: DiarizeRecording) -> None:
         ref = StageRef(UUID(command.job_id), Stage.DIARIZE)
-        if await take(pipeline.outbox, ref) is None:
+        if await claim(pipeline.outbox, ref) is None:
             return
         if fault:
             raise fault

@@ -26,13 +26,13 @@ from voicepipe_wire.web import server
 
 from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
-from .controller.commands import Control
+from .controller.commands import ControlCommands
 from .controller.diarization_deadline import DiarizationDeadline
 from .controller.loop import Controller
 from .controller.retention import Retention
 from .controller.sweep import Sweeper
 from .dead_letters import DeadLetterPolicy
-from .pcm_reader import StoredAudio
+from .pcm_store import ObjectStorePcm
 from .prepare.decode import DecodeLimits
 from .settings import Settings
 from .transcribe.fair_semaphore import FairSemaphore
@@ -93,7 +93,7 @@ def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
     built = (
         dependencies.pool,
         dependencies.outbox,
-        StoredAudio(dependencies.store),
+        ObjectStorePcm(dependencies.store),
         recognizer,
         settings.window_chunks,
     )
@@ -122,7 +122,7 @@ def controller(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
         dependencies.jetstream,
         settings.sweep_every_s,
     )
-    control = Control(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
+    control = ControlCommands(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
     return dependencies.worker(CONTROL, control.handlers, 4), [controller.run]
 
 

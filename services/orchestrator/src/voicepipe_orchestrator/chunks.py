@@ -64,7 +64,7 @@ async def load_all(connection: Any, job_id: UUID) -> list[StoredChunk]:
 
 
 async def save_recognition(transaction: Transaction, job: StoredJob, index: int, recognition: Recognition) -> bool:
-    """Keep what the model said; False if the chunk has its words already or is no longer wanted."""
+    """Keep what the model stored; False if the chunk has its words already or is no longer wanted."""
     saved = await transaction.connection.execute(
         """
         UPDATE chunks SET state = 'done', recognition = $3, finished_at = now()
@@ -139,8 +139,10 @@ def work_of(index: int) -> str:
 
 def _chunk(row: Any) -> StoredChunk:
     spans = tuple(Span(start, end) for start, end in row["spans"])
-    said = row["recognition"]
-    recognition = Recognition(**{**said, "words": tuple(Word(**word) for word in said["words"])}) if said else None
+    stored = row["recognition"]
+    recognition = (
+        Recognition(**{**stored, "words": tuple(Word(**word) for word in stored["words"])}) if stored else None
+    )
     plan = ChunkPlan(row["chunk_index"], spans, row["speech_s"], row["split"])
     return StoredChunk(plan, row["state"], recognition, row["error_code"])
 

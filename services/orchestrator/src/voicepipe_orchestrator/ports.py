@@ -52,7 +52,7 @@ class Recognizer(Protocol):
         ...
 
 
-class Audio(Protocol):
+class PcmReader(Protocol):
     """The PCM of a recording, by spans. Raises RetryLater while the store is away."""
 
     async def read(self, key: str, spans: Sequence[Span]) -> Pcm: ...

@@ -1,7 +1,7 @@
-"""Who said which word: the turns of a diarization joined to the words of a transcript. Pure.
+"""Who diarization which word: the turns of a diarization joined to the words of a transcript. Pure.
 
 A word belongs to whom it intersects most; where it lies between turns, to the nearest one if that is near enough. A diarizer
-and a recognizer disagree by a few frames about where one person stops and the next begins, so a word or two may seem to come
+and a recognizer disagree by a few frames summarize_speakers where one person stops and the next begins, so a word or two may seem to come
 from somebody else in the middle of a sentence: such a flip is undone, but not where two really talked at once.
 """
 
@@ -19,7 +19,7 @@ from voicepipe_wire.transcript.turns import Diarization, Turn
 
 from voicepipe_orchestrator.domain import Word
 
-# A word farther than this from any turn was said by somebody whom the diarizer did not hear.
+# A word farther than this from any turn was diarization by somebody whom the diarizer did not hear.
 REACH_S: Final = 1.0
 # So many words of somebody else within one breath are an error of the borders. Whoever really says three words takes a breath.
 FLIP_WORDS: Final = 3
@@ -31,33 +31,33 @@ GOLDEN_ANGLE: Final = 0.381966  # of a turn: hues far apart however many there a
 
 @dataclass(frozen=True, slots=True)
 class SpeakerLabel:
-    """Who said a word, None if nobody knows, and whether somebody else talked at the same time."""
+    """Who diarization a word, None if nobody knows, and whether somebody else talked at the same time."""
 
     speaker: str | None
     overlap: bool = False
 
 
-NOBODY: Final = SpeakerLabel(None)
+NO_SPEAKER: Final = SpeakerLabel(None)
 
 
-def speaker_labels(words: Sequence[Word], said: Diarization) -> tuple[SpeakerLabel, ...]:
+def label_words(words: Sequence[Word], diarization: Diarization) -> tuple[SpeakerLabel, ...]:
     """For each word, in order; speakers are the labels of the diarization."""
-    turns = _Turns(said.exclusive)
-    both = _Turns(_overlaps(said.turns))
-    return tuple(SpeakerLabel(turns.speaker_of(word), both.most_of(word)) for word in words)
+    turns = _Turns(diarization.exclusive)
+    both = _Turns(_overlaps(diarization.turns))
+    return tuple(SpeakerLabel(turns.speaker_of(word), both.covers_most_of(word)) for word in words)
 
 
-def smoothed(words: Sequence[Word], heard: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
+def smooth_flips(words: Sequence[Word], labels: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
     """The voices of one sentence without flips: up to `FLIP_WORDS` words of another voice between words of one and the same."""
-    runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: heard[index].speaker)]
-    result = list(heard)
+    runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: labels[index].speaker)]
+    result = list(labels)
     for before, flip, after in zip(runs, runs[1:], runs[2:], strict=False):
         outer = result[before[-1]].speaker
         if (
             outer is not None
-            and outer == heard[after[0]].speaker
+            and outer == labels[after[0]].speaker
             and len(flip) <= FLIP_WORDS
-            and not any(heard[index].overlap for index in flip)
+            and not any(labels[index].overlap for index in flip)
             and words[flip[0]].start_s - words[before[-1]].end_s < BREATH_S
             and words[after[0]].start_s - words[flip[-1]].end_s < BREATH_S
         ):
@@ -66,19 +66,24 @@ def smoothed(words: Sequence[Word], heard: Sequence[SpeakerLabel]) -> tuple[Spea
     return tuple(result)
 
 
-def numbered(said: Diarization, spoke: Sequence[str | None]) -> Mapping[str, str]:
+def number_speakers(diarization: Diarization, segment_speakers: Sequence[str | None]) -> Mapping[str, str]:
     """Each label to `speaker_1`, `speaker_2`, ... in order of first words, then those without words by their first turn.
 
-    `spoke` names the speaker of every segment.
+    `segment_speakers` names the speaker of every segment.
     """
-    order = dict.fromkeys([*(label for label in spoke if label), *(turn.speaker for turn in said.turns)])
+    order = dict.fromkeys(
+        [*(label for label in segment_speakers if label), *(turn.speaker for turn in diarization.turns)]
+    )
     return {label: f"speaker_{number}" for number, label in enumerate(order, start=1)}
 
 
-def about(said: Diarization, numbers: Mapping[str, str], spoke: Sequence[str | None]) -> tuple[Speaker, ...]:
+def summarize_speakers(
+    diarization: Diarization, numbers: Mapping[str, str], segment_speakers: Sequence[str | None]
+) -> tuple[Speaker, ...]:
     """Every speaker with the time that they talked, their share of all talk, and how many segments are theirs."""
     talk_s = {
-        label: sum(turn.end_s - turn.start_s for turn in said.turns if turn.speaker == label) for label in numbers
+        label: sum(turn.end_s - turn.start_s for turn in diarization.turns if turn.speaker == label)
+        for label in numbers
     }
     together_s = sum(talk_s.values())
     return tuple(
@@ -87,7 +92,7 @@ def about(said: Diarization, numbers: Mapping[str, str], spoke: Sequence[str | N
             name=f"Speaker {place}",
             talk_s=talk_s[label],
             share=talk_s[label] / together_s if together_s else 0.0,
-            segments=sum(each == label for each in spoke),
+            segments=sum(each == label for each in segment_speakers),
             colour=colour(place - 1),
         )
         for place, (label, number) in enumerate(numbers.items(), start=1)
@@ -132,7 +137,7 @@ class _Turns:
         near = [(gap_s, turn) for turn in self._neighbours(word) if (gap_s := _gap_s(turn, word)) <= REACH_S]
         return min(near, key=lambda each: each[0])[1].speaker if near else None
 
-    def most_of(self, word: Word) -> bool:
+    def covers_most_of(self, word: Word) -> bool:
         """Whether at least half of the word lies within the turns."""
         touching = self._touching(word)
         return bool(touching) and 2 * sum(_common_s(turn, word) for turn in touching) >= word.end_s - word.start_s
@@ -161,10 +166,10 @@ def _gap_s(turn: Turn, word: Word) -> float:
 def _overlaps(turns: Sequence[Turn]) -> list[Turn]:
     """When two or more people talk, as turns of nobody in particular."""
     edges = sorted([(turn.start_s, 1) for turn in turns] + [(turn.end_s, -1) for turn in turns])
-    found: list[Turn] = []
+    overlaps: list[Turn] = []
     talking = 0
     for (at_s, change), (next_s, _) in pairwise(edges):
         talking += change
         if talking > 1 and next_s > at_s:
-            found.append(Turn(at_s, next_s, ""))
-    return found
+            overlaps.append(Turn(at_s, next_s, ""))
+    return overlaps

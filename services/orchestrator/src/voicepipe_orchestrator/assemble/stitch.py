@@ -22,7 +22,7 @@ from voicepipe_wire.transcript.turns import Diarization
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Segment, Word
 
-from .speakers import NOBODY, SpeakerLabel, smoothed, speaker_labels
+from .speakers import NO_SPEAKER, SpeakerLabel, label_words, smooth_flips
 
 # Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error alone
 # cuts no sentence, and no longer, for a model without punctuation has nothing else to cut at.
@@ -50,14 +50,14 @@ class ChunkWords:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
+class _SpokenWord:
     word: Word
     language: str
-    voice: SpeakerLabel = NOBODY
+    label: SpeakerLabel = NO_SPEAKER
 
 
 def stitch(
-    chunks: Iterable[ChunkWords], gaps: Iterable[Gap] = (), said: Diarization | None = None
+    chunks: Iterable[ChunkWords], gaps: Iterable[Gap] = (), diarization: Diarization | None = None
 ) -> tuple[Segment, ...]:
     """The segments of the recording, in order; every word of every chunk is in exactly one.
 
@@ -71,7 +71,7 @@ def stitch(
     middles = sorted((gap.start_s + gap.end_s) / 2 for gap in gaps)
     cased = any(char.isupper() for each in spoken for char in each.word.text)
 
-    def ends(before: _Spoken, after: _Spoken) -> bool:
+    def ends(before: _SpokenWord, after: _SpokenWord) -> bool:
         return (
             before.language != after.language
             or after.word.start_s - before.word.end_s >= PAUSE_S
@@ -79,11 +79,11 @@ def stitch(
             or bisect_right(middles, before.word.start_s) < bisect_right(middles, after.word.start_s)
         )
 
-    if said is not None:
-        spoken = _voiced(spoken, said, ends)
+    if diarization is not None:
+        spoken = _with_labels(spoken, diarization, ends)
 
-    def parts(before: _Spoken, after: _Spoken) -> bool:
-        return before.voice.speaker != after.voice.speaker or ends(before, after)
+    def parts(before: _SpokenWord, after: _SpokenWord) -> bool:
+        return before.label.speaker != after.label.speaker or ends(before, after)
 
     return tuple(_segment(piece) for run in _runs(spoken, parts) for piece in _short_pieces(run))
 
@@ -108,33 +108,38 @@ def gaps_of(plan: ChunkPlan, code: str) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _in_order(chunks: Iterable[ChunkWords]) -> list[_Spoken]:
+def _in_order(chunks: Iterable[ChunkWords]) -> list[_SpokenWord]:
     """All visible words in the order of the recording, none starting before the one before it has ended."""
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
     if any(before.index == after.index for before, after in pairwise(ordered)):
         raise ValueError("a chunk is given twice")
-    heard = [
-        _Spoken(word, word.language or chunk.language) for chunk in ordered for word in chunk.words if word.text.strip()
+    visible = [
+        _SpokenWord(word, word.language or chunk.language)
+        for chunk in ordered
+        for word in chunk.words
+        if word.text.strip()
     ]
     # A start that runs backwards is moved up to the one before it; an end that reaches over the next start is cut there.
     # So an end never moves a start: one end that is far too late would push all words behind it.
-    starts = list(accumulate((each.word.start_s for each in heard), max))
+    starts = list(accumulate((each.word.start_s for each in visible), max))
     limits = [*starts, math.inf][1:]
     return [
         replace(each, word=replace(each.word, start_s=start_s, end_s=max(start_s, min(each.word.end_s, limit_s))))
-        for each, start_s, limit_s in zip(heard, starts, limits, strict=True)
+        for each, start_s, limit_s in zip(visible, starts, limits, strict=True)
     ]
 
 
-def _voiced(spoken: Sequence[_Spoken], said: Diarization, ends: Callable[[_Spoken, _Spoken], bool]) -> list[_Spoken]:
-    """The words with who said them; what flickers is smoothed within a sentence."""
-    heard = speaker_labels([each.word for each in spoken], said)
-    voiced = [replace(each, voice=voice) for each, voice in zip(spoken, heard, strict=True)]
+def _with_labels(
+    spoken: Sequence[_SpokenWord], diarization: Diarization, ends: Callable[[_SpokenWord, _SpokenWord], bool]
+) -> list[_SpokenWord]:
+    """The words with who diarization them; what flickers is smooth_flips within a sentence."""
+    visible = label_words([each.word for each in spoken], diarization)
+    voiced = [replace(each, label=label) for each, label in zip(spoken, visible, strict=True)]
     return [
-        replace(each, voice=voice)
+        replace(each, label=label)
         for sentence in _runs(voiced, ends)
-        for each, voice in zip(
-            sentence, smoothed([each.word for each in sentence], [each.voice for each in sentence]), strict=True
+        for each, label in zip(
+            sentence, smooth_flips([each.word for each in sentence], [each.label for each in sentence]), strict=True
         )
     ]
 
@@ -149,7 +154,9 @@ def _ends_sentence(text: str, following: str, *, cased: bool) -> bool:
     return not (cased and first_letter.islower())
 
 
-def _runs(spoken: Sequence[_Spoken], ends: Callable[[_Spoken, _Spoken], bool]) -> Iterator[Sequence[_Spoken]]:
+def _runs(
+    spoken: Sequence[_SpokenWord], ends: Callable[[_SpokenWord, _SpokenWord], bool]
+) -> Iterator[Sequence[_SpokenWord]]:
     start = 0
     for index in range(1, len(spoken) + 1):
         if index == len(spoken) or ends(spoken[index - 1], spoken[index]):
@@ -157,7 +164,7 @@ def _runs(spoken: Sequence[_Spoken], ends: Callable[[_Spoken, _Spoken], bool]) -
             start = index
 
 
-def _short_pieces(run: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
+def _short_pieces(run: Sequence[_SpokenWord]) -> Iterator[Sequence[_SpokenWord]]:
     waiting = [run]
     while waiting:
         piece = waiting.pop()
@@ -169,7 +176,7 @@ def _short_pieces(run: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
         waiting += [piece[cut:], piece[:cut]]
 
 
-def _best_cut(piece: Sequence[_Spoken]) -> int:
+def _best_cut(piece: Sequence[_SpokenWord]) -> int:
     """Where to cut a long piece: in its middle half, at the longest pause or a comma; of equals, nearest to the middle."""
 
     def worth(cut: int) -> tuple[float, int, int]:
@@ -182,7 +189,7 @@ def _best_cut(piece: Sequence[_Spoken]) -> int:
     return max(range(max(1, margin), min(len(piece), len(piece) - margin + 1)), key=worth)
 
 
-def _segment(piece: Sequence[_Spoken]) -> Segment:
+def _segment(piece: Sequence[_SpokenWord]) -> Segment:
     words = tuple(each.word for each in piece)
     language = piece[0].language
     return Segment(
@@ -192,8 +199,8 @@ def _segment(piece: Sequence[_Spoken]) -> Segment:
         words=words,
         confidence=_confidence(words),
         language=language,
-        speaker=piece[0].voice.speaker,
-        overlaps=tuple(each.voice.overlap for each in piece),
+        speaker=piece[0].label.speaker,
+        overlaps=tuple(each.label.overlap for each in piece),
     )
 
 

@@ -51,12 +51,12 @@ class Advisories:
                     await self._jetstream.check_consumer(ADVISORIES, CONSUMER)
                     continue
                 for message in messages:
-                    await self._hear(message)
+                    await self._handle(message)
         finally:
             with suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def _hear(self, message: Msg) -> None:
+    async def _handle(self, message: Msg) -> None:
         advisory = json.loads(message.data)
         await self.dead_letter(advisory["stream_seq"], advisory.get("deliveries", 0))
         await message.ack()

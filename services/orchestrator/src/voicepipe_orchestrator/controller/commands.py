@@ -29,19 +29,19 @@ from voicepipe_wire.v1.commands_pb2 import (
 from voicepipe_wire.v1.events_pb2 import JobDeleted
 
 from voicepipe_orchestrator import chunks
-from voicepipe_orchestrator.pcm_store import drop_pcm, pcm_folder
+from voicepipe_orchestrator.pcm_store import delete_pcm, pcm_prefix
 
 from .reopen import reopen
-from .speaker_commands import SpeakerControl
+from .speaker_commands import SpeakerCommands
 
 
-class Control:
+class ControlCommands:
     def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
         self._jetstream = jetstream
-        self.speakers = SpeakerControl(outbox)
+        self.speakers = SpeakerCommands(outbox)
 
     @property
     def handlers(self) -> Handlers:
@@ -62,7 +62,7 @@ class Control:
             if job is None or outcome(job.stages):
                 return
             await jobs.save(transaction, job, cancel(job.stages))
-        await drop_pcm(self._pool, self._store, job.id)
+        await delete_pcm(self._pool, self._store, job.id)
 
     async def retry(self, command: RetryJob) -> None:
         """Finished chunks are kept; failed ones are tried again."""
@@ -83,7 +83,7 @@ class Control:
         if row is None:
             return
         await self._store.delete_under(row["object_key"])
-        await self._store.delete_under(pcm_folder(row["owner_id"], job_id))
+        await self._store.delete_under(pcm_prefix(row["owner_id"], job_id))
         await self._forget_messages(row["owner_id"], job_id)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection

@@ -19,7 +19,7 @@ class DiarizationDeadline:
         self._outbox = outbox
         self._wait_s = wait_s
 
-    async def end(self) -> int:
+    async def enforce(self) -> int:
         """Let every transcript go on that has waited too long; how many those were. Safe beside others who do so."""
         rows = await self._pool.fetch(
             """

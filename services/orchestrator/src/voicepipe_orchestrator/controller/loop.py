@@ -47,8 +47,8 @@ class Controller:
             tasks.create_task(self.advisories.listen(stop))
             tasks.create_task(_every(RELAY_EVERY_S, self.outbox.relay, stop))
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
-            tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.end, stop))
-            tasks.create_task(_every(RETENTION_EVERY_S, self.retention.run, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.enforce, stop))
+            tasks.create_task(_every(RETENTION_EVERY_S, self.retention.apply, stop))
             tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
 
     async def _measure_backlog(self) -> None:

@@ -8,7 +8,7 @@ import structlog
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 
-from voicepipe_orchestrator.pcm_store import drop_pcm
+from voicepipe_orchestrator.pcm_store import delete_pcm
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +23,10 @@ class Retention:
         self._store = store
         self._keep_failed_pcm_s = keep_failed_pcm_s
 
-    async def run(self) -> None:
-        await self._uploads()
-        await self._pcm()
-        await self._unfinished()
+    async def apply(self) -> None:
+        await self._delete_expired_uploads()
+        await self._delete_pcm()
+        await self._abort_unfinished()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
         # Commands of jobs that go on are what the sweeper looks for.
         await self._pool.execute(
@@ -36,7 +36,7 @@ class Retention:
             """
         )
 
-    async def _uploads(self) -> None:
+    async def _delete_expired_uploads(self) -> None:
         """First the objects, then the row that leads to them, and that only if nobody took it up again meanwhile."""
         rows = await self._pool.fetch(
             """
@@ -54,7 +54,7 @@ class Retention:
             )
             log.info("upload expired", upload=str(row["id"]))
 
-    async def _pcm(self) -> None:
+    async def _delete_pcm(self) -> None:
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
@@ -64,15 +64,15 @@ class Retention:
             self._keep_failed_pcm_s,
         )
         for row in rows:
-            await drop_pcm(self._pool, self._store, row["id"])
+            await delete_pcm(self._pool, self._store, row["id"])
 
-    async def _unfinished(self) -> None:
+    async def _abort_unfinished(self) -> None:
         """Parts of an object whose writer was killed before it was whole: no row leads to them."""
-        for found in await self._store.unfinished():
-            if datetime.now(UTC) - found.begun_at < UNFINISHED_AFTER:
+        for upload in await self._store.unfinished():
+            if datetime.now(UTC) - upload.begun_at < UNFINISHED_AFTER:
                 continue
             if not await self._pool.fetchval(
-                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", found.upload_id
+                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", upload.upload_id
             ):
-                await self._store.abort_multipart(found.key, found.upload_id)
-                log.info("an unfinished object was removed", begun_at=found.begun_at.isoformat())
+                await self._store.abort_multipart(upload.key, upload.upload_id)
+                log.info("an unfinished object was removed", begun_at=upload.begun_at.isoformat())

@@ -13,7 +13,7 @@ from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 from .reopen import reopen
 
 
-class SpeakerControl:
+class SpeakerCommands:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 

@@ -42,9 +42,9 @@ class Sweeper:
             """,
             self._stuck_after_s,
         )
-        return sum([await self._look(row["id"]) for row in rows])
+        return sum([await self._sweep_job(row["id"]) for row in rows])
 
-    async def _look(self, job_id: UUID) -> bool:
+    async def _sweep_job(self, job_id: UUID) -> bool:
         async with self._pool.acquire() as connection:
             queued = [
                 row["chunk_index"]
@@ -53,18 +53,18 @@ class Sweeper:
                 )
             ]
         works = [*(str(stage) for stage in Stage), *map(chunks.work_of, queued)]
-        there = await self._still_there(job_id, works)
+        in_queue = await self._find_queued(job_id, works)
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id)
             if job is None:
                 return False
             # Whatever comes of it, the next look is due after another while.
             await jobs.touch(transaction, job_id)
-            lost_chunks = [index for index in queued if chunks.work_of(index) not in there]
-            return await self._put_back(transaction, job, there, queued, lost_chunks)
+            lost_chunks = [index for index in queued if chunks.work_of(index) not in in_queue]
+            return await self._requeue_lost(transaction, job, in_queue, queued, lost_chunks)
 
-    async def _put_back(
-        self, transaction: Transaction, job: StoredJob, there: set[str], queued: list[int], lost_chunks: list[int]
+    async def _requeue_lost(
+        self, transaction: Transaction, job: StoredJob, in_queue: set[str], queued: list[int], lost_chunks: list[int]
     ) -> bool:
         if job.stages[Stage.TRANSCRIBE] is State.RUNNING:
             for index in lost_chunks:
@@ -76,15 +76,15 @@ class Sweeper:
             stage
             for stage, state in job.stages.stages.items()
             if state in {State.QUEUED, State.RUNNING}
-            and stage not in there
+            and stage not in in_queue
             # With chunks in the queue the stage has done its own command.
             and not (stage is Stage.TRANSCRIBE and queued)
         ]
         for stage in stages:
-            await self._put_stage_back(transaction, job, stage)
+            await self._requeue_stage(transaction, job, stage)
         return bool(stages or lost_chunks)
 
-    async def _put_stage_back(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
+    async def _requeue_stage(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
         REQUEUED.labels(stage).inc()
         log.warning("a stage was lost, put back", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS:
@@ -94,7 +94,7 @@ class Sweeper:
         else:
             jobs.command(transaction, job, stage)
 
-    async def _still_there(self, job_id: UUID, works: Iterable[str]) -> set[str]:
+    async def _find_queued(self, job_id: UUID, works: Iterable[str]) -> set[str]:
         """Those of `works` whose newest command is still in the outbox or in the stream."""
         rows = await self._pool.fetch(
             """
@@ -104,9 +104,9 @@ class Sweeper:
             job_id,
             list(works),
         )
-        return {row["work"] for row in rows if row["stream_seq"] is None or await self._holds(row)}
+        return {row["work"] for row in rows if row["stream_seq"] is None or await self._is_in_stream(row)}
 
-    async def _holds(self, row: Any) -> bool:
+    async def _is_in_stream(self, row: Any) -> bool:
         message = await self._jetstream.find(WORK, row["stream_seq"])
         # A stream that was deleted and made anew counts from one again.
         return message is not None and (message.headers or {}).get(MSG_ID) == str(row["id"])

@@ -17,32 +17,32 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Span
 
 from .speech_regions import ONSET, WINDOW, Probabilities
 
-LONGEST = 28 * SAMPLE_RATE
+MAX_CHUNK = 28 * SAMPLE_RATE
 EARLIEST_CUT = 14 * SAMPLE_RATE  # of a region that is too long
 LAST_QUARTER = 21 * SAMPLE_RATE
-LONGEST_GAP = SAMPLE_RATE
-KEPT = SAMPLE_RATE // 5  # at either side of a longer gap
+MAX_GAP = SAMPLE_RATE
+KEPT_SILENCE = SAMPLE_RATE // 5  # at either side of a longer gap
 SMOOTHED = 5  # windows, 160 ms: shorter is a stop consonant, not a pause
 
 
-def plan(regions: Sequence[Span], probabilities: Probabilities, total_samples: int) -> tuple[ChunkPlan, ...]:
+def plan_chunks(regions: Sequence[Span], probabilities: Probabilities, total_samples: int) -> tuple[ChunkPlan, ...]:
     """Chunks of at most 28 s that hold every sample of `regions` once, in order, without overlap.
 
     `regions` are sorted, disjoint and within [0, total_samples). Nothing but silence gives no chunk.
     """
     if not regions:
         return ()
-    smooth = _smoothed(probabilities)
+    smooth = _smooth(probabilities)
     pieces = [piece for region in regions for piece in _pieces(region, smooth)]
-    chunks = (_spans(pieces[first:end], total_samples) for first, end in _packed(pieces))
+    chunks = (_spans(pieces[first:end], total_samples) for first, end in _pack(pieces))
     return tuple(_chunk(index, spans, probabilities, smooth) for index, spans in enumerate(chunks))
 
 
 def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
     start = region.start
-    while region.end - start > LONGEST:
+    while region.end - start > MAX_CHUNK:
         # a rest of less than 7 s is not left alone
-        latest = min(start + LONGEST, region.end - LONGEST // 4)
+        latest = min(start + MAX_CHUNK, region.end - MAX_CHUNK // 4)
         first, last = -(-(start + EARLIEST_CUT) // WINDOW), latest // WINDOW
         likely = smooth[first:last][::-1]  # the later one of two equals makes the fuller chunk
         cut = (last - 1 - int(np.argmin(likely))) * WINDOW + WINDOW // 2 if len(likely) else latest
@@ -51,10 +51,10 @@ def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
     yield Span(start, region.end)
 
 
-def _packed(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
+def _pack(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
     """[first, end) of the pieces of every chunk."""
     gaps = [after.start - before.end for before, after in pairwise(pieces)]
-    kept = [gap if gap <= LONGEST_GAP else 2 * KEPT for gap in gaps]
+    kept = [gap if gap <= MAX_GAP else 2 * KEPT_SILENCE for gap in gaps]
     # length of the pieces before the n-th and of the gaps after each of them
     ends = list(accumulate((piece.samples + gap for piece, gap in zip(pieces, [*kept, 0], strict=True)), initial=0))
 
@@ -63,25 +63,25 @@ def _packed(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
 
     first = 0
     while first < len(pieces):
-        end = _cut(first, gaps, length, ends)
+        end = _chunk_end(first, gaps, length, ends)
         yield first, end
         first = end
 
 
-def _cut(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
+def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
     """Where the chunk that begins with piece `first` ends: everything that is left, or the best silence that fits."""
     most = len(gaps) + 1
-    fits = min(bisect.bisect_right(ends, ends[first] + LONGEST + LONGEST_GAP, first + 1), most + 1) - 1
+    fits = min(bisect.bisect_right(ends, ends[first] + MAX_CHUNK + MAX_GAP, first + 1), most + 1) - 1
     fits = max(fits, first + 1)
-    while fits > first + 1 and length(first, fits) > LONGEST:
+    while fits > first + 1 and length(first, fits) > MAX_CHUNK:
         fits -= 1
     if fits == most:
         return most
     cuts = range(first + 1, fits + 1)
     left = length(first, most)
-    if left <= 2 * LONGEST:
+    if left <= 2 * MAX_CHUNK:
         smaller = {cut: min(length(first, cut), length(cut, most)) for cut in cuts}
-        fair = [cut for cut in cuts if smaller[cut] * 3 >= left and length(cut, most) <= LONGEST]
+        fair = [cut for cut in cuts if smaller[cut] * 3 >= left and length(cut, most) <= MAX_CHUNK]
         otherwise = max(cuts, key=lambda cut: (smaller[cut], cut))
     else:
         fair = [cut for cut in cuts if length(first, cut) >= LAST_QUARTER]
@@ -94,9 +94,9 @@ def _spans(pieces: Sequence[Span], total_samples: int) -> tuple[Span, ...]:
     spans: list[Span] = []
     start = pieces[0].start
     for before, after in pairwise(pieces):
-        if after.start - before.end > LONGEST_GAP:
-            spans.append(Span(start, before.end + KEPT))
-            start = after.start - KEPT
+        if after.start - before.end > MAX_GAP:
+            spans.append(Span(start, before.end + KEPT_SILENCE))
+            start = after.start - KEPT_SILENCE
     return (*spans, Span(start, min(pieces[-1].end, total_samples)))
 
 
@@ -120,7 +120,7 @@ def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
     return int(equals[np.argmin(np.abs(equals - samples // 2))])
 
 
-def _smoothed(probabilities: Probabilities) -> Probabilities:
+def _smooth(probabilities: Probabilities) -> Probabilities:
     """The mean of the windows around each, so that a cut falls into a pause and not between two phones."""
     sums = np.cumsum(np.pad(probabilities, (SMOOTHED // 2 + 1, SMOOTHED // 2), "edge"), dtype=np.int64)
     return ((sums[SMOOTHED:] - sums[:-SMOOTHED]) // SMOOTHED).astype(np.uint8)

@@ -72,19 +72,19 @@ async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
         Reject: not_audio, where the first bytes say so.
         OSError: the file cannot be opened.
     """
-    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as nothing:
+    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
         source = os.open(path, os.O_RDONLY)
         try:
             head, size_bytes = os.pread(source, HEAD_BYTES, 0), os.fstat(source).st_size
             if head.startswith(ARCHIVES):
                 raise _rejected("not_audio", limits)
-            process = await _start(source, limits, nothing)
+            process = await _start_decoder(source, limits, empty_folder)
         finally:
             os.close(source)
-        ffmpeg_log = FfmpegLog(is_cut=_states_more(head, size_bytes))
+        ffmpeg_log = FfmpegLog(is_cut=_riff_states_more_than_it_has(head, size_bytes))
         try:
-            async with aio.background(_listen(process, ffmpeg_log)) as listening:
-                yield Decoding(process, ffmpeg_log, listening, limits)
+            async with aio.background(_read_log(process, ffmpeg_log)) as log_reader:
+                yield Decoding(process, ffmpeg_log, log_reader, limits)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -99,20 +99,20 @@ class Decoding:
         self,
         process: asyncio.subprocess.Process,
         ffmpeg_log: FfmpegLog,
-        listening: asyncio.Task[None],
+        log_reader: asyncio.Task[None],
         limits: DecodeLimits,
     ) -> None:
         self._process = process
-        self._words = ffmpeg_log
-        self._listening = listening
+        self._ffmpeg_log = ffmpeg_log
+        self._log_reader = log_reader
         self._limits = limits
-        self._left_s = limits.timeout_s
+        self._remaining_s = limits.timeout_s
         self._samples = 0
         self._result: Decoded | None = None
 
     @property
     def hint_s(self) -> float | None:
-        return self._words.duration_s
+        return self._ffmpeg_log.duration_s
 
     @property
     def result(self) -> Decoded:
@@ -133,62 +133,62 @@ class Decoding:
             if self._samples > most:
                 raise self._error("too_long")
             yield block
-        self._result = self._judge(await self._process.wait())
+        self._result = self._outcome(await self._process.wait())
 
     async def _read(self) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            async with asyncio.timeout(self._left_s):
+            async with asyncio.timeout(self._remaining_s):
                 try:
                     return await self._process.stdout.readexactly(BLOCK_BYTES)
                 except asyncio.IncompleteReadError as end:
-                    await self._listening
+                    await self._log_reader
                     return end.partial[: len(end.partial) // SAMPLE_BYTES * SAMPLE_BYTES]
         except TimeoutError:
             raise self._error("decode_timeout") from None
         finally:
-            self._left_s -= clock() - began
+            self._remaining_s -= clock() - began
 
-    def _judge(self, exit_code: int) -> Decoded:
+    def _outcome(self, exit_code: int) -> Decoded:
         """What the end of the decoder means."""
-        ffmpeg_log = self._words
-        if not ffmpeg_log.confinement or ffmpeg_log.says("Option not found"):
+        ffmpeg_log = self._ffmpeg_log
+        if not ffmpeg_log.confinement or ffmpeg_log.contains("Option not found"):
             raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
         is_stopped = exit_code < 0 and not ffmpeg_log.container  # the loader dies of too little memory
-        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.says(*NO_MEMORY):
+        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.contains(*NO_MEMORY):
             raise self._error("decode_limit")
         if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
-            raise self._error(self._reason_for_nothing(exit_code))
+            raise self._error(self._error_code(exit_code))
         return Decoded(
             self._samples, ffmpeg_log.container, ffmpeg_log.codec, self._warnings(exit_code), ffmpeg_log.confinement
         )
 
-    def _reason_for_nothing(self, exit_code: int) -> str:
-        ffmpeg_log = self._words
-        if ffmpeg_log.says(*CUT_OFF):
+    def _error_code(self, exit_code: int) -> str:
+        ffmpeg_log = self._ffmpeg_log
+        if ffmpeg_log.contains(*CUT_OFF):
             return "damaged_media"
         if not ffmpeg_log.container:
             return "not_audio"
-        if ffmpeg_log.says("matches no streams"):
+        if ffmpeg_log.contains("matches no streams"):
             return "no_audio_stream" if ffmpeg_log.has_pictures else "damaged_media"
-        if ffmpeg_log.says("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
+        if ffmpeg_log.contains("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
             return "unsupported_media"
         is_short = ffmpeg_log.duration_s is None or ffmpeg_log.duration_s <= self._limits.min_audio_s
         return "too_short" if is_short and exit_code == 0 else "damaged_media"
 
     def _warnings(self, exit_code: int) -> tuple[str, ...]:
-        ffmpeg_log, decoded_s = self._words, self._samples / SAMPLE_RATE
+        ffmpeg_log, decoded_s = self._ffmpeg_log, self._samples / SAMPLE_RATE
         stated_s = 0.0 if ffmpeg_log.is_estimate or ffmpeg_log.duration_s is None else ffmpeg_log.duration_s
         is_cut = exit_code != 0 or ffmpeg_log.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
         return tuple(
             code
-            for code, holds in (
+            for code, applies in (
                 ("truncated_media", is_cut),
-                ("damaged_parts", ffmpeg_log.troubles > 0 and not ffmpeg_log.is_cut),
+                ("damaged_parts", ffmpeg_log.damaged_packets > 0 and not ffmpeg_log.is_cut),
             )
-            if holds
+            if applies
         )
 
     def _error(self, code: str) -> Reject:
@@ -205,21 +205,21 @@ def _rejected(code: str, limits: DecodeLimits) -> Reject:
     )
 
 
-def _states_more(head: bytes, size_bytes: int) -> bool:
+def _riff_states_more_than_it_has(head: bytes, size_bytes: int) -> bool:
     """Whether a RIFF file says that it is longer than it is. ffmpeg goes by the file, and calls the last packet corrupt."""
     stated_bytes = int.from_bytes(head[4:8], "little")
     return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
 
 
-async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
-    order = {
+async def _start_decoder(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
+    config = {
         "argv": arguments(imageio_ffmpeg.get_ffmpeg_exe(), source),
         "parent": os.getpid(),
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
     }
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)),
+        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -231,7 +231,7 @@ async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subp
     )
 
 
-async def _listen(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
+async def _read_log(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
     assert process.stderr is not None  # noqa: S101
     while block := await process.stderr.read(1 << 14):
         ffmpeg_log.feed(block)

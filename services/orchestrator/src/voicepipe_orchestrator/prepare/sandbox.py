@@ -52,23 +52,23 @@ class _Unavailable(Exception):
 
 
 def main() -> None:
-    order = json.loads(sys.argv[1])
-    command: list[str] = order["argv"]
+    config = json.loads(sys.argv[1])
+    command: list[str] = config["argv"]
     # a descriptor, because the other user may not be allowed to walk to the file
     decoder = os.open(command[0], os.O_PATH)
-    done = ["limits"]
+    applied = ["limits"]
     for name, step in (("user", _drop_user), ("no_new_privs", _no_new_privs)):
         with contextlib.suppress(_Unavailable):
             step()
-            done.append(name)
-    _die_with(order["parent"])
-    for name, filtering in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
+            applied.append(name)
+    _die_with(config["parent"])
+    for name, restrict in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
         with contextlib.suppress(_Unavailable, OSError):
-            filtering()
-            done.append(name)
-    sys.stderr.write(f"confined: {' '.join(done)}\n")
+            restrict()
+            applied.append(name)
+    sys.stderr.write(f"confined: {' '.join(applied)}\n")
     sys.stderr.flush()
-    _limit(order)
+    _limit(config)
     os.execve(decoder, command, {"LC_ALL": "C"})
 
 
@@ -131,14 +131,14 @@ def _seccomp() -> None:
     _checked(LIBC.prctl(PR_SET_SECCOMP, 2, program, 0, 0))
 
 
-def _limit(order: dict[str, int]) -> None:
+def _limit(config: dict[str, int]) -> None:
     """Last, because the interpreter itself would not start again under them."""
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 16),
-        (resource.RLIMIT_CPU, order["cpu_s"]),
-        (resource.RLIMIT_AS, order["memory_bytes"]),
+        (resource.RLIMIT_CPU, config["cpu_s"]),
+        (resource.RLIMIT_AS, config["memory_bytes"]),
     ):
         resource.setrlimit(kind, (most, most))
 

@@ -56,34 +56,34 @@ class SpeechDetector:
         self._session = session
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
-        self._heard = np.zeros(CONTEXT, np.int16)  # the context, then what waits for a full batch
-        self._found = bytearray()
+        self._buffer = np.zeros(CONTEXT, np.int16)  # the context, then what waits for a full batch
+        self._probabilities = bytearray()
         self._samples = 0
 
     def feed(self, pcm: bytes | npt.NDArray[np.int16]) -> None:
         """16 kHz mono s16le, whole samples. Takes about 3 ms per second of audio: not for an event loop."""
         block = np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else pcm
         self._samples += len(block)
-        self._heard = np.concatenate((self._heard, block))
-        while len(self._heard) >= CONTEXT + BATCH * WINDOW:
-            self._listen(BATCH)
+        self._buffer = np.concatenate((self._buffer, block))
+        while len(self._buffer) >= CONTEXT + BATCH * WINDOW:
+            self._infer(BATCH)
 
     def finish(self) -> Speech:
         """After the last block; the last window is filled up with silence."""
-        rest = len(self._heard) - CONTEXT
+        rest = len(self._buffer) - CONTEXT
         windows = -(-rest // WINDOW)
         if windows:
-            self._heard = np.pad(self._heard, (0, windows * WINDOW - rest))
-            self._listen(windows)
-        probabilities = np.frombuffer(bytes(self._found), np.uint8)
+            self._buffer = np.pad(self._buffer, (0, windows * WINDOW - rest))
+            self._infer(windows)
+        probabilities = np.frombuffer(bytes(self._probabilities), np.uint8)
         return Speech(regions(probabilities, self._samples), probabilities, self._samples)
 
-    def _listen(self, windows: int) -> None:
-        used = windows * WINDOW
-        audio = self._heard[: CONTEXT + used].astype(np.float32) / 32768
-        heard = np.lib.stride_tricks.sliding_window_view(audio, CONTEXT + WINDOW)[::WINDOW]
-        found, self._hidden, self._cell = self._session.run(
-            None, {"input": np.ascontiguousarray(heard), "h": self._hidden, "c": self._cell}
+    def _infer(self, window_count: int) -> None:
+        used = window_count * WINDOW
+        audio = self._buffer[: CONTEXT + used].astype(np.float32) / 32768
+        windows = np.lib.stride_tricks.sliding_window_view(audio, CONTEXT + WINDOW)[::WINDOW]
+        probabilities, self._hidden, self._cell = self._session.run(
+            None, {"input": np.ascontiguousarray(windows), "h": self._hidden, "c": self._cell}
         )
-        self._found += np.rint(found * 255).astype(np.uint8).tobytes()
-        self._heard = self._heard[used:].copy()
+        self._probabilities += np.rint(probabilities * 255).astype(np.uint8).tobytes()
+        self._buffer = self._buffer[used:].copy()

@@ -7,7 +7,7 @@ turn had 0.52 and 0.48). So such a chunk is cut at its pauses, every piece is as
 language are transcribed together.
 
 Probabilities also share out where one language is hard to understand (English over a bad line is partly Welsh to Whisper base).
-So a stretch in another language than the chunk's is transcribed in both, and the surer answer counts.
+So a stretch in another language than the chunk's is transcribed in both, and the more_confident answer counts.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition
 from .word_timing import Pause
 
 # A tenth of a chunk of 28 s is one short sentence. Where the model cannot tell the language at all, less will do.
-MIXED_FROM: Final = 0.1
+MIN_MIXED_PROBABILITY: Final = 0.1
 UNDECIDED_BELOW: Final = 0.5
-MIXED_FROM_IF_UNDECIDED: Final = 0.05
+MIN_MIXED_PROBABILITY_IF_UNDECIDED: Final = 0.05
 # What Whisper base made of noise and mumbling in a language that nobody spoke had -0.94 and less, real changes -0.34 and more.
-LEAST_AVG_LOGPROB: Final = -0.5
-SHORTEST_PIECE_S: Final = 1.2
+MIN_AVG_LOGPROB: Final = -0.5
+MIN_PIECE_S: Final = 1.2
 MAX_PIECES: Final = 6
 # Shorter silences are within words.
-SHORTEST_PAUSE_S: Final = 0.15
+MIN_PAUSE_S: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Stretch:
 def spoken_languages(recognition: Recognition) -> tuple[str, ...]:
     """The languages that may be spoken in a chunk, its own first; one where nothing speaks for a mixture."""
     undecided = max(recognition.languages.values(), default=1.0) < UNDECIDED_BELOW
-    least = MIXED_FROM_IF_UNDECIDED if undecided else MIXED_FROM
+    least = MIN_MIXED_PROBABILITY_IF_UNDECIDED if undecided else MIN_MIXED_PROBABILITY
     others = (
         code
         for code, probability in recognition.languages.items()
@@ -53,20 +53,20 @@ def spoken_languages(recognition: Recognition) -> tuple[str, ...]:
     return (recognition.language, *others)
 
 
-def surer(usual: Recognition, other: Recognition) -> Recognition:
+def more_confident(usual: Recognition, other: Recognition) -> Recognition:
     """Of a stretch heard in the usual and in another language, the answer to believe."""
-    is_likely = other.avg_logprob >= LEAST_AVG_LOGPROB and bool(other.words)
+    is_likely = other.avg_logprob >= MIN_AVG_LOGPROB and bool(other.words)
     return other if is_likely and other.avg_logprob > usual.avg_logprob else usual
 
 
-def cuts(pauses: Sequence[Pause], samples: int) -> tuple[int, ...]:
-    """Samples in the middle of pauses at which the chunk falls into pieces; none shorter than `SHORTEST_PIECE_S`, few in all."""
-    shortest = max(int(SHORTEST_PIECE_S * SAMPLE_RATE), samples // MAX_PIECES)
+def cut_points(pauses: Sequence[Pause], samples: int) -> tuple[int, ...]:
+    """Samples in the middle of pauses at which the chunk falls into pieces; none shorter than `MIN_PIECE_S`, few in all."""
+    shortest = max(int(MIN_PIECE_S * SAMPLE_RATE), samples // MAX_PIECES)
     found: list[int] = []
     for pause in pauses:
         middle = int((pause.start_s + pause.end_s) / 2 * SAMPLE_RATE)
         since = middle - (found[-1] if found else 0)
-        if pause.length_s >= SHORTEST_PAUSE_S and since >= shortest and samples - middle >= shortest:
+        if pause.length_s >= MIN_PAUSE_S and since >= shortest and samples - middle >= shortest:
             found.append(middle)
     return tuple(found)
 

@@ -30,41 +30,41 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def slot(self, holder: Hashable) -> AsyncIterator[None]:
-        await self._take(holder)
+        await self._acquire(holder)
         try:
             yield
         finally:
-            self._give_back(holder)
+            self._release(holder)
 
-    async def _take(self, holder: Hashable) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(holder, deque()).append(turn)
-        self._hand_out()
+    async def _acquire(self, holder: Hashable) -> None:
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(holder, deque()).append(slot)
+        self._grant()
         try:
-            await turn
+            await slot
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it came in the same moment
-                self._give_back(holder)
+            if not slot.cancelled():  # it came in the same moment
+                self._release(holder)
             raise
 
-    def _give_back(self, holder: Hashable) -> None:
+    def _release(self, holder: Hashable) -> None:
         self._held[holder] -= 1
         if not self._held[holder]:
             del self._held[holder]
-        self._hand_out()
+        self._grant()
 
-    def _hand_out(self) -> None:
+    def _grant(self) -> None:
         while self._held.total() < self._count:
             entitled = [each for each in self._waiting if self._held[each] < self._per_holder]
             if not entitled:
                 return
             holder = min(entitled, key=lambda each: (self._held[each], each == self._last))
             # To the end of the order, if more of the same holder wait.
-            turns = self._waiting.pop(holder)
-            turn = turns.popleft()
-            if turns:
-                self._waiting[holder] = turns
-            if not turn.cancelled():
+            slots = self._waiting.pop(holder)
+            slot = slots.popleft()
+            if slots:
+                self._waiting[holder] = slots
+            if not slot.cancelled():
                 self._held[holder] += 1
                 self._last = holder
-                turn.set_result(None)
+                slot.set_result(None)

@@ -1,6 +1,6 @@
 """How a chunk is tried again, and which try is kept.
 
-Pure: a worker walks `fallbacks`, asks `quality_issue` after every try and stops at the first try without one; else `best`
+Pure: a worker walks `fallbacks`, asks `quality_issue` after every try and stops at the first try without one; else `best_try`
 chooses, and the complaint of the chosen try becomes a warning. The thresholds are the defaults of openai-whisper's
 `transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6), from Radford et al.,
 "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
@@ -58,7 +58,7 @@ def fallbacks(tier: str) -> tuple[Attempt, ...]:
     return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in FALLBACKS)
 
 
-def helps(attempt: Attempt, issue: str) -> bool:
+def is_worth_trying(attempt: Attempt, issue: str) -> bool:
     """Whether an attempt may end this trouble. Where the surest words are none, drawn ones are made up."""
     return attempt.temperature == 0 or issue != NO_WORDS
 
@@ -68,7 +68,7 @@ def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
 
     `speech_s` is how much of the chunk the speech detector called speech: where that is little, silence is a good answer.
     """
-    if only_silence(recognition):
+    if is_silence(recognition):
         return NO_WORDS if speech_s >= MIN_SPEECH_FOR_WORDS_S else None
     if recognition.compression_ratio > MAX_COMPRESSION_RATIO and not _was_repeated(recognition):
         return REPETITIVE
@@ -86,7 +86,7 @@ def _was_repeated(recognition: Recognition) -> bool:
     return fits and not recognition.truncated and recognition.avg_logprob >= SURE_AVG_LOGPROB
 
 
-def best(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
+def best_try(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
     """The try to keep, with its complaint: the mildest complaint, then the surest words, then the earliest.
 
     `tries` are (recognition, its complaint) in the order of the ladder, at least one.
@@ -94,7 +94,7 @@ def best(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, 
     return min(tries, key=lambda each: (SEVERITY[each[1]], -each[0].avg_logprob))
 
 
-def only_silence(recognition: Recognition) -> bool:
+def is_silence(recognition: Recognition) -> bool:
     """Whether nothing was said, as far as the model knows. Words of such a recognition are made up: drop them.
 
     Whisper's own rule: `no_speech_prob` alone is not reliable, so it counts only where the words are doubtful too.
@@ -103,15 +103,15 @@ def only_silence(recognition: Recognition) -> bool:
     return doubtful or not recognition.words
 
 
-def joined(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
+def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
     """One recognition of a chunk from those of its parts, each with the second of the chunk where it starts.
 
     Words that were made up over silence are left out. What is measured for each part becomes: the mean of `avg_logprob` over
     words, the worst `compression_ratio` and `truncated`, and silence only where all are silent. The language is that of most
     words; words of another one say so.
     """
-    heard = [(part, offset_s) for part, offset_s in parts if not only_silence(part)]
-    fullest = max((part for part, _ in parts), key=lambda part: 0 if only_silence(part) else len(part.words))
+    heard = [(part, offset_s) for part, offset_s in parts if not is_silence(part)]
+    fullest = max((part for part, _ in parts), key=lambda part: 0 if is_silence(part) else len(part.words))
     language = fullest.language
     return Recognition(
         text=join_words((part.text.strip() for part, _ in heard), language_of_text(language, task)),

@@ -21,20 +21,20 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.chunks import StoredChunk
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
-from voicepipe_orchestrator.ports import Audio, Recognizer
+from voicepipe_orchestrator.ports import PcmReader, Recognizer
 
 from .chunk_recognizer import ChunkRecognizer
 from .fallback import lacks_capitals
-from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
+from .language import SWITCH_ABOVE, LanguageChoice, choose_language, detecting_model, probe_indices
 from .model_registry import languages_of_models
 from .word_timing import snap_to_pauses
 
 
 class StartHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
-        self._audio = audio
+        self._pcm = pcm
         self._recognizer = recognizer
         self._window = window_chunks
 
@@ -70,22 +70,22 @@ class StartHandler:
             return LanguageChoice(job.language, job.language_probability)
         model = job.options["model"]["name"]
         known = await languages_of_models(self._pool)
-        asked = listener(model, known)
+        asked = detecting_model(model, known)
         if asked is None:
             return LanguageChoice(known[model][0], None)
         if asked == model and len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
         probes = await asyncio.gather(*(self._probe(job, asked, planned[index].plan) for index in indices))
-        choice = decide(probes)
-        return choice if asked == model else _within(choice, known[model][0], job.options["model"]["tier"])
+        choice = choose_language(probes)
+        return choice if asked == model else _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
 
     async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
-        audio = await self._audio.read(job.pcm_key or "", plan.spans)
+        audio = await self._pcm.read(job.pcm_key or "", plan.spans)
         return dict(await self._recognizer.languages(audio, model, job.id))
 
 
-def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
+def _restrict_to_model(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
     """The language for a model that knows `only` one."""
     surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
     if surely and surely != only:
@@ -94,10 +94,10 @@ def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
 
 
 class ChunkHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
-        self._audio = audio
+        self._pcm = pcm
         self._recognizer = ChunkRecognizer(recognizer)
         self._window = window_chunks
 
@@ -108,7 +108,7 @@ class ChunkHandler:
         chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
-        audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
+        audio = await self._pcm.read(job.pcm_key, chunk.plan.spans)
         recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
@@ -149,5 +149,5 @@ async def _keep_language(transaction: Transaction, job: StoredJob, recognition: 
     """Of the only chunk, where it was not known before."""
     if job.language_probability is not None or recognition.language_probability is None:
         return
-    choice = decide([{recognition.language: recognition.language_probability}])
+    choice = choose_language([{recognition.language: recognition.language_probability}])
     await jobs.set_language(transaction, job, choice.language, choice.probability)

@@ -50,7 +50,7 @@ class LanguageChoice:
     probability: float | None
 
 
-def style_of(language: str) -> str | None:
+def style_prompt(language: str) -> str | None:
     """A well-written sentence in the language, None where there is none at hand."""
     return _STYLE.get(language)
 
@@ -73,7 +73,7 @@ def probe_indices(chunk_count: int, speech_s: Sequence[float]) -> tuple[int, ...
     return tuple(max(part, key=lambda index: (speech_s[index], -index)) for part in parts)
 
 
-def listener(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
+def detecting_model(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
     """Who can tell the language of a recording for `model`: itself, another model if it knows one language alone, or nobody.
 
     `languages` are those that each served model knows; a model that is not among them is asked itself.
@@ -83,7 +83,7 @@ def listener(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
     return next((name for name in sorted(languages) if len(languages[name]) > 1), None)
 
 
-def decide(probes: Sequence[Mapping[str, float]]) -> LanguageChoice:
+def choose_language(probes: Sequence[Mapping[str, float]]) -> LanguageChoice:
     """The language of the recording from what the model said about each probed chunk (code to probability).
 
     A language that a probe does not name has probability 0 there. The order of the probes does not matter.

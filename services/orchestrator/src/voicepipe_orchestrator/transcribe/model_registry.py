@@ -29,7 +29,9 @@ async def register_models(pool: Pool, recognizer: Recognizer, pools: Collection[
         with suppress(RetryLater, *TRANSIENT_ERRORS):
             served = await recognizer.describe()
             if served != known:
-                log.info("models served", models={name: about.get("model") for name, about in served.items()})
+                log.info(
+                    "models served", models={name: description.get("model") for name, description in served.items()}
+                )
                 known = served
             await _write_models(pool, served, pools)
         await aio.pause(stop, HEARTBEAT_INTERVAL_S)
@@ -54,7 +56,7 @@ async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]], poo
             INSERT INTO models (name, description) VALUES ($1, $2)
             ON CONFLICT (name) DO UPDATE SET description = excluded.description, seen_at = now()
             """,
-            [(name, dict(about)) for name, about in served.items()],
+            [(name, dict(description)) for name, description in served.items()],
         )
         # A pool of the settings stays, even while its server is down: its jobs wait for it, and `auto` chooses no other.
         await connection.execute(
