@@ -1,14 +1,10 @@
-"""A pipeline of workers on real servers."""
-
-import sys
-from pathlib import Path
+"""Fixtures: workers on real servers, and recordings for them."""
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from pipeline import pipeline as open_pipeline
+from fixtures.meeting import compose
 from voicepipe_orchestrator.settings import Settings
+
+from .pipeline import open_pipeline
 
 
 @pytest.fixture
@@ -30,5 +26,15 @@ def settings(database_url, nats_url, object_store, triton, tmp_path):
 
 @pytest.fixture
 async def pipeline(settings):
-    async with open_pipeline(settings) as made:
-        yield made
+    async with open_pipeline(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def meeting():
+    return compose(60, ["linda", "robert"], seed=3)
+
+
+@pytest.fixture(scope="module")
+def long_meeting():
+    return compose(150, ["linda", "robert", "steph"], seed=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import asyncpg
+import soundfile
+from nats.js.errors import NotFoundError
 from voicepipe_orchestrator import __main__ as roles
 from voicepipe_orchestrator.settings import Settings
 from voicepipe_wire.jobs import jobs
@@ -21,6 +24,7 @@ from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.storage.objects import ObjectStore
 
+ALL = ("prepare", "transcribe", "assemble", "controller")
 OPTIONS = {
     "model": {"name": "accurate", "tier": "accurate"},
     "language": "auto",
@@ -88,11 +92,11 @@ class Pipeline:
     async def end_of(self, job_id: UUID, timeout_s: float = 60) -> StoredJob:
         return await self.until(job_id, lambda job: job.state in FINAL, timeout_s)
 
-    async def until(self, job_id: UUID, holds, timeout_s: float = 60) -> StoredJob:
+    async def until(self, job_id: UUID, condition, timeout_s: float = 60) -> StoredJob:
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
             job = await self.job(job_id)
-            if holds(job):
+            if condition(job):
                 return job
             await asyncio.sleep(0.05)
         raise AssertionError(f"still {job.state} after {timeout_s} s: {dict(job.stages.stages)}")
@@ -114,7 +118,7 @@ async def _run(worker, tasks, stop) -> None:
 
 
 @asynccontextmanager
-async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
+async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     pool = await database.connect(settings)
     client = await broker.connect(settings, "test")
     try:
@@ -125,12 +129,12 @@ async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
         await jetstream.ensure_streams()
         owner_id = await pool.fetchval("INSERT INTO users (name) VALUES ('owner') RETURNING id")
         async with objects.connect(settings) as store:
-            made = Pipeline(settings, pool, jetstream, store, owner_id)
+            pipeline = Pipeline(settings, pool, jetstream, store, owner_id)
             try:
-                yield made
+                yield pipeline
             finally:
-                tasks = [task for _, task in made.running.values()]
-                for stop, task in made.running.values():
+                tasks = [task for _, task in pipeline.running.values()]
+                for stop, task in pipeline.running.values():
                     stop.set()
                     task.cancel()
                 if tasks:
@@ -140,4 +144,31 @@ async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
         await pool.close()
 
 
-__all__ = ["OPTIONS", "Pipeline", "pipeline"]
+def wav(recording) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, recording.samples, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def words_of(document) -> list[str]:
+    return [word["text"] for segment in document["segments"] for word in segment["words"]]
+
+
+async def events_of(pipeline: Pipeline, job_id: UUID) -> list[str]:
+    """Types of the events of a job, in their order."""
+    types, sequence = [], 1
+    while True:
+        try:
+            message = await pipeline.jetstream.context.get_msg(
+                "EVENTS", sequence, next=True, subject=f"events.*.{job_id}.*"
+            )
+        except NotFoundError:
+            return types
+        types.append(message.subject.rpartition(".")[2])
+        sequence = message.seq + 1
+
+
+async def send_control(pipeline: Pipeline, message) -> None:
+    """Send a command to the controller."""
+    async with pipeline.outbox.transaction() as transaction:
+        transaction.command("control", "premium", message, job_id=None, owner_id=None)

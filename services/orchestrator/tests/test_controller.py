@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from test_pipeline import ALL, events_of, long_meeting, meeting, wav, words_of
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing
@@ -18,12 +17,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     TranscribeChunk,
 )
 
-__all__ = ["long_meeting", "meeting"]
-
-
-async def request(pipeline, message) -> None:
-    async with pipeline.outbox.transaction() as transaction:
-        transaction.command("control", "premium", message, job_id=None, owner_id=None)
+from .pipeline import ALL, events_of, send_control, wav, words_of
 
 
 async def chunk_states(pipeline, job_id) -> list[str]:
@@ -35,7 +29,7 @@ async def test_a_cancelled_job_begins_no_other_chunk(pipeline, long_meeting):
     pipeline.start("prepare", "assemble", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await request(pipeline, CancelJob(job_id=str(job_id)))
+    await send_control(pipeline, CancelJob(job_id=str(job_id)))
     assert (await pipeline.end_of(job_id)).state == "cancelled"
     pipeline.start("transcribe")
     await asyncio.sleep(2)
@@ -47,10 +41,10 @@ async def test_a_cancelled_job_can_be_retried_and_completes(pipeline, long_meeti
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await request(pipeline, CancelJob(job_id=str(job_id)))
+    await send_control(pipeline, CancelJob(job_id=str(job_id)))
     await pipeline.end_of(job_id)
     pipeline.start("transcribe", "assemble")
-    await request(pipeline, RetryJob(job_id=str(job_id)))
+    await send_control(pipeline, RetryJob(job_id=str(job_id)))
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)
     assert len(words_of(await pipeline.transcript(job_id))) > 100
 
@@ -74,7 +68,7 @@ async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(pipelin
     done = await pipeline.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
-    await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+    await send_control(pipeline, RedriveDeadLetter(sequence=letter.seq))
     await pipeline.until(job_id, lambda job: job.state != "completed", 30)
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)
     second = await pipeline.transcript(job_id, 2)
@@ -91,7 +85,7 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
     pcm_key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
     await pipeline.end_of(job_id)
     key = await pipeline.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
-    await request(pipeline, DeleteJob(job_id=str(job_id)))
+    await send_control(pipeline, DeleteJob(job_id=str(job_id)))
     for _ in range(100):
         if not await pipeline.pool.fetchval("SELECT count(*) FROM jobs"):
             break
@@ -158,7 +152,7 @@ async def test_a_discarded_dead_letter_is_gone(pipeline):
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     await pipeline.end_of(job_id)
     letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    await request(pipeline, DiscardDeadLetter(sequence=letter.seq))
+    await send_control(pipeline, DiscardDeadLetter(sequence=letter.seq))
     await is_empty(pipeline, "DLQ")
 
 

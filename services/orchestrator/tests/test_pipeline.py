@@ -1,55 +1,18 @@
 """Recordings through all workers, on the real servers."""
 
 import asyncio
-import io
 from contextlib import asynccontextmanager
 
 import pytest
-import soundfile
 from fixtures.meeting import compose, silence
 from fixtures.score import wer
-from nats.js.errors import NotFoundError
 from voicepipe_orchestrator.prepare.decode import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 
-ALL = ("prepare", "transcribe", "assemble", "controller")
-
-
-def wav(recording) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, recording.samples, 16_000, format="WAV", subtype="PCM_16")
-    return file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def meeting():
-    return compose(60, ["linda", "robert"], seed=3)
-
-
-@pytest.fixture(scope="module")
-def long_meeting():
-    return compose(150, ["linda", "robert", "steph"], seed=4)
-
-
-def words_of(document) -> list[str]:
-    return [word["text"] for segment in document["segments"] for word in segment["words"]]
-
-
-async def events_of(pipeline, job_id) -> list[str]:
-    """Types of the events of a job, in their order."""
-    types, sequence = [], 1
-    while True:
-        try:
-            message = await pipeline.jetstream.context.get_msg(
-                "EVENTS", sequence, next=True, subject=f"events.*.{job_id}.*"
-            )
-        except NotFoundError:
-            return types
-        types.append(message.subject.rpartition(".")[2])
-        sequence = message.seq + 1
+from .pipeline import ALL, events_of, wav, words_of
 
 
 async def test_a_recording_becomes_its_words(pipeline, meeting):

@@ -7,8 +7,6 @@ from uuid import UUID, uuid4
 import pytest
 from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
-from test_controller import request
-from test_pipeline import events_of, wav, words_of
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
@@ -19,7 +17,7 @@ from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
 
-ALL = ("prepare", "transcribe", "assemble", "controller")
+from .pipeline import ALL, events_of, send_control, wav, words_of
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +144,7 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline,
     assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
     before = await chunk_times(pipeline, job_id)
     async with diarizer(pipeline, meeting):
-        await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
+        await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
         await pipeline.until(job_id, lambda job: job.state != "completed")
         await pipeline.until(job_id, lambda job: job.state == "completed")
     first, second = await pipeline.transcript(job_id), await pipeline.transcript(job_id, 2)
@@ -166,7 +164,7 @@ async def test_diarizing_again_without_success_leaves_no_speakers_of_before(pipe
         await pipeline.end_of(job_id)
     assert len((await pipeline.transcript(job_id))["speakers"]) == 2
     await pipeline.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
-    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
+    await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
     await pipeline.until(job_id, lambda job: job.state != "completed")
     await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
@@ -181,7 +179,7 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pi
     assert await codes_of(pipeline, job_id) == ["speakers_failed"]
     letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
     async with diarizer(pipeline, meeting):
-        await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+        await send_control(pipeline, RedriveDeadLetter(sequence=letter.seq))
         await pipeline.until(job_id, lambda job: job.state != "completed")
         await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == []
@@ -191,7 +189,7 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pi
 async def test_a_job_that_is_not_completed_is_not_diarized_again(pipeline, meeting):
     pipeline.start("controller")
     job_id = await pipeline.submit(wav(meeting))
-    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2))
+    await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2))
     await asyncio.sleep(1)
     assert (await pipeline.job(job_id)).options["diarize"] is False
 
@@ -204,7 +202,7 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
 
     async def name(speaker, to, version=1):
         rename = RenameSpeaker(job_id=str(job_id), transcript_version=version, speaker=speaker, name=to)
-        await request(pipeline, rename)
+        await send_control(pipeline, rename)
 
     async def names(expected):
         rows = []
@@ -233,7 +231,7 @@ async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(pipeline, me
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
         await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
-        await request(pipeline, CancelJob(job_id=str(job_id)))
+        await send_control(pipeline, CancelJob(job_id=str(job_id)))
         assert (await pipeline.end_of(job_id)).state == "cancelled"
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
     assert await pipeline.pool.fetchval("SELECT count(*) FROM transcripts") == 0
