@@ -43,7 +43,7 @@ Task = Callable[[asyncio.Event], Awaitable[object]]
 
 
 class Dependencies:
-    """The clients of one process and what is built on them."""
+    """The clients of one process, and what is built on them."""
 
     def __init__(self, settings: Settings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> None:
         self.settings = settings
@@ -61,7 +61,7 @@ class Dependencies:
 
 
 def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
-    # onnxruntime: memory and time at start that only this worker needs to spend
+    # Imported here because onnxruntime costs memory and startup time that the other workers need not spend.
     from .prepare.handler import PrepareHandler
     from .prepare.vad import load_detector
 
@@ -78,7 +78,7 @@ def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
 
 
 def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
-    # gRPC and Triton's client: likewise
+    # Imported here for the same reason: gRPC and Triton's client.
     import tritonclient.grpc.aio as triton
 
     from .transcribe.triton_recognizer import KEEPALIVE, TritonRecognizer
