@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Word
-from voicepipe_orchestrator.transcribe.word_timing import SHORTEST_WORD_S, pauses, snap_to_pauses
+from voicepipe_orchestrator.transcribe.word_timing import MIN_WORD_S, pauses, snap_to_pauses
 
 
 def audio(*pieces, noise=30):
@@ -44,7 +44,7 @@ def test_words_keep_their_order_and_their_length_is_never_lost(chunk):
     edges = [edge for word in after for edge in (word.start_s, word.end_s)]
     assert edges == sorted(edges)
     for old, new in zip(before, after, strict=True):
-        assert new.end_s - new.start_s >= min(SHORTEST_WORD_S, old.end_s - old.start_s) - 1e-9
+        assert new.end_s - new.start_s >= min(MIN_WORD_S, old.end_s - old.start_s) - 1e-9
     assert all(0 <= edge <= len(pcm) / SAMPLE_RATE for edge in edges)
 
 

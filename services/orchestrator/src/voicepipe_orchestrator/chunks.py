@@ -1,4 +1,4 @@
-"""The repository of `chunks`. No other module reads or writes this table.
+"""The repository of `chunks`. No other module writes this table.
 
 A chunk is waiting, then queued, then done or failed; `reopen_failed` lets failed ones wait again. Invariants:
 

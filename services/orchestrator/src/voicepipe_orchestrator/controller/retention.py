@@ -1,4 +1,4 @@
-"""What nobody needs any more goes away: abandoned uploads, the PCM of ended jobs, what killed processes left half written."""
+"""Deletes what is no longer needed: expired uploads, the PCM of ended jobs, and objects that killed processes left incomplete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicepipe_orchestrator.pcm_store import delete_pcm
 log = structlog.get_logger(__name__)
 
 
-# Longer than it takes to decode the longest recording.
+# Must be longer than decoding the longest recording takes.
 UNFINISHED_AFTER = timedelta(days=1)
 
 
@@ -28,7 +28,7 @@ class Retention:
         await self._delete_pcm()
         await self._abort_unfinished()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
-        # Commands of jobs that go on are what the sweeper looks for.
+        # The sweeper needs the commands of jobs that have not ended.
         await self._pool.execute(
             """
             DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
@@ -37,7 +37,7 @@ class Retention:
         )
 
     async def _delete_expired_uploads(self) -> None:
-        """First the objects, then the row that leads to them, and that only if nobody took it up again meanwhile."""
+        """Delete the objects, then the row that refers to them, unless the upload's expiry was changed meanwhile."""
         rows = await self._pool.fetch(
             """
             SELECT id, object_key, multipart_id, job_id, expires_at FROM uploads WHERE expires_at < now()
@@ -45,7 +45,7 @@ class Retention:
             """
         )
         for row in rows:
-            if row["job_id"] != row["id"]:  # else the object is the recording of that job
+            if row["job_id"] != row["id"]:  # otherwise the object is the recording of that job
                 if row["multipart_id"]:
                     await self._store.abort_multipart(row["object_key"], row["multipart_id"])
                 await self._store.delete_under(row["object_key"])
@@ -67,7 +67,7 @@ class Retention:
             await delete_pcm(self._pool, self._store, row["id"])
 
     async def _abort_unfinished(self) -> None:
-        """Parts of an object whose writer was killed before it was whole: no row leads to them."""
+        """Abort multipart uploads whose writer was killed. No row refers to them."""
         for upload in await self._store.unfinished():
             if datetime.now(UTC) - upload.begun_at < UNFINISHED_AFTER:
                 continue
@@ -75,4 +75,4 @@ class Retention:
                 "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", upload.upload_id
             ):
                 await self._store.abort_multipart(upload.key, upload.upload_id)
-                log.info("an unfinished object was removed", begun_at=upload.begun_at.isoformat())
+                log.info("unfinished object removed", begun_at=upload.begun_at.isoformat())

@@ -1,4 +1,16 @@
-"""Chunks of speech become words: first the language and the order of work, then chunk by chunk."""
+"""Transcribes a recording: `StartHandler` chooses the language and queues the first chunks, `ChunkHandler` recognizes one chunk.
+
+A chunk takes seconds to minutes at the model, and the lock of its job is not held meanwhile. So a handler looks at the job twice:
+
+- Before the work: is there anything to do? For a stage, `claim` locks the job; for a chunk, a read without a lock is enough, because
+  it only saves work that would be discarded.
+- Before it saves, under the lock (`lock_if_running`, `save_recognition`): is the result still wanted? In between, the job may have been
+  cancelled or deleted, the stage requeued by the sweeper, or the chunk finished by another worker. If so, the result is discarded.
+
+At most `window_chunks` of a job are queued at a time. Each chunk queues its successor in the transaction that saves it, so the window stays
+full without a scheduler, and a worker that dies takes at most the chunks in flight with it. Chunks of one job finish on several workers
+at once; the lock puts their transactions in order, so exactly one of them finds no unfinished chunk and finishes the stage.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +51,7 @@ class StartHandler:
         self._window = window_chunks
 
     async def handle(self, command: StartTranscription) -> None:
-        """Safe to repeat: the language stays as it was chosen, and queued chunks get their commands again."""
+        """Safe to repeat: the language stays as chosen, and the commands of queued chunks are sent again."""
         ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
         job = await claim(self._outbox, ref)
         if job is None:
@@ -59,7 +71,7 @@ class StartHandler:
             await chunks.finish_if_complete(transaction, job)
 
     async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
-        """What the owner said, what was found before, or what a few chunks sound like.
+        """The language that the owner chose, that was detected before, or that is detected now in a few chunks.
 
         Raises:
             Reject: the recording is in a language that the chosen model does not know.
@@ -70,15 +82,19 @@ class StartHandler:
             return LanguageChoice(job.language, job.language_probability)
         model = job.options["model"]["name"]
         known = await languages_of_models(self._pool)
-        asked = detecting_model(model, known)
-        if asked is None:
+        detector = detecting_model(model, known)
+        if detector is None:
             return LanguageChoice(known[model][0], None)
-        if asked == model and len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
+        if (
+            detector == model and len(planned) == 1
+        ):  # detected together with the words, so that a clip takes one request
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
-        probes = await asyncio.gather(*(self._probe(job, asked, planned[index].plan) for index in indices))
+        probes = await asyncio.gather(*(self._probe(job, detector, planned[index].plan) for index in indices))
         choice = choose_language(probes)
-        return choice if asked == model else _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
+        return (
+            choice if detector == model else _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
+        )
 
     async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
         audio = await self._pcm.read(job.pcm_key or "", plan.spans)
@@ -86,11 +102,17 @@ class StartHandler:
 
 
 def _restrict_to_model(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
-    """The language for a model that knows `only` one."""
-    surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
-    if surely and surely != only:
-        raise Reject.of("language_not_known", language=LANGUAGES.get(surely, surely), model=tier, known=LANGUAGES[only])
-    return LanguageChoice(only, choice.probability if surely else None)
+    """The choice for a model that knows `only` one language; its probability is None if the language is only assumed.
+
+    Raises:
+        Reject: the recording is confidently in another language.
+    """
+    confident = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
+    if confident and confident != only:
+        raise Reject.of(
+            "language_not_known", language=LANGUAGES.get(confident, confident), model=tier, known=LANGUAGES[only]
+        )
+    return LanguageChoice(only, choice.probability if confident else None)
 
 
 class ChunkHandler:
@@ -102,7 +124,7 @@ class ChunkHandler:
         self._window = window_chunks
 
     async def handle(self, command: TranscribeChunk) -> None:
-        """Safe to repeat: a chunk that has its words is left alone, and so is one whose job has ended."""
+        """Safe to repeat: a chunk that is finished, or whose job has ended, is left alone."""
         ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
         job = await jobs.read(self._pool, ref.job_id)
         chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
@@ -119,7 +141,7 @@ class ChunkHandler:
             job = await lock_if_running(transaction, ref)
             if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
                 return
-            await _keep_language(transaction, job, recognition)
+            await _set_language_of_only_chunk(transaction, job, recognition)
             if issue is not None:
                 await jobs.warn(transaction, job, "doubtful_parts")
             await self._emit(transaction, job, chunk.plan, recognition)
@@ -145,8 +167,8 @@ class ChunkHandler:
         transaction.event(job, event)
 
 
-async def _keep_language(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
-    """Of the only chunk, where it was not known before."""
+async def _set_language_of_only_chunk(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
+    """Set the language of a recording of one chunk, which was not probed."""
     if job.language_probability is not None or recognition.language_probability is None:
         return
     choice = choose_language([{recognition.language: recognition.language_probability}])

@@ -1,4 +1,4 @@
-"""Speech models behind Triton, over asynchronous gRPC."""
+"""The adapter to speech models behind Triton, over asynchronous gRPC."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from voicepipe_orchestrator.ports import Pcm, RecognitionRequest
 from .fair_semaphore import FairSemaphore
 
 BATCH_SIZE = Histogram(
-    "voicepipe_model_batch_size", "Requests that the model answered together", ["model"], buckets=range(1, 33)
+    "voicepipe_model_batch_size", "Requests in one batch of the model", ["model"], buckets=range(1, 33)
 )
-REQUEST_DURATION = Histogram("voicepipe_model_request_duration_seconds", "Time to an answer of the model", ["model"])
+REQUEST_DURATION = Histogram(
+    "voicepipe_model_request_duration_seconds", "Time until the model answers a request", ["model"]
+)
 
-# What every pool serves; the pools differ in its weights.
+# The name of the model in every pool; the pools differ in its weights.
 MODEL = "whisper"
 
 RETRY_DELAY_S = 2.0
-# A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
+# Enough for a batch of long chunks on a slow machine. A dead server is detected by keepalives, not by this timeout.
 REQUEST_TIMEOUT_S = 900.0
-# What a model answers about a request that no second try can help; the part before the colon is the code.
+# Codes with which the model rejects a request for good.
 PERMANENT_ERRORS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
 KEEPALIVE = triton.KeepAliveOptions(
     keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
@@ -41,7 +43,7 @@ KEEPALIVE = triton.KeepAliveOptions(
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
+    """The `Recognizer` port on pools of Triton servers, one client each. `semaphore` limits the requests in flight to all pools."""
 
     def __init__(
         self, pools: Mapping[str, triton.InferenceServerClient], semaphore: FairSemaphore, model_wait_timeout_s: float
@@ -97,7 +99,7 @@ class TritonRecognizer:
         return served
 
     async def _describe(self, pool: str) -> Mapping[str, Any] | None:
-        """What the pool's model says of itself, None while its server has not loaded it."""
+        """The model's description of itself, None while the server has not loaded it."""
         try:
             if not await self._pools[pool].is_model_ready(MODEL):
                 return None
@@ -127,15 +129,15 @@ class TritonRecognizer:
         return result
 
     def _to_domain_error(self, pool: str, error: InferenceServerException) -> Exception:
-        """What an error of the server means for the chunk."""
+        """The `Reject` or `RetryLater` that an error of the server stands for; any other error is a bug."""
         status, message = error.status() or "", error.message() or ""
         code = message.partition(":")[0].strip()
-        for permanent in PERMANENT_ERRORS:
-            if permanent in message:
-                return Reject.of(permanent, reason=message.partition(permanent)[2].strip(": ."))
+        for error_code in PERMANENT_ERRORS:
+            if error_code in message:
+                return Reject.of(error_code, reason=message.partition(error_code)[2].strip(": ."))
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
             return self._pool_missing(pool)
-        # Of a model's instances one has lost its process: the server has to be restarted, the chunk is not to blame.
+        # An instance of the model has lost its process. The server has to be restarted; the chunk did not cause this.
         if "is not healthy" in message:
             return _unavailable(pool, error)
         if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
@@ -143,11 +145,11 @@ class TritonRecognizer:
         return RuntimeError(f"the model failed: {status} {code[:200]}")
 
     def _pool_missing(self, pool: str) -> Exception:
-        """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
+        """The error for a pool that is not configured, or whose server has not loaded the model: retried until the wait timeout."""
         since_s = self._missing_since.setdefault(pool, time.monotonic())
         if time.monotonic() - since_s > self._wait_timeout_s:
             return Reject.of("model_gone")
-        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served now")
+        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served at present")
 
 
 def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
