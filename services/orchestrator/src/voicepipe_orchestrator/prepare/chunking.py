@@ -1,8 +1,8 @@
-"""Speech becomes chunks: what the model hears at once. Pure, linear in the length of the recording.
+"""Plans the chunks of a recording: the audio of one request to the model each. Pure, linear in the length of the recording.
 
-A chunk is filled with regions of speech as long as they fit. It ends at the longest silence of its last quarter, where a
-sentence most likely ends; what is left over at the end of the recording is shared among the last two chunks, so the last one
-is no single word. A region too long for a chunk is first cut where speech is least likely.
+A chunk takes regions of speech while they fit. It ends at the longest silence in its last quarter, where a sentence most likely
+ends. At the end of the recording, the rest is divided between the last two chunks, so that the last one is not a single word. A
+region too long for a chunk is first cut where speech is least likely.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Span
 from .speech_regions import ONSET, WINDOW, Probabilities
 
 MAX_CHUNK = 28 * SAMPLE_RATE
-EARLIEST_CUT = 14 * SAMPLE_RATE  # of a region that is too long
+EARLIEST_CUT = 14 * SAMPLE_RATE  # in a region that is too long
 LAST_QUARTER = 21 * SAMPLE_RATE
 MAX_GAP = SAMPLE_RATE
-KEPT_SILENCE = SAMPLE_RATE // 5  # at either side of a longer gap
-SMOOTHED = 5  # windows, 160 ms: shorter is a stop consonant, not a pause
+KEPT_SILENCE = SAMPLE_RATE // 5  # on either side of a longer gap
+SMOOTHED = 5  # windows, 160 ms: anything shorter is a stop consonant, not a pause
 
 
 def plan_chunks(regions: Sequence[Span], probabilities: Probabilities, total_samples: int) -> tuple[ChunkPlan, ...]:
-    """Chunks of at most 28 s that hold every sample of `regions` once, in order, without overlap.
+    """Chunks of at most 28 s that contain every sample of `regions` once, in order, without overlap.
 
-    `regions` are sorted, disjoint and within [0, total_samples). Nothing but silence gives no chunk.
+    `regions` are sorted, disjoint and within [0, total_samples). Silence alone gives no chunk.
     """
     if not regions:
         return ()
@@ -41,10 +41,10 @@ def plan_chunks(regions: Sequence[Span], probabilities: Probabilities, total_sam
 def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
     start = region.start
     while region.end - start > MAX_CHUNK:
-        # a rest of less than 7 s is not left alone
+        # the rest has at least 7 s
         latest = min(start + MAX_CHUNK, region.end - MAX_CHUNK // 4)
         first, last = -(-(start + EARLIEST_CUT) // WINDOW), latest // WINDOW
-        likely = smooth[first:last][::-1]  # the later one of two equals makes the fuller chunk
+        likely = smooth[first:last][::-1]  # of equals, the later one makes the fuller chunk
         cut = (last - 1 - int(np.argmin(likely))) * WINDOW + WINDOW // 2 if len(likely) else latest
         yield Span(start, cut)
         start = cut
@@ -52,10 +52,10 @@ def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
 
 
 def _pack(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """[first, end) of the pieces of every chunk."""
+    """The indices [first, end) of the pieces of every chunk."""
     gaps = [after.start - before.end for before, after in pairwise(pieces)]
     kept = [gap if gap <= MAX_GAP else 2 * KEPT_SILENCE for gap in gaps]
-    # length of the pieces before the n-th and of the gaps after each of them
+    # The length of all pieces before the n-th, with the gap after each of them.
     ends = list(accumulate((piece.samples + gap for piece, gap in zip(pieces, [*kept, 0], strict=True)), initial=0))
 
     def length(first: int, end: int) -> int:
@@ -69,7 +69,7 @@ def _pack(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
 
 
 def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
-    """Where the chunk that begins with piece `first` ends: everything that is left, or the best silence that fits."""
+    """The end of the chunk that starts with piece `first`: all remaining pieces, or those up to the best silence that fits."""
     most = len(gaps) + 1
     fits = min(bisect.bisect_right(ends, ends[first] + MAX_CHUNK + MAX_GAP, first + 1), most + 1) - 1
     fits = max(fits, first + 1)
@@ -90,7 +90,7 @@ def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int
 
 
 def _spans(pieces: Sequence[Span], total_samples: int) -> tuple[Span, ...]:
-    """One span as long as gaps are short; around a longer gap a little silence is kept, so words do not run together."""
+    """One span over all short gaps. On either side of a longer gap a little silence is kept, so that words do not run together."""
     spans: list[Span] = []
     start = pieces[0].start
     for before, after in pairwise(pieces):
@@ -108,7 +108,7 @@ def _chunk(index: int, spans: tuple[Span, ...], probabilities: Probabilities, sm
 
 
 def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
-    """The place in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
+    """The sample in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
     places = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
     if not len(places):
         return samples // 2
@@ -121,6 +121,6 @@ def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
 
 
 def _smooth(probabilities: Probabilities) -> Probabilities:
-    """The mean of the windows around each, so that a cut falls into a pause and not between two phones."""
+    """The moving mean, so that a cut falls into a pause and not between two phones."""
     sums = np.cumsum(np.pad(probabilities, (SMOOTHED // 2 + 1, SMOOTHED // 2), "edge"), dtype=np.int64)
     return ((sums[SMOOTHED:] - sums[:-SMOOTHED]) // SMOOTHED).astype(np.uint8)

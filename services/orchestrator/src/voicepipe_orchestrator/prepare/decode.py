@@ -1,12 +1,21 @@
-"""A file that anybody may have made becomes 16 kHz mono PCM, in a confined child, with constant memory.
+"""Decodes an untrusted file to 16 kHz mono PCM, in a sandboxed child process (`sandbox`), with constant memory.
 
     async with decode(path, limits) as decoding:
         async for block in decoding:
             ...
     decoding.result
 
-What is capped is decoded samples, not what the file says about itself. Leaving the block early, by an error or by
-cancellation, kills the child and reaps it.
+An attacker chooses every byte of the file. What it can do:
+
+- Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and write to stdout and
+  stderr, so it can supply any audio and any log. Both are only data here.
+- State any length, name or format. What is capped are decoded samples, not the stated length; `hint_s` is for progress only.
+- Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe holds it back while the
+  consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
+
+What it cannot do: open other files or connections, by ffmpeg's options (the only protocol is `fd`, see `ffmpeg`) and again by the sandbox;
+reach another job; reach a log, since nothing that ffmpeg prints is logged; outlive its job: leaving the block, by an error or by cancellation
+too, kills the process group and reaps the child.
 """
 
 from __future__ import annotations
@@ -34,17 +43,17 @@ from .ffmpeg import FfmpegLog, arguments
 
 BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
-# zip, rar, 7z, gzip, pdf: ffmpeg looks for frames anywhere and would find the ones of an MP3 stored inside
+# zip, rar, 7z, gzip, pdf: ffmpeg searches for frames anywhere, and would find those of an MP3 stored inside
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
-STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of that or more says: written to a pipe, length unknown
-# told while opening: the format was recognised, what it needs lies beyond the end
+STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of at least this means: written to a pipe, length unknown
+# printed while opening: the format was recognized, but data that it needs lies beyond the end of the file
 CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
 NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """`timeout_s` counts the time spent waiting for the decoder, not the time that the consumer of the blocks takes."""
+    """`timeout_s` limits the time spent waiting for the decoder, without the time that the consumer takes for the blocks."""
 
     min_audio_s: float = 0.25
     max_audio_s: float = 12 * 3600
@@ -55,7 +64,7 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`container` and `codec` in ffmpeg's names; `warnings` are codes of the error catalogue; `confinement` is what took effect."""
+    """`container` and `codec` are ffmpeg's names, `warnings` codes of the error catalogue, `confinement` the measures that took effect."""
 
     samples: int
     container: str
@@ -66,10 +75,10 @@ class Decoded:
 
 @contextlib.asynccontextmanager
 async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
-    """Starts to decode the regular file `path`. What else is wrong with the file is raised where the blocks are read.
+    """Start to decode the regular file `path`. Other faults of the file are raised when the blocks are read.
 
     Raises:
-        Reject: not_audio, where the first bytes say so.
+        Reject: `not_audio`: the first bytes are those of an archive or a document.
         OSError: the file cannot be opened.
     """
     with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
@@ -81,19 +90,19 @@ async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
             process = await _start_decoder(source, limits, empty_folder)
         finally:
             os.close(source)
-        ffmpeg_log = FfmpegLog(is_cut=_riff_states_more_than_it_has(head, size_bytes))
+        ffmpeg_log = FfmpegLog(is_cut=_is_truncated_riff(head, size_bytes))
         try:
             async with aio.background(_read_log(process, ffmpeg_log)) as log_reader:
                 yield Decoding(process, ffmpeg_log, log_reader, limits)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            # to the end of both pipes, else the transport never lets go of a child that is gone
+            # Read both pipes to their end, otherwise the transport never closes although the child is dead.
             await process.communicate()
 
 
 class Decoding:
-    """One pass over the PCM. `hint_s` is the length that the file states, for progress only, None while unknown."""
+    """One pass over the PCM. `hint_s` is the length that the file states, for progress only; None while unknown."""
 
     def __init__(
         self,
@@ -116,7 +125,7 @@ class Decoding:
 
     @property
     def result(self) -> Decoded:
-        """Only after the last block."""
+        """Available after the last block."""
         if self._result is None:
             raise RuntimeError("the recording has not been read to its end")
         return self._result
@@ -125,12 +134,12 @@ class Decoding:
         """Blocks of `BLOCK_BYTES`, the last one shorter.
 
         Raises:
-            Reject: with the code that says why there is no (further) block.
+            Reject: the file cannot be decoded, or exceeds a limit.
         """
-        most = int(self._limits.max_audio_s * SAMPLE_RATE)
+        max_samples = int(self._limits.max_audio_s * SAMPLE_RATE)
         while block := await self._read():
             self._samples += len(block) // SAMPLE_BYTES
-            if self._samples > most:
+            if self._samples > max_samples:
                 raise self._error("too_long")
             yield block
         self._result = self._outcome(await self._process.wait())
@@ -138,7 +147,7 @@ class Decoding:
     async def _read(self) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         clock = asyncio.get_running_loop().time
-        began = clock()
+        started_s = clock()
         try:
             async with asyncio.timeout(self._remaining_s):
                 try:
@@ -149,15 +158,15 @@ class Decoding:
         except TimeoutError:
             raise self._error("decode_timeout") from None
         finally:
-            self._remaining_s -= clock() - began
+            self._remaining_s -= clock() - started_s
 
     def _outcome(self, exit_code: int) -> Decoded:
-        """What the end of the decoder means."""
+        """The result after the decoder has exited."""
         ffmpeg_log = self._ffmpeg_log
         if not ffmpeg_log.confinement or ffmpeg_log.contains("Option not found"):
             raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
-        is_stopped = exit_code < 0 and not ffmpeg_log.container  # the loader dies of too little memory
-        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.contains(*NO_MEMORY):
+        was_killed_early = exit_code < 0 and not ffmpeg_log.container  # too little memory even to load the executable
+        if was_killed_early or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.contains(*NO_MEMORY):
             raise self._error("decode_limit")
         if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
             raise self._error(self._error_code(exit_code))
@@ -172,7 +181,7 @@ class Decoding:
         if not ffmpeg_log.container:
             return "not_audio"
         if ffmpeg_log.contains("matches no streams"):
-            return "no_audio_stream" if ffmpeg_log.has_pictures else "damaged_media"
+            return "no_audio_stream" if ffmpeg_log.has_video else "damaged_media"
         if ffmpeg_log.contains("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
             return "unsupported_media"
         is_short = ffmpeg_log.duration_s is None or ffmpeg_log.duration_s <= self._limits.min_audio_s
@@ -205,8 +214,8 @@ def _rejected(code: str, limits: DecodeLimits) -> Reject:
     )
 
 
-def _riff_states_more_than_it_has(head: bytes, size_bytes: int) -> bool:
-    """Whether a RIFF file says that it is longer than it is. ffmpeg goes by the file, and calls the last packet corrupt."""
+def _is_truncated_riff(head: bytes, size_bytes: int) -> bool:
+    """Whether a RIFF file is shorter than it states. ffmpeg reads to the end of the file, and reports the last packet as corrupt."""
     stated_bytes = int.from_bytes(head[4:8], "little")
     return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
 

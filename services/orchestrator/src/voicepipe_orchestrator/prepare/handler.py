@@ -1,4 +1,4 @@
-"""A recording becomes PCM, and the PCM becomes chunks of speech."""
+"""Prepares a recording: decodes it, stores the PCM, detects speech and plans the chunks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PROGRESS_EVERY_S = 1.0
 
 
 class Stopped(Exception):
-    """The job was cancelled or deleted while it was worked on."""
+    """The job was cancelled or deleted, or its stage requeued or finished by another worker, during the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class PrepareHandler:
         self._limits = limits
 
     async def handle(self, command: PrepareRecording) -> None:
-        """Safe to repeat: a recording that is prepared is left alone; one that is not begins anew."""
+        """Safe to repeat: a prepared recording is left alone; otherwise the work starts from the beginning."""
         ref = StageRef(UUID(command.job_id), Stage.PREPARE)
         job = await claim(self._outbox, ref)
         if job is None:
             return
-        # Of its own: another attempt at the same step, still at work somewhere, deletes only what it made itself.
+        # Each attempt has its own key: another attempt that is still running elsewhere can only delete its own object.
         pcm_key = f"{pcm_prefix(job.owner_id, job.id)}/{uuid4()}"
         try:
             async with self._original(job) as path:
@@ -85,7 +85,7 @@ class PrepareHandler:
 
     @asynccontextmanager
     async def _original(self, job: StoredJob) -> AsyncIterator[Path]:
-        """What was uploaded, as a file: a decoder wants to seek in it. It has no name, so none stays behind after a kill."""
+        """The upload as a local file, because the decoder seeks. The file has no name, so it does not survive a killed process."""
         key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
         with (
             telemetry.span("fetch original"),
@@ -98,7 +98,7 @@ class PrepareHandler:
             yield Path(f"/proc/self/fd/{file.fileno()}")
 
     async def _decode(self, job: StoredJob, path: Path, pcm_key: str) -> Prepared:
-        """Decode once; every block goes to the detector and into the PCM object."""
+        """Decode once, passing every block to the detector and to the PCM object."""
         detector = SpeechDetector(self._detector)
         clock = asyncio.get_running_loop().time
         samples, next_report_s = 0, clock() + PROGRESS_EVERY_S
@@ -124,7 +124,7 @@ class PrepareHandler:
             transaction.event(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
-        """Chunks, durations and the end of the stage in one transaction; False if nobody wants them any more."""
+        """Save chunks and durations and finish the stage in one transaction; False if the stage is no longer running."""
         duration_s = prepared.decoded.samples / SAMPLE_RATE
         speech_s = sum(chunk.speech_s for chunk in prepared.plans)
         async with self._outbox.transaction() as transaction:

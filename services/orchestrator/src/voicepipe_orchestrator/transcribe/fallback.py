@@ -21,7 +21,7 @@ MAX_COMPRESSION_RATIO: Final = 2.4
 MIN_AVG_LOGPROB: Final = -1.0
 MAX_NO_SPEECH_PROB: Final = 0.6
 # People do repeat themselves. Repeated words are accepted if the model is this confident of them and they fit the audio. On recordings
-# of one sentence played again and again, correct results had -0.03 to -0.27, and up to 0.32 of their words had no duration; a loop
+# of one sentence played again and again, correct results had -0.03 to -0.27, and up to 0.32 of their tokens had no duration; a loop
 # had 0.54 (Whisper base).
 CONFIDENT_AVG_LOGPROB: Final = -0.3
 MAX_SQUEEZED: Final = 0.4
