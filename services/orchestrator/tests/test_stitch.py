@@ -167,7 +167,7 @@ def test_an_end_that_is_far_too_late_moves_no_other_word():
 
 
 def test_a_chunk_that_is_given_twice_is_refused():
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         stitch([spoken("a"), spoken("a")])
 
 

@@ -1,4 +1,4 @@
-"""Chunks and turns become the document that clients read. Pure."""
+"""Builds the document that clients read, from chunks and turns. Pure."""
 
 from __future__ import annotations
 

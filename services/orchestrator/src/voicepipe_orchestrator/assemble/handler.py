@@ -1,4 +1,4 @@
-"""The chunks of a job become its transcript."""
+"""Assembles the transcript of a job from its chunks and turns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AssembleHandler:
         self._store = store
 
     async def handle(self, command: AssembleTranscript) -> None:
-        """Safe to repeat: a job whose transcript is saved is left alone."""
+        """Save a new version of the transcript. Safe to repeat: a job whose stage is done is left alone."""
         ref = StageRef(UUID(command.job_id), Stage.ASSEMBLE)
         job = await claim(self._outbox, ref)
         if job is None:
@@ -55,6 +55,5 @@ class AssembleHandler:
                 document,
             )
             await jobs.save(transaction, job, advance(job.stages, Stage.ASSEMBLE, Event.FINISH))
-            completed = JobCompleted(job_id=str(job.id), transcript_version=version)
-            transaction.event(job, completed)
+            transaction.event(job, JobCompleted(job_id=str(job.id), transcript_version=version))
         await delete_pcm(self._pool, self._store, job.id)

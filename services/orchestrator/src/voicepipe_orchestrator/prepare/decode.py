@@ -13,9 +13,13 @@ An attacker chooses every byte of the file. What it can do:
 - Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe holds it back while the
   consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
 
-What it cannot do: open other files or connections, by ffmpeg's options (the only protocol is `fd`, see `ffmpeg`) and again by the sandbox;
-reach another job; reach a log, since nothing that ffmpeg prints is logged; outlive its job: leaving the block, by an error or by cancellation
-too, kills the process group and reaps the child.
+What it cannot do:
+
+- Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as far as the kernel
+  supports that.
+- See another recording: each has a process of its own.
+- Write to our log: nothing that ffmpeg prints is logged.
+- Outlive its job: leaving the block, also by an error or by cancellation, kills the process group and reaps the child.
 """
 
 from __future__ import annotations
