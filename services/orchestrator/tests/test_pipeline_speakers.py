@@ -1,4 +1,7 @@
-"""Speakers in the pipeline, on the real servers. The diarizer here knows the truth and does as it is told: what is tested is the rest."""
+"""Speakers in the pipeline, on the real servers.
+
+The diarizer here knows the truth and does as it is told: what is tested is the rest.
+"""
 
 import asyncio
 from contextlib import asynccontextmanager

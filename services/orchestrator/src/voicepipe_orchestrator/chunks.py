@@ -3,10 +3,12 @@
 A chunk is waiting, then queued, then done or failed; `reopen_failed` lets failed ones wait again. Invariants:
 
 - Every change is made under the lock of the job (`jobs.lock`), so no two handlers change the chunks of a job at once.
-- A chunk is recognized once: only a queued chunk can become done or failed (`save_recognition`, `save_failure`), so of two workers
-  with the same command the first to save wins, and the other is told so by False.
-- At most a window of chunks is queued at a time (`queue_next`), so a long recording does not fill the queue in front of others.
-- The stage ends with its last chunk (`finish_if_complete`): under the lock, exactly one chunk finds no other unfinished.
+- A chunk is recognized once: only a queued chunk can become done or failed (`save_recognition`, `save_failure`), so of
+  two workers with the same command the first to save wins, and the other is told so by False.
+- At most a window of chunks is queued at a time (`queue_next`), so a long recording does not fill the queue in front of
+  others.
+- The stage ends with its last chunk (`finish_if_complete`): under the lock, exactly one chunk finds no other
+  unfinished.
 """
 
 from __future__ import annotations

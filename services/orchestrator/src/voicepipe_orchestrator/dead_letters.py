@@ -1,4 +1,4 @@
-"""Decides about a job whose command was dead-lettered: it fails, or continues without that chunk or without speakers."""
+"""Decides about the job of a dead-lettered command: it fails, or continues without a chunk or speakers."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class Span:
 class ChunkPlan:
     """At most 28 s of audio for one request to the model: spans of the recording, in order.
 
-    `speech_s` is how much of it the detector classified as speech. `split` is the sample *within the chunk*, near its middle,
-    where speech is least likely: there a fallback cuts the chunk in two.
+    `speech_s` is how much of it the detector classified as speech. `split` is the sample *within the chunk*, near its
+    middle, where speech is least likely: there a fallback cuts the chunk in two.
     """
 
     index: int
@@ -68,8 +68,8 @@ class Word:
 class Recognition:
     """The model's result for one chunk. Word times count from the start of the chunk.
 
-    `language_probability` is None if the request named the language. `languages` maps the codes of the likeliest languages to
-    their probabilities; it is empty if the model did not detect the language.
+    `language_probability` is None if the request named the language. `languages` maps the codes of the likeliest
+    languages to their probabilities; it is empty if the model did not detect the language.
     """
 
     text: str
@@ -124,7 +124,9 @@ def _half(chunk: ChunkPlan, spans: list[Span]) -> ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Decoding options of one try. `split`: recognize the halves of the chunk (`halves`) separately and join the results.
+    """Decoding options of one try.
+
+    `split`: recognize the halves of the chunk (`halves`) separately and join the results.
 
     `suppress_blank` stays off: it forces the model to produce a word even where there is none.
     """

@@ -19,9 +19,9 @@ Pcm = npt.NDArray[np.int16]
 class RecognitionRequest:
     """One request to a speech model.
 
-    `job_id` is the job that the request belongs to: while the model is busy, jobs take turns. `model` is the name of a pool.
-    With `language` None the model detects the language. With `switch_above` it detects it too, and uses a language other than
-    `language` if its probability is at least that. `prompt` is text that precedes the audio.
+    `job_id` is the job that the request belongs to: while the model is busy, jobs take turns. `model` is the name of a
+    pool. With `language` None the model detects the language. With `switch_above` it detects it too, and uses a
+    language other than `language` if its probability is at least that. `prompt` is text that precedes the audio.
     """
 
     job_id: UUID

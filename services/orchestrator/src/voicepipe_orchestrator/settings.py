@@ -15,12 +15,15 @@ class Settings(WireSettings):
     # Needs room for one original per recording in preparation: the decoder reads from a seekable file.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)
-    # Chunks of one job in the queue at a time: two full batches, so that the model is never idle and other jobs get in between.
+    # Chunks of one job in the queue at a time: two full batches, so that the model is never idle and other jobs get in
+    # between.
     window_chunks: int = Field(16, ge=1)
-    # Chunks in flight in one transcribe worker: more than one job may have in the queue, so that chunks of the next job are among them.
+    # Chunks in flight in one transcribe worker: more than one job may have in the queue, so that chunks of the next job
+    # are among them.
     transcribe_concurrency: int = Field(24, ge=1)
-    # Those of them that are sent to the models at a time. Requests that wait in a worker can be overtaken by a shorter recording,
-    # those in the model's queue cannot. On a GPU: two batches, so that batches stay full. On a CPU: one per instance of the model.
+    # Those of them that are sent to the models at a time. Requests that wait in a worker can be overtaken by a shorter
+    # recording, those in the model's queue cannot. On a GPU: two batches, so that batches stay full. On a CPU: one per
+    # instance of the model.
     model_requests: int = Field(16, ge=1)
     # How many of those one recording may have; all if not set. A lower number keeps a slot free for the next recording.
     model_requests_per_job: int | None = Field(None, ge=1)

@@ -1,8 +1,9 @@
 """Assigns speakers to words: joins the turns of a diarization to the words of a transcript. Pure.
 
-A word goes to the speaker whose turns overlap it most; a word between turns goes to the nearest one if that is near enough. The
-diarizer and the recognizer disagree by a few frames about where one speaker stops and the next starts, so a word or two in the
-middle of a sentence may seem to come from another speaker. Such a flip is undone, except where two people really talk at once.
+A word goes to the speaker whose turns overlap it most; a word between turns goes to the nearest one if that is near
+enough. The diarizer and the recognizer disagree by a few frames about where one speaker stops and the next starts, so a
+word or two in the middle of a sentence may seem to come from another speaker. Such a flip is undone, except where two
+people really talk at once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ REACH_S: Final = 1.0
 # Up to this many words of another speaker without a pause around them are an error of the boundaries.
 FLIP_WORDS: Final = 3
 BREATH_S: Final = 0.2
-# The contrast ratios with white and with black multiply to 21 (WCAG 2.2, relative luminance); at this luminance both are 4.58.
+# The contrast ratios with white and with black multiply to 21 (WCAG 2.2, relative luminance); at this luminance both
+# are 4.58.
 LUMINANCE: Final = 0.179
 GOLDEN_ANGLE: Final = 0.381966  # of a full circle: keeps any number of hues apart
 
@@ -48,7 +50,10 @@ def label_words(words: Sequence[Word], diarization: Diarization) -> tuple[Speake
 
 
 def smooth_flips(words: Sequence[Word], labels: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
-    """The labels of one sentence without flips: at most `FLIP_WORDS` words of another speaker between words of the same speaker."""
+    """The labels of one sentence, without flips.
+
+    A flip is a run of at most `FLIP_WORDS` words of another speaker between words of the same speaker.
+    """
     runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: labels[index].speaker)]
     result = list(labels)
     for before, flip, after in zip(runs, runs[1:], runs[2:], strict=False):
@@ -67,7 +72,9 @@ def smooth_flips(words: Sequence[Word], labels: Sequence[SpeakerLabel]) -> tuple
 
 
 def number_speakers(diarization: Diarization, segment_speakers: Sequence[str | None]) -> Mapping[str, str]:
-    """Map the diarization's names to `speaker_1`, `speaker_2`, ... by first words, then speakers without words by first turn.
+    """Map the diarization's names to `speaker_1`, `speaker_2`, ...
+
+    Speakers are numbered by their first words, then speakers without words by their first turn.
 
     `segment_speakers` has the speaker of every segment, in order.
     """

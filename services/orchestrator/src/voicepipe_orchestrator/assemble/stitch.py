@@ -1,9 +1,9 @@
 """Joins the words of all chunks and cuts them into the segments of one transcript. Pure.
 
-The result does not depend on the order in which the chunks arrive: words are put in the order of the recording, and times are
-corrected so that they never run backwards. Segments end where a reader expects it. Words without punctuation give readable segments
-too: they are cut at pauses, and a segment that is still too long at the best place in its middle. With a diarization, a segment
-has one speaker.
+The result does not depend on the order in which the chunks arrive: words are put in the order of the recording, and
+times are corrected so that they never run backwards. Segments end where a reader expects it. Words without punctuation
+give readable segments too: they are cut at pauses, and a segment that is still too long at the best place in its
+middle. With a diarization, a segment has one speaker.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Segment, Word
 
 from .speakers import NO_SPEAKER, SpeakerLabel, label_words, smooth_flips
 
-# Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error does not cut a
-# sentence; not longer than that, because without punctuation pauses are the only places to cut.
+# Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error does
+# not cut a sentence; not longer than that, because without punctuation pauses are the only places to cut.
 PAUSE_S: Final = 0.8
 MAX_SEGMENT_S: Final = 30.0
 MAX_SEGMENT_WORDS: Final = 60
@@ -42,7 +42,10 @@ INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+")
 
 @dataclass(frozen=True, slots=True)
 class ChunkWords:
-    """The words of the chunk `index`, with times of the recording; `language` is that of words that have none of their own."""
+    """The words of the chunk `index`, with times of the recording.
+
+    `language` is that of words that have none of their own.
+    """
 
     index: int
     words: tuple[Word, ...]
@@ -61,8 +64,9 @@ def stitch(
 ) -> tuple[Segment, ...]:
     """The segments of the recording, in order; every word of every chunk is in exactly one.
 
-    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker, and before a gap. It has at
-    most `MAX_SEGMENT_WORDS` words, and lasts at most `MAX_SEGMENT_S` unless it is a single word. Ends of chunks do not matter.
+    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker, and before a gap.
+    It has at most `MAX_SEGMENT_WORDS` words, and lasts at most `MAX_SEGMENT_S` unless it is a single word. Ends of
+    chunks do not matter.
 
     Raises:
         ValueError: a chunk index occurs twice.
@@ -119,8 +123,8 @@ def _in_order(chunks: Iterable[ChunkWords]) -> list[_SpokenWord]:
         for word in chunk.words
         if word.text.strip()
     ]
-    # A start before the previous start is moved up to it; an end after the next start is cut there. An end never moves a start:
-    # otherwise a single end that is far too late would push all later words.
+    # A start before the previous start is moved up to it; an end after the next start is cut there. An end never moves
+    # a start: otherwise a single end that is far too late would push all later words.
     starts = list(accumulate((each.word.start_s for each in visible), max))
     limits = [*starts, math.inf][1:]
     return [
@@ -145,7 +149,7 @@ def _with_labels(
 
 
 def _ends_sentence(text: str, following: str, *, cased: bool) -> bool:
-    """Whether a sentence ends between two words. In a `cased` transcript no sentence starts with a lower-case letter."""
+    """Whether a sentence ends between two words. In a `cased` transcript, none starts with a lower-case letter."""
     if last_mark(text) not in SENTENCE_ENDS:
         return False
     if text.lower() in ABBREVIATIONS or INITIALS.fullmatch(text):
@@ -177,7 +181,10 @@ def _short_pieces(run: Sequence[_SpokenWord]) -> Iterator[Sequence[_SpokenWord]]
 
 
 def _best_cut(piece: Sequence[_SpokenWord]) -> int:
-    """The index at which to cut a long piece: in its middle half, at the longest pause or a comma; of equals, nearest the middle."""
+    """The index at which to cut a long piece: in its middle half, at the longest pause or a comma.
+
+    Of equals, the one nearest to the middle.
+    """
 
     def worth(cut: int) -> tuple[float, int, int]:
         before, after = piece[cut - 1].word, piece[cut].word

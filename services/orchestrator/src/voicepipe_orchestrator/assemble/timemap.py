@@ -11,7 +11,10 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, Span, Word
 
 
 class TimeMap:
-    """Piecewise linear and monotonic. A seam, where silence was removed, is one time in the chunk and two in the recording."""
+    """Piecewise linear and monotonic.
+
+    A seam, where silence was removed, is one time in the chunk and two in the recording.
+    """
 
     def __init__(self, spans: Sequence[Span]) -> None:
         """`spans` of the recording, sorted, disjoint, at least one, none empty."""

@@ -1,4 +1,7 @@
-"""Dead-letters commands whose worker died on the last delivery. The broker reports them in an advisory; no handler does."""
+"""Dead-letters commands whose worker died on the last delivery.
+
+No handler sees that; the broker reports it in an advisory.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,10 @@ class Advisories:
         await message.ack()
 
     async def dead_letter(self, sequence: int, deliveries: int) -> None:
-        """Dead-letter a command that is not delivered any more. If a handler has done so, the command is gone from the stream."""
+        """Dead-letter a command that is not delivered any more.
+
+        If a handler has done so, the command is gone from the stream.
+        """
         stored = await self._jetstream.find(WORK, sequence)
         if stored is None:
             return

@@ -20,7 +20,10 @@ class DiarizationDeadline:
         self._wait_s = wait_s
 
     async def enforce(self) -> int:
-        """Skip the diarization of jobs past their deadline; returns how many were found. Several controllers may do so at once."""
+        """Skip the diarization of jobs past their deadline; returns how many were found.
+
+        Several controllers may do so at once.
+        """
         rows = await self._pool.fetch(
             """
             SELECT j.id FROM stages speakers

@@ -1,4 +1,4 @@
-"""Runs the controller's periodic tasks: relay the outbox, requeue lost work, enforce deadlines, delete what has expired."""
+"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deletes what is no longer needed: expired uploads, the PCM of ended jobs, and objects that killed processes left incomplete."""
+"""Deletes expired uploads, the PCM of ended jobs, and objects that killed processes left incomplete."""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ class SpeakerCommands:
         self._outbox = outbox
 
     async def diarize_again(self, command: DiarizeAgain) -> None:
-        """Set the new limits on the job, and repeat its diarization. The words are kept. A job that is not completed is left alone."""
+        """Set the new limits on the job, and repeat its diarization.
+
+        The words are kept. A job that is not completed is left alone.
+        """
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))
             if job is None or job.state is not JobState.COMPLETED:

@@ -1,20 +1,24 @@
 """Finds work that was lost from the queue, and queues it again.
 
-A work is a stage, or one chunk (`transcribe/7`). It is lost if the job expects it (stage queued or running, chunk queued) while its newest
-command is neither unpublished in the outbox nor in the WORK stream: the stream was deleted or purged. A command that a worker has in
-flight stays in the stream until it is acked, so slow work is not lost work. A command that has used up its deliveries stays there too;
-`advisories` takes care of it.
+A unit of work is a stage, or one chunk (`transcribe/7`). It is lost if the job expects it (stage queued or running,
+chunk queued) while its newest command is neither unpublished in the outbox nor in the WORK stream: the stream was
+deleted or purged. A command that a worker has in flight stays in the stream until it is acked, so slow work is not lost
+work. A command that has used up its deliveries stays there too; `advisories` takes care of it.
 
-Only jobs that have not changed for `stuck_after_s` are checked. The checks read without a lock while workers continue. What may happen
-in between, and what defends against it:
+Only jobs that have not changed for `stuck_after_s` are checked. The checks read without a lock while workers continue.
+What may happen in between, and what defends against it:
 
-- The work is finished: it looks lost. `_requeue_lost` goes by the stages under the lock, and requeues none that is finished. A chunk
-  gets a second command, which finds a chunk that is not queued (`ChunkHandler.handle`, `chunks.save_recognition`) and does nothing.
-- `StartTranscription` queues its chunks and is acked: the stage looks lost, and is started again. Results that arrive while it is queued
-  are discarded (`lock_if_running`); `StartHandler` repeats the commands of queued chunks (`chunks.requeue`), so none is missing.
-- A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result (`lock_if_running`);
-  if a second worker has started it by then, the first of the two to save finishes the stage, and the other discards.
-- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both away for `stuck_after_s`.
+- The work is finished: it looks lost. `_requeue_lost` goes by the stages under the lock, and requeues none that is
+  finished. A chunk gets a second command, which finds a chunk that is not queued (`ChunkHandler.handle`,
+  `chunks.save_recognition`) and does nothing.
+- `StartTranscription` queues its chunks and is acked: the stage looks lost, and is started again. Results that arrive
+  while it is queued are discarded (`lock_if_running`); `StartHandler` repeats the commands of queued chunks
+  (`chunks.requeue`), so none is missing.
+- A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result
+  (`lock_if_running`); if a second worker has started it by then, the first of the two to save finishes the stage, and
+  the other discards.
+- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both away for
+  `stuck_after_s`.
 
 A stage that loses every worker is not requeued for ever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
 """
@@ -53,7 +57,10 @@ class Sweeper:
         self._stuck_after_s = stuck_after_s
 
     async def sweep(self) -> int:
-        """Check every job that has not changed for a while, and return how many had lost work. Several sweepers may run at once."""
+        """Check every job that has not changed for a while, and return how many had lost work.
+
+        Several sweepers may run at once.
+        """
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE finished_at IS NULL AND changed_at < now() - make_interval(secs => $1)

@@ -1,8 +1,9 @@
-"""Plans the chunks of a recording: the audio of one request to the model each. Pure, linear in the length of the recording.
+"""Plans the chunks of a recording: the audio of one request to the model each.
 
-A chunk takes regions of speech while they fit. It ends at the longest silence in its last quarter, where a sentence most likely
-ends. At the end of the recording, the rest is divided between the last two chunks, so that the last one is not a single word. A
-region too long for a chunk is first cut where speech is least likely.
+Pure, linear in the length of the recording.
+It takes regions of speech while they fit. It ends at the longest silence in its last quarter, where a sentence
+most likely ends. At the end of the recording, the rest is divided between the last two chunks, so that the last one is
+not a single word. A region too long for a chunk is first cut where speech is least likely.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _pack(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
 
 
 def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
-    """The end of the chunk that starts with piece `first`: all remaining pieces, or those up to the best silence that fits."""
+    """The end of the chunk that starts with piece `first`: all remaining pieces, or the best silence that fits."""
     most = len(gaps) + 1
     fits = min(bisect.bisect_right(ends, ends[first] + MAX_CHUNK + MAX_GAP, first + 1), most + 1) - 1
     fits = max(fits, first + 1)
@@ -90,7 +91,10 @@ def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int
 
 
 def _spans(pieces: Sequence[Span], total_samples: int) -> tuple[Span, ...]:
-    """One span over all short gaps. On either side of a longer gap a little silence is kept, so that words do not run together."""
+    """One span over all short gaps.
+
+    On either side of a longer gap a little silence is kept, so that words do not run together.
+    """
     spans: list[Span] = []
     start = pieces[0].start
     for before, after in pairwise(pieces):

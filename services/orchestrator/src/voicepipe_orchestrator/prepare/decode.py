@@ -7,16 +7,17 @@
 
 An attacker chooses every byte of the file. What it can do:
 
-- Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and write to stdout and
-  stderr, so it can supply any audio and any log. Both are only data here.
-- State any length, name or format. What is capped are decoded samples, not the stated length; `hint_s` is for progress only.
-- Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe holds it back while the
-  consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
+- Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and
+  write to stdout and stderr, so it can supply any audio and any log. Both are only data here.
+- State any length, name or format. What is capped are decoded samples, not the stated length; `hint_s` is for progress
+  only.
+- Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
+  holds it back while the consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
 
 What it cannot do:
 
-- Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as far as the kernel
-  supports that.
+- Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as
+  far as the kernel supports that.
 - See another recording: each has a process of its own.
 - Write to our log: nothing that ffmpeg prints is logged.
 - Outlive its job: leaving the block, also by an error or by cancellation, kills the process group and reaps the child.
@@ -57,7 +58,10 @@ NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """`timeout_s` limits the time spent waiting for the decoder, without the time that the consumer takes for the blocks."""
+    """The limits of one decoder.
+
+    `timeout_s` is the time spent waiting for the decoder, without the time that the consumer of the blocks takes.
+    """
 
     min_audio_s: float = 0.25
     max_audio_s: float = 12 * 3600
@@ -68,7 +72,11 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`container` and `codec` are ffmpeg's names, `warnings` codes of the error catalogue, `confinement` the measures that took effect."""
+    """The result of a decoder that has exited.
+
+    `container` and `codec` are ffmpeg's names, `warnings` are codes of the error catalogue, and `confinement` has the
+    measures that took effect.
+    """
 
     samples: int
     container: str
@@ -219,7 +227,10 @@ def _rejected(code: str, limits: DecodeLimits) -> Reject:
 
 
 def _is_truncated_riff(head: bytes, size_bytes: int) -> bool:
-    """Whether a RIFF file is shorter than it states. ffmpeg reads to the end of the file, and reports the last packet as corrupt."""
+    """Whether a RIFF file is shorter than it states.
+
+    ffmpeg then reads to the end of the file, and reports the last packet as corrupt.
+    """
     stated_bytes = int.from_bytes(head[4:8], "little")
     return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
 

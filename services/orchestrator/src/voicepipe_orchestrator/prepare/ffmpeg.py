@@ -1,8 +1,8 @@
 """The command line of ffmpeg, and the parser of its log.
 
-ffmpeg gets the file as an open descriptor. The only protocol that it may use is `fd`, so a playlist, an external data reference or a concat
-script cannot open anything. Only formats and codecs of recordings are allowed; video codecs are not among them, so that not even
-probing a video stream runs a video decoder.
+ffmpeg gets the file as an open descriptor. The only protocol that it may use is `fd`, so a playlist, an external data
+reference or a concat script cannot open anything. Only formats and codecs of recordings are allowed; video codecs are
+not among them, so that not even probing a video stream runs a video decoder.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def arguments(executable: str, descriptor: int) -> list[str]:
 
 @dataclass(slots=True)
 class FfmpegLog:
-    """What is known from ffmpeg's stderr so far, in bounded memory. It must not be logged: it contains the tags of the file."""
+    """What is known from ffmpeg's stderr so far, in bounded memory.
+
+    It must not be logged: it contains the tags of the file.
+    """
 
     is_cut: bool = False
     confinement: tuple[str, ...] = ()
@@ -105,7 +108,8 @@ class FfmpegLog:
         elif "Estimating duration from bitrate" in line:
             self.is_estimate = True
         elif not line.startswith("[info]"):
-            # The last packet of a RIFF file is "corrupt" whenever the stated length is unknown or wrong; nothing is lost.
+            # The last packet of a RIFF file is "corrupt" whenever the stated length is unknown or wrong; nothing is
+            # lost.
             is_about_riff = self.container in RIFF and "orrupt" in line
             self.damaged_packets += bool(_DAMAGE.search(line)) and not is_about_riff
             self.last.append(line)

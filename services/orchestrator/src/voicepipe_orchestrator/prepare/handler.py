@@ -85,7 +85,10 @@ class PrepareHandler:
 
     @asynccontextmanager
     async def _original(self, job: StoredJob) -> AsyncIterator[Path]:
-        """The upload as a local file, because the decoder seeks. The file has no name, so it does not survive a killed process."""
+        """The upload as a local file, because the decoder seeks.
+
+        The file has no name, so it does not survive a killed process.
+        """
         key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
         with (
             telemetry.span("fetch original"),
@@ -124,7 +127,7 @@ class PrepareHandler:
             transaction.event(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
-        """Save chunks and durations and finish the stage in one transaction; False if the stage is no longer running."""
+        """Save chunks and durations, and finish the stage; False if it is no longer running."""
         duration_s = prepared.decoded.samples / SAMPLE_RATE
         speech_s = sum(chunk.speech_s for chunk in prepared.plans)
         async with self._outbox.transaction() as transaction:

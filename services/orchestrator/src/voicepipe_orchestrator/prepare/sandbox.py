@@ -1,7 +1,8 @@
 """Drops every privilege that a decoder does not need, then executes the decoder.
 
-Run as a script by a bare interpreter (`python -I -S sandbox.py '{...}'`), so that its memory holds nothing of the service (no keys, no
-other recording), and no Python code runs between fork and exec in the service. Standard library only; the environment is empty.
+Run as a script by a bare interpreter (`python -I -S sandbox.py '{...}'`), so that its memory holds nothing of the
+service (no keys, no other recording), and no Python code runs between fork and exec in the service. Standard library
+only; the environment is empty.
 
 An attacker who executes code in the decoder is contained by:
 
@@ -11,13 +12,14 @@ An attacker who executes code in the decoder is contained by:
 | no_new_privs | gaining privileges by a setuid program | always |
 | parent-death signal | outliving the service | always |
 | another user | signalling or tracing the service, forking without end | if the service runs as root |
-| Landlock | opening any file but the decoder and shared libraries, which are read-only; TCP; abstract sockets and signals | by kernel version |
+| Landlock | opening files other than the decoder and shared libraries; TCP; signals | by kernel version |
 | seccomp | sockets of any kind, ptrace, kill, io_uring and the other calls in `FORBIDDEN` | x86-64 and arm64 |
 
 It keeps: the open descriptor of the recording, for reading; stdout and stderr; CPU time and memory within the limits.
 
-The first line on stderr names what took effect: `confined: limits no_new_privs user landlock seccomp`. A measure that the kernel
-lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes restrictions of its own.
+The first line on stderr names what took effect: `confined: limits no_new_privs user landlock seccomp`. A measure that
+the kernel lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes
+restrictions of its own.
 """
 
 from __future__ import annotations
@@ -120,7 +122,7 @@ def _landlock(decoder: int) -> None:
 
 
 def _seccomp() -> None:
-    """Install a classic BPF filter: a forbidden call fails with EPERM, a call of another architecture kills the process."""
+    """Install a BPF filter: a forbidden call fails with EPERM, a call of another architecture kills."""
     if platform.machine() not in FORBIDDEN:
         raise _Unavailable
     architecture, calls = FORBIDDEN[platform.machine()]

@@ -18,7 +18,9 @@ Probabilities = npt.NDArray[np.uint8]
 
 
 def regions(probabilities: Probabilities, total_samples: int) -> tuple[Span, ...]:
-    """Speech starts at `ONSET` and ends below `OFFSET`. Short silence is bridged, then short speech dropped, then padding added.
+    """Speech starts at `ONSET` and ends below `OFFSET`.
+
+    Short silence is bridged, then short speech dropped, then padding added.
 
     Padding stops in the middle of the silence between two regions, so regions may touch but never overlap.
     """

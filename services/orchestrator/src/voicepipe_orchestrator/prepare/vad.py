@@ -1,7 +1,8 @@
 """Voice activity detection: Silero VAD with onnxruntime, streaming, in constant memory plus one byte per 32 ms.
 
-The model file comes from the `silero-vad` wheel, whose package is never imported because it imports torch. The sequence model in it
-takes many windows per call. In tests on speech it gave the same numbers as the window-by-window model, about three times as fast.
+The model file comes from the `silero-vad` wheel, whose package is never imported because it imports torch. The sequence
+model in it takes many windows per call. In tests on speech it gave the same numbers as the window-by-window model,
+about three times as fast.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class SpeechDetector:
         self._samples = 0
 
     def feed(self, pcm: bytes | npt.NDArray[np.int16]) -> None:
-        """Add 16 kHz mono s16le, whole samples. Takes about 3 ms per second of audio: do not call it on an event loop."""
+        """Add 16 kHz mono s16le, whole samples. Takes about 3 ms per second of audio: not for an event loop."""
         block = np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else pcm
         self._samples += len(block)
         self._buffer = np.concatenate((self._buffer, block))

@@ -44,8 +44,8 @@ class ChunkRecognizer:
     async def with_capitals(self, job: StoredJob, audio: Pcm, recognition: Recognition, before: str) -> Recognition:
         """The same words with capitals and punctuation, from a second request with a prompt.
 
-        The prompt is `before`, the text before the chunk, or, if that has no capitals, a text in the language that shows the style.
-        A prompt can also change the words; then the result is not used.
+        The prompt is `before`, the text before the chunk, or, if that has no capitals, a text in the language that
+        shows the style. A prompt can also change the words; then the result is not used.
         """
         style = before if before and not lacks_capitals(before) else style_prompt(recognition.language)
         if style is None or not lacks_capitals(recognition.text):
@@ -105,7 +105,10 @@ class ChunkRecognizer:
         return join_parts(parts, job.options["task"])
 
     async def _stretch(self, job: StoredJob, audio: Pcm, stretch: Stretch, usual: str) -> Recognition:
-        """The stretch in its own language; if that is not the usual one, in both, and the more confident result is kept."""
+        """The stretch in its own language.
+
+        If that is not the usual one, in both, and the more confident result is kept.
+        """
         attempt = fallbacks(job.options["model"]["tier"])[0]
         part = audio[stretch.start : stretch.end]
 

@@ -1,12 +1,13 @@
 """Finds the languages that are spoken within one chunk, and where. Pure.
 
-Whisper transcribes the language that the request names and silently omits speech in others: for a chunk that is half Spanish and
-half English it confidently returns one of the halves. The mixture shows in the language probabilities, which divide as the speech
-does (measured with Whisper base: 17 s of alternating Spanish and English had 0.52 and 0.48). Such a chunk is cut at its pauses, the
-language of every piece is detected, and adjacent pieces in one language are transcribed together.
+Whisper transcribes the language that the request names and silently omits speech in others: for a chunk that is half
+Spanish and half English it confidently returns one of the halves. The mixture shows in the language probabilities,
+which divide as the speech does (measured with Whisper base: 17 s of alternating Spanish and English had 0.52 and 0.48).
+Such a chunk is cut at its pauses, the language of every piece is detected, and adjacent pieces in one language are
+transcribed together.
 
-Probabilities also divide if speech is hard to understand (English over a poor line is partly Welsh to Whisper base). So a
-stretch in another language than the chunk's is transcribed in both, and the more confident result is kept.
+Probabilities also divide if speech is hard to understand (English over a poor line is partly Welsh to Whisper base). So
+a stretch in another language than the chunk's is transcribed in both, and the more confident result is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from .word_timing import Pause
 MIN_MIXED_PROBABILITY: Final = 0.1
 UNDECIDED_BELOW: Final = 0.5
 MIN_MIXED_PROBABILITY_IF_UNDECIDED: Final = 0.05
-# With Whisper base, noise and mumbling in a language that was not spoken had -0.94 or less, real changes of language -0.34 or more.
+# With Whisper base, noise and mumbling in a language that was not spoken had -0.94 or less, real changes of language
+# -0.34 or more.
 MIN_AVG_LOGPROB: Final = -0.5
 MIN_PIECE_S: Final = 1.2
 MAX_PIECES: Final = 6
@@ -59,7 +61,10 @@ def more_confident(usual: Recognition, other: Recognition) -> Recognition:
 
 
 def cut_points(pauses: Sequence[Pause], samples: int) -> tuple[int, ...]:
-    """Where to cut the chunk: samples in the middle of pauses. Pieces last at least `MIN_PIECE_S`; there are at most `MAX_PIECES`."""
+    """Where to cut the chunk: samples in the middle of pauses.
+
+    Pieces last at least `MIN_PIECE_S`; there are at most `MAX_PIECES`.
+    """
     shortest = max(int(MIN_PIECE_S * SAMPLE_RATE), samples // MAX_PIECES)
     points: list[int] = []
     for pause in pauses:
@@ -75,8 +80,8 @@ def stretches(
 ) -> tuple[Stretch, ...]:
     """Adjacent pieces in one language joined to stretches.
 
-    Piece n has samples [edges[n], edges[n + 1]) and the language probabilities `probabilities[n]`. Its language is the likeliest
-    of `candidates`, the first one if none of them is among the probabilities.
+    Piece n has samples [edges[n], edges[n + 1]) and the language probabilities `probabilities[n]`. Its language is the
+    likeliest of `candidates`, the first one if none of them is among the probabilities.
     """
     joined: list[Stretch] = []
     for start, end, of_piece in zip(edges, edges[1:], probabilities, strict=False):

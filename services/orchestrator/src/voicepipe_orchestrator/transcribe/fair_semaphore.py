@@ -1,14 +1,17 @@
 """A semaphore that grants the next slot to the holder with the fewest.
 
-It limits the requests that are sent to the models. A model serves its own queue in order of arrival, so if a three-hour recording has
-sixteen chunks in it, every other job waits for all sixteen. Requests that wait here instead can be overtaken.
+It limits the requests that are sent to the models. A model serves its own queue in order of arrival, so if a three-hour
+recording has sixteen chunks in it, every other job waits for all sixteen. Requests that wait here instead can be
+overtaken.
 
 Invariants:
 
-- At most `count` slots are held, and at most `per_holder` by one holder. `_held` counts them; only `_grant` and `_release` change it.
-- A free slot is never kept while a holder below its limit waits: `_grant` runs whenever a request arrives and a slot is released.
-- No slot is lost to a cancelled waiter. Cancelled while waiting, its future is cancelled, and `_grant` skips it. Cancelled in the
-  same iteration of the event loop in which the slot was granted, `_acquire` releases the slot again.
+- At most `count` slots are held, and at most `per_holder` by one holder. `_held` counts them; only `_grant` and
+  `_release` change it.
+- A free slot is never kept while a holder below its limit waits: `_grant` runs whenever a request arrives and a slot is
+  released.
+- No slot is lost to a cancelled waiter. Cancelled while waiting, its future is cancelled, and `_grant` skips it.
+  Cancelled in the same iteration of the event loop in which the slot was granted, `_acquire` releases the slot again.
 
 There is no lock: between two awaits nothing else runs on the event loop.
 """
@@ -24,9 +27,10 @@ from contextlib import asynccontextmanager
 class FairSemaphore:
     """`count` slots, of which one holder has at most `per_holder` at a time.
 
-    With `per_holder` below `count`, the first request of a short job finds a free slot while a long recording is in progress. Among
-    holders with equally many slots, the one that has waited longest is next, but never the same one twice in a row while others wait:
-    otherwise a clip would wait for two chunks of a long recording, the one in progress and the next one, which has waited longer.
+    With `per_holder` below `count`, the first request of a short job finds a free slot while a long recording is in
+    progress. Among holders with equally many slots, the one that has waited longest is next, but never the same one
+    twice in a row while others wait: otherwise a clip would wait for two chunks of a long recording, the one in
+    progress and the next one, which has waited longer.
     """
 
     def __init__(self, count: int, per_holder: int | None = None) -> None:

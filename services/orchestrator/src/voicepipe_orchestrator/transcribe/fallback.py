@@ -1,9 +1,9 @@
 """How a chunk is tried again, and which try is kept. Pure.
 
-A worker goes through `fallbacks`, checks every try with `quality_issue`, and stops at the first one without an issue. If all have
-one, `best_try` chooses, and the issue of the chosen try becomes a warning. The thresholds are the defaults of openai-whisper's
-`transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6), from Radford et al.,
-"Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
+A worker goes through `fallbacks`, checks every try with `quality_issue`, and stops at the first one without an issue.
+If all have one, `best_try` chooses, and the issue of the chosen try becomes a warning. The thresholds are the defaults
+of openai-whisper's `transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6),
+from Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from voicepipe_orchestrator.domain import Attempt, Recognition, Word
 MAX_COMPRESSION_RATIO: Final = 2.4
 MIN_AVG_LOGPROB: Final = -1.0
 MAX_NO_SPEECH_PROB: Final = 0.6
-# People do repeat themselves. Repeated words are accepted if the model is this confident of them and they fit the audio. On recordings
-# of one sentence played again and again, correct results had -0.03 to -0.27, and up to 0.32 of their tokens had no duration; a loop
-# had 0.54 (Whisper base).
+# People do repeat themselves. Repeated words are accepted if the model is this confident of them and they fit the
+# audio. On recordings of one sentence played again and again, correct results had -0.03 to -0.27, and up to 0.32 of
+# their tokens had no duration; a loop had 0.54 (Whisper base).
 CONFIDENT_AVG_LOGPROB: Final = -0.3
 MAX_SQUEEZED: Final = 0.4
 SQUEEZED_WORD_S: Final = 0.021  # one frame of the encoder, or less
@@ -42,8 +42,9 @@ SEVERITY: Final[Mapping[str | None, int]] = {None: 0, UNSURE: 1, TRUNCATED: 2, R
 # The Whisper paper uses beam size 5. The fast tier, and any tier that is not listed, decodes greedily.
 BEAM_OF_TIER: Final[Mapping[str, int]] = {"accurate": 5, "fast": 1}
 
-# Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new input, so they are decoded as the
-# whole chunk was. With a temperature the model samples, which excludes a beam; every try costs another call of the model.
+# Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new input, so they are
+# decoded as the whole chunk was. With a temperature the model samples, which excludes a beam; every try costs another
+# call of the model.
 FALLBACKS: Final[tuple[Attempt, ...]] = (
     Attempt(beam=5, temperature=0.0, timestamps=False, split=False),
     Attempt(beam=5, temperature=0.0, timestamps=True, split=False),
@@ -59,14 +60,15 @@ def fallbacks(tier: str) -> tuple[Attempt, ...]:
 
 
 def is_worth_trying(attempt: Attempt, issue: str) -> bool:
-    """Whether an attempt may resolve this issue. If the likeliest result has no words, sampled words would be made up."""
+    """Whether an attempt may resolve the issue. If the likeliest result has no words, sampled ones are made up."""
     return attempt.temperature == 0 or issue != NO_WORDS
 
 
 def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
     """The code of what is wrong with a try, the most severe issue first, or None.
 
-    `speech_s` is how much of the chunk the detector classified as speech: if that is little, a result without words is fine.
+    `speech_s` is how much of the chunk the detector classified as speech: if that is little, a result without words is
+    fine.
     """
     if is_silence(recognition):
         return NO_WORDS if speech_s >= MIN_SPEECH_FOR_WORDS_S else None
@@ -80,7 +82,10 @@ def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
 
 
 def _was_repeated(recognition: Recognition) -> bool:
-    """Whether it was the speaker who repeated the words: the model is confident, was not cut off, and most words have a duration."""
+    """Whether it was the speaker who repeated the words.
+
+    Then the model is confident and was not cut off, and most words have a duration.
+    """
     squeezed = sum(word.end_s - word.start_s < SQUEEZED_WORD_S for word in recognition.words)
     fits = squeezed <= MAX_SQUEEZED * len(recognition.words)
     return fits and not recognition.truncated and recognition.avg_logprob >= CONFIDENT_AVG_LOGPROB
@@ -95,7 +100,9 @@ def best_try(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recogniti
 
 
 def is_silence(recognition: Recognition) -> bool:
-    """Whether the chunk has no speech according to the model. The words of such a recognition are made up and must be dropped.
+    """Whether the chunk has no speech according to the model.
+
+    The words of such a recognition are made up and must be dropped.
 
     This is Whisper's own rule: `no_speech_prob` alone is unreliable, so it counts only if the words are doubtful too.
     """
@@ -106,9 +113,9 @@ def is_silence(recognition: Recognition) -> bool:
 def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
     """One recognition of a chunk from those of its parts, each with its start in the chunk in seconds.
 
-    Parts that are silence contribute no words. `avg_logprob` is the mean over words, `compression_ratio` and `truncated` are the
-    worst of the parts, and the whole is silence only if all parts are. The language is that of the part with the most words;
-    words in another language carry theirs.
+    Parts that are silence contribute no words. `avg_logprob` is the mean over words, `compression_ratio` and
+    `truncated` are the worst of the parts, and the whole is silence only if all parts are. The language is that of the
+    part with the most words; words in another language carry theirs.
     """
     spoken = [(part, offset_s) for part, offset_s in parts if not is_silence(part)]
     fullest = max((part for part, _ in parts), key=lambda part: 0 if is_silence(part) else len(part.words))
@@ -127,7 +134,7 @@ def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recogni
 
 
 def lacks_capitals(text: str) -> bool:
-    """Whether a text of several words has no capitals although its script has them, as Whisper sometimes transcribes short clips."""
+    """Whether a text of several words has no capitals, as Whisper sometimes transcribes short clips."""
     return len(text.split()) >= FEW_WORDS and text == text.lower() and text != text.upper()
 
 

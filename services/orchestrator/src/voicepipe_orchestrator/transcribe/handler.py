@@ -1,15 +1,18 @@
-"""Transcribes a recording: `StartHandler` chooses the language and queues the first chunks, `ChunkHandler` recognizes one chunk.
+"""Transcribes a recording: `StartHandler` chooses the language, `ChunkHandler` recognizes one chunk.
 
-A chunk takes seconds to minutes at the model, and the lock of its job is not held meanwhile. So a handler looks at the job twice:
+A chunk takes seconds to minutes at the model, and the lock of its job is not held meanwhile. So a handler checks the
+job twice:
 
-- Before the work: is there anything to do? For a stage, `claim` locks the job; for a chunk, a read without a lock is enough, because
-  it only saves work that would be discarded.
-- Before it saves, under the lock (`lock_if_running`, `save_recognition`): is the result still wanted? In between, the job may have been
-  cancelled or deleted, the stage requeued by the sweeper, or the chunk finished by another worker. If so, the result is discarded.
+- Before the work: is there anything to do? For a stage, `claim` locks the job; for a chunk, a read without a lock is
+  enough, because it only saves work that would be discarded.
+- Before it saves, under the lock (`lock_if_running`, `save_recognition`): is the result still wanted? In between, the
+  job may have been cancelled or deleted, the stage requeued by the sweeper, or the chunk finished by another worker. If
+  so, the result is discarded.
 
-At most `window_chunks` of a job are queued at a time. Each chunk queues its successor in the transaction that saves it, so the window stays
-full without a scheduler, and a worker that dies takes at most the chunks in flight with it. Chunks of one job finish on several workers
-at once; the lock puts their transactions in order, so exactly one of them finds no unfinished chunk and finishes the stage.
+At most `window_chunks` of a job are queued at a time. Each chunk queues its successor in the transaction that saves it,
+so the window stays full without a scheduler, and a worker that dies delays only the chunks that it had in flight.
+Chunks of one job finish on several workers at once; the lock puts their transactions in order, so exactly one of them
+finds no unfinished chunk and finishes the stage.
 """
 
 from __future__ import annotations

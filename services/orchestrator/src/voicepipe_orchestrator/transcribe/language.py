@@ -1,8 +1,9 @@
 """Chooses the language of a recording. Pure.
 
-Whisper detects the language of 30 s, and is often wrong on a jingle or a greeting. So a few chunks spread over the recording are
-probed and the probabilities averaged. A language with a sufficient mean is the language of the recording; a chunk that is confidently
-in another one is transcribed in that. If no language has a sufficient mean, the model decides for every chunk.
+Whisper detects the language of 30 s, and is often wrong on a jingle or a greeting. So a few chunks spread over the
+recording are probed and the probabilities averaged. A language with a sufficient mean is the language of the recording;
+a chunk that is confidently in another one is transcribed in that. If no language has a sufficient mean, the model
+decides for every chunk.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ MANY_PROBES_FROM_CHUNKS: Final = 20
 # A chunk with less speech is a poor probe: the model pads it with silence to 30 s.
 ENOUGH_SPEECH_S: Final = 5.0
 MIN_PROBABILITY: Final = 0.5
-# From this probability, a chunk is in another language than the recording. Whisper base gave at most 0.6 to a wrong language, in
-# a barely intelligible meeting, and 0.87 or more to the right one in chunks of at least 10 s.
+# From this probability, a chunk is in another language than the recording. Whisper base gave at most 0.6 to a wrong
+# language, in a barely intelligible meeting, and 0.87 or more to the right one in chunks of at least 10 s.
 SWITCH_ABOVE: Final = 0.8
 
 # Text with capitals and punctuation: the model continues in the style of its prompt.
@@ -41,7 +42,10 @@ _STYLE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LanguageChoice:
-    """`language` is None if it is detected for every chunk. `probability` is that of the likeliest language, None if not detected."""
+    """`language` is None if it is detected for every chunk.
+
+    `probability` is that of the likeliest language, None if not detected.
+    """
 
     language: str | None
     probability: float | None
@@ -71,9 +75,10 @@ def probe_indices(chunk_count: int, speech_s: Sequence[float]) -> tuple[int, ...
 
 
 def detecting_model(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
-    """The model that detects languages for `model`: itself, or another one if it knows only one language; None if no model can.
+    """The model that detects languages for `model`: itself, or another one if it knows only one language.
 
-    `languages` maps served models to the languages that they know. A model that is missing there detects languages itself.
+    None if no model can. `languages` maps served models to the languages that they know. A model that is missing there
+    detects languages itself.
     """
     if len(languages.get(model, ("", ""))) > 1:
         return model

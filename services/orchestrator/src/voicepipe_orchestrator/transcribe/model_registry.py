@@ -18,12 +18,13 @@ from voicepipe_orchestrator.ports import Recognizer
 log = structlog.get_logger(__name__)
 
 
-# Models of pools that no worker has any more. During an update, workers with other pools refresh theirs more often than this.
+# Models of pools that no worker has any more. During an update, workers with other pools refresh theirs more often than
+# this.
 FORGET_AFTER_S = 60.0
 
 
 async def register_models(pool: Pool, recognizer: Recognizer, pools: Collection[str], stop: asyncio.Event) -> None:
-    """Write the served models into the table every few seconds, until `stop` is set. `pools` are those of the settings."""
+    """Keep the table up to date until `stop` is set. `pools` are those of the settings."""
     known: Mapping[str, Mapping[str, Any]] = {}
     while not stop.is_set():
         with suppress(RetryLater, *TRANSIENT_ERRORS):
@@ -62,7 +63,8 @@ async def _write_models(pool: Pool, served: Mapping[str, Mapping[str, Any]], poo
             """,
             [(name, dict(description)) for name, description in served.items()],
         )
-        # A pool of the settings stays while its server is down: jobs wait for it, and `model=auto` does not switch to another one.
+        # A pool of the settings stays while its server is down: jobs wait for it, and `model=auto` does not switch to
+        # another one.
         await connection.execute(
             "DELETE FROM models WHERE name <> ALL ($1) AND seen_at < now() - make_interval(secs => $2)",
             list(pools),

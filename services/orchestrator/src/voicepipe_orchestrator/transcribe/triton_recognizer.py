@@ -43,7 +43,10 @@ KEEPALIVE = triton.KeepAliveOptions(
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on pools of Triton servers, one client each. `semaphore` limits the requests in flight to all pools."""
+    """The `Recognizer` port on pools of Triton servers, one client each.
+
+    `semaphore` limits the requests in flight to all pools.
+    """
 
     def __init__(
         self, pools: Mapping[str, triton.InferenceServerClient], semaphore: FairSemaphore, model_wait_timeout_s: float
@@ -145,7 +148,7 @@ class TritonRecognizer:
         return RuntimeError(f"the model failed: {status} {code[:200]}")
 
     def _pool_missing(self, pool: str) -> Exception:
-        """The error for a pool that is not configured, or whose server has not loaded the model: retried until the wait timeout."""
+        """The error for a pool that is not configured or not ready: retried until the wait timeout."""
         since_s = self._missing_since.setdefault(pool, time.monotonic())
         if time.monotonic() - since_s > self._wait_timeout_s:
             return Reject.of("model_gone")

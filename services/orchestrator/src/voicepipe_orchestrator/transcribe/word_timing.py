@@ -1,12 +1,12 @@
 """Corrects word times with the pauses in the audio. Pure.
 
-Whisper's alignment has one boundary between two words, and adds a pause between them to one of the words, mostly the second.
-People do not pause within a word, so every pause belongs to a boundary, the nearest one: the word before it ends where the pause
-starts, and the word after it starts where the pause ends. The closure of a stop consonant ("s_top") is silent too, so a pause as
-short as that only moves a boundary very close to it.
+Whisper's alignment has one boundary between two words, and adds a pause between them to one of the words, mostly the
+second. People do not pause within a word, so every pause belongs to a boundary, the nearest one: the word before it
+ends where the pause starts, and the word after it starts where the pause ends. The closure of a stop consonant
+("s_top") is silent too, so a pause as short as that only moves a boundary very close to it.
 
-A pause is a run of frames whose energy is near the noise floor of the chunk. If speech stands out too little from the noise,
-nothing is moved. The constants were tuned on composed recordings with the fixture model and validated on others.
+A pause is a run of frames whose energy is near the noise floor of the chunk. If speech stands out too little from the
+noise, nothing is moved. The constants were tuned on composed recordings with the fixture model and validated on others.
 """
 
 from __future__ import annotations
