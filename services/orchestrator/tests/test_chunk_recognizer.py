@@ -79,7 +79,7 @@ def plan(audio):
 QUIET = np.zeros(SAMPLE_RATE, np.int16)
 
 
-async def test_a_chunk_in_two_languages_keeps_both():
+async def test_a_chunk_in_two_languages_is_transcribed_in_both():
     audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
     heard, issue = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
     assert [(word.text, word.language) for word in heard.words] == [
@@ -90,7 +90,7 @@ async def test_a_chunk_in_two_languages_keeps_both():
     assert heard.words[3].start_s == pytest.approx(4.5, abs=0.3)
 
 
-async def test_a_language_that_the_owner_named_is_not_questioned():
+async def test_a_language_that_the_owner_chose_is_never_switched():
     model = Bilingual()
     audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
     wanted = job(language="es")
@@ -99,7 +99,7 @@ async def test_a_language_that_the_owner_named_is_not_questioned():
     assert {(request.language, request.switch_above) for request in model.asked} <= {("es", None)}
 
 
-async def test_a_doubtful_language_that_answers_worse_is_not_believed():
+async def test_a_second_language_with_less_confident_words_is_discarded():
     class Unsure(Bilingual):
         async def languages(self, audio, model, job_id):
             return {"en": 0.4, "es": 0.5}
@@ -112,7 +112,7 @@ async def test_a_doubtful_language_that_answers_worse_is_not_believed():
     assert (heard.text, heard.language) == ("good day to you", "en")
 
 
-async def test_a_loop_is_asked_for_once_more_and_not_kept():
+async def test_a_loop_is_tried_again_and_discarded():
     audio = loud(ENGLISH, 20)
     loop = answer("you know " * 30, compression_ratio=9.0, truncated=True)
     model = Scripted(loop, answer("you know what I mean"))
@@ -121,7 +121,7 @@ async def test_a_loop_is_asked_for_once_more_and_not_kept():
     assert [request.attempt.timestamps for request in model.asked] == [False, True]
 
 
-async def test_small_letters_are_asked_for_again_in_the_style_of_the_text_before():
+async def test_text_without_capitals_is_recognized_again_with_the_preceding_text():
     audio = loud(ENGLISH, 3)
     model = Scripted(answer("Every purchase is a vote."))
     plain = answer("every purchase is a vote.")
@@ -130,12 +130,12 @@ async def test_small_letters_are_asked_for_again_in_the_style_of_the_text_before
     assert model.asked[0].prompt == "He said so. Then he left."
 
 
-async def test_a_prompt_that_changes_words_is_not_taken():
+async def test_a_prompted_result_with_other_words_is_discarded():
     plain = answer("every purchase is a vote.")
     model = Scripted(answer("Every purchase was a vote."))
     assert await ChunkRecognizer(model).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain
 
 
-async def test_a_language_without_a_style_is_left_as_it_is():
+async def test_text_in_a_language_without_a_style_prompt_is_left_alone():
     plain = answer("et ord til deg.", language="no")
     assert await ChunkRecognizer(Scripted()).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain

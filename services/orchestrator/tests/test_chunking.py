@@ -46,7 +46,7 @@ def test_every_sample_of_speech_is_in_exactly_one_chunk(recording):
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_chunks_are_in_order_and_no_longer_than_the_model_hears(recording):
+def test_chunks_are_in_order_and_no_longer_than_the_maximum(recording):
     _, chunks = planned(recording)
     spans = [span for chunk in chunks for span in chunk.spans]
     edges = [edge for span in spans for edge in (span.start, span.end)]
@@ -58,7 +58,7 @@ def test_chunks_are_in_order_and_no_longer_than_the_model_hears(recording):
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_within_a_chunk_long_silence_shrinks_and_short_silence_stays(recording):
+def test_within_a_chunk_long_silence_is_shortened_and_short_silence_kept(recording):
     found, chunks = planned(recording)
     speech = covered(found, recording[1])
     for chunk in chunks:
@@ -71,7 +71,7 @@ def test_within_a_chunk_long_silence_shrinks_and_short_silence_stays(recording):
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_a_chunk_is_cut_in_two_without_loss_near_its_middle(recording):
+def test_halves_of_a_chunk_lose_nothing_and_meet_near_its_middle(recording):
     for chunk in planned(recording)[1]:
         first, second = halves(chunk)
         assert first.samples == chunk.split
@@ -84,7 +84,7 @@ def test_a_chunk_is_cut_in_two_without_loss_near_its_middle(recording):
 
 @given(recordings())
 @settings(max_examples=100, deadline=None)
-def test_speech_of_the_chunks_is_what_the_detector_was_sure_of(recording):
+def test_the_speech_of_chunks_is_bounded_by_the_detected_speech(recording):
     probabilities, _ = recording
     _, chunks = planned(recording)
     sure_s = np.count_nonzero(probabilities >= ONSET) * WINDOW / SAMPLE_RATE
@@ -119,11 +119,11 @@ def test_a_chunk_ends_at_the_longest_silence_of_its_last_quarter():
     assert lengths_s((*spans[:5], *later))[0] == pytest.approx(5 * 4 + 4 * 0.8)
 
 
-def test_what_is_left_over_is_shared_among_the_last_two_chunks():
+def test_the_rest_is_divided_between_the_last_two_chunks():
     assert lengths_s(sentences(9, 9, 8, 1)) == [18.8, 9.8]
 
 
-def test_what_fits_into_one_chunk_is_one_chunk():
+def test_speech_that_fits_into_one_chunk_is_one_chunk():
     assert lengths_s(sentences(9, 9, 8)) == [27.6]
 
 

@@ -25,7 +25,7 @@ async def chunk_states(pipeline, job_id) -> list[str]:
     return [row["state"] for row in rows]
 
 
-async def test_a_cancelled_job_begins_no_other_chunk(pipeline, long_meeting):
+async def test_a_cancelled_job_starts_no_further_chunk(pipeline, long_meeting):
     pipeline.start("prepare", "assemble", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -49,7 +49,7 @@ async def test_a_cancelled_job_can_be_retried_and_completes(pipeline, long_meeti
     assert len(words_of(await pipeline.transcript(job_id))) > 100
 
 
-async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(pipeline, long_meeting):
+async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeting):
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -101,7 +101,7 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
     assert await events_of(pipeline, job_id) == ["job-deleted"]
 
 
-async def test_work_that_vanished_from_the_queue_is_put_back(pipeline, long_meeting):
+async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_meeting):
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -110,7 +110,7 @@ async def test_work_that_vanished_from_the_queue_is_put_back(pipeline, long_meet
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(pipeline, long_meeting):
+async def test_a_deleted_stream_is_recreated_and_the_job_completes(pipeline, long_meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -118,7 +118,7 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(pipe
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(pipeline, meeting):
+async def test_a_command_that_kills_every_worker_fails_its_job_and_is_dead_lettered(pipeline, meeting):
     pipeline.start("controller")
     job_id = await pipeline.submit(wav(meeting))
     delivery = Delivery(ack_wait_s=0.5, max_deliver=pipeline.settings.max_deliver)
@@ -147,7 +147,7 @@ async def pull_and_die(pipeline) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_a_discarded_dead_letter_is_gone(pipeline):
+async def test_a_discarded_dead_letter_is_deleted(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     await pipeline.end_of(job_id)
@@ -171,7 +171,7 @@ async def test_a_finished_chunk_is_never_transcribed_again(pipeline, long_meetin
 
 
 @pytest.mark.parametrize("became", ["nothing", "another job", "a job"])
-async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pipeline, became):
+async def test_an_expired_upload_is_deleted_except_for_the_recording_of_its_job(pipeline, became):
     upload_id = uuid4()
     key = f"audio/{pipeline.owner_id}/2026-01-01/{upload_id}/original"
     job_id = {"nothing": None, "another job": uuid4(), "a job": upload_id}[became]
@@ -199,7 +199,7 @@ async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pip
             await pipeline.store.put_part(key, multipart_id, 1, b"late")
 
 
-async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, monkeypatch):
+async def test_unfinished_objects_of_killed_writers_are_removed(pipeline, monkeypatch):
     monkeypatch.setattr("voicepipe_orchestrator.controller.retention.UNFINISHED_AFTER", timedelta())
     names = [
         await pipeline.store.begin_multipart(key, "audio/wav") for key in ("pcm/nobody/nothing", "audio/an/upload")

@@ -20,7 +20,7 @@ probes = st.lists(st.dictionaries(st.sampled_from(["en", "de", "ja"]), st.floats
 
 
 @given(speech)
-def test_three_to_five_chunks_are_asked_or_all_of_them(speech_s):
+def test_three_to_five_chunks_are_probed_or_all_if_there_are_fewer(speech_s):
     indices = probe_indices(len(speech_s), speech_s)
     assert len(indices) == min(len(speech_s), 3 if len(speech_s) < 20 else 5)
     assert list(indices) == sorted(set(indices))
@@ -28,7 +28,7 @@ def test_three_to_five_chunks_are_asked_or_all_of_them(speech_s):
 
 
 @given(speech)
-def test_a_chunk_with_too_little_speech_is_asked_only_where_better_ones_are_too_few(speech_s):
+def test_a_chunk_with_little_speech_is_probed_only_if_there_are_too_few_others(speech_s):
     indices = probe_indices(len(speech_s), speech_s)
     enough = {index for index, each in enumerate(speech_s) if each >= ENOUGH_SPEECH_S}
     assert set(indices) <= enough or len(enough) < len(indices)
@@ -41,11 +41,11 @@ def test_probes_are_spread_over_the_recording(chunks, farthest):
     assert all(0 < b - a <= farthest for a, b in itertools.pairwise((*indices, chunks)))
 
 
-def test_the_chunk_with_the_most_speech_is_asked_in_every_part():
+def test_each_part_is_probed_at_its_chunk_with_the_most_speech():
     assert probe_indices(6, [6.0, 20.0, 20.0, 9.0, 1.0, 28.0]) == (0, 1, 5)
 
 
-def test_speech_of_other_chunks_is_refused():
+def test_a_wrong_number_of_speech_lengths_is_rejected():
     with pytest.raises(ValueError, match="3 chunks, but the speech of 2"):
         probe_indices(3, [1.0, 2.0])
 
@@ -61,40 +61,40 @@ def test_speech_of_other_chunks_is_refused():
         ([{"de": 0.5, "en": 0.5}], "de", 0.5),
     ],
 )
-def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, language, probability):
+def test_a_language_is_chosen_if_its_mean_probability_is_high_enough(heard, language, probability):
     choice = choose_language(heard)
     assert choice.language == language
     assert choice.probability == pytest.approx(probability, abs=1e-4)
 
 
 @given(probes, st.randoms())
-def test_the_order_of_the_probes_decides_nothing(heard, random):
+def test_the_order_of_the_probes_does_not_matter(heard, random):
     shuffled = random.sample(heard, len(heard))
     assert choose_language(shuffled) == choose_language(heard)
 
 
-def test_a_model_of_several_languages_tells_the_language_itself():
+def test_a_multilingual_model_detects_the_language_itself():
     assert detecting_model("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
-def test_a_model_of_one_language_asks_one_that_knows_several():
+def test_a_multilingual_model_detects_the_language_for_a_monolingual_one():
     assert detecting_model("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
-def test_nobody_tells_the_language_where_every_model_knows_one():
+def test_no_model_detects_the_language_if_all_are_monolingual():
     assert detecting_model("fast", {"fast": ("en",)}) is None
 
 
-def test_a_model_that_is_not_seen_yet_is_asked_itself():
+def test_an_unregistered_model_detects_the_language_itself():
     assert detecting_model("accurate", {"fast": ("en",)}) == "accurate"
 
 
-def test_a_recording_surely_in_another_language_is_refused_by_a_model_of_one():
+def test_a_monolingual_model_rejects_a_recording_confidently_in_another_language():
     with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as refused:
         _restrict_to_model(LanguageChoice("de", 0.9), "en", "fast")
     assert refused.value.code == "language_not_known"
 
 
-def test_an_unsure_language_is_assumed_to_be_that_of_the_model():
+def test_an_uncertain_language_is_assumed_to_be_that_of_a_monolingual_model():
     assert _restrict_to_model(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
     assert _restrict_to_model(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)

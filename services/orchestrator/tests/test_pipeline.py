@@ -15,7 +15,7 @@ from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from .pipeline import ALL, events_of, wav, words_of
 
 
-async def test_a_recording_becomes_its_words(pipeline, meeting):
+async def test_a_recording_is_transcribed(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting))
     job = await pipeline.end_of(job_id)
@@ -31,7 +31,7 @@ async def test_a_recording_becomes_its_words(pipeline, meeting):
     assert "chunk-transcribed" in types
 
 
-async def test_a_clip_of_one_chunk_says_its_language(pipeline):
+async def test_a_clip_of_one_chunk_gets_its_language_from_its_recognition(pipeline):
     pipeline.start(*ALL)
     job = await pipeline.end_of(await pipeline.submit(wav(compose(10, ["linda"], seed=8))))
     assert (job.state, job.language) == ("completed", "en")
@@ -39,14 +39,14 @@ async def test_a_clip_of_one_chunk_says_its_language(pipeline):
     assert (await pipeline.transcript(job.id))["language"] == "en"
 
 
-async def test_silence_is_a_completed_empty_transcript(pipeline):
+async def test_silence_completes_with_an_empty_transcript(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(silence(5)))
     assert (await pipeline.end_of(job_id)).state == "completed"
     assert (await pipeline.transcript(job_id))["text"] == ""
 
 
-async def test_pcm_is_gone_when_the_job_has_ended(pipeline, meeting):
+async def test_pcm_is_deleted_after_the_job_has_ended(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting))
     key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
@@ -56,9 +56,7 @@ async def test_pcm_is_gone_when_the_job_has_ended(pipeline, meeting):
         await pipeline.store.size_bytes(key)
 
 
-async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_the_faster_alone(
-    pipeline, meeting, monkeypatch
-):
+async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_faster(pipeline, meeting, monkeypatch):
     pipeline.start("prepare")
     job_id = await pipeline.submit(wav(meeting))
     job = await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -88,7 +86,7 @@ async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_th
     assert await pipeline.store.size_bytes(job.pcm_key) > 0
 
 
-async def test_four_transcribers_give_the_words_of_one(pipeline, long_meeting):
+async def test_four_transcribe_workers_give_the_same_transcript_as_one(pipeline, long_meeting):
     pipeline.start(*ALL)
     one = await pipeline.submit(wav(long_meeting))
     await pipeline.end_of(one, 120)
@@ -100,7 +98,7 @@ async def test_four_transcribers_give_the_words_of_one(pipeline, long_meeting):
     assert len(words_of(documents[0])) > 100
 
 
-async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(pipeline):
+async def test_a_file_without_audio_fails_the_job_and_is_dead_lettered(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     assert (await pipeline.end_of(job_id)).state == "failed"
@@ -110,7 +108,7 @@ async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(pi
     assert (await events_of(pipeline, job_id))[-1] == "job-failed"
 
 
-async def test_a_job_that_asks_for_speakers_completes_with_a_warning(pipeline, meeting):
+async def test_a_job_with_diarization_completes_with_a_warning_if_there_is_no_diarizer(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     job = await pipeline.end_of(job_id)
@@ -119,7 +117,7 @@ async def test_a_job_that_asks_for_speakers_completes_with_a_warning(pipeline, m
     assert [warning["code"] for warning in (await pipeline.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
 
 
-async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(pipeline, meeting, private_triton, monkeypatch):
+async def test_a_job_waits_for_an_unavailable_model_and_then_completes(pipeline, meeting, private_triton, monkeypatch):
     monkeypatch.setattr(
         "voicepipe_orchestrator.transcribe.triton_recognizer.RETRY_DELAY_S", 0.1
     )  # many tries, as in a long outage

@@ -103,7 +103,7 @@ async def test_every_word_has_its_speaker_whichever_stage_ends_last(pipeline, me
     assert document["warnings"] == []
 
 
-async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_transcript(pipeline, meeting):
+async def test_a_job_completes_without_speakers_if_the_diarizer_always_fails(pipeline, meeting):
     async with diarizer(pipeline, meeting, fault=ValueError("boom")):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
@@ -114,7 +114,7 @@ async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_t
     assert letter.headers["vp-code"] == "internal_error"
 
 
-async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meeting):
+async def test_a_job_completes_without_speakers_after_the_diarization_deadline(pipeline, meeting):
     short = compose(5, ["annie"], seed=1)
     async with diarizer(pipeline, short, asyncio.Event()):
         pipeline.start("prepare", "transcribe", "assemble")
@@ -129,7 +129,7 @@ async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meetin
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
 
 
-async def test_a_diarizer_that_comes_back_finds_what_waits(pipeline, meeting):
+async def test_a_restarted_diarizer_finds_the_waiting_command(pipeline, meeting):
     await pipeline.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
@@ -160,7 +160,7 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline,
     assert (options["diarize"], options["min_speakers"], options["max_speakers"]) == (True, 2, 3)
 
 
-async def test_diarizing_again_without_success_leaves_no_speakers_of_before(pipeline, meeting):
+async def test_diarizing_again_without_a_diarizer_drops_the_previous_speakers(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     async with diarizer(pipeline, meeting):
@@ -174,7 +174,7 @@ async def test_diarizing_again_without_success_leaves_no_speakers_of_before(pipe
     assert (await pipeline.transcript(job_id, 2))["speakers"] == []
 
 
-async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pipeline, meeting):
+async def test_redriving_a_failed_diarization_adds_the_speakers(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     async with diarizer(pipeline, meeting, fault=RuntimeError("a bug")):
@@ -197,7 +197,7 @@ async def test_a_job_that_is_not_completed_is_not_diarized_again(pipeline, meeti
     assert (await pipeline.job(job_id)).options["diarize"] is False
 
 
-async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
+async def test_a_name_belongs_to_one_speaker_of_one_version(pipeline, meeting):
     async with diarizer(pipeline, meeting):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
@@ -229,7 +229,7 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
     await names([])
 
 
-async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(pipeline, meeting):
+async def test_a_job_can_be_cancelled_during_diarization(pipeline, meeting):
     async with diarizer(pipeline, meeting, asyncio.Event()):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)

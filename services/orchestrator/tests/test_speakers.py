@@ -47,7 +47,7 @@ def spoken(draw):
 
 
 @given(spoken(), exclusive_turns())
-def test_a_word_belongs_to_whom_it_intersects_most(words, turns):
+def test_a_word_gets_the_speaker_whose_turns_overlap_it_most(words, turns):
     for each, voice in zip(words, label_words(words, Diarization(turns, turns)), strict=True):
         shares = {}
         for turn in turns:
@@ -63,7 +63,7 @@ def test_a_word_belongs_to_whom_it_intersects_most(words, turns):
             assert not near or voice.speaker in {turn.speaker for turn in near if gaps[turn] == min(gaps.values())}
 
 
-def test_a_word_between_turns_goes_to_the_nearer_one_within_a_second():
+def test_a_word_between_turns_gets_the_nearest_speaker_within_a_second():
     turns = said((0, 1, "A"), (3, 4, "B"))
     assert [voice.speaker for voice in label_words([word(1.2, 1.4), word(2.8, 2.9), word(5.1, 5.2)], turns)] == [
         "A",
@@ -72,7 +72,7 @@ def test_a_word_between_turns_goes_to_the_nearer_one_within_a_second():
     ]
 
 
-def test_a_word_without_length_belongs_to_the_turn_that_it_lies_in():
+def test_a_word_of_length_zero_belongs_to_the_turn_around_it():
     turns = said((0, 1, "A"), (1, 2, "B"))
     assert [voice.speaker for voice in label_words([word(0.5, 0.5), word(1.0, 1.0), word(1.5, 1.5)], turns)] == [
         "A",
@@ -81,7 +81,7 @@ def test_a_word_without_length_belongs_to_the_turn_that_it_lies_in():
     ]
 
 
-def test_a_word_is_marked_where_two_people_talk():
+def test_words_during_crosstalk_are_marked_as_overlap():
     turns = said((0, 2, "A"), (1, 3, "B"), exclusive=[(0, 1.5, "A"), (1.5, 3, "B")])
     marks = [
         voice.overlap for voice in label_words([word(0, 0.9), word(0.8, 1.3), word(1.9, 2.4), word(2.5, 3)], turns)
@@ -90,7 +90,7 @@ def test_a_word_is_marked_where_two_people_talk():
 
 
 @given(exclusive_turns(), spoken())
-def test_where_nobody_overlaps_nothing_is_marked(turns, words):
+def test_no_word_is_marked_without_overlapping_turns(turns, words):
     assert not any(voice.overlap for voice in label_words(words, Diarization(turns, turns)))
 
 
@@ -116,29 +116,29 @@ def test_short_flips_inside_a_sentence_are_smoothed(heard, expected):
     assert smooth_flips(in_a_row(len(heard)), voice_of(heard)) == tuple(voice_of(expected))
 
 
-def test_a_flip_with_a_breath_on_either_side_was_said():
+def test_a_flip_between_pauses_is_kept():
     words = [*in_a_row(2), *in_a_row(1, start_s=1.0), *in_a_row(2, start_s=1.4)]
     assert smooth_flips(words, voice_of("AABAA")) == tuple(voice_of("AABAA"))
 
 
-def test_a_flip_is_kept_where_two_really_talk():
+def test_a_flip_during_crosstalk_is_kept():
     heard = [SpeakerLabel("A"), SpeakerLabel("A"), SpeakerLabel("B", overlap=True), SpeakerLabel("A")]
     assert smooth_flips(in_a_row(4), heard) == tuple(heard)
 
 
 @given(st.lists(labels, min_size=1, max_size=30))
-def test_smoothing_makes_no_new_speaker_and_keeps_both_ends(heard):
+def test_smoothing_adds_no_speaker_and_keeps_first_and_last_word(heard):
     result = smooth_flips(in_a_row(len(heard)), voice_of(heard))
     assert {voice.speaker for voice in result} <= set(heard)
     assert (result[0].speaker, result[-1].speaker) == (heard[0], heard[-1])
 
 
-def test_speakers_are_numbered_by_their_first_words_and_the_wordless_come_last():
+def test_speakers_are_numbered_by_first_words_and_those_without_words_come_last():
     turns = said((0, 1, "Z"), (1, 2, "B"), (2, 3, "A"))
     assert number_speakers(turns, ["A", None, "B", "A"]) == {"A": "speaker_1", "B": "speaker_2", "Z": "speaker_3"}
 
 
-def test_talk_time_share_and_segments_are_those_of_the_turns():
+def test_the_summary_has_talk_time_share_and_segments():
     turns = said((0, 3, "A"), (2, 3, "B"), (3, 4, "A"))
     first, second = summarize_speakers(turns, number_speakers(turns, ["A", "B", "A"]), ["A", "B", "A"])
     assert (first.id, first.name, first.talk_s, first.share, first.segments) == ("speaker_1", "Speaker 1", 4, 0.8, 2)
@@ -146,7 +146,7 @@ def test_talk_time_share_and_segments_are_those_of_the_turns():
 
 
 @given(exclusive_turns())
-def test_shares_make_a_whole(turns):
+def test_shares_of_talk_time_add_up_to_one(turns):
     made = summarize_speakers(Diarization(turns, turns), number_speakers(Diarization(turns, turns), []), [])
     assert not made or sum(speaker.share for speaker in made) == pytest.approx(1)
 
@@ -157,7 +157,7 @@ def luminance(colour_):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_colours_are_readable_on_white_and_on_black_and_differ():
+def test_colours_are_distinct_and_readable_on_white_and_on_black():
     colours = [colour(number) for number in range(50)]
     assert len(set(colours)) == 50
     for each in colours:

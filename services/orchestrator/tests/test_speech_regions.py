@@ -24,7 +24,7 @@ def test_regions_are_sorted_disjoint_and_within_the_recording(probabilities, mis
 
 @given(byte_arrays)
 @settings(deadline=None)
-def test_long_speech_is_found_and_long_silence_is_not(probabilities):
+def test_long_speech_is_detected_and_long_silence_is_not(probabilities):
     samples = len(probabilities) * WINDOW
     is_in = np.zeros(samples, bool)
     for span in regions(probabilities, samples):
