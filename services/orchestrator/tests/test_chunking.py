@@ -1,4 +1,4 @@
-"""What must hold for the chunks of every recording."""
+"""Properties of chunk plans, for any recording."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def recordings(draw):
 
 def planned(recording):
     probabilities, samples = recording
-    found = regions(probabilities, samples)
-    return found, plan_chunks(found, probabilities, samples)
+    speech_spans = regions(probabilities, samples)
+    return speech_spans, plan_chunks(speech_spans, probabilities, samples)
 
 
 def covered(spans, samples):
@@ -38,10 +38,10 @@ def covered(spans, samples):
 @given(recordings())
 @settings(max_examples=200, deadline=None)
 def test_every_sample_of_speech_is_in_exactly_one_chunk(recording):
-    found, chunks = planned(recording)
+    speech_spans, chunks = planned(recording)
     count = covered([span for chunk in chunks for span in chunk.spans], recording[1])
     assert count.max(initial=0) <= 1
-    assert count[covered(found, recording[1]) > 0].all()
+    assert count[covered(speech_spans, recording[1]) > 0].all()
 
 
 @given(recordings())
@@ -59,8 +59,8 @@ def test_chunks_are_in_order_and_no_longer_than_the_maximum(recording):
 @given(recordings())
 @settings(max_examples=200, deadline=None)
 def test_within_a_chunk_long_silence_is_shortened_and_short_silence_kept(recording):
-    found, chunks = planned(recording)
-    speech = covered(found, recording[1])
+    speech_spans, chunks = planned(recording)
+    speech = covered(speech_spans, recording[1])
     for chunk in chunks:
         for before, after in zip(chunk.spans, chunk.spans[1:], strict=False):
             assert after.start - before.end + 2 * KEPT_SILENCE > MAX_GAP

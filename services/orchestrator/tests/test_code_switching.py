@@ -1,4 +1,4 @@
-"""A chunk in several languages falls into stretches of one language each."""
+"""A chunk in several languages is divided into stretches of one language each."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -65,8 +65,8 @@ def test_a_chunk_is_cut_in_the_middle_of_its_pauses():
 
 
 def test_adjacent_pieces_in_one_language_are_one_stretch():
-    heard = [{"es": 0.9}, {"es": 0.5, "en": 0.4}, {"ms": 0.6, "en": 0.3}]
-    assert stretches((0, 10, 20, 30), heard, ("es", "en")) == (Stretch(0, 20, "es"), Stretch(20, 30, "en"))
+    probabilities = [{"es": 0.9}, {"es": 0.5, "en": 0.4}, {"ms": 0.6, "en": 0.3}]
+    assert stretches((0, 10, 20, 30), probabilities, ("es", "en")) == (Stretch(0, 20, "es"), Stretch(20, 30, "en"))
 
 
 def test_a_piece_without_a_candidate_language_is_in_the_usual_one():

@@ -1,4 +1,4 @@
-"""What users and operators ask for, and what the controller puts right, on the real servers."""
+"""Control commands and the periodic tasks of the controller, on real servers."""
 
 import asyncio
 from datetime import timedelta
@@ -53,7 +53,7 @@ async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeti
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    # No worker has it yet: make the first chunk one that the model refuses.
+    # No worker has it yet: make the first chunk one that the model rejects.
     split = await pipeline.pool.fetchval(
         "UPDATE chunks SET spans = '[[0, 800000]]' WHERE job_id = $1 AND chunk_index = 0 RETURNING spans", job_id
     )
@@ -64,11 +64,11 @@ async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeti
     first = await pipeline.transcript(job_id)
     assert [gap["code"] for gap in first["gaps"]] == ["audio_too_long"]
     assert "part_missing" in [warning["code"] for warning in job.warnings]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
     done = await pipeline.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
-    await send_control(pipeline, RedriveDeadLetter(sequence=letter.seq))
+    await send_control(pipeline, RedriveDeadLetter(sequence=entry.seq))
     await pipeline.until(job_id, lambda job: job.state != "completed", 30)
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)
     second = await pipeline.transcript(job_id, 2)
@@ -95,9 +95,9 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
         " + (SELECT count(*) FROM chunks) + (SELECT count(*) FROM transcripts)"
     )
     assert left == 0
-    for gone in (key, pcm_key):
+    for deleted_key in (key, pcm_key):
         with pytest.raises(ObjectMissing):
-            await pipeline.store.size_bytes(gone)
+            await pipeline.store.size_bytes(deleted_key)
     assert await events_of(pipeline, job_id) == ["job-deleted"]
 
 
@@ -128,9 +128,9 @@ async def test_a_command_that_kills_every_worker_fails_its_job_and_is_dead_lette
     pulling.cancel()
     assert job.state == "failed"
     assert await pipeline.error_code(job_id) == "worker_lost"
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    assert letter.headers["vp-attempts"] == str(pipeline.settings.max_deliver)
-    await is_empty(pipeline, "WORK")  # the last thing that happens to it
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert entry.headers["vp-attempts"] == str(pipeline.settings.max_deliver)
+    await is_empty(pipeline, "WORK")  # the command is dropped last
 
 
 async def is_empty(pipeline, stream: str) -> None:
@@ -140,7 +140,7 @@ async def is_empty(pipeline, stream: str) -> None:
 
 
 async def pull_and_die(pipeline) -> None:
-    """Pulled and never answered, again and again, as by processes that die."""
+    """Pull commands and never ack them, as a process that dies."""
     while True:
         subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
         await pipeline.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
@@ -151,8 +151,8 @@ async def test_a_discarded_dead_letter_is_deleted(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     await pipeline.end_of(job_id)
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    await send_control(pipeline, DiscardDeadLetter(sequence=letter.seq))
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    await send_control(pipeline, DiscardDeadLetter(sequence=entry.seq))
     await is_empty(pipeline, "DLQ")
 
 
@@ -192,9 +192,9 @@ async def test_an_expired_upload_is_deleted_except_for_the_recording_of_its_job(
     if became == "a job":
         assert await pipeline.store.size_bytes(key) == len(b"recording")
     else:
-        for gone in (key, f"{key}.tail.1"):
+        for deleted_key in (key, f"{key}.tail.1"):
             with pytest.raises(ObjectMissing):
-                await pipeline.store.size_bytes(gone)
+                await pipeline.store.size_bytes(deleted_key)
         with pytest.raises(ObjectMissing):
             await pipeline.store.put_part(key, multipart_id, 1, b"late")
 

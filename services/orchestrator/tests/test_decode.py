@@ -1,4 +1,4 @@
-"""What becomes of what users send: real files, made here, read by the real decoder."""
+"""Files of users: valid, damaged and hostile ones, generated here and read by the real decoder."""
 
 import asyncio
 import contextlib
@@ -89,9 +89,9 @@ async def test_every_supported_format_is_decoded_with_correct_times(media, name)
     ffmpeg("-i", media / "tone.wav", *FORMATS[name], media / name)
     pcm, decoding = await decoded(media / name)
     assert decoding.result.warnings == ()
-    if name != "a.aac":  # states nothing, and what ffmpeg guesses from the bit rate is only a guess
+    if name != "a.aac":  # states no duration; ffmpeg estimates it from the bit rate
         assert decoding.hint_s == pytest.approx(LENGTH_S, abs=0.3)
-    # bare AAC does not say how much of its beginning is the encoder's delay
+    # bare AAC does not state the encoder's delay at its start
     assert len(pcm) / RATE == pytest.approx(LENGTH_S, abs=0.15)
     loud = np.flatnonzero(np.abs(pcm) > 3000) / RATE
     assert (loud[0], loud[-1]) == pytest.approx(TONE_S, abs=0.14 if name in {"a.aac", "a.ts"} else 0.04)
@@ -212,7 +212,7 @@ async def test_a_movie_cannot_reference_audio_in_another_file(media, tmp_path, n
     movie = external_reference(tmp_path / "movie.mov", str(secret) if named == "absolute" else secret.name)
     with contextlib.suppress(Reject):
         pcm, _ = await decoded(movie)
-        assert np.abs(pcm).max(initial=0) < 100  # nothing of the tone: of its own it has silence
+        assert np.abs(pcm).max(initial=0) < 100  # its own audio is silence, the referenced file has a tone
 
 
 async def test_a_header_that_overstates_the_length_is_ignored(media):
@@ -262,7 +262,7 @@ async def test_the_child_reports_the_measures_that_took_effect(media):
 
 
 def confined(script):
-    """What bash says when it is confined as the decoder is, and which doors are closed."""
+    """The output of a bash script in the decoder's sandbox, and the measures that took effect."""
     config = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
     ended = subprocess.run(
         [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)],

@@ -1,4 +1,4 @@
-"""Places are shared fairly and never lost."""
+"""Slots are shared fairly and never lost."""
 
 import asyncio
 from collections import Counter
@@ -70,7 +70,7 @@ async def test_a_slot_granted_at_the_moment_of_cancellation_is_released():
     async with semaphore.slot("a"):
         waiting = asyncio.create_task(_once(semaphore, "b"))
         await settle()
-    waiting.cancel()  # its turn has come, but it has not run yet
+    waiting.cancel()  # its slot is granted, but it has not run yet
     with suppress(asyncio.CancelledError):
         await waiting
     await asyncio.wait_for(_once(semaphore, "c"), 1)
@@ -108,7 +108,7 @@ def test_limits_are_never_exceeded_and_no_slot_is_lost(users, count, per_holder)
                 tasks[-1].cancel()
         async with asyncio.timeout(5):
             await asyncio.gather(*tasks, return_exceptions=True)
-            # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
+            # A cancelled body does not decrement `held`, but all slots must be free again.
             for number in range(count):
                 await semaphore._acquire(number)
         cancelled = sum(leaves for _, _, leaves in users)

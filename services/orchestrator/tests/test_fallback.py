@@ -1,4 +1,4 @@
-"""A chunk is tried again for a reason, and the best_try try is kept."""
+"""A chunk with a quality issue is tried again, and the best try is kept."""
 
 import itertools
 from dataclasses import replace

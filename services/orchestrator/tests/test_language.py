@@ -1,4 +1,4 @@
-"""The language is asked for where it is heard best, and locked only when it is sure."""
+"""The language is detected in the chunks with the most speech, and chosen only if it is probable enough."""
 
 import itertools
 
@@ -35,7 +35,7 @@ def test_a_chunk_with_little_speech_is_probed_only_if_there_are_too_few_others(s
 
 
 @pytest.mark.parametrize(("chunks", "farthest"), [(9, 6), (100, 40)])
-def test_probes_are_spread_over_the_recording(chunks, farthest):
+def test_probedare_spread_over_the_recording(chunks, farthest):
     indices = probe_indices(chunks, [20.0] * chunks)
     assert indices[0] < farthest
     assert all(0 < b - a <= farthest for a, b in itertools.pairwise((*indices, chunks)))
@@ -51,7 +51,7 @@ def test_a_wrong_number_of_speech_lengths_is_rejected():
 
 
 @pytest.mark.parametrize(
-    ("heard", "language", "probability"),
+    ("probed", "language", "probability"),
     [
         ([], None, 0.0),
         ([{}], None, 0.0),
@@ -61,16 +61,16 @@ def test_a_wrong_number_of_speech_lengths_is_rejected():
         ([{"de": 0.5, "en": 0.5}], "de", 0.5),
     ],
 )
-def test_a_language_is_chosen_if_its_mean_probability_is_high_enough(heard, language, probability):
-    choice = choose_language(heard)
+def test_a_language_is_chosen_if_its_mean_probability_is_high_enough(probed, language, probability):
+    choice = choose_language(probed)
     assert choice.language == language
     assert choice.probability == pytest.approx(probability, abs=1e-4)
 
 
 @given(probes, st.randoms())
-def test_the_order_of_the_probes_does_not_matter(heard, random):
-    shuffled = random.sample(heard, len(heard))
-    assert choose_language(shuffled) == choose_language(heard)
+def test_the_order_of_the_probeddoes_not_matter(probed, random):
+    shuffled = random.sample(probed, len(probed))
+    assert choose_language(shuffled) == choose_language(probed)
 
 
 def test_a_multilingual_model_detects_the_language_itself():

@@ -1,4 +1,4 @@
-"""What the workers say of themselves."""
+"""The table of served models."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ async def test_transcribe_is_not_ready_until_a_model_is_registered(database_url,
 
 
 class Described:
-    """A recognizer whose pools say what a test wants."""
+    """A recognizer with the given pools."""
 
     def __init__(self, **pools):
         self.pools = pools

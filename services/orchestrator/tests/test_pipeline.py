@@ -1,4 +1,4 @@
-"""Recordings through all workers, on the real servers."""
+"""Recordings through all workers, on real servers."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -21,8 +21,8 @@ async def test_a_recording_is_transcribed(pipeline, meeting):
     job = await pipeline.end_of(job_id)
     assert job.state == "completed", await pipeline.error_code(job_id)
     document = await pipeline.transcript(job_id)
-    said = " ".join(word.text for word in meeting.words)
-    assert wer(said, document["text"]) <= 0.05
+    spoken = " ".join(word.text for word in meeting.words)
+    assert wer(spoken, document["text"]) <= 0.05
     assert document["language"] == "en"
     assert document["duration_s"] == pytest.approx(len(meeting.samples) / 16_000, abs=0.01)
     types = await events_of(pipeline, job_id)
@@ -61,7 +61,7 @@ async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_
     job_id = await pipeline.submit(wav(meeting))
     job = await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await pipeline.stop("prepare")
-    # As for a worker whose heartbeats were lost: it began before the other one ended.
+    # As if its heartbeats were lost: the slower worker starts before the faster one finishes.
     await pipeline.pool.execute("UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'prepare'", job_id)
     held, opened, open_now = asyncio.Event(), asyncio.Event(), pipeline.store.open
 
@@ -103,8 +103,8 @@ async def test_a_file_without_audio_fails_the_job_and_is_dead_lettered(pipeline)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     assert (await pipeline.end_of(job_id)).state == "failed"
     assert await pipeline.error_code(job_id) == "not_audio"
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    assert letter.headers["vp-code"] == "not_audio"
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert entry.headers["vp-code"] == "not_audio"
     assert (await events_of(pipeline, job_id))[-1] == "job-failed"
 
 
@@ -127,7 +127,7 @@ async def test_a_job_waits_for_an_unavailable_model_and_then_completes(pipeline,
     pipeline.start("transcribe", triton_urls=f"accurate={address}")
     job_id = await pipeline.submit(wav(meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await asyncio.sleep(4)  # longer than ack_wait: the command must not come back or die meanwhile
+    await asyncio.sleep(4)  # longer than ack_wait: the command must not be redelivered or dead-lettered meanwhile
     assert (await pipeline.job(job_id)).state == "transcribing"
     server.start()
     assert (await pipeline.end_of(job_id)).state == "completed"

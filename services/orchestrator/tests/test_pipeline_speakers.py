@@ -1,7 +1,4 @@
-"""Speakers in the pipeline, on the real servers.
-
-The diarizer here knows the truth and does as it is told: what is tested is the rest.
-"""
+"""Speakers in the pipeline, on real servers, with a fake diarizer that knows the correct turns."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -30,7 +27,7 @@ def meeting():
 
 @asynccontextmanager
 async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault: Exception | None = None):
-    """Lives and hears who spoke: at once, or when `begin` is set; with `fault` it fails every time."""
+    """A running diarizer. It finishes at once, or when `begin` is set; with `fault` it fails every time."""
     turns = tuple(Turn(*stretch) for stretch in stretches(meeting.words))
 
     async def handle(command: DiarizeRecording) -> None:
@@ -110,8 +107,8 @@ async def test_a_job_completes_without_speakers_if_the_diarizer_always_fails(pip
         assert (await pipeline.end_of(job_id, 90)).state == "completed"
     assert await codes_of(pipeline, job_id) == ["speakers_failed"]
     assert "again" in (await pipeline.transcript(job_id))["warnings"][0]["message"]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
-    assert letter.headers["vp-code"] == "internal_error"
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    assert entry.headers["vp-code"] == "internal_error"
 
 
 async def test_a_job_completes_without_speakers_after_the_diarization_deadline(pipeline, meeting):
@@ -180,9 +177,9 @@ async def test_redriving_a_failed_diarization_adds_the_speakers(pipeline, meetin
     async with diarizer(pipeline, meeting, fault=RuntimeError("a bug")):
         await pipeline.end_of(job_id, 90)
     assert await codes_of(pipeline, job_id) == ["speakers_failed"]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
     async with diarizer(pipeline, meeting):
-        await send_control(pipeline, RedriveDeadLetter(sequence=letter.seq))
+        await send_control(pipeline, RedriveDeadLetter(sequence=entry.seq))
         await pipeline.until(job_id, lambda job: job.state != "completed")
         await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == []

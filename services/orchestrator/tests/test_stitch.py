@@ -1,4 +1,4 @@
-"""Whatever the chunks say and however they arrive, the transcript holds all their words, once, in order."""
+"""The transcript has all words of all chunks once and in order, whatever their times and order of arrival."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ rows = st.lists(st.tuples(pauses, lengths, st.floats(-1, 1), texts, st.floats(0,
 
 @st.composite
 def recordings(draw, *, disorder=0.0):
-    """Chunks one after another; with `disorder`, word times that are wrong by up to so many seconds."""
+    """Chunks one after another; with `disorder`, word times are wrong by up to that many seconds."""
     at_s = 0.0
     chunks = []
     for index in range(draw(st.integers(0, 4))):
@@ -53,7 +53,7 @@ def spoken(*texts_and_pauses, language="en", index=0, start_s=0.0):
     return ChunkWords(index, tuple(words), language)
 
 
-def said(segments):
+def texts_of(segments):
     return [segment.text for segment in segments]
 
 
@@ -116,30 +116,30 @@ def test_no_segment_spans_a_gap(chunks, start_s, length_s):
 
 def test_a_sentence_ends_at_its_mark_even_inside_quotes():
     chunk = spoken("He", "said", '"stop."', "Why?", "Nobody", "knows…", "Go!")
-    assert said(stitch([chunk])) == ['He said "stop."', "Why?", "Nobody knows…", "Go!"]
+    assert texts_of(stitch([chunk])) == ['He said "stop."', "Why?", "Nobody knows…", "Go!"]
 
 
 def test_titles_initials_and_a_following_lower_case_word_do_not_end_a_sentence():
     chunk = spoken("Dr.", "J.", "Smith", "of", "the", "U.S.", "Army", "said", '"no!"', "and", "left.", "Good.")
-    assert said(stitch([chunk])) == ['Dr. J. Smith of the U.S. Army said "no!" and left.', "Good."]
+    assert texts_of(stitch([chunk])) == ['Dr. J. Smith of the U.S. Army said "no!" and left.', "Good."]
 
 
 def test_text_without_capitals_is_cut_into_sentences_too():
-    assert said(stitch([spoken("yes.", "good", "day.")])) == ["yes.", "good day."]
+    assert texts_of(stitch([spoken("yes.", "good", "day.")])) == ["yes.", "good day."]
 
 
 def test_a_pause_ends_a_segment_without_any_mark():
-    assert said(stitch([spoken("one", "two", 0.79, "three", 0.81, "four")])) == ["one two three", "four"]
+    assert texts_of(stitch([spoken("one", "two", 0.79, "three", 0.81, "four")])) == ["one two three", "four"]
 
 
 def test_the_end_of_a_chunk_does_not_end_a_segment():
     chunks = [spoken("one", "two"), spoken("three", index=1, start_s=0.7)]
-    assert said(stitch(chunks)) == ["one two three"]
+    assert texts_of(stitch(chunks)) == ["one two three"]
 
 
 def test_another_language_starts_a_segment():
     segments = stitch([spoken("good", "day"), spoken("你", "好。", index=1, start_s=0.7, language="zh")])
-    assert said(segments) == ["good day", "你好。"]
+    assert texts_of(segments) == ["good day", "你好。"]
     assert [segment.language for segment in segments] == ["en", "zh"]
     assert plain_text(segments) == "good day 你好。"
 

@@ -1,4 +1,4 @@
-"""What must hold for the time of every chunk."""
+"""Properties of the conversion of times, for any chunk."""
 
 import pytest
 from hypothesis import given
@@ -24,8 +24,8 @@ fractions = st.floats(0, 1)
 def test_a_time_of_the_chunk_survives_the_round_trip(spans, fraction):
     times = TimeMap(spans)
     time_s = fraction * times.length_s
-    for there in (times.start, times.end):
-        assert times.chunk_time(there(time_s)) == pytest.approx(time_s, abs=1e-6)
+    for convert in (times.start, times.end):
+        assert times.chunk_time(convert(time_s)) == pytest.approx(time_s, abs=1e-6)
 
 
 @given(chunks(), fractions)
@@ -41,8 +41,8 @@ def test_a_time_of_the_recording_within_a_span_survives_the_round_trip(spans, fr
 def test_time_never_runs_backwards(spans, moments):
     times = TimeMap(spans)
     inside = sorted(moment * times.length_s for moment in moments)
-    for there in (times.start, times.end, times.chunk_time):
-        mapped = [there(time_s) for time_s in inside]
+    for convert in (times.start, times.end, times.chunk_time):
+        mapped = [convert(time_s) for time_s in inside]
         assert mapped == sorted(mapped)
 
 

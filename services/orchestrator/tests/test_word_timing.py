@@ -1,4 +1,4 @@
-"""What must hold for word times after silence was taken out of words."""
+"""Properties of word times after they were snapped to pauses."""
 
 from itertools import pairwise
 
@@ -21,8 +21,8 @@ def words(*times_s):
     return tuple(Word(start_s, end_s, f"w{n}", 0.9) for n, (start_s, end_s) in enumerate(times_s))
 
 
-def times(found):
-    return [(round(word.start_s, 2), round(word.end_s, 2)) for word in found]
+def times(corrected):
+    return [(round(word.start_s, 2), round(word.end_s, 2)) for word in corrected]
 
 
 @st.composite
@@ -51,14 +51,14 @@ def test_words_keep_their_order_and_a_minimal_length(chunk):
 @pytest.mark.parametrize("boundary_s", [0.75, 0.9, 1.0, 1.2, 1.35])
 def test_a_pause_separates_two_words_wherever_the_model_put_the_boundary(boundary_s):
     pcm = audio((0.2, False), (0.7, True), (0.3, False), (0.6, True), (0.3, False))
-    found = snap_to_pauses(words((0.05, boundary_s), (boundary_s, 2.0)), pcm)
-    assert times(found) == [(0.2, 0.9), (1.2, 1.8)]
+    corrected = snap_to_pauses(words((0.05, boundary_s), (boundary_s, 2.0)), pcm)
+    assert times(corrected) == [(0.2, 0.9), (1.2, 1.8)]
 
 
 def test_the_closure_of_a_stop_consonant_does_not_move_words():
     pcm = audio((0.5, False), (0.6, True), (0.06, False), (0.6, True), (0.5, False))
-    found = snap_to_pauses(words((0.5, 0.8), (0.8, 1.76)), pcm)
-    assert times(found) == [(0.5, 0.8), (0.8, 1.76)]
+    corrected = snap_to_pauses(words((0.5, 0.8), (0.8, 1.76)), pcm)
+    assert times(corrected) == [(0.5, 0.8), (0.8, 1.76)]
 
 
 def test_in_noise_as_loud_as_speech_no_word_moves():
