@@ -51,7 +51,7 @@ async def decoded(path, limits=None):
     return np.frombuffer(pcm, "<i2"), decoding
 
 
-async def refused(path, limits=None):
+async def rejected(path, limits=None):
     with pytest.raises(Reject) as caught:
         await decoded(path, limits)
     assert caught.value.code in JOBS
@@ -123,17 +123,17 @@ async def test_a_truncated_file_is_decoded_with_a_warning(media, name):
 
 async def test_an_mp4_without_its_index_is_damaged(media):
     ffmpeg("-i", media / "tone.wav", media / "whole.m4a")
-    assert await refused(cut(media / "whole.m4a", 0.6)) == "damaged_media"
+    assert await rejected(cut(media / "whole.m4a", 0.6)) == "damaged_media"
 
 
 async def test_a_video_without_audio_is_rejected(media):
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=2", "-c:v", "libx264", media / "mute.mp4")
-    assert await refused(media / "mute.mp4") == "no_audio_stream"
+    assert await rejected(media / "mute.mp4") == "no_audio_stream"
 
 
 async def test_a_codec_that_is_not_allowed_is_rejected(media):
     ffmpeg("-i", media / "tone.wav", "-c:a", "mlp", "-strict", "-2", media / "rare.mka")
-    assert await refused(media / "rare.mka") == "unsupported_media"
+    assert await rejected(media / "rare.mka") == "unsupported_media"
 
 
 NO_AUDIO = {
@@ -148,7 +148,7 @@ NO_AUDIO = {
 @pytest.mark.parametrize("name", NO_AUDIO)
 async def test_a_file_that_is_not_a_recording_is_rejected(tmp_path, name):
     (tmp_path / name).write_bytes(NO_AUDIO[name])
-    assert await refused(tmp_path / name) == "not_audio"
+    assert await rejected(tmp_path / name) == "not_audio"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -156,13 +156,13 @@ async def test_a_zip_is_rejected_even_if_it_contains_a_recording(media, tmp_path
     ffmpeg("-i", media / "tone.wav", tmp_path / "inside.mp3")
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         archive.write(tmp_path / "inside.mp3")
-    assert await refused(tmp_path / "a.zip") == "not_audio"
+    assert await rejected(tmp_path / "a.zip") == "not_audio"
 
 
 async def test_an_image_is_rejected(media):
     ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", media / "picture.png")
     shutil.copy(media / "picture.png", media / "picture.mp3")
-    assert await refused(media / "picture.mp3") == "not_audio"
+    assert await rejected(media / "picture.mp3") == "not_audio"
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ async def test_a_playlist_opens_neither_files_nor_connections(media, listener):
     for number, (kind, text) in enumerate(playlists(secret, port)):
         path = media / f"list{number}.{kind}"
         path.write_text(text)
-        assert await refused(path) == "not_audio", text
+        assert await rejected(path) == "not_audio", text
     with pytest.raises(TimeoutError):
         listener.accept()
 
@@ -235,15 +235,15 @@ async def test_a_wav_of_unknown_length_is_decoded_without_a_warning(media):
 
 async def test_limits_of_length_apply_to_decoded_samples(media):
     ffmpeg("-i", media / "tone.wav", "-t", "0.2", media / "short.wav")
-    assert await refused(media / "short.wav") == "too_short"
-    assert await refused(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S - 0.1)) == "too_long"
+    assert await rejected(media / "short.wav") == "too_short"
+    assert await rejected(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S - 0.1)) == "too_long"
     await decoded(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S))
 
 
 async def test_exceeding_time_or_memory_limits_has_its_own_error_code(media):
-    assert await refused(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
+    assert await rejected(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
     for mebibytes in (40, 100, 160):
-        assert await refused(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+        assert await rejected(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
 
 
 async def test_the_timeout_excludes_the_time_of_the_consumer(media):

@@ -90,9 +90,9 @@ def test_an_unregistered_model_detects_the_language_itself():
 
 
 def test_a_monolingual_model_rejects_a_recording_confidently_in_another_language():
-    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as refused:
+    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as rejected:
         _restrict_to_model(LanguageChoice("de", 0.9), "en", "fast")
-    assert refused.value.code == "language_not_known"
+    assert rejected.value.code == "language_not_known"
 
 
 def test_an_uncertain_language_is_assumed_to_be_that_of_a_monolingual_model():

@@ -1,9 +1,9 @@
-"""Plans the chunks of a recording: the audio of one request to the model each.
+"""Plans the chunks of a recording. Pure, linear in the length of the recording.
 
-Pure, linear in the length of the recording.
-It takes regions of speech while they fit. It ends at the longest silence in its last quarter, where a sentence
-most likely ends. At the end of the recording, the rest is divided between the last two chunks, so that the last one is
-not a single word. A region too long for a chunk is first cut where speech is least likely.
+A chunk is the audio of one request to the model. It takes regions of speech while they fit, and ends at the longest
+silence in its last quarter, where a sentence most likely ends. At the end of the recording, the rest is divided between
+the last two chunks, so that the last one is not a single word. A region too long for a chunk is first cut where speech
+is least likely.
 """
 
 from __future__ import annotations
@@ -116,9 +116,9 @@ def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
     places = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
     if not len(places):
         return samples // 2
-    begins = np.array([0, *accumulate(span.samples for span in spans[:-1])])
-    span = np.searchsorted(begins, places, "right") - 1
-    recorded = places - begins[span] + np.array([span.start for span in spans])[span]
+    offsets = np.array([0, *accumulate(span.samples for span in spans[:-1])])
+    span = np.searchsorted(offsets, places, "right") - 1
+    recorded = places - offsets[span] + np.array([span.start for span in spans])[span]
     likely = smooth[np.minimum(recorded // WINDOW, len(smooth) - 1)]
     equals = places[likely == likely.min()]
     return int(equals[np.argmin(np.abs(equals - samples // 2))])

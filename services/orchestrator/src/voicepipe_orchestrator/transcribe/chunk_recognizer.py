@@ -91,17 +91,13 @@ class ChunkRecognizer:
         pieces = [audio[start:end] for start, end in pairwise(edges)]
         model = job.options["model"]["name"]
         probabilities = await asyncio.gather(*(self._recognizer.languages(piece, model, job.id) for piece in pieces))
-        in_one_language = stretches(edges, probabilities, candidates)
-        if {stretch.language for stretch in in_one_language} == {whole.language}:
+        by_language = stretches(edges, probabilities, candidates)
+        if {stretch.language for stretch in by_language} == {whole.language}:
             return whole
-        results = await asyncio.gather(
-            *(self._stretch(job, audio, stretch, whole.language) for stretch in in_one_language)
-        )
+        results = await asyncio.gather(*(self._stretch(job, audio, stretch, whole.language) for stretch in by_language))
         if {result.language for result in results} == {whole.language}:
             return whole
-        parts = [
-            (result, stretch.start / SAMPLE_RATE) for result, stretch in zip(results, in_one_language, strict=True)
-        ]
+        parts = [(result, stretch.start / SAMPLE_RATE) for result, stretch in zip(results, by_language, strict=True)]
         return join_parts(parts, job.options["task"])
 
     async def _stretch(self, job: StoredJob, audio: Pcm, stretch: Stretch, usual: str) -> Recognition:

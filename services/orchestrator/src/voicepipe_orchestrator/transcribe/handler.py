@@ -88,16 +88,15 @@ class StartHandler:
         detector = detecting_model(model, known)
         if detector is None:
             return LanguageChoice(known[model][0], None)
-        if (
-            detector == model and len(planned) == 1
-        ):  # detected together with the words, so that a clip takes one request
+        if detector == model and len(planned) == 1:
+            # The language of a clip is detected together with its words, in one request.
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
         probes = await asyncio.gather(*(self._probe(job, detector, planned[index].plan) for index in indices))
         choice = choose_language(probes)
-        return (
-            choice if detector == model else _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
-        )
+        if detector == model:
+            return choice
+        return _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
 
     async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
         audio = await self._pcm.read(job.pcm_key or "", plan.spans)
