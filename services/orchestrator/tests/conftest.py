@@ -1,9 +1,9 @@
-"""A pipeline of workers on real servers."""
+"""Fixtures: workers on real servers, and recordings for them."""
 
 import pytest
 from fixtures.meeting import compose
 from voicepipe_orchestrator.settings import Settings
-from worker_pipeline import pipeline as open_pipeline
+from worker_pipeline import open_pipeline
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def settings(database_url, nats_url, object_store, triton, tmp_path):
 
 @pytest.fixture
 async def pipeline(settings):
-    async with open_pipeline(settings) as made:
-        yield made
+    async with open_pipeline(settings) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
-# ruff: noqa: ARG002 - a fake takes what the real one takes
-"""What is asked of the model for one chunk, and which answers are kept."""
+# ruff: noqa: ARG002 - a fake has the signature of the real one
+"""The requests for one chunk, and which of the results are kept."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ import pytest
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
 from voicepipe_orchestrator.transcribe.chunk_recognizer import ChunkRecognizer
 
-SPANISH, ENGLISH = 1000, 2000  # loudness by which the model below tells the languages apart
+SPANISH, ENGLISH = 1000, 2000  # loudness by which the fake model detects the language
 
 
 def loud(level, seconds):
@@ -20,15 +20,15 @@ def loud(level, seconds):
 
 def answer(text, language="en", **changes):
     words = tuple(Word(at, at + 0.4, word, 0.9) for at, word in enumerate(text.split()))
-    made = Recognition(text, words, language, -0.2, 0.0, 1.0, truncated=False, languages={language: 1.0})
-    return replace(made, **changes)
+    recognition = Recognition(text, words, language, -0.2, 0.0, 1.0, truncated=False, languages={language: 1.0})
+    return replace(recognition, **changes)
 
 
 class Bilingual:
-    """Like Whisper: it writes down the speech of the language that it is told, or of the first one that it hears."""
+    """Like Whisper: it transcribes the speech in the requested language, or in the one with the most speech."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
 
     def _spoken(self, audio):
         seconds = (
@@ -37,7 +37,7 @@ class Bilingual:
         return {"es": int((abs(seconds - 800) < 300).sum()), "en": int((abs(seconds - 1600) < 300).sum())}
 
     async def recognize(self, audio, request):
-        self.asked.append(request)
+        self.requests.append(request)
         spoken = self._spoken(audio)
         total = sum(spoken.values())
         languages = {code: count / total for code, count in spoken.items()}
@@ -51,25 +51,25 @@ class Bilingual:
 
 
 class Scripted:
-    """Answers one after another, whatever is asked."""
+    """Returns the given results in order, whatever the request."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
-        self.asked = []
+        self.requests = []
 
     async def recognize(self, audio, request):
-        self.asked.append(request)
+        self.requests.append(request)
         return self.answers.pop(0)
 
 
 def job(**options):
-    wanted = {
+    defaults = {
         "language": "auto",
         "task": "transcribe",
         "keyterms": [],
         "model": {"name": "accurate", "tier": "accurate"},
     }
-    return SimpleNamespace(id=uuid4(), language=None, options=wanted | options)
+    return SimpleNamespace(id=uuid4(), language=None, options=defaults | options)
 
 
 def plan(audio):
@@ -79,27 +79,27 @@ def plan(audio):
 QUIET = np.zeros(SAMPLE_RATE, np.int16)
 
 
-async def test_a_chunk_in_two_languages_keeps_both():
+async def test_a_chunk_in_two_languages_is_transcribed_in_both():
     audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
-    heard, issue = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
-    assert [(word.text, word.language) for word in heard.words] == [
+    recognition, issue = await ChunkRecognizer(Bilingual()).recognize(job(), plan(audio), audio)
+    assert [(word.text, word.language) for word in recognition.words] == [
         *((word, "es") for word in ("hola", "buenos", "dias")),
         *((word, None) for word in ("good", "day", "to", "you")),
     ]
-    assert (heard.language, issue) == ("en", None)
-    assert heard.words[3].start_s == pytest.approx(4.5, abs=0.3)
+    assert (recognition.language, issue) == ("en", None)
+    assert recognition.words[3].start_s == pytest.approx(4.5, abs=0.3)
 
 
-async def test_a_language_that_the_owner_named_is_not_questioned():
+async def test_a_language_that_the_owner_chose_is_never_switched():
     model = Bilingual()
     audio = np.concatenate([loud(SPANISH, 4), QUIET, loud(ENGLISH, 5)])
-    wanted = job(language="es")
-    wanted.language = "es"
-    await ChunkRecognizer(model).recognize(wanted, plan(audio), audio)
-    assert {(request.language, request.switch_above) for request in model.asked} <= {("es", None)}
+    spanish = job(language="es")
+    spanish.language = "es"
+    await ChunkRecognizer(model).recognize(spanish, plan(audio), audio)
+    assert {(request.language, request.switch_above) for request in model.requests} <= {("es", None)}
 
 
-async def test_a_doubtful_language_that_answers_worse_is_not_believed():
+async def test_a_second_language_with_less_confident_words_is_discarded():
     class Unsure(Bilingual):
         async def languages(self, audio, model, job_id):
             return {"en": 0.4, "es": 0.5}
@@ -108,34 +108,34 @@ async def test_a_doubtful_language_that_answers_worse_is_not_believed():
             return replace(await super().recognize(audio, request), languages={"en": 0.6, "es": 0.3})
 
     audio = np.concatenate([loud(ENGLISH, 4), QUIET, loud(ENGLISH, 5)])
-    heard, _ = await ChunkRecognizer(Unsure()).recognize(job(), plan(audio), audio)
-    assert (heard.text, heard.language) == ("good day to you", "en")
+    recognition, _ = await ChunkRecognizer(Unsure()).recognize(job(), plan(audio), audio)
+    assert (recognition.text, recognition.language) == ("good day to you", "en")
 
 
-async def test_a_loop_is_asked_for_once_more_and_not_kept():
+async def test_a_loop_is_tried_again_and_discarded():
     audio = loud(ENGLISH, 20)
     loop = answer("you know " * 30, compression_ratio=9.0, truncated=True)
     model = Scripted(loop, answer("you know what I mean"))
-    heard, issue = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
-    assert (heard.text, issue) == ("you know what I mean", None)
-    assert [request.attempt.timestamps for request in model.asked] == [False, True]
+    recognition, issue = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
+    assert (recognition.text, issue) == ("you know what I mean", None)
+    assert [request.attempt.timestamps for request in model.requests] == [False, True]
 
 
-async def test_small_letters_are_asked_for_again_in_the_style_of_the_text_before():
+async def test_text_without_capitals_is_recognized_again_with_the_preceding_text():
     audio = loud(ENGLISH, 3)
     model = Scripted(answer("Every purchase is a vote."))
     plain = answer("every purchase is a vote.")
-    heard = await ChunkRecognizer(model).with_capitals(job(), audio, plain, "He said so. Then he left.")
-    assert (heard.text, heard.words[0].text) == ("Every purchase is a vote.", "Every")
-    assert model.asked[0].prompt == "He said so. Then he left."
+    recognition = await ChunkRecognizer(model).with_capitals(job(), audio, plain, "He said so. Then he left.")
+    assert (recognition.text, recognition.words[0].text) == ("Every purchase is a vote.", "Every")
+    assert model.requests[0].prompt == "He said so. Then he left."
 
 
-async def test_a_prompt_that_changes_words_is_not_taken():
+async def test_a_prompted_result_with_other_words_is_discarded():
     plain = answer("every purchase is a vote.")
     model = Scripted(answer("Every purchase was a vote."))
     assert await ChunkRecognizer(model).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain
 
 
-async def test_a_language_without_a_style_is_left_as_it_is():
+async def test_text_in_a_language_without_a_style_prompt_is_left_alone():
     plain = answer("et ord til deg.", language="no")
     assert await ChunkRecognizer(Scripted()).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain

@@ -1,11 +1,11 @@
-"""What must hold for the chunks of every recording."""
+"""Properties of chunk plans, for any recording."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Span, halves
-from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT, LONGEST, LONGEST_GAP, plan
+from voicepipe_orchestrator.prepare.chunking import EARLIEST_CUT, KEPT_SILENCE, MAX_CHUNK, MAX_GAP, plan_chunks
 from voicepipe_orchestrator.prepare.speech_regions import ONSET, WINDOW, regions
 
 
@@ -24,8 +24,8 @@ def recordings(draw):
 
 def planned(recording):
     probabilities, samples = recording
-    found = regions(probabilities, samples)
-    return found, plan(found, probabilities, samples)
+    speech_spans = regions(probabilities, samples)
+    return speech_spans, plan_chunks(speech_spans, probabilities, samples)
 
 
 def covered(spans, samples):
@@ -38,40 +38,40 @@ def covered(spans, samples):
 @given(recordings())
 @settings(max_examples=200, deadline=None)
 def test_every_sample_of_speech_is_in_exactly_one_chunk(recording):
-    found, chunks = planned(recording)
+    speech_spans, chunks = planned(recording)
     count = covered([span for chunk in chunks for span in chunk.spans], recording[1])
     assert count.max(initial=0) <= 1
-    assert count[covered(found, recording[1]) > 0].all()
+    assert count[covered(speech_spans, recording[1]) > 0].all()
 
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_chunks_are_in_order_and_no_longer_than_the_model_hears(recording):
+def test_chunks_are_in_order_and_no_longer_than_the_maximum(recording):
     _, chunks = planned(recording)
     spans = [span for chunk in chunks for span in chunk.spans]
     edges = [edge for span in spans for edge in (span.start, span.end)]
     assert edges == sorted(edges)
     assert all(0 <= span.start < span.end <= recording[1] for span in spans)
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
-    assert all(0 < chunk.samples <= LONGEST for chunk in chunks)
+    assert all(0 < chunk.samples <= MAX_CHUNK for chunk in chunks)
 
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_within_a_chunk_long_silence_shrinks_and_short_silence_stays(recording):
-    found, chunks = planned(recording)
-    speech = covered(found, recording[1])
+def test_within_a_chunk_long_silence_is_shortened_and_short_silence_kept(recording):
+    speech_spans, chunks = planned(recording)
+    speech = covered(speech_spans, recording[1])
     for chunk in chunks:
         for before, after in zip(chunk.spans, chunk.spans[1:], strict=False):
-            assert after.start - before.end + 2 * KEPT > LONGEST_GAP
-            assert not speech[before.end - KEPT : after.start + KEPT].any()
-            assert speech[before.end - KEPT - 1]
-            assert speech[after.start + KEPT]
+            assert after.start - before.end + 2 * KEPT_SILENCE > MAX_GAP
+            assert not speech[before.end - KEPT_SILENCE : after.start + KEPT_SILENCE].any()
+            assert speech[before.end - KEPT_SILENCE - 1]
+            assert speech[after.start + KEPT_SILENCE]
 
 
 @given(recordings())
 @settings(max_examples=200, deadline=None)
-def test_a_chunk_is_cut_in_two_without_loss_near_its_middle(recording):
+def test_halves_of_a_chunk_lose_nothing_and_meet_near_its_middle(recording):
     for chunk in planned(recording)[1]:
         first, second = halves(chunk)
         assert first.samples == chunk.split
@@ -84,13 +84,13 @@ def test_a_chunk_is_cut_in_two_without_loss_near_its_middle(recording):
 
 @given(recordings())
 @settings(max_examples=100, deadline=None)
-def test_speech_of_the_chunks_is_what_the_detector_was_sure_of(recording):
+def test_the_speech_of_chunks_is_bounded_by_the_detected_speech(recording):
     probabilities, _ = recording
     _, chunks = planned(recording)
     sure_s = np.count_nonzero(probabilities >= ONSET) * WINDOW / SAMPLE_RATE
     # short bursts are dropped; a window that a cut goes through counts on both sides
     assert sum(chunk.speech_s for chunk in chunks) <= sure_s + len(chunks) * 2 * WINDOW / SAMPLE_RATE
-    assert all(chunk.speech_s <= chunk.samples / SAMPLE_RATE for chunk in chunks if chunk.samples > LONGEST // 2)
+    assert all(chunk.speech_s <= chunk.samples / SAMPLE_RATE for chunk in chunks if chunk.samples > MAX_CHUNK // 2)
 
 
 @pytest.mark.parametrize("windows", [0, 1, 1000])
@@ -108,7 +108,9 @@ def sentences(*lengths_s, gap_s=0.8):
 
 def lengths_s(spans):
     windows = spans[-1].end // WINDOW + 1
-    return [round(c.samples / SAMPLE_RATE, 1) for c in plan(spans, np.full(windows, 255, np.uint8), spans[-1].end)]
+    return [
+        round(c.samples / SAMPLE_RATE, 1) for c in plan_chunks(spans, np.full(windows, 255, np.uint8), spans[-1].end)
+    ]
 
 
 def test_a_chunk_ends_at_the_longest_silence_of_its_last_quarter():
@@ -117,11 +119,11 @@ def test_a_chunk_ends_at_the_longest_silence_of_its_last_quarter():
     assert lengths_s((*spans[:5], *later))[0] == pytest.approx(5 * 4 + 4 * 0.8)
 
 
-def test_what_is_left_over_is_shared_among_the_last_two_chunks():
+def test_the_rest_is_divided_between_the_last_two_chunks():
     assert lengths_s(sentences(9, 9, 8, 1)) == [18.8, 9.8]
 
 
-def test_what_fits_into_one_chunk_is_one_chunk():
+def test_speech_that_fits_into_one_chunk_is_one_chunk():
     assert lengths_s(sentences(9, 9, 8)) == [27.6]
 
 
@@ -132,7 +134,7 @@ def test_speech_without_a_pause_is_cut_where_speech_is_least_likely():
     probabilities[weakest - 2 : weakest + 3] = 120
     probabilities[10 * SAMPLE_RATE // WINDOW] = 0  # too early
     spans = (Span(0, windows * WINDOW),)
-    first = plan(spans, probabilities, windows * WINDOW)[0]
+    first = plan_chunks(spans, probabilities, windows * WINDOW)[0]
     assert first.samples >= EARLIEST_CUT
     assert abs(first.samples - weakest * WINDOW) <= 2 * WINDOW
 
@@ -141,5 +143,5 @@ def test_a_chunk_is_split_in_its_pause():
     probabilities = np.full(1 + 20 * SAMPLE_RATE // WINDOW, 240, np.uint8)
     pause = 8 * SAMPLE_RATE // WINDOW
     probabilities[pause - 4 : pause + 5] = 0
-    (chunk,) = plan((Span(0, 20 * SAMPLE_RATE),), probabilities, 20 * SAMPLE_RATE)
+    (chunk,) = plan_chunks((Span(0, 20 * SAMPLE_RATE),), probabilities, 20 * SAMPLE_RATE)
     assert abs(chunk.split - pause * WINDOW) <= 4 * WINDOW

@@ -1,4 +1,4 @@
-"""A chunk in several languages falls into stretches of one language each."""
+"""A chunk in several languages is divided into stretches of one language each."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
 from voicepipe_orchestrator.transcribe.code_switching import (
     MAX_PIECES,
-    SHORTEST_PIECE_S,
+    MIN_PIECE_S,
     Stretch,
-    cuts,
+    cut_points,
+    more_confident,
     spoken_languages,
     stretches,
-    surer,
 )
 from voicepipe_orchestrator.transcribe.word_timing import Pause
 
@@ -35,39 +35,39 @@ def test_a_language_with_a_tenth_of_the_probability_may_be_spoken_too():
     assert spoken_languages(recognition("es", {"es": 0.52, "en": 0.47, "it": 0.01})) == ("es", "en")
 
 
-def test_where_the_language_is_undecided_less_probability_speaks_for_a_mixture():
+def test_a_lower_probability_is_enough_if_no_language_is_likely():
     assert spoken_languages(recognition("en", {"en": 0.39, "es": 0.09, "ru": 0.04})) == ("en", "es")
 
 
-def test_an_answer_in_another_language_counts_only_if_it_is_sure():
+def test_a_result_in_another_language_is_kept_only_if_it_is_confident():
     usual = replace(recognition("en", {}), avg_logprob=-1.4)
     words = (Word(0.0, 0.4, "Kich.", 0.3),)
     doubtful = replace(recognition("de", {}), avg_logprob=-1.1, words=words)
-    assert surer(usual, doubtful) == usual
-    assert surer(usual, replace(doubtful, avg_logprob=-0.3)).language == "de"
-    assert surer(replace(usual, avg_logprob=-0.2), replace(doubtful, avg_logprob=-0.3)).language == "en"
-    assert surer(usual, replace(doubtful, avg_logprob=-0.3, words=())) == usual
+    assert more_confident(usual, doubtful) == usual
+    assert more_confident(usual, replace(doubtful, avg_logprob=-0.3)).language == "de"
+    assert more_confident(replace(usual, avg_logprob=-0.2), replace(doubtful, avg_logprob=-0.3)).language == "en"
+    assert more_confident(usual, replace(doubtful, avg_logprob=-0.3, words=())) == usual
 
 
 @given(pause_lists, st.floats(0.5, 28))
-def test_no_piece_is_shorter_than_a_short_sentence_and_there_are_few(pauses, seconds):
+def test_pieces_are_not_too_short_and_not_too_many(pauses, seconds):
     samples = int(seconds * SAMPLE_RATE)
-    edges = [0, *cuts(pauses, samples), samples]
+    edges = [0, *cut_points(pauses, samples), samples]
     pieces = [end - start for start, end in pairwise(edges)]
     assert sum(pieces) == samples
     assert len(pieces) <= MAX_PIECES
     if len(pieces) > 1:
-        assert min(pieces) >= int(SHORTEST_PIECE_S * SAMPLE_RATE)
+        assert min(pieces) >= int(MIN_PIECE_S * SAMPLE_RATE)
 
 
 def test_a_chunk_is_cut_in_the_middle_of_its_pauses():
-    assert cuts([Pause(2.0, 3.0), Pause(6.0, 6.05)], 8 * SAMPLE_RATE) == (int(2.5 * SAMPLE_RATE),)
+    assert cut_points([Pause(2.0, 3.0), Pause(6.0, 6.05)], 8 * SAMPLE_RATE) == (int(2.5 * SAMPLE_RATE),)
 
 
-def test_neighbours_of_one_language_are_one_stretch():
-    heard = [{"es": 0.9}, {"es": 0.5, "en": 0.4}, {"ms": 0.6, "en": 0.3}]
-    assert stretches((0, 10, 20, 30), heard, ("es", "en")) == (Stretch(0, 20, "es"), Stretch(20, 30, "en"))
+def test_adjacent_pieces_in_one_language_are_one_stretch():
+    probabilities = [{"es": 0.9}, {"es": 0.5, "en": 0.4}, {"ms": 0.6, "en": 0.3}]
+    assert stretches((0, 10, 20, 30), probabilities, ("es", "en")) == (Stretch(0, 20, "es"), Stretch(20, 30, "en"))
 
 
-def test_a_piece_that_sounds_like_no_candidate_is_in_the_usual_language():
+def test_a_piece_without_a_candidate_language_is_in_the_usual_one():
     assert stretches((0, 10), [{"ms": 1.0}], ("es", "en")) == (Stretch(0, 10, "es"),)

@@ -1,4 +1,4 @@
-"""What users and operators ask for, and what the controller puts right, on the real servers."""
+"""Control commands and the periodic tasks of the controller, on real servers."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     RetryJob,
     TranscribeChunk,
 )
-from worker_pipeline import ALL, events_of, request, wav, words_of
+from worker_pipeline import ALL, events_of, send_control, wav, words_of
 
 
 async def chunk_states(pipeline, job_id) -> list[str]:
@@ -25,11 +25,11 @@ async def chunk_states(pipeline, job_id) -> list[str]:
     return [row["state"] for row in rows]
 
 
-async def test_a_cancelled_job_begins_no_other_chunk(pipeline, long_meeting):
+async def test_a_cancelled_job_starts_no_further_chunk(pipeline, long_meeting):
     pipeline.start("prepare", "assemble", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await request(pipeline, CancelJob(job_id=str(job_id)))
+    await send_control(pipeline, CancelJob(job_id=str(job_id)))
     assert (await pipeline.end_of(job_id)).state == "cancelled"
     pipeline.start("transcribe")
     await asyncio.sleep(2)
@@ -41,19 +41,19 @@ async def test_a_cancelled_job_can_be_retried_and_completes(pipeline, long_meeti
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await request(pipeline, CancelJob(job_id=str(job_id)))
+    await send_control(pipeline, CancelJob(job_id=str(job_id)))
     await pipeline.end_of(job_id)
     pipeline.start("transcribe", "assemble")
-    await request(pipeline, RetryJob(job_id=str(job_id)))
+    await send_control(pipeline, RetryJob(job_id=str(job_id)))
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)
     assert len(words_of(await pipeline.transcript(job_id))) > 100
 
 
-async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(pipeline, long_meeting):
+async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeting):
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    # No worker has it yet: make the first chunk one that the model refuses.
+    # No worker has it yet: make the first chunk one that the model rejects.
     split = await pipeline.pool.fetchval(
         "UPDATE chunks SET spans = '[[0, 800000]]' WHERE job_id = $1 AND chunk_index = 0 RETURNING spans", job_id
     )
@@ -64,11 +64,11 @@ async def test_a_chunk_that_fails_for_good_is_a_gap_and_a_retry_fills_it(pipelin
     first = await pipeline.transcript(job_id)
     assert [gap["code"] for gap in first["gaps"]] == ["audio_too_long"]
     assert "part_missing" in [warning["code"] for warning in job.warnings]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.transcribe")
     done = await pipeline.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
-    await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+    await send_control(pipeline, RedriveDeadLetter(sequence=entry.seq))
     await pipeline.until(job_id, lambda job: job.state != "completed", 30)
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)
     second = await pipeline.transcript(job_id, 2)
@@ -85,20 +85,20 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
     pcm_key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
     await pipeline.end_of(job_id)
     key = await pipeline.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
-    await request(pipeline, DeleteJob(job_id=str(job_id)))
+    await send_control(pipeline, DeleteJob(job_id=str(job_id)))
     await eventually_async(lambda: pipeline.pool.fetchval("SELECT count(*) = 0 FROM jobs"))
     left = await pipeline.pool.fetchval(
         "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM recordings) + (SELECT count(*) FROM stages)"
         " + (SELECT count(*) FROM chunks) + (SELECT count(*) FROM transcripts)"
     )
     assert left == 0
-    for gone in (key, pcm_key):
+    for deleted_key in (key, pcm_key):
         with pytest.raises(ObjectMissing):
-            await pipeline.store.size_bytes(gone)
+            await pipeline.store.size_bytes(deleted_key)
     assert await events_of(pipeline, job_id) == ["job-deleted"]
 
 
-async def test_work_that_vanished_from_the_queue_is_put_back(pipeline, long_meeting):
+async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_meeting):
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -107,7 +107,7 @@ async def test_work_that_vanished_from_the_queue_is_put_back(pipeline, long_meet
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(pipeline, long_meeting):
+async def test_a_deleted_stream_is_recreated_and_the_job_completes(pipeline, long_meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(long_meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -115,7 +115,7 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_the_job_completes(pipe
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(pipeline, meeting):
+async def test_a_command_that_kills_every_worker_fails_its_job_and_is_dead_lettered(pipeline, meeting):
     pipeline.start("controller")
     job_id = await pipeline.submit(wav(meeting))
     delivery = Delivery(ack_wait_s=0.5, max_deliver=pipeline.settings.max_deliver)
@@ -125,9 +125,9 @@ async def test_a_command_that_kills_every_worker_ends_its_job_and_is_buried(pipe
     pulling.cancel()
     assert job.state == "failed"
     assert await pipeline.error_code(job_id) == "worker_lost"
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    assert letter.headers["vp-attempts"] == str(pipeline.settings.max_deliver)
-    await is_empty(pipeline, "WORK")  # the last thing that happens to it
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert entry.headers["vp-attempts"] == str(pipeline.settings.max_deliver)
+    await is_empty(pipeline, "WORK")  # the command is dropped last
 
 
 async def is_empty(pipeline, stream: str) -> None:
@@ -138,19 +138,21 @@ async def is_empty(pipeline, stream: str) -> None:
 
 
 async def pull_and_die(pipeline) -> None:
-    """Pulled and never answered, again and again, as by processes that die."""
+    """Pull commands and never ack them, as a process that dies."""
     while True:
         subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
-        await pipeline.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
+        await pipeline.jetstream.client.send_control(
+            subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True
+        )
         await asyncio.sleep(0.1)
 
 
-async def test_a_discarded_dead_letter_is_gone(pipeline):
+async def test_a_discarded_dead_letter_is_deleted(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     await pipeline.end_of(job_id)
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    await request(pipeline, DiscardDeadLetter(sequence=letter.seq))
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    await send_control(pipeline, DiscardDeadLetter(sequence=entry.seq))
     await is_empty(pipeline, "DLQ")
 
 
@@ -169,7 +171,7 @@ async def test_a_finished_chunk_is_never_transcribed_again(pipeline, long_meetin
 
 
 @pytest.mark.parametrize("became", ["nothing", "another job", "a job"])
-async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pipeline, became):
+async def test_an_expired_upload_is_deleted_except_for_the_recording_of_its_job(pipeline, became):
     upload_id = uuid4()
     key = f"audio/{pipeline.owner_id}/2026-01-01/{upload_id}/original"
     job_id = {"nothing": None, "another job": uuid4(), "a job": upload_id}[became]
@@ -185,19 +187,19 @@ async def test_an_expired_upload_leaves_nothing_but_the_recording_of_its_job(pip
         multipart_id,
         job_id,
     )
-    await Retention(pipeline.pool, pipeline.store, 60).run()
+    await Retention(pipeline.pool, pipeline.store, 60).apply()
     assert await pipeline.pool.fetchval("SELECT count(*) FROM uploads") == 0
     if became == "a job":
         assert await pipeline.store.size_bytes(key) == len(b"recording")
     else:
-        for gone in (key, f"{key}.tail.1"):
+        for deleted_key in (key, f"{key}.tail.1"):
             with pytest.raises(ObjectMissing):
-                await pipeline.store.size_bytes(gone)
+                await pipeline.store.size_bytes(deleted_key)
         with pytest.raises(ObjectMissing):
             await pipeline.store.put_part(key, multipart_id, 1, b"late")
 
 
-async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, monkeypatch):
+async def test_unfinished_objects_of_killed_writers_are_removed(pipeline, monkeypatch):
     monkeypatch.setattr("voicepipe_orchestrator.controller.retention.UNFINISHED_AFTER", timedelta())
     names = [
         await pipeline.store.begin_multipart(key, "audio/wav") for key in ("pcm/nobody/nothing", "audio/an/upload")
@@ -209,6 +211,6 @@ async def test_parts_of_an_object_whose_writer_was_killed_are_removed(pipeline, 
         pipeline.owner_id,
         names[1],
     )
-    assert {found.upload_id for found in await pipeline.store.unfinished_uploads()} == set(names)
-    await Retention(pipeline.pool, pipeline.store, 0).run()
-    assert [found.upload_id for found in await pipeline.store.unfinished_uploads()] == names[1:]
+    assert {upload.upload_id for upload in await pipeline.store.unfinished_uploads()} == set(names)
+    await Retention(pipeline.pool, pipeline.store, 0).apply()
+    assert [upload.upload_id for upload in await pipeline.store.unfinished_uploads()] == names[1:]

@@ -1,4 +1,4 @@
-"""What becomes of what users send: real files, made here, read by the real decoder."""
+"""Files of users: valid, damaged and hostile ones, generated here and read by the real decoder."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ async def decoded(path, limits=None):
     return np.frombuffer(pcm, "<i2"), decoding
 
 
-async def refused(path, limits=None):
+async def rejected(path, limits=None):
     with pytest.raises(Reject) as caught:
         await decoded(path, limits)
     assert caught.value.code in JOBS
@@ -85,26 +85,26 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-async def test_every_format_that_people_record_in_keeps_its_times(media, name):
+async def test_every_supported_format_is_decoded_with_correct_times(media, name):
     ffmpeg("-i", media / "tone.wav", *FORMATS[name], media / name)
     pcm, decoding = await decoded(media / name)
     assert decoding.result.warnings == ()
-    if name != "a.aac":  # states nothing, and what ffmpeg guesses from the bit rate is only a guess
+    if name != "a.aac":  # states no duration; ffmpeg estimates it from the bit rate
         assert decoding.hint_s == pytest.approx(LENGTH_S, abs=0.3)
-    # bare AAC does not say how much of its beginning is the encoder's delay
+    # bare AAC does not state the encoder's delay at its start
     assert len(pcm) / RATE == pytest.approx(LENGTH_S, abs=0.15)
     loud = np.flatnonzero(np.abs(pcm) > 3000) / RATE
     assert (loud[0], loud[-1]) == pytest.approx(TONE_S, abs=0.14 if name in {"a.aac", "a.ts"} else 0.04)
 
 
-async def test_the_sound_of_a_video_is_read_and_its_pictures_are_not(media):
+async def test_the_audio_of_a_video_is_decoded(media):
     video = media / "video.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=6", "-i", media / "tone.wav", "-c:v", "libx264", video)
     pcm, decoding = await decoded(video)
     assert (len(pcm), decoding.result.codec) == (int(LENGTH_S * RATE), "aac")
 
 
-async def test_sound_that_begins_later_than_the_video_stays_in_time_with_it(media):
+async def test_audio_that_starts_later_than_the_video_stays_in_sync(media):
     late = media / "late.mp4"
     pictures = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=8")
     ffmpeg(*pictures, "-itsoffset", "1.5", "-i", media / "tone.wav", "-c:v", "libx264", "-c:a", "aac", late)
@@ -113,7 +113,7 @@ async def test_sound_that_begins_later_than_the_video_stays_in_time_with_it(medi
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.flac", "a.webm"])
-async def test_of_a_truncated_file_what_is_there_is_kept_with_a_warning(media, name):
+async def test_a_truncated_file_is_decoded_with_a_warning(media, name):
     ffmpeg("-i", media / "tone.wav", *FORMATS[name], media / name)
     pcm, decoding = await decoded(cut(media / name, 0.6))
     assert "truncated_media" in decoding.result.warnings
@@ -123,17 +123,17 @@ async def test_of_a_truncated_file_what_is_there_is_kept_with_a_warning(media, n
 
 async def test_an_mp4_without_its_index_is_damaged(media):
     ffmpeg("-i", media / "tone.wav", media / "whole.m4a")
-    assert await refused(cut(media / "whole.m4a", 0.6)) == "damaged_media"
+    assert await rejected(cut(media / "whole.m4a", 0.6)) == "damaged_media"
 
 
-async def test_a_video_without_sound_is_refused(media):
+async def test_a_video_without_audio_is_rejected(media):
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=2", "-c:v", "libx264", media / "mute.mp4")
-    assert await refused(media / "mute.mp4") == "no_audio_stream"
+    assert await rejected(media / "mute.mp4") == "no_audio_stream"
 
 
-async def test_a_codec_that_is_not_on_the_list_is_refused(media):
+async def test_a_codec_that_is_not_allowed_is_rejected(media):
     ffmpeg("-i", media / "tone.wav", "-c:a", "mlp", "-strict", "-2", media / "rare.mka")
-    assert await refused(media / "rare.mka") == "unsupported_media"
+    assert await rejected(media / "rare.mka") == "unsupported_media"
 
 
 NO_AUDIO = {
@@ -146,23 +146,23 @@ NO_AUDIO = {
 
 
 @pytest.mark.parametrize("name", NO_AUDIO)
-async def test_what_is_no_recording_is_refused(tmp_path, name):
+async def test_a_file_that_is_not_a_recording_is_rejected(tmp_path, name):
     (tmp_path / name).write_bytes(NO_AUDIO[name])
-    assert await refused(tmp_path / name) == "not_audio"
+    assert await rejected(tmp_path / name) == "not_audio"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-async def test_a_zip_is_refused_even_if_there_is_a_recording_in_it(media, tmp_path, method):
+async def test_a_zip_is_rejected_even_if_it_contains_a_recording(media, tmp_path, method):
     ffmpeg("-i", media / "tone.wav", tmp_path / "inside.mp3")
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         archive.write(tmp_path / "inside.mp3")
-    assert await refused(tmp_path / "a.zip") == "not_audio"
+    assert await rejected(tmp_path / "a.zip") == "not_audio"
 
 
-async def test_a_picture_is_refused(media):
+async def test_an_image_is_rejected(media):
     ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", media / "picture.png")
     shutil.copy(media / "picture.png", media / "picture.mp3")
-    assert await refused(media / "picture.mp3") == "not_audio"
+    assert await rejected(media / "picture.mp3") == "not_audio"
 
 
 @pytest.fixture
@@ -200,22 +200,22 @@ async def test_a_playlist_opens_neither_files_nor_connections(media, listener):
     for number, (kind, text) in enumerate(playlists(secret, port)):
         path = media / f"list{number}.{kind}"
         path.write_text(text)
-        assert await refused(path) == "not_audio", text
+        assert await rejected(path) == "not_audio", text
     with pytest.raises(TimeoutError):
         listener.accept()
 
 
 @pytest.mark.parametrize("named", ["absolute", "relative"])
-async def test_a_movie_that_keeps_its_sound_in_another_file_gives_nothing_of_it(media, tmp_path, named):
+async def test_a_movie_cannot_reference_audio_in_another_file(media, tmp_path, named):
     secret = tmp_path / "secret.mov"
     ffmpeg("-f", "lavfi", "-i", "sine=440:r=16000:d=6", "-af", "volume=6", "-c:a", "pcm_s16le", secret)
     movie = external_reference(tmp_path / "movie.mov", str(secret) if named == "absolute" else secret.name)
     with contextlib.suppress(Reject):
         pcm, _ = await decoded(movie)
-        assert np.abs(pcm).max(initial=0) < 100  # nothing of the tone: of its own it has silence
+        assert np.abs(pcm).max(initial=0) < 100  # its own audio is silence, the referenced file has a tone
 
 
-async def test_a_header_that_states_more_than_there_is_changes_nothing(media):
+async def test_a_header_that_overstates_the_length_is_ignored(media):
     lie = bytearray((media / "tone.wav").read_bytes())
     at = lie.index(b"data") + 4
     lie[at : at + 4] = (0x7FFF_0000).to_bytes(4, "little")
@@ -224,7 +224,7 @@ async def test_a_header_that_states_more_than_there_is_changes_nothing(media):
     assert len(pcm) == LENGTH_S * RATE
 
 
-async def test_a_wav_that_was_written_to_a_pipe_is_whole(media):
+async def test_a_wav_of_unknown_length_is_decoded_without_a_warning(media):
     wav = bytearray((media / "tone.wav").read_bytes())
     for at in (4, wav.index(b"data") + 4):
         wav[at : at + 4] = b"\xff\xff\xff\xff"
@@ -233,20 +233,20 @@ async def test_a_wav_that_was_written_to_a_pipe_is_whole(media):
     assert (len(pcm), decoding.result.warnings) == (LENGTH_S * RATE, ())
 
 
-async def test_too_short_and_too_long_are_told_by_decoded_samples(media):
+async def test_limits_of_length_apply_to_decoded_samples(media):
     ffmpeg("-i", media / "tone.wav", "-t", "0.2", media / "short.wav")
-    assert await refused(media / "short.wav") == "too_short"
-    assert await refused(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S - 0.1)) == "too_long"
+    assert await rejected(media / "short.wav") == "too_short"
+    assert await rejected(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S - 0.1)) == "too_long"
     await decoded(media / "tone.wav", DecodeLimits(max_audio_s=LENGTH_S))
 
 
-async def test_limits_of_time_and_memory_have_codes_of_their_own(media):
-    assert await refused(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
+async def test_exceeding_time_or_memory_limits_has_its_own_error_code(media):
+    assert await rejected(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
     for mebibytes in (40, 100, 160):
-        assert await refused(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+        assert await rejected(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
 
 
-async def test_the_time_that_the_consumer_takes_is_not_counted(media):
+async def test_the_timeout_excludes_the_time_of_the_consumer(media):
     long = media / "long.wav"
     ffmpeg("-f", "lavfi", "-i", f"anullsrc=r={RATE}:cl=mono:d=40", "-c:a", "pcm_s16le", long)
     async with decode(long, DecodeLimits(timeout_s=2)) as decoding:
@@ -255,27 +255,27 @@ async def test_the_time_that_the_consumer_takes_is_not_counted(media):
     assert decoding.result.samples == 40 * RATE
 
 
-async def test_the_child_has_given_up_what_it_does_not_need(media):
+async def test_the_child_reports_the_measures_that_took_effect(media):
     _, decoding = await decoded(media / "tone.wav")
     assert {"limits", "no_new_privs"} <= set(decoding.result.confinement)
     assert ("user" in decoding.result.confinement) == (os.geteuid() == 0)
 
 
 def confined(script):
-    """What bash says when it is confined as the decoder is, and which doors are closed."""
-    order = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
+    """The output of a bash script in the decoder's sandbox, and the measures that took effect."""
+    config = {"argv": ["/bin/bash", "-c", script], "parent": os.getpid(), "cpu_s": 5, "memory_bytes": 1 << 30}
     ended = subprocess.run(
-        [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)],
+        [sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)],
         check=False,
         capture_output=True,
         text=True,
         env={"SECRET": "x"},
     )
-    done, _, said = ended.stderr.partition("\n")
-    return ended.stdout.split(), said, done.split()[1:]
+    applied, _, stderr = ended.stderr.partition("\n")
+    return ended.stdout.split(), stderr, applied.split()[1:]
 
 
-def test_even_foreign_code_in_the_child_reaches_nothing(listener):
+def test_arbitrary_code_in_the_sandbox_cannot_reach_anything(listener):
     port = listener.getsockname()[1]
     attempts = {
         "file": "echo < /etc/passwd",
@@ -286,22 +286,22 @@ def test_even_foreign_code_in_the_child_reaches_nothing(listener):
         "secret": 'test -n "$SECRET"',
     }
     tried = "; ".join(f"({attempt}) > /dev/null && echo {name}" for name, attempt in attempts.items())
-    reached, said, done = confined(tried + "; echo ran")
-    if {"landlock", "seccomp"} - set(done):
-        pytest.skip(f"this kernel gives only {done}")
-    assert reached == ["ran"], said
+    reached, stderr, applied = confined(tried + "; echo ran")
+    if {"landlock", "seccomp"} - set(applied):
+        pytest.skip(f"this kernel gives only {applied}")
+    assert reached == ["ran"], stderr
     with pytest.raises(TimeoutError):
         listener.accept()
 
 
-def test_a_child_that_computes_for_ever_is_ended():
-    order = {
+def test_a_child_that_exceeds_its_cpu_time_is_killed():
+    config = {
         "argv": ["/bin/bash", "-c", "while :; do :; done"],
         "parent": os.getpid(),
         "cpu_s": 1,
         "memory_bytes": 1 << 30,
     }
-    ended = subprocess.run([sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)], check=False, timeout=60)
     assert ended.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
 
 
@@ -327,7 +327,7 @@ def endless(media):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see children")
 @pytest.mark.parametrize("way", ["break", "error", "cancel", "too_long"])
-async def test_however_it_is_left_no_child_and_no_descriptor_stays(endless, way):
+async def test_leaving_early_leaks_no_child_and_no_descriptor(endless, way):
     before, open_before = children(), descriptors()
     started = asyncio.Event()
 
@@ -355,7 +355,7 @@ async def test_however_it_is_left_no_child_and_no_descriptor_stays(endless, way)
     assert descriptors() <= open_before
 
 
-async def test_a_result_before_the_end_is_a_bug_and_says_so(media):
+async def test_reading_the_result_early_raises_an_error(media):
     async with decode(media / "tone.wav", DecodeLimits()) as decoding:
         with pytest.raises(RuntimeError, match="not been read to its end"):
             _ = decoding.result

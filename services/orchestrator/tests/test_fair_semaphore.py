@@ -1,4 +1,4 @@
-"""Places are shared fairly and never lost."""
+"""Slots are shared fairly and never lost."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_holds_nothing_overtakes_who_holds_much():
+async def test_a_holder_without_a_slot_overtakes_one_with_many():
     semaphore, order, leave = FairSemaphore(2), [], asyncio.Queue()
 
     async def use(holder: str, number: int) -> None:
@@ -35,7 +35,7 @@ async def test_who_holds_nothing_overtakes_who_holds_much():
     assert [number for holder, number in order if holder == "long"] == list(range(6))
 
 
-async def test_with_one_place_a_clip_waits_for_one_chunk_and_many_clips_starve_nobody():
+async def test_with_one_slot_holders_take_turns():
     semaphore, order, leave = FairSemaphore(1), [], asyncio.Queue()
 
     async def use(holder: str) -> None:
@@ -54,7 +54,7 @@ async def test_with_one_place_a_clip_waits_for_one_chunk_and_many_clips_starve_n
     assert order == ["long", "clip 1", "long", "clip 2", "long"]
 
 
-async def test_who_stops_waiting_takes_no_place_with_it():
+async def test_a_cancelled_waiter_does_not_keep_a_slot():
     semaphore = FairSemaphore(1)
     async with semaphore.slot("a"):
         waiting = asyncio.create_task(_once(semaphore, "b"))
@@ -65,12 +65,12 @@ async def test_who_stops_waiting_takes_no_place_with_it():
     await asyncio.wait_for(_once(semaphore, "c"), 1)
 
 
-async def test_a_place_that_comes_with_the_cancellation_is_given_back():
+async def test_a_slot_granted_at_the_moment_of_cancellation_is_released():
     semaphore = FairSemaphore(1)
     async with semaphore.slot("a"):
         waiting = asyncio.create_task(_once(semaphore, "b"))
         await settle()
-    waiting.cancel()  # its turn has come, but it has not run yet
+    waiting.cancel()  # its slot is granted, but it has not run yet
     with suppress(asyncio.CancelledError):
         await waiting
     await asyncio.wait_for(_once(semaphore, "c"), 1)
@@ -87,7 +87,7 @@ async def _once(semaphore: FairSemaphore, holder: str) -> None:
     st.integers(1, 4),
     st.integers(1, 4),
 )
-def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
+def test_limits_are_never_exceeded_and_no_slot_is_lost(users, count, per_holder):
     async def run() -> None:
         semaphore, held, most, most_of_one = FairSemaphore(count, per_holder), Counter(), 0, 0
 
@@ -108,9 +108,9 @@ def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
                 tasks[-1].cancel()
         async with asyncio.timeout(5):
             await asyncio.gather(*tasks, return_exceptions=True)
-            # A body that was cancelled did not count itself out; the places must all be free again nevertheless.
+            # A cancelled body does not decrement `held`, but all slots must be free again.
             for number in range(count):
-                await semaphore._take(number)
+                await semaphore._acquire(number)
         cancelled = sum(leaves for _, _, leaves in users)
         assert most <= count + cancelled
         assert most_of_one <= per_holder + cancelled
@@ -118,7 +118,7 @@ def test_never_more_than_there_are_and_all_come_back(users, count, per_holder):
     asyncio.run(run())
 
 
-async def test_a_place_that_one_holder_may_not_have_is_free_for_the_next():
+async def test_a_slot_beyond_the_limit_of_one_holder_is_free_for_others():
     semaphore, order, leave = FairSemaphore(3, per_holder=2), [], asyncio.Queue()
 
     async def use(holder: str) -> None:

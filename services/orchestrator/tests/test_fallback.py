@@ -1,4 +1,4 @@
-"""A chunk is tried again for a reason, and the best try is kept."""
+"""A chunk with a quality issue is tried again, and the best try is kept."""
 
 import itertools
 from dataclasses import replace
@@ -14,12 +14,12 @@ from voicepipe_orchestrator.transcribe.fallback import (
     SEVERITY,
     TRUNCATED,
     UNSURE,
-    best,
+    best_try,
     fallbacks,
-    helps,
-    joined,
+    is_silence,
+    is_worth_trying,
+    join_parts,
     lacks_capitals,
-    only_silence,
     quality_issue,
     same_words,
 )
@@ -49,7 +49,7 @@ recognitions = st.builds(
 tries = st.lists(st.tuples(recognitions, st.sampled_from(list(SEVERITY))), min_size=1, max_size=7)
 
 
-def test_the_ladder_goes_from_timestamps_over_halves_to_a_temperature():
+def test_the_fallbacks_are_timestamps_then_halves_then_a_temperature():
     first, timestamps, halves, drawn = FALLBACKS
     assert (first.timestamps, first.temperature, first.split) == (False, 0.0, False)
     assert (timestamps.timestamps, timestamps.temperature, timestamps.split) == (True, 0.0, False)
@@ -59,7 +59,7 @@ def test_the_ladder_goes_from_timestamps_over_halves_to_a_temperature():
 
 
 @pytest.mark.parametrize(("tier", "beam"), [("accurate", 5), ("fast", 1)])
-def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
+def test_a_beam_is_used_only_without_a_temperature(tier, beam):
     assert [attempt.beam for attempt in fallbacks(tier)] == [beam, beam, beam, 1]
 
 
@@ -79,22 +79,22 @@ def test_a_beam_is_used_only_where_the_model_does_not_draw(tier, beam):
         ({"avg_logprob": -0.5, "no_speech_prob": 0.99}, None),
     ],
 )
-def test_a_try_over_a_threshold_is_complained_about(changes, code):
+def test_a_try_beyond_a_threshold_has_a_quality_issue(changes, code):
     assert quality_issue(recognition(**changes), speech_s=2.0) == code
 
 
-def test_a_sentence_that_the_speaker_repeats_is_no_loop():
+def test_a_sentence_that_the_speaker_repeats_is_not_a_loop():
     assert quality_issue(recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.1), speech_s=20.0) is None
 
 
-def test_sure_repeats_that_do_not_fit_the_audio_are_a_loop():
+def test_confident_repeats_that_do_not_fit_the_audio_are_a_loop():
     looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05)
     squeezed = tuple(replace(word, end_s=word.start_s) for word in looping.words[:9])
     looping = replace(looping, words=(*squeezed, *looping.words[9:]))
     assert quality_issue(looping, speech_s=20.0) == REPETITIVE
 
 
-def test_repeats_that_were_cut_off_are_a_loop():
+def test_truncated_repeats_are_a_loop():
     looping = recognition("no " * 20, compression_ratio=6.0, avg_logprob=-0.05, truncated=True)
     assert quality_issue(looping, speech_s=20.0) == REPETITIVE
 
@@ -108,81 +108,77 @@ def test_repeats_that_were_cut_off_are_a_loop():
         ("今日 は いい 天気", False),
     ],
 )
-def test_small_letters_alone_are_seen(text, lacks):
+def test_text_without_capitals_is_detected(text, lacks):
     assert lacks_capitals(text) == lacks
 
 
-def test_texts_that_differ_in_capitals_and_punctuation_have_the_same_words():
+def test_texts_that_differ_only_in_capitals_and_punctuation_have_the_same_words():
     assert same_words("every purchase is a vote", "Every purchase: is a vote.")
     assert not same_words("every purchase is a vote", "Every purchase was a vote.")
 
 
 @given(recognitions)
-def test_silence_is_a_good_answer_where_hardly_anything_was_speech(tried):
-    if only_silence(tried):
+def test_no_words_are_an_issue_only_if_there_was_enough_speech(tried):
+    if is_silence(tried):
         assert quality_issue(tried, speech_s=1.99) is None
         assert quality_issue(tried, speech_s=2.0) == NO_WORDS
 
 
 @given(tries)
-def test_no_try_is_milder_than_the_one_that_is_kept(given_tries):
-    kept, code = best(given_tries)
+def test_the_best_try_has_the_mildest_issue_and_then_the_highest_confidence(given_tries):
+    kept, code = best_try(given_tries)
     assert (kept, code) in given_tries
     assert SEVERITY[code] == min(SEVERITY[other] for _, other in given_tries)
     assert kept.avg_logprob == max(each.avg_logprob for each, other in given_tries if other == code)
 
 
-def test_of_equal_tries_the_earliest_is_kept():
+def test_the_earliest_of_equal_tries_is_kept():
     first, second = recognition("one"), recognition("two")
-    assert best([(first, UNSURE), (second, UNSURE)]) == (first, UNSURE)
+    assert best_try([(first, UNSURE), (second, UNSURE)]) == (first, UNSURE)
 
 
-def test_a_try_without_complaint_beats_a_surer_one_with():
+def test_a_try_without_an_issue_beats_a_more_confident_one_with_an_issue():
     plain = recognition(avg_logprob=-0.9)
-    assert best([(recognition(avg_logprob=-0.1), REPETITIVE), (plain, None)]) == (plain, None)
+    assert best_try([(recognition(avg_logprob=-0.1), REPETITIVE), (plain, None)]) == (plain, None)
 
 
 @given(recognitions, recognitions, st.integers(5, 20))
-def test_halves_keep_all_words_that_are_not_made_up_over_silence(first, second, offset_s):
-    whole = joined([(first, 0.0), (second, offset_s)], "transcribe")
-    early = [] if only_silence(first) else [word.text for word in first.words]
-    late = [] if only_silence(second) else [word.text for word in second.words]
+def test_joining_keeps_all_words_except_those_made_up_over_silence(first, second, offset_s):
+    whole = join_parts([(first, 0.0), (second, offset_s)], "transcribe")
+    early = [] if is_silence(first) else [word.text for word in first.words]
+    late = [] if is_silence(second) else [word.text for word in second.words]
     assert [word.text for word in whole.words] == early + late
     assert all(word.start_s >= offset_s for word in whole.words[len(early) :])
     assert all(a.start_s < b.start_s for a, b in itertools.pairwise(whole.words))
-    assert only_silence(whole) == (only_silence(first) and only_silence(second))
+    assert is_silence(whole) == (is_silence(first) and is_silence(second))
 
 
 @given(recognitions, recognitions)
-def test_halves_without_complaint_make_a_whole_without(first, second):
-    if (
-        not only_silence(first)
-        and not only_silence(second)
-        and quality_issue(first, 9) is quality_issue(second, 9) is None
-    ):
-        assert quality_issue(joined([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
+def test_halves_without_an_issue_join_to_a_whole_without_one(first, second):
+    if not is_silence(first) and not is_silence(second) and quality_issue(first, 9) is quality_issue(second, 9) is None:
+        assert quality_issue(join_parts([(first, 0.0), (second, 9.0)], "transcribe"), 9) is None
 
 
-def test_halves_are_weighed_by_their_words():
+def test_halves_are_weighted_by_their_number_of_words():
     halves = recognition("a b c", avg_logprob=-0.1), recognition("d", avg_logprob=-0.5)
-    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
+    whole = join_parts([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.text == "a b c d"
     assert whole.avg_logprob == pytest.approx(-0.2)
 
 
-def test_the_language_of_a_whole_is_that_of_its_fuller_half():
+def test_the_language_of_a_whole_is_that_of_the_half_with_more_words():
     halves = recognition("你", language="zh"), recognition("guten tag", language="de")
-    whole = joined([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
+    whole = join_parts([(halves[0], 0.0), (halves[1], 14.0)], "transcribe")
     assert whole.language == "de"
     assert [word.language for word in whole.words] == ["zh", None, None]
 
 
-def test_halves_of_a_translation_are_english_whatever_was_heard():
+def test_halves_of_a_translation_are_joined_as_english():
     halves = recognition("This is", language="ja"), recognition("a translation.", language="ja")
-    assert joined([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
+    assert join_parts([(halves[0], 0.0), (halves[1], 14.0)], "translate").text == "This is a translation."
 
 
 @pytest.mark.parametrize("attempt", FALLBACKS)
-def test_no_words_are_drawn_where_the_surest_are_none(attempt):
-    assert helps(attempt, NO_WORDS) == (attempt.temperature == 0)
-    assert helps(attempt, REPETITIVE)
+def test_a_temperature_is_not_tried_after_a_result_without_words(attempt):
+    assert is_worth_trying(attempt, NO_WORDS) == (attempt.temperature == 0)
+    assert is_worth_trying(attempt, REPETITIVE)

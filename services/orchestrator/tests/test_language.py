@@ -1,12 +1,18 @@
-"""The language is asked for where it is heard best, and locked only when it is sure."""
+"""The language is detected in the chunks with the most speech, and chosen only if it is probable enough."""
 
 import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_orchestrator.transcribe.handler import _within
-from voicepipe_orchestrator.transcribe.language import ENOUGH_SPEECH_S, LanguageChoice, decide, listener, probe_indices
+from voicepipe_orchestrator.transcribe.handler import _restrict_to_model
+from voicepipe_orchestrator.transcribe.language import (
+    ENOUGH_SPEECH_S,
+    LanguageChoice,
+    choose_language,
+    detecting_model,
+    probe_indices,
+)
 from voicepipe_wire.errors import Reject
 
 speech = st.lists(st.floats(0.1, 28), max_size=120)
@@ -14,7 +20,7 @@ probes = st.lists(st.dictionaries(st.sampled_from(["en", "de", "ja"]), st.floats
 
 
 @given(speech)
-def test_three_to_five_chunks_are_asked_or_all_of_them(speech_s):
+def test_three_to_five_chunks_are_probed_or_all_if_there_are_fewer(speech_s):
     indices = probe_indices(len(speech_s), speech_s)
     assert len(indices) == min(len(speech_s), 3 if len(speech_s) < 20 else 5)
     assert list(indices) == sorted(set(indices))
@@ -22,30 +28,30 @@ def test_three_to_five_chunks_are_asked_or_all_of_them(speech_s):
 
 
 @given(speech)
-def test_a_chunk_with_too_little_speech_is_asked_only_where_better_ones_are_too_few(speech_s):
+def test_a_chunk_with_little_speech_is_probed_only_if_there_are_too_few_others(speech_s):
     indices = probe_indices(len(speech_s), speech_s)
     enough = {index for index, each in enumerate(speech_s) if each >= ENOUGH_SPEECH_S}
     assert set(indices) <= enough or len(enough) < len(indices)
 
 
 @pytest.mark.parametrize(("chunks", "farthest"), [(9, 6), (100, 40)])
-def test_probes_are_spread_over_the_recording(chunks, farthest):
+def test_probedare_spread_over_the_recording(chunks, farthest):
     indices = probe_indices(chunks, [20.0] * chunks)
     assert indices[0] < farthest
     assert all(0 < b - a <= farthest for a, b in itertools.pairwise((*indices, chunks)))
 
 
-def test_the_chunk_with_the_most_speech_is_asked_in_every_part():
+def test_each_part_is_probed_at_its_chunk_with_the_most_speech():
     assert probe_indices(6, [6.0, 20.0, 20.0, 9.0, 1.0, 28.0]) == (0, 1, 5)
 
 
-def test_speech_of_other_chunks_is_refused():
+def test_a_wrong_number_of_speech_lengths_is_rejected():
     with pytest.raises(ValueError, match="3 chunks, but the speech of 2"):
         probe_indices(3, [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
-    ("heard", "language", "probability"),
+    ("probed", "language", "probability"),
     [
         ([], None, 0.0),
         ([{}], None, 0.0),
@@ -55,40 +61,40 @@ def test_speech_of_other_chunks_is_refused():
         ([{"de": 0.5, "en": 0.5}], "de", 0.5),
     ],
 )
-def test_a_language_holds_for_all_chunks_when_the_average_is_sure(heard, language, probability):
-    choice = decide(heard)
+def test_a_language_is_chosen_if_its_mean_probability_is_high_enough(probed, language, probability):
+    choice = choose_language(probed)
     assert choice.language == language
     assert choice.probability == pytest.approx(probability, abs=1e-4)
 
 
 @given(probes, st.randoms())
-def test_the_order_of_the_probes_decides_nothing(heard, random):
-    shuffled = random.sample(heard, len(heard))
-    assert decide(shuffled) == decide(heard)
+def test_the_order_of_the_probes_does_not_matter(probed, random):
+    shuffled = random.sample(probed, len(probed))
+    assert choose_language(shuffled) == choose_language(probed)
 
 
-def test_a_model_of_several_languages_tells_the_language_itself():
-    assert listener("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+def test_a_multilingual_model_detects_the_language_itself():
+    assert detecting_model("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
-def test_a_model_of_one_language_asks_one_that_knows_several():
-    assert listener("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+def test_a_multilingual_model_detects_the_language_for_a_monolingual_one():
+    assert detecting_model("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
 
 
-def test_nobody_tells_the_language_where_every_model_knows_one():
-    assert listener("fast", {"fast": ("en",)}) is None
+def test_no_model_detects_the_language_if_all_are_monolingual():
+    assert detecting_model("fast", {"fast": ("en",)}) is None
 
 
-def test_a_model_that_is_not_seen_yet_is_asked_itself():
-    assert listener("accurate", {"fast": ("en",)}) == "accurate"
+def test_an_unregistered_model_detects_the_language_itself():
+    assert detecting_model("accurate", {"fast": ("en",)}) == "accurate"
 
 
-def test_a_recording_surely_in_another_language_is_refused_by_a_model_of_one():
-    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as refused:
-        _within(LanguageChoice("de", 0.9), "en", "fast")
-    assert refused.value.code == "language_not_known"
+def test_a_monolingual_model_rejects_a_recording_confidently_in_another_language():
+    with pytest.raises(Reject, match="in German, but the model 'fast' knows only English") as rejected:
+        _restrict_to_model(LanguageChoice("de", 0.9), "en", "fast")
+    assert rejected.value.code == "language_not_known"
 
 
-def test_an_unsure_language_is_assumed_to_be_that_of_the_model():
-    assert _within(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
-    assert _within(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)
+def test_an_uncertain_language_is_assumed_to_be_that_of_a_monolingual_model():
+    assert _restrict_to_model(LanguageChoice("de", 0.7), "en", "fast") == LanguageChoice("en", None)
+    assert _restrict_to_model(LanguageChoice("en", 0.9), "en", "fast") == LanguageChoice("en", 0.9)

@@ -1,4 +1,4 @@
-"""Recordings through all workers, on the real servers."""
+"""Recordings through all workers, on real servers."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -14,14 +14,14 @@ from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from worker_pipeline import ALL, events_of, wav, words_of
 
 
-async def test_a_recording_becomes_its_words(pipeline, meeting):
+async def test_a_recording_is_transcribed(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting))
     job = await pipeline.end_of(job_id)
     assert job.state == "completed", await pipeline.error_code(job_id)
     document = await pipeline.transcript(job_id)
-    said = " ".join(word.text for word in meeting.words)
-    assert wer(said, document["text"]) <= 0.05
+    spoken = " ".join(word.text for word in meeting.words)
+    assert wer(spoken, document["text"]) <= 0.05
     assert document["language"] == "en"
     assert document["duration_s"] == pytest.approx(len(meeting.samples) / 16_000, abs=0.01)
     types = await events_of(pipeline, job_id)
@@ -30,7 +30,7 @@ async def test_a_recording_becomes_its_words(pipeline, meeting):
     assert "chunk-transcribed" in types
 
 
-async def test_a_clip_of_one_chunk_says_its_language(pipeline):
+async def test_a_clip_of_one_chunk_gets_its_language_from_its_recognition(pipeline):
     pipeline.start(*ALL)
     job = await pipeline.end_of(await pipeline.submit(wav(compose(10, ["linda"], seed=8))))
     assert (job.state, job.language) == ("completed", "en")
@@ -38,14 +38,14 @@ async def test_a_clip_of_one_chunk_says_its_language(pipeline):
     assert (await pipeline.transcript(job.id))["language"] == "en"
 
 
-async def test_silence_is_a_completed_empty_transcript(pipeline):
+async def test_silence_completes_with_an_empty_transcript(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(silence(5)))
     assert (await pipeline.end_of(job_id)).state == "completed"
     assert (await pipeline.transcript(job_id))["text"] == ""
 
 
-async def test_pcm_is_gone_when_the_job_has_ended(pipeline, meeting):
+async def test_pcm_is_deleted_after_the_job_has_ended(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting))
     key = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
@@ -55,14 +55,12 @@ async def test_pcm_is_gone_when_the_job_has_ended(pipeline, meeting):
         await pipeline.store.size_bytes(key)
 
 
-async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_the_faster_alone(
-    pipeline, meeting, monkeypatch
-):
+async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_faster(pipeline, meeting, monkeypatch):
     pipeline.start("prepare")
     job_id = await pipeline.submit(wav(meeting))
     job = await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await pipeline.stop("prepare")
-    # As for a worker whose heartbeats were lost: it began before the other one ended.
+    # As if its heartbeats were lost: the slower worker starts before the faster one finishes.
     await pipeline.pool.execute("UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'prepare'", job_id)
     held, opened, open_now = asyncio.Event(), asyncio.Event(), pipeline.store.open
 
@@ -87,7 +85,7 @@ async def test_the_slower_of_two_workers_on_one_recording_leaves_the_audio_of_th
     assert await pipeline.store.size_bytes(job.pcm_key) > 0
 
 
-async def test_four_transcribers_give_the_words_of_one(pipeline, long_meeting):
+async def test_four_transcribe_workers_give_the_same_transcript_as_one(pipeline, long_meeting):
     pipeline.start(*ALL)
     one = await pipeline.submit(wav(long_meeting))
     await pipeline.end_of(one, 120)
@@ -99,17 +97,17 @@ async def test_four_transcribers_give_the_words_of_one(pipeline, long_meeting):
     assert len(words_of(documents[0])) > 100
 
 
-async def test_what_is_no_audio_fails_with_its_code_and_becomes_a_dead_letter(pipeline):
+async def test_a_file_without_audio_fails_the_job_and_is_dead_lettered(pipeline):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
     assert (await pipeline.end_of(job_id)).state == "failed"
     assert await pipeline.error_code(job_id) == "not_audio"
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
-    assert letter.headers["vp-code"] == "not_audio"
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    assert entry.headers["vp-code"] == "not_audio"
     assert (await events_of(pipeline, job_id))[-1] == "job-failed"
 
 
-async def test_a_job_that_asks_for_speakers_completes_with_a_warning(pipeline, meeting):
+async def test_a_job_with_diarization_completes_with_a_warning_if_there_is_no_diarizer(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     job = await pipeline.end_of(job_id)
@@ -118,7 +116,7 @@ async def test_a_job_that_asks_for_speakers_completes_with_a_warning(pipeline, m
     assert [warning["code"] for warning in (await pipeline.transcript(job_id))["warnings"]] == ["speakers_unavailable"]
 
 
-async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(pipeline, meeting, private_triton, monkeypatch):
+async def test_a_job_waits_for_an_unavailable_model_and_then_completes(pipeline, meeting, private_triton, monkeypatch):
     monkeypatch.setattr(
         "voicepipe_orchestrator.transcribe.triton_recognizer.RETRY_DELAY_S", 0.1
     )  # many tries, as in a long outage
@@ -128,7 +126,7 @@ async def test_a_job_waits_for_a_model_that_is_away_and_then_completes(pipeline,
     pipeline.start("transcribe", triton_urls=f"accurate={address}")
     job_id = await pipeline.submit(wav(meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
-    await asyncio.sleep(4)  # longer than ack_wait: the command must not come back or die meanwhile
+    await asyncio.sleep(4)  # longer than ack_wait: the command must not be redelivered or dead-lettered meanwhile
     assert (await pipeline.job(job_id)).state == "transcribing"
     server.start()
     assert (await pipeline.end_of(job_id)).state == "completed"

@@ -1,4 +1,4 @@
-"""Speakers in the pipeline, on the real servers. The diarizer here knows the truth and does as it is told: what is tested is the rest."""
+"""Speakers in the pipeline, on real servers, with a fake diarizer that knows the correct turns."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
-from worker_pipeline import ALL, events_of, request, wav, words_of
+from worker_pipeline import ALL, events_of, send_control, wav, words_of
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def meeting():
 
 @asynccontextmanager
 async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault: Exception | None = None):
-    """Lives and hears who spoke: at once, or when `begin` is set; with `fault` it fails every time."""
+    """A running diarizer. It finishes at once, or when `begin` is set; with `fault` it fails every time."""
     turns = tuple(Turn(*stretch) for stretch in stretches(meeting.words))
 
     async def handle(command: DiarizeRecording) -> None:
@@ -101,18 +101,18 @@ async def test_every_word_has_its_speaker_whichever_stage_ends_last(pipeline, me
     assert document["warnings"] == []
 
 
-async def test_a_diarizer_that_fails_every_time_costs_the_speakers_and_not_the_transcript(pipeline, meeting):
+async def test_a_job_completes_without_speakers_if_the_diarizer_always_fails(pipeline, meeting):
     async with diarizer(pipeline, meeting, fault=ValueError("boom")):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
         assert (await pipeline.end_of(job_id, 90)).state == "completed"
     assert await codes_of(pipeline, job_id) == ["speakers_failed"]
     assert "again" in (await pipeline.transcript(job_id))["warnings"][0]["message"]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
-    assert letter.headers["vp-code"] == "internal_error"
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    assert entry.headers["vp-code"] == "internal_error"
 
 
-async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meeting):
+async def test_a_job_completes_without_speakers_after_the_diarization_deadline(pipeline, meeting):
     short = compose(5, ["annie"], seed=1)
     async with diarizer(pipeline, short, asyncio.Event()):
         pipeline.start("prepare", "transcribe", "assemble")
@@ -127,7 +127,7 @@ async def test_a_transcript_waits_for_its_speakers_only_so_long(pipeline, meetin
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
 
 
-async def test_a_diarizer_that_comes_back_finds_what_waits(pipeline, meeting):
+async def test_a_restarted_diarizer_finds_the_waiting_command(pipeline, meeting):
     await pipeline.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
@@ -145,7 +145,7 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline,
     assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
     before = await chunk_times(pipeline, job_id)
     async with diarizer(pipeline, meeting):
-        await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
+        await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
         await pipeline.until(job_id, lambda job: job.state != "completed")
         await pipeline.until(job_id, lambda job: job.state == "completed")
     first, second = await pipeline.transcript(job_id), await pipeline.transcript(job_id, 2)
@@ -158,29 +158,29 @@ async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline,
     assert (options["diarize"], options["min_speakers"], options["max_speakers"]) == (True, 2, 3)
 
 
-async def test_diarizing_again_without_success_leaves_no_speakers_of_before(pipeline, meeting):
+async def test_diarizing_again_without_a_diarizer_drops_the_previous_speakers(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     async with diarizer(pipeline, meeting):
         await pipeline.end_of(job_id)
     assert len((await pipeline.transcript(job_id))["speakers"]) == 2
     await pipeline.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
-    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
+    await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
     await pipeline.until(job_id, lambda job: job.state != "completed")
     await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
     assert (await pipeline.transcript(job_id, 2))["speakers"] == []
 
 
-async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pipeline, meeting):
+async def test_redriving_a_failed_diarization_adds_the_speakers(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     async with diarizer(pipeline, meeting, fault=RuntimeError("a bug")):
         await pipeline.end_of(job_id, 90)
     assert await codes_of(pipeline, job_id) == ["speakers_failed"]
-    letter = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.diarize")
     async with diarizer(pipeline, meeting):
-        await request(pipeline, RedriveDeadLetter(sequence=letter.seq))
+        await send_control(pipeline, RedriveDeadLetter(sequence=entry.seq))
         await pipeline.until(job_id, lambda job: job.state != "completed")
         await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == []
@@ -190,12 +190,12 @@ async def test_the_redrive_of_a_diarizer_that_failed_tells_the_speakers_apart(pi
 async def test_a_job_that_is_not_completed_is_not_diarized_again(pipeline, meeting):
     pipeline.start("controller")
     job_id = await pipeline.submit(wav(meeting))
-    await request(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2))
+    await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2))
     await asyncio.sleep(1)
     assert (await pipeline.job(job_id)).options["diarize"] is False
 
 
-async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
+async def test_a_name_belongs_to_one_speaker_of_one_version(pipeline, meeting):
     async with diarizer(pipeline, meeting):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
@@ -203,7 +203,7 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
 
     async def name(speaker, to, version=1):
         rename = RenameSpeaker(job_id=str(job_id), transcript_version=version, speaker=speaker, name=to)
-        await request(pipeline, rename)
+        await send_control(pipeline, rename)
 
     async def names(expected):
         rows = []
@@ -227,12 +227,12 @@ async def test_a_name_is_kept_for_one_speaker_of_one_version(pipeline, meeting):
     await names([])
 
 
-async def test_a_job_is_cancelled_while_its_speakers_are_told_apart(pipeline, meeting):
+async def test_a_job_can_be_cancelled_during_diarization(pipeline, meeting):
     async with diarizer(pipeline, meeting, asyncio.Event()):
         pipeline.start(*ALL)
         job_id = await pipeline.submit(wav(meeting), diarize=True)
         await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
-        await request(pipeline, CancelJob(job_id=str(job_id)))
+        await send_control(pipeline, CancelJob(job_id=str(job_id)))
         assert (await pipeline.end_of(job_id)).state == "cancelled"
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
     assert await pipeline.pool.fetchval("SELECT count(*) FROM transcripts") == 0

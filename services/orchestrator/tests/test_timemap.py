@@ -1,4 +1,4 @@
-"""What must hold for the time of every chunk."""
+"""Properties of the conversion of times, for any chunk."""
 
 import pytest
 from hypothesis import given
@@ -21,15 +21,15 @@ fractions = st.floats(0, 1)
 
 
 @given(chunks(), fractions)
-def test_a_time_goes_to_the_recording_and_comes_back(spans, fraction):
+def test_a_time_of_the_chunk_survives_the_round_trip(spans, fraction):
     times = TimeMap(spans)
     time_s = fraction * times.length_s
-    for there in (times.start, times.end):
-        assert times.chunk_time(there(time_s)) == pytest.approx(time_s, abs=1e-6)
+    for convert in (times.start, times.end):
+        assert times.chunk_time(convert(time_s)) == pytest.approx(time_s, abs=1e-6)
 
 
 @given(chunks(), fractions)
-def test_a_recorded_time_within_speech_goes_to_the_chunk_and_comes_back(spans, fraction):
+def test_a_time_of_the_recording_within_a_span_survives_the_round_trip(spans, fraction):
     times = TimeMap(spans)
     for span in spans:
         recorded_s = (span.start + fraction * span.samples) / SAMPLE_RATE
@@ -41,13 +41,13 @@ def test_a_recorded_time_within_speech_goes_to_the_chunk_and_comes_back(spans, f
 def test_time_never_runs_backwards(spans, moments):
     times = TimeMap(spans)
     inside = sorted(moment * times.length_s for moment in moments)
-    for there in (times.start, times.end, times.chunk_time):
-        mapped = [there(time_s) for time_s in inside]
+    for convert in (times.start, times.end, times.chunk_time):
+        mapped = [convert(time_s) for time_s in inside]
         assert mapped == sorted(mapped)
 
 
 @given(chunks(), st.floats(-10, 10**6))
-def test_every_time_lands_in_a_span(spans, time_s):
+def test_every_time_maps_into_a_span(spans, time_s):
     times = TimeMap(spans)
     for mapped_s in (times.start(time_s), times.end(time_s)):
         assert any(s.start / SAMPLE_RATE <= mapped_s <= s.end / SAMPLE_RATE for s in spans)
@@ -55,7 +55,7 @@ def test_every_time_lands_in_a_span(spans, time_s):
 
 
 @given(chunks(), fractions, fractions)
-def test_a_word_stays_one_piece_and_never_grows(spans, one, other):
+def test_a_word_stays_within_one_span_and_never_grows(spans, one, other):
     times = TimeMap(spans)
     start_s, end_s = sorted((one * times.length_s, other * times.length_s))
     word = times.word(Word(start_s, end_s, "hello", 1.0))
@@ -66,7 +66,7 @@ def test_a_word_stays_one_piece_and_never_grows(spans, one, other):
 SECONDS = tuple(Span(start * SAMPLE_RATE, end * SAMPLE_RATE) for start, end in ((10, 12), (20, 23)))
 
 
-def test_on_the_seam_a_start_is_after_the_silence_and_an_end_before_it():
+def test_on_a_seam_a_start_is_after_the_silence_and_an_end_before_it():
     times = TimeMap(SECONDS)
     assert times.start(2.0) == 20.0
     assert times.end(2.0) == 12.0
@@ -74,12 +74,12 @@ def test_on_the_seam_a_start_is_after_the_silence_and_an_end_before_it():
     assert times.word(Word(1.5, 2.0, "earlier", 1.0)) == Word(11.5, 12.0, "earlier", 1.0)
 
 
-def test_a_word_across_the_silence_is_where_most_of_it_is():
+def test_a_word_across_a_seam_goes_to_the_side_with_most_of_it():
     times = TimeMap(SECONDS)
     assert times.word(Word(1.9, 2.5, "later", 1.0)) == Word(20.0, 20.5, "later", 1.0)
     assert times.word(Word(1.5, 2.1, "earlier", 1.0)) == Word(11.5, 12.0, "earlier", 1.0)
 
 
-def test_a_chunk_without_audio_is_an_error():
+def test_a_time_map_without_spans_is_rejected():
     with pytest.raises(ValueError, match="at least one span"):
         TimeMap(())

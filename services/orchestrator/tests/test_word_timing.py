@@ -1,4 +1,4 @@
-"""What must hold for word times after silence was taken out of words."""
+"""Properties of word times after they were snapped to pauses."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Word
-from voicepipe_orchestrator.transcribe.word_timing import SHORTEST_WORD_S, pauses, snap_to_pauses
+from voicepipe_orchestrator.transcribe.word_timing import MIN_WORD_S, pauses, snap_to_pauses
 
 
 def audio(*pieces, noise=30):
@@ -21,8 +21,8 @@ def words(*times_s):
     return tuple(Word(start_s, end_s, f"w{n}", 0.9) for n, (start_s, end_s) in enumerate(times_s))
 
 
-def times(found):
-    return [(round(word.start_s, 2), round(word.end_s, 2)) for word in found]
+def times(corrected):
+    return [(round(word.start_s, 2), round(word.end_s, 2)) for word in corrected]
 
 
 @st.composite
@@ -37,47 +37,47 @@ def chunks(draw):
 
 @given(chunks())
 @settings(max_examples=200, deadline=None)
-def test_words_keep_their_order_and_their_length_is_never_lost(chunk):
+def test_words_keep_their_order_and_a_minimal_length(chunk):
     before, pcm = chunk
     after = snap_to_pauses(before, pcm)
     assert [word.text for word in after] == [word.text for word in before]
     edges = [edge for word in after for edge in (word.start_s, word.end_s)]
     assert edges == sorted(edges)
     for old, new in zip(before, after, strict=True):
-        assert new.end_s - new.start_s >= min(SHORTEST_WORD_S, old.end_s - old.start_s) - 1e-9
+        assert new.end_s - new.start_s >= min(MIN_WORD_S, old.end_s - old.start_s) - 1e-9
     assert all(0 <= edge <= len(pcm) / SAMPLE_RATE for edge in edges)
 
 
 @pytest.mark.parametrize("boundary_s", [0.75, 0.9, 1.0, 1.2, 1.35])
-def test_a_pause_stands_between_two_words_wherever_the_model_put_the_boundary(boundary_s):
+def test_a_pause_separates_two_words_wherever_the_model_put_the_boundary(boundary_s):
     pcm = audio((0.2, False), (0.7, True), (0.3, False), (0.6, True), (0.3, False))
-    found = snap_to_pauses(words((0.05, boundary_s), (boundary_s, 2.0)), pcm)
-    assert times(found) == [(0.2, 0.9), (1.2, 1.8)]
+    corrected = snap_to_pauses(words((0.05, boundary_s), (boundary_s, 2.0)), pcm)
+    assert times(corrected) == [(0.2, 0.9), (1.2, 1.8)]
 
 
-def test_the_closure_of_a_stop_leaves_the_word_alone():
+def test_the_closure_of_a_stop_consonant_does_not_move_words():
     pcm = audio((0.5, False), (0.6, True), (0.06, False), (0.6, True), (0.5, False))
-    found = snap_to_pauses(words((0.5, 0.8), (0.8, 1.76)), pcm)
-    assert times(found) == [(0.5, 0.8), (0.8, 1.76)]
+    corrected = snap_to_pauses(words((0.5, 0.8), (0.8, 1.76)), pcm)
+    assert times(corrected) == [(0.5, 0.8), (0.8, 1.76)]
 
 
-def test_in_noise_as_loud_as_speech_nothing_moves():
+def test_in_noise_as_loud_as_speech_no_word_moves():
     pcm = audio((0.5, False), (0.6, True), (0.5, False), (0.6, True), noise=1500)
     given_words = words((0.4, 1.2), (1.2, 2.2))
     assert snap_to_pauses(given_words, pcm) == given_words
 
 
-def test_speech_over_loud_background_is_tightened_too():
+def test_words_are_snapped_to_pauses_over_a_loud_background_too():
     pcm = audio((0.4, False), (0.6, True), (0.4, False), (0.6, True), (0.4, False), noise=200)
     assert times(snap_to_pauses(words((0.2, 1.1), (1.1, 2.2)), pcm)) == [(0.4, 1.0), (1.4, 2.0)]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 159, 160, 16_000])
-def test_digital_silence_has_no_pauses_and_moves_nothing(samples):
+def test_digital_silence_has_no_pauses_and_moves_no_word(samples):
     pcm = np.zeros(samples, np.int16)
     assert pauses(pcm) == ()
     assert snap_to_pauses(words((0.0, 0.5)), pcm) == words((0.0, 0.5))
 
 
-def test_no_words_stay_no_words():
+def test_no_words_give_no_words():
     assert snap_to_pauses((), audio((1, True))) == ()

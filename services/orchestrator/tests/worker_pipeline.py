@@ -92,15 +92,15 @@ class Pipeline:
     async def end_of(self, job_id: UUID, timeout_s: float = 60) -> StoredJob:
         return await self.until(job_id, lambda job: job.state in FINAL, timeout_s)
 
-    async def until(self, job_id: UUID, holds, timeout_s: float = 60) -> StoredJob:
+    async def until(self, job_id: UUID, condition, timeout_s: float = 60) -> StoredJob:
         job: StoredJob | None = None
 
-        async def found() -> StoredJob | None:
+        async def matching() -> StoredJob | None:
             nonlocal job
             job = await self.job(job_id)
-            return job if holds(job) else None
+            return job if condition(job) else None
 
-        return await eventually_async(found, timeout_s, lambda: job and (job.state, dict(job.stages.stages)))
+        return await eventually_async(matching, timeout_s, lambda: job and (job.state, dict(job.stages.stages)))
 
     async def transcript(self, job_id: UUID, version: int = 1) -> dict:
         return await self.pool.fetchval(
@@ -135,7 +135,7 @@ async def events_of(pipeline: Pipeline, job_id: UUID) -> list[str]:
         sequence = message.seq + 1
 
 
-async def request(pipeline: Pipeline, message) -> None:
+async def send_control(pipeline: Pipeline, message) -> None:
     """Send a control command."""
     async with pipeline.outbox.transaction() as transaction:
         transaction.command("control", "premium", message, job_id=None, owner_id=None)
@@ -149,7 +149,7 @@ async def _run(worker, tasks, stop) -> None:
 
 
 @asynccontextmanager
-async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
+async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     pool = await database.connect(settings)
     client = await broker.connect(settings, "test")
     try:
@@ -160,12 +160,12 @@ async def pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
         await jetstream.ensure_streams()
         owner_id = await pool.fetchval("INSERT INTO users (name) VALUES ('owner') RETURNING id")
         async with objects.connect(settings) as store:
-            made = Pipeline(settings, pool, jetstream, store, owner_id)
+            pipeline = Pipeline(settings, pool, jetstream, store, owner_id)
             try:
-                yield made
+                yield pipeline
             finally:
-                tasks = [task for _, task in made.running.values()]
-                for stop, task in made.running.values():
+                tasks = [task for _, task in pipeline.running.values()]
+                for stop, task in pipeline.running.values():
                     stop.set()
                     task.cancel()
                 if tasks:

@@ -1,1 +1,1 @@
-"""The workers of the pipeline: prepare, transcribe, assemble, and the controller that lets nothing get lost."""
+"""The workers of the pipeline: prepare, transcribe and assemble, and the controller that keeps jobs moving."""

@@ -26,13 +26,13 @@ from voicepipe_wire.web import server
 
 from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
-from .controller.commands import Control
+from .controller.commands import ControlCommands
 from .controller.diarization_deadline import DiarizationDeadline
 from .controller.loop import Controller
 from .controller.retention import Retention
 from .controller.sweep import Sweeper
 from .dead_letters import DeadLetterPolicy
-from .pcm_reader import StoredAudio
+from .pcm_store import ObjectStorePcm
 from .prepare.decode import DecodeLimits
 from .settings import Settings
 from .transcribe.fair_semaphore import FairSemaphore
@@ -43,7 +43,7 @@ Task = Callable[[asyncio.Event], Awaitable[object]]
 
 
 class Dependencies:
-    """The clients of one process and what is built on them."""
+    """The clients of one process, and what is built on them."""
 
     def __init__(self, settings: Settings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> None:
         self.settings = settings
@@ -61,7 +61,7 @@ class Dependencies:
 
 
 def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
-    # onnxruntime: memory and time at start that only this worker needs to spend
+    # Imported here because onnxruntime costs memory and startup time that the other workers need not spend.
     from .prepare.handler import PrepareHandler
     from .prepare.vad import load_detector
 
@@ -78,7 +78,7 @@ def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
 
 
 def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
-    # gRPC and Triton's client: likewise
+    # Imported here for the same reason: gRPC and Triton's client.
     import tritonclient.grpc.aio as triton
 
     from .transcribe.triton_recognizer import KEEPALIVE, TritonRecognizer
@@ -93,7 +93,7 @@ def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
     built = (
         dependencies.pool,
         dependencies.outbox,
-        StoredAudio(dependencies.store),
+        ObjectStorePcm(dependencies.store),
         recognizer,
         settings.window_chunks,
     )
@@ -122,7 +122,7 @@ def controller(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
         dependencies.jetstream,
         settings.sweep_every_s,
     )
-    control = Control(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
+    control = ControlCommands(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
     return dependencies.worker(CONTROL, control.handlers, 4), [controller.run]
 
 

@@ -1,8 +1,19 @@
-"""The chunks of a job in PostgreSQL: planned once, recognized once."""
+"""The repository of `chunks`. No other module writes this table.
+
+A chunk is waiting, then queued, then done or failed; `reopen_failed` lets failed ones wait again. Invariants:
+
+- Every change is made under the lock of the job (`jobs.lock`), so no two handlers change the chunks of a job at once.
+- A chunk is recognized once: only a queued chunk can become done or failed (`save_recognition`, `save_failure`), so of
+  two workers with the same command the first to save wins, and the other gets False.
+- At most a window of chunks is queued at a time (`queue_next`), so that a long recording does not fill the queue ahead
+  of others. Only a redriven chunk command queues all waiting chunks.
+- The stage ends with its last chunk (`finish_if_complete`): under the lock, exactly one chunk finds no other
+  unfinished.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -20,7 +31,7 @@ from .domain import ChunkPlan, Recognition, Span, Word
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """`state` is waiting, queued, done or failed; done means that `recognition` is there."""
+    """`recognition` is set if the state is done, `error_code` if it is failed."""
 
     plan: ChunkPlan
     state: str
@@ -29,7 +40,7 @@ class StoredChunk:
 
 
 async def replace_plan(transaction: Transaction, job: StoredJob, plans: Sequence[ChunkPlan]) -> None:
-    """Make `plans` the chunks of the job. The same plan again changes nothing, so what is recognized stays."""
+    """Make `plans` the chunks of the job. An identical plan changes nothing, so recognized chunks keep their words."""
     connection = transaction.connection
     if [chunk.plan for chunk in await load_all(connection, job.id)] == list(plans):
         return
@@ -63,8 +74,15 @@ async def load_all(connection: Any, job_id: UUID) -> list[StoredChunk]:
     return [_chunk(row) for row in rows]
 
 
+async def queued_indices(connection: Any, job_id: UUID) -> list[int]:
+    rows = await connection.fetch(
+        "SELECT chunk_index FROM chunks WHERE job_id = $1 AND state = 'queued' ORDER BY chunk_index", job_id
+    )
+    return [row["chunk_index"] for row in rows]
+
+
 async def save_recognition(transaction: Transaction, job: StoredJob, index: int, recognition: Recognition) -> bool:
-    """Keep what the model said; False if the chunk has its words already or is no longer wanted."""
+    """Save the result of a chunk; False if the chunk is not queued: it is finished, or no longer in the plan."""
     saved = await transaction.connection.execute(
         """
         UPDATE chunks SET state = 'done', recognition = $3, finished_at = now()
@@ -78,7 +96,7 @@ async def save_recognition(transaction: Transaction, job: StoredJob, index: int,
 
 
 async def save_failure(transaction: Transaction, job: StoredJob, index: int, code: str) -> bool:
-    """Give a chunk up: it becomes a gap. False as above."""
+    """Mark a chunk as failed; it becomes a gap in the transcript. False as above."""
     saved = await transaction.connection.execute(
         """
         UPDATE chunks SET state = 'failed', error_code = $3, finished_at = now()
@@ -92,7 +110,7 @@ async def save_failure(transaction: Transaction, job: StoredJob, index: int, cod
 
 
 async def queue_next(transaction: Transaction, job: StoredJob, window: int) -> None:
-    """Queue waiting chunks, first ones first, until `window` of the job are in the queue."""
+    """Queue waiting chunks in order, until `window` of the job are queued."""
     rows = await transaction.connection.fetch(
         """
         UPDATE chunks SET state = 'queued' WHERE job_id = $1 AND chunk_index IN (
@@ -108,16 +126,13 @@ async def queue_next(transaction: Transaction, job: StoredJob, window: int) -> N
 
 
 async def requeue(transaction: Transaction, job: StoredJob) -> None:
-    """Put the commands of queued chunks into the queue again; one that is still there is then done by who comes first."""
-    rows = await transaction.connection.fetch(
-        "SELECT chunk_index FROM chunks WHERE job_id = $1 AND state = 'queued' ORDER BY chunk_index", job.id
-    )
-    for row in rows:
-        command(transaction, job, row["chunk_index"])
+    """Send the commands of all queued chunks again. A chunk that then has two commands is still recognized once."""
+    for index in await queued_indices(transaction.connection, job.id):
+        command(transaction, job, index)
 
 
 async def reopen_failed(transaction: Transaction, job: StoredJob) -> bool:
-    """Let failed chunks wait again, and say whether there were any."""
+    """Set failed chunks back to waiting; True if there were any."""
     changed = await transaction.connection.execute(
         """
         UPDATE chunks SET state = 'waiting', error_code = NULL, finished_at = NULL
@@ -128,25 +143,8 @@ async def reopen_failed(transaction: Transaction, job: StoredJob) -> bool:
     return affected(changed) > 0
 
 
-def command(transaction: Transaction, job: StoredJob, index: int) -> None:
-    message = TranscribeChunk(job_id=str(job.id), owner_id=str(job.owner_id), chunk_index=index)
-    transaction.command(work_of(index), job.priority, message, job_id=job.id, owner_id=job.owner_id)
-
-
-def work_of(index: int) -> str:
-    return f"transcribe/{index}"
-
-
-def _chunk(row: Any) -> StoredChunk:
-    spans = tuple(Span(start, end) for start, end in row["spans"])
-    said = row["recognition"]
-    recognition = Recognition(**{**said, "words": tuple(Word(**word) for word in said["words"])}) if said else None
-    plan = ChunkPlan(row["chunk_index"], spans, row["speech_s"], row["split"])
-    return StoredChunk(plan, row["state"], recognition, row["error_code"])
-
-
 async def skip(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:
-    """Give a chunk up: it becomes a gap, and the rest of the recording continues. Safe to repeat."""
+    """Mark a chunk as failed, and continue with the rest of the recording. Safe to repeat."""
     if not await save_failure(transaction, job, index, code):
         return
     await jobs.warn(transaction, job, "part_missing")
@@ -156,6 +154,7 @@ async def skip(transaction: Transaction, job: StoredJob, index: int, code: str, 
 
 
 async def record_progress(transaction: Transaction, job: StoredJob) -> tuple[float, float]:
+    """Write the progress of the stage; returns seconds of speech done and in total."""
     row = await transaction.connection.fetchrow(
         """
         SELECT coalesce(sum(speech_s) FILTER (WHERE state IN ('done', 'failed')), 0) AS done_s,
@@ -169,7 +168,7 @@ async def record_progress(transaction: Transaction, job: StoredJob) -> tuple[flo
 
 
 async def finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
-    """End the stage with its last chunk. The job is locked, so exactly one chunk is the last."""
+    """Finish the stage if no chunk is waiting or queued; fail the job if not a single chunk was recognized."""
     counts = await transaction.connection.fetchrow(
         """
         SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
@@ -186,3 +185,25 @@ async def finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
         await jobs.fail(transaction, job, failed, Reject.of("nothing_recognized"))
         return
     await jobs.save(transaction, job, advance(job.stages, Stage.TRANSCRIBE, Event.FINISH))
+
+
+def command(transaction: Transaction, job: StoredJob, index: int) -> None:
+    """Queue the command that recognizes a chunk."""
+    message = TranscribeChunk(job_id=str(job.id), owner_id=str(job.owner_id), chunk_index=index)
+    transaction.command(work_of(index), job.priority, message, job_id=job.id, owner_id=job.owner_id)
+
+
+def work_of(index: int) -> str:
+    """The name of the work of a chunk in the outbox."""
+    return f"transcribe/{index}"
+
+
+def _chunk(row: Any) -> StoredChunk:
+    spans = tuple(Span(start, end) for start, end in row["spans"])
+    plan = ChunkPlan(row["chunk_index"], spans, row["speech_s"], row["split"])
+    recognition = _recognition(row["recognition"]) if row["recognition"] else None
+    return StoredChunk(plan, row["state"], recognition, row["error_code"])
+
+
+def _recognition(fields: Mapping[str, Any]) -> Recognition:
+    return Recognition(**{**fields, "words": tuple(Word(**word) for word in fields["words"])})

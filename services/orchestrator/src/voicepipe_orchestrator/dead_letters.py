@@ -1,4 +1,4 @@
-"""What becomes of a job when one of its commands is a dead letter: it ends, or goes on without that part."""
+"""Decides about the job of a dead-lettered command: it fails, or continues without a chunk or speakers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DeadLetterPolicy:
         self._window = window_chunks
 
     async def __call__(self, command: Message, error: Reject) -> None:
-        """Safe to repeat. A control command belongs to no stage: its job stays as it is."""
+        """Safe to repeat. A control command belongs to no stage and leaves its job as it is."""
         stage = STAGES.get(type(command))
         if stage is None:
             return
@@ -44,7 +44,7 @@ class DeadLetterPolicy:
             if job is None or job.stages[stage] not in ACTIVE:
                 return
             if isinstance(command, TranscribeChunk):
-                if job.stages[stage] is State.RUNNING:  # else the stage starts anew, and this chunk with it
+                if job.stages[stage] is State.RUNNING:  # otherwise the stage starts again, and requeues this chunk
                     await chunks.skip(transaction, job, command.chunk_index, error.code, self._window)
             elif stage is Stage.DIARIZE:
                 await jobs.skip_diarization(transaction, job, "speakers_failed")

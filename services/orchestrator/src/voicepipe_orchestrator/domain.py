@@ -1,4 +1,4 @@
-"""What the steps hand to each other. Frozen, without I/O; times in seconds, positions in samples at 16 kHz."""
+"""The types that the stages pass to each other. Frozen, no I/O; times in seconds, positions in samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """At most 28 s of audio that the model hears at once: spans of the recording, one after another.
+    """At most 28 s of audio for one request to the model: spans of the recording, in order.
 
-    `speech_s` is how much of it the detector called speech. `split` is the sample *within the chunk* where speech is
-    least likely near its middle: where the last rung of the list of fallbacks cuts it in two.
+    `speech_s` is how much of it the detector classified as speech. `split` is the sample *within the chunk*, near its
+    middle, where speech is least likely: there a fallback cuts the chunk in two.
     """
 
     index: int
@@ -52,9 +52,9 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as the model heard it: text with its punctuation, no leading space; probability in [0, 1].
+    """A recognized word: text with punctuation, no leading space; probability in [0, 1].
 
-    `language` is None where it is that of the chunk.
+    `language` is None if it is the language of the chunk.
     """
 
     start_s: float
@@ -66,10 +66,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the model says about one chunk. Word times count from the start of the chunk.
+    """The model's result for one chunk. Word times count from the start of the chunk.
 
-    `language_probability` is None where the language was given; `languages` are the likeliest ones, code to probability, empty
-    where the model was not asked.
+    `language_probability` is None if the request named the language. `languages` maps the codes of the likeliest
+    languages to their probabilities; it is empty if the model did not detect the language.
     """
 
     text: str
@@ -85,10 +85,10 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Words of the recording that belong together: a sentence, or what stands between two long pauses.
+    """Words of the recording that belong together: a sentence, or the words between two long pauses.
 
-    `speaker` is a label of the diarization, None where nobody is known. `overlaps` has one entry for each word: whether
-    somebody else talked at the same time.
+    `speaker` is a name that the diarization uses, None if unknown. `overlaps` has one entry per word: whether another
+    speaker talked at the same time.
     """
 
     start_s: float
@@ -102,9 +102,9 @@ class Segment:
 
 
 def halves(chunk: ChunkPlan) -> tuple[ChunkPlan, ChunkPlan]:
-    """The chunk cut at its `split`: the last rung of the list of fallbacks. The second half begins at `split` of the chunk.
+    """The chunk cut in two at its `split`. Both halves keep the index of the chunk.
 
-    Both keep the index of the chunk. Where the speech is in it is not known here, so it is shared by length.
+    Where in the chunk the speech is, is not known here, so `speech_s` is divided by length.
     """
     left: list[Span] = []
     right: list[Span] = []
@@ -124,9 +124,11 @@ def _half(chunk: ChunkPlan, spans: list[Span]) -> ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How the model is asked. `split`: each half of the chunk by itself, cut at `ChunkPlan.split`, then `joined`.
+    """Decoding options of one try.
 
-    `suppress_blank` stays off: with it, a model must say a word even where there is none.
+    `split`: recognize the halves of the chunk (`halves`) separately and join the results.
+
+    `suppress_blank` stays off: it forces the model to produce a word even where there is none.
     """
 
     beam: int

@@ -1,24 +1,48 @@
-"""The decoded audio of a job in the object store."""
+"""The PCM of a job in the object store: where it lies, how spans of it are read, and when it is deleted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
+import numpy as np
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 
+from .domain import SAMPLE_BYTES, SAMPLE_RATE, Span
+from .ports import Pcm
 
-def pcm_folder(owner_id: UUID, job_id: UUID) -> str:
+# Spans that are no further apart are read with one request: reading the silence in between costs less than another one.
+MAX_GAP = 10 * SAMPLE_RATE
+
+
+def pcm_prefix(owner_id: UUID, job_id: UUID) -> str:
     return f"pcm/{owner_id}/{job_id}"
 
 
-async def drop_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
-    """Delete the decoded audio of a job that has ended. What fails here the controller does later.
+class ObjectStorePcm:
+    """The `PcmReader` port on the object store."""
 
-    Under the lock of the job: who lets it go on at this moment finds the audio, or that there is none.
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def read(self, key: str, spans: Sequence[Span]) -> Pcm:
+        parts = []
+        for group in _group_near(spans):
+            start, end = group[0].start, group[-1].end
+            data = await self._store.read(key, start * SAMPLE_BYTES, end * SAMPLE_BYTES)
+            block = np.frombuffer(data, "<i2")
+            parts += [block[span.start - start : span.end - start] for span in group]
+        return np.concatenate(parts)
+
+
+async def delete_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
+    """Delete the PCM of a job that has ended. If the object store is unavailable, the controller does it later.
+
+    The job stays locked meanwhile, so a retry finds either the PCM or a job without a `pcm_key`.
     """
     async with pool.acquire() as connection, connection.transaction():
         key = await jobs.lock_pcm_if_ended(connection, job_id)
@@ -26,3 +50,13 @@ async def drop_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
             with suppress(RetryLater):
                 await store.delete(key)
                 await jobs.clear_pcm_key(connection, job_id)
+
+
+def _group_near(spans: Sequence[Span]) -> list[list[Span]]:
+    groups: list[list[Span]] = []
+    for span in spans:
+        if groups and span.start - groups[-1][-1].end <= MAX_GAP:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return groups

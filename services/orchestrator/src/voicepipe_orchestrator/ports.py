@@ -1,4 +1,4 @@
-"""What the steps need from the world besides PostgreSQL. Adapters live beside the clients that they wrap."""
+"""What the stages need besides PostgreSQL and the object store. Each adapter lives next to the client that it wraps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ Pcm = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class RecognitionRequest:
-    """What is asked of a speech model. `model` is the name of its pool. `language` None: it decides for itself. `prompt` is text that came before.
+    """One request to a speech model.
 
-    `job_id` is for whom: while the model is busy, jobs take turns.
+    `job_id` is the job that the request belongs to: while the model is busy, jobs take turns. `model` is the name of a
+    pool. With `language` None the model detects the language. With `switch_above` it detects it too, and uses a
+    language other than `language` if its probability is at least that. `prompt` is text that precedes the audio.
     """
 
     job_id: UUID
@@ -32,27 +34,35 @@ class RecognitionRequest:
 
 
 class Recognizer(Protocol):
-    """A speech model.
+    """A speech model. Takes at most 30 s of 16 kHz mono audio.
 
-    Takes at most 30 s of 16 kHz mono audio. Raises RetryLater while the server is away or loads the model, and Reject
-    when this audio can never be recognized. It never blocks the event loop, and cancelling the call cancels the work.
+    It never blocks the event loop, and cancelling a call cancels its work.
+
+    Raises:
+        RetryLater: the server is unavailable or is loading the model.
+        Reject: this audio can never be recognized.
     """
 
     async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition: ...
 
     async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
-        """Probabilities of the likeliest languages, code to probability."""
+        """The likeliest languages, code to probability."""
         ...
 
     async def describe(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the model of each pool says of itself, by the name of the pool; pools that do not answer are left out.
+        """The description that each pool's model gives of itself, by name of the pool. Unreachable pools are left out.
 
-        Raises RetryLater where none answers.
+        Raises:
+            RetryLater: no pool is reachable.
         """
         ...
 
 
-class Audio(Protocol):
-    """The PCM of a recording, by spans. Raises RetryLater while the store is away."""
+class PcmReader(Protocol):
+    """Reads spans of a recording's PCM, and returns them as one array.
+
+    Raises:
+        RetryLater: the store is unavailable.
+    """
 
     async def read(self, key: str, spans: Sequence[Span]) -> Pcm: ...

@@ -1,4 +1,4 @@
-"""What an operator may set on the workers."""
+"""The settings of the workers."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from voicepipe_wire.settings import Settings as WireSettings
 
 
 class Settings(WireSettings):
-    # One Triton server for each pool, by the name of the pool: `accurate=HOST:PORT,fast=HOST:PORT`.
+    # The Triton server of each pool: `accurate=HOST:PORT,fast=HOST:PORT`.
     triton_urls: str = "accurate=127.0.0.1:8001"
-    # Room for one original: prepare decodes from a file that it can seek in.
+    # Needs room for one original per recording in preparation: the decoder reads from a seekable file.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)
-    # Chunks of one job in the queue at a time: two full batches, so that the model never waits and others get in between.
+    # Chunks of one job in the queue at a time: two full batches, so that the model is never idle and other jobs get in
+    # between.
     window_chunks: int = Field(16, ge=1)
-    # Chunks in flight of one transcribe worker: more than one job has in the queue, so that the next one's is there, too.
+    # Chunks in flight in one transcribe worker: more than one job may have in the queue, so that chunks of the next job
+    # are among them.
     transcribe_concurrency: int = Field(24, ge=1)
-    # Those of them that are at the models, where what waits cannot be overtaken by a shorter recording, as it can here. Two
-    # batches keep a GPU's batches full. On a processor: one for each instance of the model.
+    # Those of them that are sent to the models at a time. Requests that wait in a worker can be overtaken by a shorter
+    # recording, those in the model's queue cannot. On a GPU: two batches, so that batches stay full. On a CPU: one per
+    # instance of the model.
     model_requests: int = Field(16, ge=1)
-    # How many of those one recording may have; all of them if not set. Fewer keep a place free for whoever comes.
+    # How many of those one recording may have; all if not set. A lower number keeps a slot free for the next recording.
     model_requests_per_job: int | None = Field(None, ge=1)
-    # Recordings in flight of one prepare worker: a short one need not wait until a long one is decoded.
+    # Recordings in flight in one prepare worker: a short one need not wait until a long one is decoded.
     prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)
-    # How long a job whose model is no longer served waits for it to come back.
+    # How long a job waits for a model that is no longer served.
     model_wait_timeout_s: float = 600.0
     ack_wait_s: float = Field(30.0, gt=0)
     max_deliver: int = Field(5, ge=1)
     sweep_every_s: float = Field(15.0, gt=0)
-    # Without a sign of life for that long, a job is looked at.
+    # A job that has not changed for this long is checked for lost work.
     stuck_after_s: float = Field(60.0, gt=0)
-    # PCM of failed jobs, so that a retry needs not decode again.
+    # How long the PCM of failed jobs is kept, so that a retry need not decode again.
     keep_failed_pcm_s: float = 24 * 3600.0
-    # How much longer than the recording lasts a transcript whose words are there waits for its speakers.
+    # A transcript whose words are complete waits for its speakers for this long plus the length of the recording.
     diarization_deadline_s: float = Field(600.0, ge=0)
 
     @field_validator("triton_urls")
     @classmethod
-    def _can_be_read(cls, text: str) -> str:
+    def _is_valid(cls, text: str) -> str:
         addresses_of_pools(text)
         return text
 
     @property
     def pools(self) -> dict[str, str]:
-        """The address (host:port of gRPC) of each pool of speech models, by its name."""
+        """The gRPC address (host:port) of each pool of speech models."""
         return addresses_of_pools(self.triton_urls)
 
 
 def addresses_of_pools(text: str) -> dict[str, str]:
-    """What `accurate=HOST:PORT,fast=HOST:PORT` says, by the name of the pool.
+    """Parse `accurate=HOST:PORT,fast=HOST:PORT`.
 
     Raises:
-        ValueError: it says something else, or names a pool twice.
+        ValueError: `text` has another form, or names a pool twice.
     """
     addresses: dict[str, str] = {}
     for entry in text.split(","):

@@ -1,10 +1,10 @@
-"""Chunks and turns become the document that clients read. Pure."""
+"""Builds the document that clients read, from chunks and turns. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.transcript.document import (
@@ -22,13 +22,13 @@ from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_orchestrator.chunks import StoredChunk
 from voicepipe_orchestrator.domain import Segment
 
-from . import speakers
+from .speakers import number_speakers, summarize_speakers
 from .stitch import ChunkWords, gaps_of, plain_text, stitch
 from .timemap import TimeMap
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class TranscriptContent:
     """What was said, by whom, and what is missing. Speakers are numbered: `speaker_1`, ..."""
 
     segments: tuple[TranscriptSegment, ...]
@@ -39,25 +39,29 @@ class Joined:
     diarization: DiarizedBy | None
 
 
-def joined(heard: Sequence[StoredChunk], task: str, diarization: tuple[Diarization, DiarizedBy] | None) -> Joined:
-    """All of a recording. Without a diarization nobody is known, and no segment has a speaker."""
-    said, by = diarization or (Diarization((), ()), None)
-    gaps = tuple(gap for chunk in heard if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code))
-    segments = stitch(_words(heard, task), gaps, said if by else None)
-    spoke = [segment.speaker for segment in segments]
-    numbers = speakers.numbered(said, spoke)
-    return Joined(
-        segments=tuple(_segment(number, segment, numbers) for number, segment in enumerate(segments)),
+def build_content(
+    stored_chunks: Sequence[StoredChunk], task: str, stored_diarization: tuple[Diarization, DiarizedBy] | None
+) -> TranscriptContent:
+    """The content of a whole recording. Without a diarization no segment has a speaker."""
+    diarization, diarized_by = stored_diarization or (Diarization((), ()), None)
+    gaps = tuple(gap for chunk in stored_chunks if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code))
+    segments = stitch(_chunk_words(stored_chunks, task), gaps, diarization if diarized_by else None)
+    segment_speakers = [segment.speaker for segment in segments]
+    ids = number_speakers(diarization, segment_speakers)
+    return TranscriptContent(
+        segments=tuple(_segment(number, segment, ids) for number, segment in enumerate(segments)),
         text=plain_text(segments),
         gaps=gaps,
-        speakers=speakers.about(said, numbers, spoke),
-        turns=tuple(Turn(turn.start_s, turn.end_s, numbers[turn.speaker]) for turn in said.turns),
-        diarization=by,
+        speakers=summarize_speakers(diarization, ids, segment_speakers),
+        turns=tuple(Turn(turn.start_s, turn.end_s, ids[turn.speaker]) for turn in diarization.turns),
+        diarization=diarized_by,
     )
 
 
-def transcript(job: StoredJob, version: int, said: Joined, about: Mapping[str, str]) -> Transcript:
-    """`about` is what the model says of itself; empty where nobody knows it any more."""
+def build_transcript(
+    job: StoredJob, version: int, content: TranscriptContent, model: Mapping[str, str], created_at: datetime
+) -> Transcript:
+    """`model` is the model's description of itself; empty if the model is no longer registered."""
     return Transcript(
         id=str(job.id),
         version=version,
@@ -65,30 +69,30 @@ def transcript(job: StoredJob, version: int, said: Joined, about: Mapping[str, s
         language_probability=job.language_probability,
         duration_s=job.duration_s or 0.0,
         speech_s=job.speech_s or 0.0,
-        model=_model_used(job, about),
-        text=said.text,
-        segments=said.segments,
-        gaps=said.gaps,
+        model=_model_used(job, model),
+        text=content.text,
+        segments=content.segments,
+        gaps=content.gaps,
         warnings=tuple(Notice(warning["code"], warning["message"]) for warning in job.warnings),
-        created_at=datetime.now(UTC),
-        speakers=said.speakers,
-        turns=said.turns,
-        diarization=said.diarization,
+        created_at=created_at,
+        speakers=content.speakers,
+        turns=content.turns,
+        diarization=content.diarization,
     )
 
 
-def _words(heard: Sequence[StoredChunk], task: str) -> list[ChunkWords]:
-    said = []
-    for chunk in heard:
+def _chunk_words(stored_chunks: Sequence[StoredChunk], task: str) -> list[ChunkWords]:
+    chunks = []
+    for chunk in stored_chunks:
         if chunk.recognition:
             times = TimeMap(chunk.plan.spans)
             words = tuple(times.word(word) for word in chunk.recognition.words)
-            said.append(ChunkWords(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
-    return said
+            chunks.append(ChunkWords(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
+    return chunks
 
 
-def _segment(number: int, segment: Segment, numbers: Mapping[str, str]) -> TranscriptSegment:
-    speaker = numbers[segment.speaker] if segment.speaker else None
+def _segment(number: int, segment: Segment, ids: Mapping[str, str]) -> TranscriptSegment:
+    speaker = ids[segment.speaker] if segment.speaker else None
     return TranscriptSegment(
         id=number,
         start_s=segment.start_s,
@@ -104,11 +108,11 @@ def _segment(number: int, segment: Segment, numbers: Mapping[str, str]) -> Trans
     )
 
 
-def _model_used(job: StoredJob, about: Mapping[str, str]) -> ModelUsed:
+def _model_used(job: StoredJob, model: Mapping[str, str]) -> ModelUsed:
     return ModelUsed(
-        name=about.get("model", job.options["model"]["name"]),
-        engine=about.get("engine", "unknown"),
+        name=model.get("model", job.options["model"]["name"]),
+        engine=model.get("engine", "unknown"),
         tier=job.options["model"]["tier"],
-        revision=about.get("revision", "unknown"),
-        compute_type=about.get("compute_type", "unknown"),
+        revision=model.get("revision", "unknown"),
+        compute_type=model.get("compute_type", "unknown"),
     )

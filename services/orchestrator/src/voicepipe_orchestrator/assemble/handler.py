@@ -1,8 +1,9 @@
-"""The chunks of a job become its transcript."""
+"""Assembles the transcript of a job from its chunks and turns."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
 from voicepipe_wire.jobs import diarizations, jobs
@@ -15,9 +16,9 @@ from voicepipe_wire.v1.commands_pb2 import AssembleTranscript
 from voicepipe_wire.v1.events_pb2 import JobCompleted
 
 from voicepipe_orchestrator import chunks
-from voicepipe_orchestrator.pcm_store import drop_pcm
+from voicepipe_orchestrator.pcm_store import delete_pcm
 
-from .document import joined, transcript
+from .document import build_content, build_transcript
 
 
 class AssembleHandler:
@@ -27,14 +28,14 @@ class AssembleHandler:
         self._store = store
 
     async def handle(self, command: AssembleTranscript) -> None:
-        """Safe to repeat: a job whose transcript is saved is left alone."""
+        """Save a new version of the transcript. Safe to repeat: a job whose stage is done is left alone."""
         ref = StageRef(UUID(command.job_id), Stage.ASSEMBLE)
         job = await claim(self._outbox, ref)
         if job is None:
             return
-        heard = await chunks.load_all(self._pool, job.id)
-        turns = await diarizations.load(self._pool, job.id)
-        words = await asyncio.to_thread(joined, heard, job.options["task"], turns)
+        stored_chunks = await chunks.load_all(self._pool, job.id)
+        diarization = await diarizations.load(self._pool, job.id)
+        content = await asyncio.to_thread(build_content, stored_chunks, job.options["task"], diarization)
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, ref):
                 return
@@ -42,10 +43,10 @@ class AssembleHandler:
             version = await transaction.connection.fetchval(
                 "SELECT coalesce(max(version), 0) + 1 FROM transcripts WHERE job_id = $1", job.id
             )
-            about = await transaction.connection.fetchval(
+            model = await transaction.connection.fetchval(
                 "SELECT description FROM models WHERE name = $1", job.options["model"]["name"]
             )
-            document = transcript(job, version, words, about or {}).to_json()
+            document = build_transcript(job, version, content, model or {}, datetime.now(UTC)).to_json()
             await transaction.connection.execute(
                 "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
                 job.id,
@@ -54,6 +55,5 @@ class AssembleHandler:
                 document,
             )
             await jobs.save(transaction, job, advance(job.stages, Stage.ASSEMBLE, Event.FINISH))
-            completed = JobCompleted(job_id=str(job.id), transcript_version=version)
-            transaction.event(job, completed)
-        await drop_pcm(self._pool, self._store, job.id)
+            transaction.event(job, JobCompleted(job_id=str(job.id), transcript_version=version))
+        await delete_pcm(self._pool, self._store, job.id)

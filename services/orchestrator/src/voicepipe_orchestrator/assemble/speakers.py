@@ -1,8 +1,9 @@
-"""Who said which word: the turns of a diarization joined to the words of a transcript. Pure.
+"""Assigns speakers to words: joins the turns of a diarization to the words of a transcript. Pure.
 
-A word belongs to whom it intersects most; where it lies between turns, to the nearest one if that is near enough. A diarizer
-and a recognizer disagree by a few frames about where one person stops and the next begins, so a word or two may seem to come
-from somebody else in the middle of a sentence: such a flip is undone, but not where two really talked at once.
+A word goes to the speaker whose turns overlap it most; a word between turns goes to the nearest one if that is near
+enough. The diarizer and the recognizer disagree by a few frames about where one speaker stops and the next starts, so a
+word or two in the middle of a sentence may seem to come from another speaker. Such a flip is undone, except where two
+people really talk at once.
 """
 
 from __future__ import annotations
@@ -19,45 +20,49 @@ from voicepipe_wire.transcript.turns import Diarization, Turn
 
 from voicepipe_orchestrator.domain import Word
 
-# A word farther than this from any turn was said by somebody whom the diarizer did not hear.
+# A word farther than this from any turn belongs to a speaker whom the diarizer did not detect.
 REACH_S: Final = 1.0
-# So many words of somebody else within one breath are an error of the borders. Whoever really says three words takes a breath.
+# Up to this many words of another speaker without a pause around them are an error of the boundaries.
 FLIP_WORDS: Final = 3
 BREATH_S: Final = 0.2
-# Contrast with white and with black is 21 together (WCAG 2.2, relative luminance); here it is 4.58 with either.
+# The contrast ratios with white and with black multiply to 21 (WCAG 2.2, relative luminance); at this luminance both
+# are 4.58.
 LUMINANCE: Final = 0.179
-GOLDEN_ANGLE: Final = 0.381966  # of a turn: hues far apart however many there are
+GOLDEN_ANGLE: Final = 0.381966  # of a full circle: keeps any number of hues apart
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerLabel:
-    """Who said a word, None if nobody knows, and whether somebody else talked at the same time."""
+    """The speaker of a word, None if unknown, and whether another speaker talked at the same time."""
 
     speaker: str | None
     overlap: bool = False
 
 
-NOBODY: Final = SpeakerLabel(None)
+NO_SPEAKER: Final = SpeakerLabel(None)
 
 
-def speaker_labels(words: Sequence[Word], said: Diarization) -> tuple[SpeakerLabel, ...]:
-    """For each word, in order; speakers are the labels of the diarization."""
-    turns = _Turns(said.exclusive)
-    both = _Turns(_overlaps(said.turns))
-    return tuple(SpeakerLabel(turns.speaker_of(word), both.most_of(word)) for word in words)
+def label_words(words: Sequence[Word], diarization: Diarization) -> tuple[SpeakerLabel, ...]:
+    """A label for each word, in order; speakers have the names that the diarization uses."""
+    turns = _Turns(diarization.exclusive)
+    crosstalk = _Turns(_overlaps(diarization.turns))
+    return tuple(SpeakerLabel(turns.speaker_of(word), crosstalk.covers_most_of(word)) for word in words)
 
 
-def smoothed(words: Sequence[Word], heard: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
-    """The voices of one sentence without flips: up to `FLIP_WORDS` words of another voice between words of one and the same."""
-    runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: heard[index].speaker)]
-    result = list(heard)
+def smooth_flips(words: Sequence[Word], labels: Sequence[SpeakerLabel]) -> tuple[SpeakerLabel, ...]:
+    """The labels of one sentence, without flips.
+
+    A flip is a run of at most `FLIP_WORDS` words of another speaker between words of the same speaker.
+    """
+    runs = [list(run) for _, run in groupby(range(len(words)), key=lambda index: labels[index].speaker)]
+    result = list(labels)
     for before, flip, after in zip(runs, runs[1:], runs[2:], strict=False):
         outer = result[before[-1]].speaker
         if (
             outer is not None
-            and outer == heard[after[0]].speaker
+            and outer == labels[after[0]].speaker
             and len(flip) <= FLIP_WORDS
-            and not any(heard[index].overlap for index in flip)
+            and not any(labels[index].overlap for index in flip)
             and words[flip[0]].start_s - words[before[-1]].end_s < BREATH_S
             and words[after[0]].start_s - words[flip[-1]].end_s < BREATH_S
         ):
@@ -66,36 +71,43 @@ def smoothed(words: Sequence[Word], heard: Sequence[SpeakerLabel]) -> tuple[Spea
     return tuple(result)
 
 
-def numbered(said: Diarization, spoke: Sequence[str | None]) -> Mapping[str, str]:
-    """Each label to `speaker_1`, `speaker_2`, ... in order of first words, then those without words by their first turn.
+def number_speakers(diarization: Diarization, segment_speakers: Sequence[str | None]) -> Mapping[str, str]:
+    """Map the diarization's names to `speaker_1`, `speaker_2`, ...
 
-    `spoke` names the speaker of every segment.
+    Speakers are numbered by their first words, then speakers without words by their first turn.
+
+    `segment_speakers` has the speaker of every segment, in order.
     """
-    order = dict.fromkeys([*(label for label in spoke if label), *(turn.speaker for turn in said.turns)])
-    return {label: f"speaker_{number}" for number, label in enumerate(order, start=1)}
+    order = dict.fromkeys(
+        [*(speaker for speaker in segment_speakers if speaker), *(turn.speaker for turn in diarization.turns)]
+    )
+    return {speaker: f"speaker_{number}" for number, speaker in enumerate(order, start=1)}
 
 
-def about(said: Diarization, numbers: Mapping[str, str], spoke: Sequence[str | None]) -> tuple[Speaker, ...]:
-    """Every speaker with the time that they talked, their share of all talk, and how many segments are theirs."""
+def summarize_speakers(
+    diarization: Diarization, ids: Mapping[str, str], segment_speakers: Sequence[str | None]
+) -> tuple[Speaker, ...]:
+    """Every speaker with their talk time, their share of all talk time, and the number of their segments."""
     talk_s = {
-        label: sum(turn.end_s - turn.start_s for turn in said.turns if turn.speaker == label) for label in numbers
+        speaker: sum(turn.end_s - turn.start_s for turn in diarization.turns if turn.speaker == speaker)
+        for speaker in ids
     }
-    together_s = sum(talk_s.values())
+    total_s = sum(talk_s.values())
     return tuple(
         Speaker(
-            id=number,
-            name=f"Speaker {place}",
-            talk_s=talk_s[label],
-            share=talk_s[label] / together_s if together_s else 0.0,
-            segments=sum(each == label for each in spoke),
-            colour=colour(place - 1),
+            id=speaker_id,
+            name=f"Speaker {number}",
+            talk_s=talk_s[speaker],
+            share=talk_s[speaker] / total_s if total_s else 0.0,
+            segments=sum(each == speaker for each in segment_speakers),
+            colour=colour(number - 1),
         )
-        for place, (label, number) in enumerate(numbers.items(), start=1)
+        for number, (speaker, speaker_id) in enumerate(ids.items(), start=1)
     )
 
 
 def colour(number: int) -> str:
-    """`#rrggbb` for the speaker of that number, from 0: readable on white and on black."""
+    """`#rrggbb` for a speaker, numbered from 0: readable on white and on black."""
     hue = (0.58 + number * GOLDEN_ANGLE) % 1
     dark, light = 0.0, 1.0
     for _ in range(20):
@@ -116,7 +128,7 @@ def _luminance(rgb: Sequence[int]) -> float:
 
 
 class _Turns:
-    """Turns of which no two are at the same time, to be looked up by time."""
+    """Turns that do not overlap, searchable by time."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = [turn for turn in turns if turn.end_s > turn.start_s]
@@ -126,19 +138,19 @@ class _Turns:
     def speaker_of(self, word: Word) -> str | None:
         shares: dict[str, float] = {}
         for turn in self._touching(word):
-            shares[turn.speaker] = shares.get(turn.speaker, 0.0) + _common_s(turn, word)
+            shares[turn.speaker] = shares.get(turn.speaker, 0.0) + _overlap_s(turn, word)
         if shares:
-            return max(shares, key=lambda label: round(shares[label], 6))
+            return max(shares, key=lambda speaker: round(shares[speaker], 6))
         near = [(gap_s, turn) for turn in self._neighbours(word) if (gap_s := _gap_s(turn, word)) <= REACH_S]
         return min(near, key=lambda each: each[0])[1].speaker if near else None
 
-    def most_of(self, word: Word) -> bool:
+    def covers_most_of(self, word: Word) -> bool:
         """Whether at least half of the word lies within the turns."""
         touching = self._touching(word)
-        return bool(touching) and 2 * sum(_common_s(turn, word) for turn in touching) >= word.end_s - word.start_s
+        return bool(touching) and 2 * sum(_overlap_s(turn, word) for turn in touching) >= word.end_s - word.start_s
 
     def _touching(self, word: Word) -> list[Turn]:
-        """Those that share time with the word; for a word without length, the one that it lies in."""
+        """The turns that overlap the word; for a word of length 0, the turn that contains it."""
         first = bisect_right(self._ends, word.start_s)
         after = bisect_left(self._starts, word.end_s, lo=first)
         if first == after and word.start_s == word.end_s and self._turns[first : first + 1]:
@@ -150,7 +162,7 @@ class _Turns:
         return self._turns[max(0, place - 1) : place + 1]
 
 
-def _common_s(turn: Turn, word: Word) -> float:
+def _overlap_s(turn: Turn, word: Word) -> float:
     return max(0.0, min(turn.end_s, word.end_s) - max(turn.start_s, word.start_s))
 
 
@@ -159,12 +171,12 @@ def _gap_s(turn: Turn, word: Word) -> float:
 
 
 def _overlaps(turns: Sequence[Turn]) -> list[Turn]:
-    """When two or more people talk, as turns of nobody in particular."""
+    """The times at which two or more people talk, as turns without a speaker."""
     edges = sorted([(turn.start_s, 1) for turn in turns] + [(turn.end_s, -1) for turn in turns])
-    found: list[Turn] = []
+    overlaps: list[Turn] = []
     talking = 0
     for (at_s, change), (next_s, _) in pairwise(edges):
         talking += change
         if talking > 1 and next_s > at_s:
-            found.append(Turn(at_s, next_s, ""))
-    return found
+            overlaps.append(Turn(at_s, next_s, ""))
+    return overlaps

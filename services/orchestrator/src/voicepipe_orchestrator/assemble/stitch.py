@@ -1,9 +1,9 @@
-"""The words of all chunks become the segments of one transcript.
+"""Joins the words of all chunks and cuts them into the segments of one transcript. Pure.
 
-Pure, and the same for the same chunks however they arrived: words are put in the order of the recording, times are made
-to never run backwards, and the row of words is cut where a reader expects it. A model without punctuation gets readable
-segments too: pauses cut, and what is still too long is cut at the best place in its middle. Where it is known who spoke, a
-segment has one speaker.
+The result does not depend on the order in which the chunks arrive: words are put in the order of the recording, and
+times are corrected so that they never run backwards. Segments end where a reader expects it. Words without punctuation
+give readable segments too: they are cut at pauses, and a segment that is still too long at the best place in its
+middle. With a diarization, a segment has one speaker.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from voicepipe_wire.transcript.turns import Diarization
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Segment, Word
 
-from .speakers import NOBODY, SpeakerLabel, smoothed, speaker_labels
+from .speakers import NO_SPEAKER, SpeakerLabel, label_words, smooth_flips
 
-# Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error alone
-# cuts no sentence, and no longer, for a model without punctuation has nothing else to cut at.
+# Longer than nearly all errors of aligned word times (95 % within 0.62 s with the fixture model), so that an error does
+# not cut a sentence; not longer than that, because without punctuation pauses are the only places to cut.
 PAUSE_S: Final = 0.8
 MAX_SEGMENT_S: Final = 30.0
 MAX_SEGMENT_WORDS: Final = 60
-# Where a long piece must be cut: a comma is worth as much as this much of a pause.
+# When a long piece is cut, a comma counts as this much pause.
 CLAUSE_WORTH_S: Final = 0.3
-# A missing chunk is shown as one gap, unless its speech lies further apart than this.
+# Spans of a failed chunk that are no further apart than this are shown as one gap.
 GAP_REACH_S: Final = 5.0
-# Keeps one impossible word from making the confidence of its segment zero.
+# Prevents a word of probability 0 from making the confidence of its segment 0.
 MIN_PROBABILITY: Final = 1e-4
 
 ABBREVIATIONS: Final = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "no.", "jr.", "sr."})
@@ -42,7 +42,10 @@ INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+")
 
 @dataclass(frozen=True, slots=True)
 class ChunkWords:
-    """The words of one chunk with times of the recording, and the language of those that name none. `index` is the chunk's."""
+    """The words of the chunk `index`, with times of the recording.
+
+    `language` is that of words that have none of their own.
+    """
 
     index: int
     words: tuple[Word, ...]
@@ -50,28 +53,29 @@ class ChunkWords:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
+class _SpokenWord:
     word: Word
     language: str
-    voice: SpeakerLabel = NOBODY
+    label: SpeakerLabel = NO_SPEAKER
 
 
 def stitch(
-    chunks: Iterable[ChunkWords], gaps: Iterable[Gap] = (), said: Diarization | None = None
+    chunks: Iterable[ChunkWords], gaps: Iterable[Gap] = (), diarization: Diarization | None = None
 ) -> tuple[Segment, ...]:
     """The segments of the recording, in order; every word of every chunk is in exactly one.
 
-    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker and before a gap; it has at
-    most `MAX_SEGMENT_WORDS` words and lasts at most `MAX_SEGMENT_S`, unless one word alone does. The end of a chunk ends nothing.
+    A segment ends with a sentence, before a pause of `PAUSE_S`, before another language or speaker, and before a gap.
+    It has at most `MAX_SEGMENT_WORDS` words, and lasts at most `MAX_SEGMENT_S` unless it is a single word. Ends of
+    chunks do not matter.
 
     Raises:
-        ValueError: a chunk is given twice.
+        ValueError: a chunk index occurs twice.
     """
     spoken = _in_order(chunks)
     middles = sorted((gap.start_s + gap.end_s) / 2 for gap in gaps)
     cased = any(char.isupper() for each in spoken for char in each.word.text)
 
-    def ends(before: _Spoken, after: _Spoken) -> bool:
+    def is_boundary(before: _SpokenWord, after: _SpokenWord) -> bool:
         return (
             before.language != after.language
             or after.word.start_s - before.word.end_s >= PAUSE_S
@@ -79,13 +83,13 @@ def stitch(
             or bisect_right(middles, before.word.start_s) < bisect_right(middles, after.word.start_s)
         )
 
-    if said is not None:
-        spoken = _voiced(spoken, said, ends)
+    if diarization is not None:
+        spoken = _with_labels(spoken, diarization, is_boundary)
 
-    def parts(before: _Spoken, after: _Spoken) -> bool:
-        return before.voice.speaker != after.voice.speaker or ends(before, after)
+    def ends_segment(before: _SpokenWord, after: _SpokenWord) -> bool:
+        return before.label.speaker != after.label.speaker or is_boundary(before, after)
 
-    return tuple(_segment(piece) for run in _runs(spoken, parts) for piece in _short_pieces(run))
+    return tuple(_segment(piece) for run in _split(spoken, ends_segment) for piece in _short_pieces(run))
 
 
 def plain_text(segments: Sequence[Segment]) -> str:
@@ -97,7 +101,7 @@ def plain_text(segments: Sequence[Segment]) -> str:
 
 
 def gaps_of(plan: ChunkPlan, code: str) -> tuple[Gap, ...]:
-    """What is missing from the recording when this chunk failed for good, for the reason `code`."""
+    """The gaps that a failed chunk leaves in the recording; `code` says why it failed."""
     gaps: list[Gap] = []
     for span in plan.spans:
         start_s, end_s = span.start / SAMPLE_RATE, span.end / SAMPLE_RATE
@@ -108,39 +112,44 @@ def gaps_of(plan: ChunkPlan, code: str) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _in_order(chunks: Iterable[ChunkWords]) -> list[_Spoken]:
-    """All visible words in the order of the recording, none starting before the one before it has ended."""
+def _in_order(chunks: Iterable[ChunkWords]) -> list[_SpokenWord]:
+    """All non-blank words in the order of the recording, with times that do not overlap."""
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
     if any(before.index == after.index for before, after in pairwise(ordered)):
-        raise ValueError("a chunk is given twice")
-    heard = [
-        _Spoken(word, word.language or chunk.language) for chunk in ordered for word in chunk.words if word.text.strip()
+        raise ValueError("a chunk index occurs twice")
+    visible = [
+        _SpokenWord(word, word.language or chunk.language)
+        for chunk in ordered
+        for word in chunk.words
+        if word.text.strip()
     ]
-    # A start that runs backwards is moved up to the one before it; an end that reaches over the next start is cut there.
-    # So an end never moves a start: one end that is far too late would push all words behind it.
-    starts = list(accumulate((each.word.start_s for each in heard), max))
+    # A start before the previous start is moved up to it; an end after the next start is cut there. An end never moves
+    # a start: otherwise a single end that is far too late would push all later words.
+    starts = list(accumulate((each.word.start_s for each in visible), max))
     limits = [*starts, math.inf][1:]
     return [
         replace(each, word=replace(each.word, start_s=start_s, end_s=max(start_s, min(each.word.end_s, limit_s))))
-        for each, start_s, limit_s in zip(heard, starts, limits, strict=True)
+        for each, start_s, limit_s in zip(visible, starts, limits, strict=True)
     ]
 
 
-def _voiced(spoken: Sequence[_Spoken], said: Diarization, ends: Callable[[_Spoken, _Spoken], bool]) -> list[_Spoken]:
-    """The words with who said them; what flickers is smoothed within a sentence."""
-    heard = speaker_labels([each.word for each in spoken], said)
-    voiced = [replace(each, voice=voice) for each, voice in zip(spoken, heard, strict=True)]
+def _with_labels(
+    spoken: Sequence[_SpokenWord], diarization: Diarization, is_boundary: Callable[[_SpokenWord, _SpokenWord], bool]
+) -> list[_SpokenWord]:
+    """The words with their speakers; flips within a sentence are smoothed."""
+    labels = label_words([each.word for each in spoken], diarization)
+    labelled = [replace(each, label=label) for each, label in zip(spoken, labels, strict=True)]
     return [
-        replace(each, voice=voice)
-        for sentence in _runs(voiced, ends)
-        for each, voice in zip(
-            sentence, smoothed([each.word for each in sentence], [each.voice for each in sentence]), strict=True
+        replace(each, label=label)
+        for sentence in _split(labelled, is_boundary)
+        for each, label in zip(
+            sentence, smooth_flips([each.word for each in sentence], [each.label for each in sentence]), strict=True
         )
     ]
 
 
 def _ends_sentence(text: str, following: str, *, cased: bool) -> bool:
-    """Whether a sentence ends between two words. In a `cased` transcript none begins with a small letter."""
+    """Whether a sentence ends between two words. In a `cased` transcript, none starts with a lower-case letter."""
     if last_mark(text) not in SENTENCE_ENDS:
         return False
     if text.lower() in ABBREVIATIONS or INITIALS.fullmatch(text):
@@ -149,40 +158,45 @@ def _ends_sentence(text: str, following: str, *, cased: bool) -> bool:
     return not (cased and first_letter.islower())
 
 
-def _runs(spoken: Sequence[_Spoken], ends: Callable[[_Spoken, _Spoken], bool]) -> Iterator[Sequence[_Spoken]]:
+def _split(
+    spoken: Sequence[_SpokenWord], ends_run: Callable[[_SpokenWord, _SpokenWord], bool]
+) -> Iterator[Sequence[_SpokenWord]]:
     start = 0
     for index in range(1, len(spoken) + 1):
-        if index == len(spoken) or ends(spoken[index - 1], spoken[index]):
+        if index == len(spoken) or ends_run(spoken[index - 1], spoken[index]):
             yield spoken[start:index]
             start = index
 
 
-def _short_pieces(run: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
-    waiting = [run]
-    while waiting:
-        piece = waiting.pop()
-        lasts_s = piece[-1].word.end_s - piece[0].word.start_s
-        if len(piece) == 1 or (len(piece) <= MAX_SEGMENT_WORDS and lasts_s <= MAX_SEGMENT_S):
+def _short_pieces(run: Sequence[_SpokenWord]) -> Iterator[Sequence[_SpokenWord]]:
+    pending = [run]
+    while pending:
+        piece = pending.pop()
+        length_s = piece[-1].word.end_s - piece[0].word.start_s
+        if len(piece) == 1 or (len(piece) <= MAX_SEGMENT_WORDS and length_s <= MAX_SEGMENT_S):
             yield piece
             continue
         cut = _best_cut(piece)
-        waiting += [piece[cut:], piece[:cut]]
+        pending += [piece[cut:], piece[:cut]]
 
 
-def _best_cut(piece: Sequence[_Spoken]) -> int:
-    """Where to cut a long piece: in its middle half, at the longest pause or a comma; of equals, nearest to the middle."""
+def _best_cut(piece: Sequence[_SpokenWord]) -> int:
+    """The index at which to cut a long piece: in its middle half, at the longest pause or a comma.
+
+    Of equals, the one nearest to the middle.
+    """
 
     def worth(cut: int) -> tuple[float, int, int]:
         before, after = piece[cut - 1].word, piece[cut].word
         clause = CLAUSE_WORTH_S if last_mark(before.text) in CLAUSE_ENDS else 0.0
-        # In milliseconds, so that the noise of floating point decides nothing.
+        # Rounded to milliseconds, so that floating-point noise does not decide.
         return round(after.start_s - before.end_s + clause, 3), -abs(2 * cut - len(piece)), -cut
 
     margin = len(piece) // 4
     return max(range(max(1, margin), min(len(piece), len(piece) - margin + 1)), key=worth)
 
 
-def _segment(piece: Sequence[_Spoken]) -> Segment:
+def _segment(piece: Sequence[_SpokenWord]) -> Segment:
     words = tuple(each.word for each in piece)
     language = piece[0].language
     return Segment(
@@ -192,12 +206,12 @@ def _segment(piece: Sequence[_Spoken]) -> Segment:
         words=words,
         confidence=_confidence(words),
         language=language,
-        speaker=piece[0].voice.speaker,
-        overlaps=tuple(each.voice.overlap for each in piece),
+        speaker=piece[0].label.speaker,
+        overlaps=tuple(each.label.overlap for each in piece),
     )
 
 
 def _confidence(words: Sequence[Word]) -> float:
-    """Geometric mean of the probabilities of the words, as a word's is that of its tokens."""
+    """The geometric mean of the word probabilities, as the probability of a word is that of its tokens."""
     logs = (math.log(min(1.0, max(MIN_PROBABILITY, word.probability))) for word in words)
     return math.exp(math.fsum(logs) / len(words))

@@ -1,4 +1,7 @@
-"""Deaths that no handler saw: a worker that died on the last delivery of a command leaves only an advisory."""
+"""Dead-letters commands whose worker died on the last delivery.
+
+No handler sees that; the broker reports it in an advisory.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class Advisories:
             try:
                 await self._listen_once(stop)
             except TRANSIENT as error:
-                log.warning("advisories cannot be read", error=type(error).__name__)
+                log.warning("cannot read advisories, retrying", error=type(error).__name__)
                 await aio.pause(stop, RETRY_DELAY_S)
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
@@ -51,28 +54,31 @@ class Advisories:
                     await self._jetstream.check_consumer(ADVISORIES, CONSUMER)
                     continue
                 for message in messages:
-                    await self._hear(message)
+                    await self._handle(message)
         finally:
             with suppress(NatsError):
                 await subscription.unsubscribe()
 
-    async def _hear(self, message: Msg) -> None:
+    async def _handle(self, message: Msg) -> None:
         advisory = json.loads(message.data)
         await self.dead_letter(advisory["stream_seq"], advisory.get("deliveries", 0))
         await message.ack()
 
     async def dead_letter(self, sequence: int, deliveries: int) -> None:
-        """Make a dead letter of a command that nobody gets any more. Nothing to do if a handler did it."""
+        """Dead-letter a command that is not delivered any more.
+
+        If a handler has done so, the command is gone from the stream.
+        """
         stored = await self._jetstream.find(WORK, sequence)
         if stored is None:
             return
         error = Reject.of("worker_lost")
         await _entry(stored, error, deliveries).publish(self._jetstream)
-        with suppress(Reject):  # not one of our messages: the dead letter is all there is to do
+        with suppress(Reject):  # the message cannot be decoded, so there is no job to update
             _, command = unpack(stored.headers, stored.data or b"")
             await self._on_dead_lettered(command, error)
         await self._jetstream.drop(WORK, sequence)
-        log.error("command dead-lettered: its worker died on every delivery", sequence=sequence, deliveries=deliveries)
+        log.error("command dead-lettered, its worker died on every delivery", sequence=sequence, deliveries=deliveries)
 
 
 def _entry(stored: RawStreamMsg, error: Reject, deliveries: int) -> DeadLetter:

@@ -1,4 +1,4 @@
-"""What users and operators ask for: cancel, retry, delete, speakers, redrive, discard. The controller does it, one command at a time."""
+"""Handlers of the control commands of users and operators: cancel, retry, delete, speakers, redrive, discard."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from voicepipe_wire.v1.commands_pb2 import (
 from voicepipe_wire.v1.events_pb2 import JobDeleted
 
 from voicepipe_orchestrator import chunks
-from voicepipe_orchestrator.pcm_store import drop_pcm, pcm_folder
+from voicepipe_orchestrator.pcm_store import delete_pcm, pcm_prefix
 
 from .reopen import reopen
-from .speaker_commands import SpeakerControl
+from .speaker_commands import SpeakerCommands
 
 
-class Control:
+class ControlCommands:
     def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
         self._jetstream = jetstream
-        self.speakers = SpeakerControl(outbox)
+        self.speakers = SpeakerCommands(outbox)
 
     @property
     def handlers(self) -> Handlers:
-        """Every one is safe to repeat."""
+        """Each handler is safe to repeat."""
         return {
             CancelJob: self.cancel,
             RetryJob: self.retry,
@@ -62,10 +62,10 @@ class Control:
             if job is None or outcome(job.stages):
                 return
             await jobs.save(transaction, job, cancel(job.stages))
-        await drop_pcm(self._pool, self._store, job.id)
+        await delete_pcm(self._pool, self._store, job.id)
 
     async def retry(self, command: RetryJob) -> None:
-        """Finished chunks are kept; failed ones are tried again."""
+        """Reopen an ended job. Finished chunks are kept, failed ones are tried again."""
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))
             if job is None or outcome(job.stages) is None:
@@ -73,7 +73,7 @@ class Control:
             await reopen(transaction, job)
 
     async def delete(self, command: DeleteJob) -> None:
-        """First stop the work, then delete what is outside, then the rows that lead to it."""
+        """Stop the work, then delete objects and messages, then the rows that refer to them."""
         await self.cancel(command)
         job_id = UUID(command.job_id)
         row = await self._pool.fetchrow(
@@ -83,27 +83,27 @@ class Control:
         if row is None:
             return
         await self._store.delete_under(row["object_key"])
-        await self._store.delete_under(pcm_folder(row["owner_id"], job_id))
-        await self._forget_messages(row["owner_id"], job_id)
+        await self._store.delete_under(pcm_prefix(row["owner_id"], job_id))
+        await self._delete_messages(row["owner_id"], job_id)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection
             recording_id = await jobs.delete(transaction, job_id)
             await connection.execute("DELETE FROM recordings WHERE id = $1", recording_id)
-            # Its own row; another one with the same bytes leads to a copy of them that may not be gone yet.
+            # Delete the job's own upload. Another upload of the same bytes has a copy of them, which retention deletes.
             await connection.execute("DELETE FROM uploads WHERE id = $1", job_id)
             await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
             await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
             transaction.event(Owned(job_id, row["owner_id"]), JobDeleted(job_id=str(job_id)))
 
     async def redrive(self, command: RedriveDeadLetter) -> None:
-        """Let the work of a dead letter go on, with a new message and attempts from nothing; then drop the letter."""
-        dead = await self._entry(command.sequence)
-        if dead is None:
+        """Repeat the work of a dead-lettered command with a new message and all its attempts, then drop the entry."""
+        dead_command = await self._entry(command.sequence)
+        if dead_command is None:
             return
-        if handler := self.handlers.get(type(dead)):
-            await handler(dead)
+        if handler := self.handlers.get(type(dead_command)):
+            await handler(dead_command)
         else:
-            await self._redrive_work(job_id_of(dead), dead)
+            await self._redrive_work(job_id_of(dead_command), dead_command)
         await self._jetstream.drop(DLQ, command.sequence)
 
     async def discard(self, command: DiscardDeadLetter) -> None:
@@ -135,7 +135,7 @@ class Control:
         _, command = unpack(message.headers, message.data or b"")
         return command
 
-    async def _forget_messages(self, owner_id: UUID, job_id: UUID) -> None:
+    async def _delete_messages(self, owner_id: UUID, job_id: UUID) -> None:
         await self._jetstream.purge(EVENTS, events_of(owner_id, job_id))
         rows = await self._pool.fetch(
             "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id

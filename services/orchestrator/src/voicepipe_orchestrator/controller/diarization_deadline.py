@@ -1,4 +1,4 @@
-"""A transcript whose words are there waits for its speakers only so long."""
+"""Limits how long a transcript whose words are complete waits for its speakers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ log = structlog.get_logger(__name__)
 
 
 class DiarizationDeadline:
-    """`wait_s` and the length of the recording: a diarizer that is slower than the recording lasts is of no use."""
+    """The deadline is `wait_s` plus the length of the recording after the last word was recognized."""
 
     def __init__(self, pool: Pool, outbox: Outbox, wait_s: float) -> None:
         self._pool = pool
         self._outbox = outbox
         self._wait_s = wait_s
 
-    async def end(self) -> int:
-        """Let every transcript go on that has waited too long; how many those were. Safe beside others who do so."""
+    async def enforce(self) -> int:
+        """Skip the diarization of jobs past their deadline; returns how many were found.
+
+        Several controllers may do so at once.
+        """
         rows = await self._pool.fetch(
             """
             SELECT j.id FROM stages speakers
@@ -35,6 +38,6 @@ class DiarizationDeadline:
             async with self._outbox.transaction() as transaction:
                 job = await jobs.lock(transaction.connection, row["id"])
                 if job and job.stages[Stage.DIARIZE] in ACTIVE:
-                    log.warning("speakers are late, going on without them", job=str(job.id))
+                    log.warning("diarization deadline exceeded, continuing without speakers", job=str(job.id))
                     await jobs.skip_diarization(transaction, job, "speakers_late")
         return len(rows)

@@ -1,4 +1,4 @@
-"""Keeps the promises of the pipeline beside the work itself: nothing stays behind in the outbox, lost, dead or expired."""
+"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 
-BACKLOG = Gauge("voicepipe_backlog", "Commands that wait for a worker", ["stage", "priority"])
+BACKLOG = Gauge("voicepipe_backlog", "Commands waiting for a worker", ["stage", "priority"])
 
 RELAY_EVERY_S = 1.0
 BACKLOG_EVERY_S = 5.0
@@ -47,8 +47,8 @@ class Controller:
             tasks.create_task(self.advisories.listen(stop))
             tasks.create_task(_every(RELAY_EVERY_S, self.outbox.relay, stop))
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
-            tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.end, stop))
-            tasks.create_task(_every(RETENTION_EVERY_S, self.retention.run, stop))
+            tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.enforce, stop))
+            tasks.create_task(_every(RETENTION_EVERY_S, self.retention.apply, stop))
             tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
 
     async def _measure_backlog(self) -> None:
@@ -60,12 +60,15 @@ class Controller:
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
-    """Act again and again. While something is away it is tried again the next time."""
+    """Call `act` until `stop` is set. If a dependency is unavailable, the next call tries again."""
     while not stop.is_set():
         try:
             await act()
         except TRANSIENT as error:
             log.warning(
-                "put off", act=getattr(act, "__qualname__", "?"), error=type(error).__name__, reason=str(error)[:200]
+                "periodic task failed, retrying",
+                task=getattr(act, "__qualname__", "?"),
+                error=type(error).__name__,
+                reason=str(error)[:200],
             )
         await aio.pause(stop, seconds)

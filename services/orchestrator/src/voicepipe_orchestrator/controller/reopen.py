@@ -1,4 +1,4 @@
-"""An ended job goes on."""
+"""Reopens a job that has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from voicepipe_orchestrator import chunks
 
 
 async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[Stage] = frozenset()) -> None:
-    """Let an ended job go on where it can: with `redo`, from the failed chunks, or from decoding if the PCM is gone."""
+    """Continue an ended job with its failed stages and chunks, and repeat the stages in `redo`.
+
+    If the PCM that they need is deleted, `prepare` is repeated too.
+    """
     if await chunks.reopen_failed(transaction, job):
         await jobs.clear_warnings(transaction, job, "part_missing")
         if job.stages[Stage.TRANSCRIBE] is State.DONE:
@@ -20,9 +23,9 @@ async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[St
     if job.pcm_key is None and _needs_pcm(after) and after[Stage.PREPARE] is State.DONE:
         after = stages.reopen(after, redo=frozenset({Stage.PREPARE}))
     await jobs.reset_attempts(transaction, job)
-    fresh = await jobs.lock(transaction.connection, job.id)
-    if fresh is not None:
-        await jobs.save(transaction, fresh, after)
+    reopened = await jobs.lock(transaction.connection, job.id)
+    if reopened is not None:
+        await jobs.save(transaction, reopened, after)
 
 
 def _needs_pcm(job: Job) -> bool:

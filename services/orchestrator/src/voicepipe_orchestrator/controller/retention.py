@@ -1,4 +1,4 @@
-"""What nobody needs any more goes away: abandoned uploads, the PCM of ended jobs, what killed processes left half written."""
+"""Deletes expired uploads, the PCM of ended jobs, and objects that killed processes left incomplete."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import structlog
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 
-from voicepipe_orchestrator.pcm_store import drop_pcm
+from voicepipe_orchestrator.pcm_store import delete_pcm
 
 log = structlog.get_logger(__name__)
 
 
-# Longer than it takes to decode the longest recording.
+# Must be longer than decoding the longest recording takes.
 UNFINISHED_AFTER = timedelta(days=1)
 
 
@@ -23,12 +23,12 @@ class Retention:
         self._store = store
         self._keep_failed_pcm_s = keep_failed_pcm_s
 
-    async def run(self) -> None:
-        await self._uploads()
-        await self._pcm()
-        await self._unfinished()
+    async def apply(self) -> None:
+        await self._delete_expired_uploads()
+        await self._delete_pcm()
+        await self._abort_unfinished()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
-        # Commands of jobs that go on are what the sweeper looks for.
+        # The sweeper needs the commands of jobs that have not ended.
         await self._pool.execute(
             """
             DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
@@ -36,8 +36,8 @@ class Retention:
             """
         )
 
-    async def _uploads(self) -> None:
-        """First the objects, then the row that leads to them, and that only if nobody took it up again meanwhile."""
+    async def _delete_expired_uploads(self) -> None:
+        """Delete the objects, then the row that refers to them, unless the upload's expiry was changed meanwhile."""
         rows = await self._pool.fetch(
             """
             SELECT id, object_key, multipart_id, job_id, expires_at FROM uploads WHERE expires_at < now()
@@ -45,7 +45,7 @@ class Retention:
             """
         )
         for row in rows:
-            if row["job_id"] != row["id"]:  # else the object is the recording of that job
+            if row["job_id"] != row["id"]:  # otherwise the object is the recording of that job
                 if row["multipart_id"]:
                     await self._store.abort_multipart(row["object_key"], row["multipart_id"])
                 await self._store.delete_under(row["object_key"])
@@ -54,7 +54,7 @@ class Retention:
             )
             log.info("upload expired", upload=str(row["id"]))
 
-    async def _pcm(self) -> None:
+    async def _delete_pcm(self) -> None:
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
@@ -64,15 +64,15 @@ class Retention:
             self._keep_failed_pcm_s,
         )
         for row in rows:
-            await drop_pcm(self._pool, self._store, row["id"])
+            await delete_pcm(self._pool, self._store, row["id"])
 
-    async def _unfinished(self) -> None:
-        """Parts of an object whose writer was killed before it was whole: no row leads to them."""
-        for found in await self._store.unfinished_uploads():
-            if datetime.now(UTC) - found.started_at < UNFINISHED_AFTER:
+    async def _abort_unfinished(self) -> None:
+        """Abort multipart uploads whose writer was killed. No row refers to them."""
+        for upload in await self._store.unfinished_uploads():
+            if datetime.now(UTC) - upload.started_at < UNFINISHED_AFTER:
                 continue
             if not await self._pool.fetchval(
-                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", found.upload_id
+                "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)", upload.upload_id
             ):
-                await self._store.abort_multipart(found.key, found.upload_id)
-                log.info("an unfinished object was removed", started_at=found.started_at.isoformat())
+                await self._store.abort_multipart(upload.key, upload.upload_id)
+                log.info("unfinished object removed", started_at=upload.started_at.isoformat())

@@ -1,4 +1,4 @@
-"""What users ask about speakers: to be told apart once more, and to be called by their names."""
+"""Control commands about speakers: diarize again, and rename a speaker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from voicepipe_wire.v1.events_pb2 import SpeakerRenamed
 from .reopen import reopen
 
 
-class SpeakerControl:
+class SpeakerCommands:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     async def diarize_again(self, command: DiarizeAgain) -> None:
-        """With other limits, from now on; the words stay. A job that is not completed is left alone."""
+        """Set the new limits on the job, and repeat its diarization.
+
+        The words are kept. A job that is not completed is left alone.
+        """
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))
             if job is None or job.state is not JobState.COMPLETED:
@@ -27,13 +30,13 @@ class SpeakerControl:
             options = {**job.options, **limits, "diarize": True}
             await jobs.set_options(transaction, job, options)
             await jobs.clear_warnings(transaction, job, "speakers%")
-            # Turns within the old limits would be joined to the words if none are found within the new ones.
+            # If diarization is skipped this time, turns found with the old limits must not be used.
             await diarizations.delete(transaction, job)
             await jobs.reset_progress(transaction, job, Stage.DIARIZE)
             await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
 
     async def rename(self, command: RenameSpeaker) -> None:
-        """Safe to repeat; a version or a speaker that does not exist is left alone."""
+        """Safe to repeat. A version or a speaker that does not exist is ignored."""
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, UUID(command.job_id))
             if job is None:

@@ -1,4 +1,27 @@
-"""No job is ever stuck: what should be in the queue and is not, is put back."""
+"""Finds work that was lost from the queue, and queues it again.
+
+A unit of work is a stage, or one chunk (`transcribe/7`). It is lost if the job expects it (stage queued or running,
+chunk queued) while its newest command is neither unpublished in the outbox nor in the WORK stream: the stream was
+deleted or purged. A command that a worker has in flight stays in the stream until it is acked, so slow work is not lost
+work. A command that has used up its deliveries stays there too; `advisories` takes care of it.
+
+Only jobs that have not changed for `stuck_after_s` are checked. The checks read without a lock while workers continue.
+What may happen in between, and what defends against it:
+
+- The work is finished: it looks lost. `_requeue_lost` goes by the stages under the lock, and requeues none that is
+  finished. A chunk gets a second command, which finds a chunk that is not queued (`ChunkHandler.handle`,
+  `chunks.save_recognition`) and does nothing.
+- `StartTranscription` queues its chunks and is acked: the stage looks lost, and is started again. Results that arrive
+  while it is queued are discarded (`lock_if_running`); `StartHandler` repeats the commands of queued chunks
+  (`chunks.requeue`), so none is missing.
+- A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result
+  (`lock_if_running`); if a second worker has started it by then, the first of the two to save finishes the stage, and
+  the other discards.
+- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both away for
+  `stuck_after_s`.
+
+A stage that loses every worker is not requeued for ever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +46,7 @@ from voicepipe_orchestrator import chunks
 
 log = structlog.get_logger(__name__)
 
-REQUEUED = Counter("voicepipe_requeued_total", "Work that was lost and put back", ["stage"])
+REQUEUED = Counter("voicepipe_requeued_total", "Lost work that was queued again", ["stage"])
 
 
 class Sweeper:
@@ -34,7 +57,10 @@ class Sweeper:
         self._stuck_after_s = stuck_after_s
 
     async def sweep(self) -> int:
-        """Look at every job in which nothing moved for a while; how many had lost something. Safe beside other sweepers."""
+        """Check every job that has not changed for a while, and return how many had lost work.
+
+        Several sweepers may run at once.
+        """
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE finished_at IS NULL AND changed_at < now() - make_interval(secs => $1)
@@ -42,51 +68,45 @@ class Sweeper:
             """,
             self._stuck_after_s,
         )
-        return sum([await self._look(row["id"]) for row in rows])
+        return sum([await self._sweep_job(row["id"]) for row in rows])
 
-    async def _look(self, job_id: UUID) -> bool:
-        async with self._pool.acquire() as connection:
-            queued = [
-                row["chunk_index"]
-                for row in await connection.fetch(
-                    "SELECT chunk_index FROM chunks WHERE job_id = $1 AND state = 'queued'", job_id
-                )
-            ]
+    async def _sweep_job(self, job_id: UUID) -> bool:
+        queued = await chunks.queued_indices(self._pool, job_id)
         works = [*(str(stage) for stage in Stage), *map(chunks.work_of, queued)]
-        there = await self._still_there(job_id, works)
+        in_queue = await self._find_in_queue(job_id, works)
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id)
             if job is None:
                 return False
-            # Whatever comes of it, the next look is due after another while.
+            # Whatever is found, the next check is due after another `stuck_after_s`.
             await jobs.touch(transaction, job_id)
-            lost_chunks = [index for index in queued if chunks.work_of(index) not in there]
-            return await self._put_back(transaction, job, there, queued, lost_chunks)
+            lost_chunks = [index for index in queued if chunks.work_of(index) not in in_queue]
+            return await self._requeue_lost(transaction, job, in_queue, queued, lost_chunks)
 
-    async def _put_back(
-        self, transaction: Transaction, job: StoredJob, there: set[str], queued: list[int], lost_chunks: list[int]
+    async def _requeue_lost(
+        self, transaction: Transaction, job: StoredJob, in_queue: set[str], queued: list[int], lost_chunks: list[int]
     ) -> bool:
         if job.stages[Stage.TRANSCRIBE] is State.RUNNING:
             for index in lost_chunks:
                 chunks.command(transaction, job, index)
             if lost_chunks:
                 REQUEUED.labels(Stage.TRANSCRIBE).inc(len(lost_chunks))
-                log.warning("chunks were lost, put back", job=str(job.id), chunks=len(lost_chunks))
-        stages = [
+                log.warning("lost chunks requeued", job=str(job.id), chunks=len(lost_chunks))
+        lost_stages = [
             stage
             for stage, state in job.stages.stages.items()
             if state in {State.QUEUED, State.RUNNING}
-            and stage not in there
-            # With chunks in the queue the stage has done its own command.
+            and stage not in in_queue
+            # Once chunks are queued, the command that started the stage is done.
             and not (stage is Stage.TRANSCRIBE and queued)
         ]
-        for stage in stages:
-            await self._put_stage_back(transaction, job, stage)
-        return bool(stages or lost_chunks)
+        for stage in lost_stages:
+            await self._requeue_stage(transaction, job, stage)
+        return bool(lost_stages or lost_chunks)
 
-    async def _put_stage_back(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
+    async def _requeue_stage(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
         REQUEUED.labels(stage).inc()
-        log.warning("a stage was lost, put back", job=str(job.id), stage=stage, attempts=job.attempts[stage])
+        log.warning("lost stage requeued", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS:
             await jobs.fail(transaction, job, fail(job.stages, stage), Reject.of("worker_lost"))
         elif job.stages[stage] is State.RUNNING:
@@ -94,7 +114,7 @@ class Sweeper:
         else:
             jobs.command(transaction, job, stage)
 
-    async def _still_there(self, job_id: UUID, works: Iterable[str]) -> set[str]:
+    async def _find_in_queue(self, job_id: UUID, works: Iterable[str]) -> set[str]:
         """Those of `works` whose newest command is still in the outbox or in the stream."""
         rows = await self._pool.fetch(
             """
@@ -104,9 +124,9 @@ class Sweeper:
             job_id,
             list(works),
         )
-        return {row["work"] for row in rows if row["stream_seq"] is None or await self._holds(row)}
+        return {row["work"] for row in rows if row["stream_seq"] is None or await self._is_in_stream(row)}
 
-    async def _holds(self, row: Any) -> bool:
+    async def _is_in_stream(self, row: Any) -> bool:
         message = await self._jetstream.find(WORK, row["stream_seq"])
-        # A stream that was deleted and made anew counts from one again.
+        # A stream that was deleted and recreated counts from one again, so the sequence alone proves nothing.
         return message is not None and (message.headers or {}).get(MSG_ID) == str(row["id"])

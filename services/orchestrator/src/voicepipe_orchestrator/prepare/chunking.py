@@ -1,8 +1,9 @@
-"""Speech becomes chunks: what the model hears at once. Pure, linear in the length of the recording.
+"""Plans the chunks of a recording. Pure, linear in the length of the recording.
 
-A chunk is filled with regions of speech as long as they fit. It ends at the longest silence of its last quarter, where a
-sentence most likely ends; what is left over at the end of the recording is shared among the last two chunks, so the last one
-is no single word. A region too long for a chunk is first cut where speech is least likely.
+A chunk is the audio of one request to the model. It takes regions of speech while they fit, and ends at the longest
+silence in its last quarter, where a sentence most likely ends. At the end of the recording, the rest is divided between
+the last two chunks, so that the last one is not a single word. A region too long for a chunk is first cut where speech
+is least likely.
 """
 
 from __future__ import annotations
@@ -17,45 +18,45 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Span
 
 from .speech_regions import ONSET, WINDOW, Probabilities
 
-LONGEST = 28 * SAMPLE_RATE
-EARLIEST_CUT = 14 * SAMPLE_RATE  # of a region that is too long
+MAX_CHUNK = 28 * SAMPLE_RATE
+EARLIEST_CUT = 14 * SAMPLE_RATE  # in a region that is too long
 LAST_QUARTER = 21 * SAMPLE_RATE
-LONGEST_GAP = SAMPLE_RATE
-KEPT = SAMPLE_RATE // 5  # at either side of a longer gap
-SMOOTHED = 5  # windows, 160 ms: shorter is a stop consonant, not a pause
+MAX_GAP = SAMPLE_RATE
+KEPT_SILENCE = SAMPLE_RATE // 5  # on either side of a longer gap
+SMOOTHED = 5  # windows, 160 ms: anything shorter is a stop consonant, not a pause
 
 
-def plan(regions: Sequence[Span], probabilities: Probabilities, total_samples: int) -> tuple[ChunkPlan, ...]:
-    """Chunks of at most 28 s that hold every sample of `regions` once, in order, without overlap.
+def plan_chunks(regions: Sequence[Span], probabilities: Probabilities, total_samples: int) -> tuple[ChunkPlan, ...]:
+    """Chunks of at most 28 s that contain every sample of `regions` once, in order, without overlap.
 
-    `regions` are sorted, disjoint and within [0, total_samples). Nothing but silence gives no chunk.
+    `regions` are sorted, disjoint and within [0, total_samples). Silence alone gives no chunk.
     """
     if not regions:
         return ()
-    smooth = _smoothed(probabilities)
+    smooth = _smooth(probabilities)
     pieces = [piece for region in regions for piece in _pieces(region, smooth)]
-    chunks = (_spans(pieces[first:end], total_samples) for first, end in _packed(pieces))
+    chunks = (_spans(pieces[first:end], total_samples) for first, end in _pack(pieces))
     return tuple(_chunk(index, spans, probabilities, smooth) for index, spans in enumerate(chunks))
 
 
 def _pieces(region: Span, smooth: Probabilities) -> Iterator[Span]:
     start = region.start
-    while region.end - start > LONGEST:
-        # a rest of less than 7 s is not left alone
-        latest = min(start + LONGEST, region.end - LONGEST // 4)
+    while region.end - start > MAX_CHUNK:
+        # the rest has at least 7 s
+        latest = min(start + MAX_CHUNK, region.end - MAX_CHUNK // 4)
         first, last = -(-(start + EARLIEST_CUT) // WINDOW), latest // WINDOW
-        likely = smooth[first:last][::-1]  # the later one of two equals makes the fuller chunk
+        likely = smooth[first:last][::-1]  # of equals, the later one makes the fuller chunk
         cut = (last - 1 - int(np.argmin(likely))) * WINDOW + WINDOW // 2 if len(likely) else latest
         yield Span(start, cut)
         start = cut
     yield Span(start, region.end)
 
 
-def _packed(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """[first, end) of the pieces of every chunk."""
+def _pack(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """The indices [first, end) of the pieces of every chunk."""
     gaps = [after.start - before.end for before, after in pairwise(pieces)]
-    kept = [gap if gap <= LONGEST_GAP else 2 * KEPT for gap in gaps]
-    # length of the pieces before the n-th and of the gaps after each of them
+    kept = [gap if gap <= MAX_GAP else 2 * KEPT_SILENCE for gap in gaps]
+    # The length of all pieces before the n-th, with the gap after each of them.
     ends = list(accumulate((piece.samples + gap for piece, gap in zip(pieces, [*kept, 0], strict=True)), initial=0))
 
     def length(first: int, end: int) -> int:
@@ -63,25 +64,25 @@ def _packed(pieces: Sequence[Span]) -> Iterator[tuple[int, int]]:
 
     first = 0
     while first < len(pieces):
-        end = _cut(first, gaps, length, ends)
+        end = _chunk_end(first, gaps, length, ends)
         yield first, end
         first = end
 
 
-def _cut(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
-    """Where the chunk that begins with piece `first` ends: everything that is left, or the best silence that fits."""
+def _chunk_end(first: int, gaps: Sequence[int], length: Callable[[int, int], int], ends: Sequence[int]) -> int:
+    """The end of the chunk that starts with piece `first`: all remaining pieces, or the best silence that fits."""
     most = len(gaps) + 1
-    fits = min(bisect.bisect_right(ends, ends[first] + LONGEST + LONGEST_GAP, first + 1), most + 1) - 1
+    fits = min(bisect.bisect_right(ends, ends[first] + MAX_CHUNK + MAX_GAP, first + 1), most + 1) - 1
     fits = max(fits, first + 1)
-    while fits > first + 1 and length(first, fits) > LONGEST:
+    while fits > first + 1 and length(first, fits) > MAX_CHUNK:
         fits -= 1
     if fits == most:
         return most
     cuts = range(first + 1, fits + 1)
     left = length(first, most)
-    if left <= 2 * LONGEST:
+    if left <= 2 * MAX_CHUNK:
         smaller = {cut: min(length(first, cut), length(cut, most)) for cut in cuts}
-        fair = [cut for cut in cuts if smaller[cut] * 3 >= left and length(cut, most) <= LONGEST]
+        fair = [cut for cut in cuts if smaller[cut] * 3 >= left and length(cut, most) <= MAX_CHUNK]
         otherwise = max(cuts, key=lambda cut: (smaller[cut], cut))
     else:
         fair = [cut for cut in cuts if length(first, cut) >= LAST_QUARTER]
@@ -90,13 +91,16 @@ def _cut(first: int, gaps: Sequence[int], length: Callable[[int, int], int], end
 
 
 def _spans(pieces: Sequence[Span], total_samples: int) -> tuple[Span, ...]:
-    """One span as long as gaps are short; around a longer gap a little silence is kept, so words do not run together."""
+    """One span over all short gaps.
+
+    On either side of a longer gap a little silence is kept, so that words do not run together.
+    """
     spans: list[Span] = []
     start = pieces[0].start
     for before, after in pairwise(pieces):
-        if after.start - before.end > LONGEST_GAP:
-            spans.append(Span(start, before.end + KEPT))
-            start = after.start - KEPT
+        if after.start - before.end > MAX_GAP:
+            spans.append(Span(start, before.end + KEPT_SILENCE))
+            start = after.start - KEPT_SILENCE
     return (*spans, Span(start, min(pieces[-1].end, total_samples)))
 
 
@@ -108,19 +112,19 @@ def _chunk(index: int, spans: tuple[Span, ...], probabilities: Probabilities, sm
 
 
 def _split(spans: tuple[Span, ...], samples: int, smooth: Probabilities) -> int:
-    """The place in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
+    """The sample in the middle half of the chunk where speech is least likely; of equals, the nearest to the middle."""
     places = np.arange(samples // 4, samples * 3 // 4, WINDOW // 2)
     if not len(places):
         return samples // 2
-    begins = np.array([0, *accumulate(span.samples for span in spans[:-1])])
-    span = np.searchsorted(begins, places, "right") - 1
-    recorded = places - begins[span] + np.array([span.start for span in spans])[span]
+    offsets = np.array([0, *accumulate(span.samples for span in spans[:-1])])
+    span = np.searchsorted(offsets, places, "right") - 1
+    recorded = places - offsets[span] + np.array([span.start for span in spans])[span]
     likely = smooth[np.minimum(recorded // WINDOW, len(smooth) - 1)]
     equals = places[likely == likely.min()]
     return int(equals[np.argmin(np.abs(equals - samples // 2))])
 
 
-def _smoothed(probabilities: Probabilities) -> Probabilities:
-    """The mean of the windows around each, so that a cut falls into a pause and not between two phones."""
+def _smooth(probabilities: Probabilities) -> Probabilities:
+    """The moving mean, so that a cut falls into a pause and not between two phones."""
     sums = np.cumsum(np.pad(probabilities, (SMOOTHED // 2 + 1, SMOOTHED // 2), "edge"), dtype=np.int64)
     return ((sums[SMOOTHED:] - sums[:-SMOOTHED]) // SMOOTHED).astype(np.uint8)

@@ -1,12 +1,26 @@
-"""A file that anybody may have made becomes 16 kHz mono PCM, in a confined child, with constant memory.
+"""Decodes an untrusted file to 16 kHz mono PCM, in a sandboxed child process (`sandbox`), with constant memory.
 
     async with decode(path, limits) as decoding:
         async for block in decoding:
             ...
     decoding.result
 
-What is capped is decoded samples, not what the file says about itself. Leaving the block early, by an error or by
-cancellation, kills the child and reaps it.
+An attacker chooses every byte of the file. What it can do:
+
+- Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and
+  write to stdout and stderr, so it can supply any audio and any log. Both are only data here.
+- State any length, name or format. What is capped are decoded samples, not the stated length; `hint_s` is for progress
+  only.
+- Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
+  holds it back while the consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
+
+What it cannot do:
+
+- Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as
+  far as the kernel supports that.
+- See another recording: each has a process of its own.
+- Write to our log: nothing that ffmpeg prints is logged.
+- Outlive its job: leaving the block, also by an error or by cancellation, kills the process group and reaps the child.
 """
 
 from __future__ import annotations
@@ -34,17 +48,20 @@ from .ffmpeg import FfmpegLog, arguments
 
 BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
-# zip, rar, 7z, gzip, pdf: ffmpeg looks for frames anywhere and would find the ones of an MP3 stored inside
+# zip, rar, 7z, gzip, pdf: ffmpeg searches for frames anywhere, and would find those of an MP3 stored inside
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
-STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of that or more says: written to a pipe, length unknown
-# told while opening: the format was recognised, what it needs lies beyond the end
+STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of at least this means: written to a pipe, length unknown
+# printed while opening: the format was recognized, but data that it needs lies beyond the end of the file
 CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
 NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """`timeout_s` counts the time spent waiting for the decoder, not the time that the consumer of the blocks takes."""
+    """The limits of one decoder.
+
+    `timeout_s` is the time spent waiting for the decoder, without the time that the consumer of the blocks takes.
+    """
 
     min_audio_s: float = 0.25
     max_audio_s: float = 12 * 3600
@@ -55,7 +72,11 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`container` and `codec` in ffmpeg's names; `warnings` are codes of the error catalogue; `confinement` is what took effect."""
+    """The result of a decoder that has exited.
+
+    `container` and `codec` are ffmpeg's names, `warnings` are codes of the error catalogue, and `confinement` has the
+    measures that took effect.
+    """
 
     samples: int
     container: str
@@ -66,57 +87,57 @@ class Decoded:
 
 @contextlib.asynccontextmanager
 async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
-    """Starts to decode the regular file `path`. What else is wrong with the file is raised where the blocks are read.
+    """Start to decode the regular file `path`. Other faults of the file are raised when the blocks are read.
 
     Raises:
-        Reject: not_audio, where the first bytes say so.
+        Reject: `not_audio`: the first bytes are those of an archive or a document.
         OSError: the file cannot be opened.
     """
-    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as nothing:
+    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
         source = os.open(path, os.O_RDONLY)
         try:
             head, size_bytes = os.pread(source, HEAD_BYTES, 0), os.fstat(source).st_size
             if head.startswith(ARCHIVES):
                 raise _rejected("not_audio", limits)
-            process = await _start(source, limits, nothing)
+            process = await _start_decoder(source, limits, empty_folder)
         finally:
             os.close(source)
-        ffmpeg_log = FfmpegLog(is_cut=_states_more(head, size_bytes))
+        ffmpeg_log = FfmpegLog(is_cut=_is_truncated_riff(head, size_bytes))
         try:
-            async with aio.background(_listen(process, ffmpeg_log)) as listening:
-                yield Decoding(process, ffmpeg_log, listening, limits)
+            async with aio.background(_read_log(process, ffmpeg_log)) as log_reader:
+                yield Decoding(process, ffmpeg_log, log_reader, limits)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            # to the end of both pipes, else the transport never lets go of a child that is gone
+            # Read both pipes to their end, otherwise the transport never closes although the child is dead.
             await process.communicate()
 
 
 class Decoding:
-    """One pass over the PCM. `hint_s` is the length that the file states, for progress only, None while unknown."""
+    """One pass over the PCM. `hint_s` is the length that the file states, for progress only; None while unknown."""
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         ffmpeg_log: FfmpegLog,
-        listening: asyncio.Task[None],
+        log_reader: asyncio.Task[None],
         limits: DecodeLimits,
     ) -> None:
         self._process = process
-        self._words = ffmpeg_log
-        self._listening = listening
+        self._ffmpeg_log = ffmpeg_log
+        self._log_reader = log_reader
         self._limits = limits
-        self._left_s = limits.timeout_s
+        self._remaining_s = limits.timeout_s
         self._samples = 0
         self._result: Decoded | None = None
 
     @property
     def hint_s(self) -> float | None:
-        return self._words.duration_s
+        return self._ffmpeg_log.duration_s
 
     @property
     def result(self) -> Decoded:
-        """Only after the last block."""
+        """Available after the last block."""
         if self._result is None:
             raise RuntimeError("the recording has not been read to its end")
         return self._result
@@ -125,70 +146,70 @@ class Decoding:
         """Blocks of `BLOCK_BYTES`, the last one shorter.
 
         Raises:
-            Reject: with the code that says why there is no (further) block.
+            Reject: the file cannot be decoded, or exceeds a limit.
         """
-        most = int(self._limits.max_audio_s * SAMPLE_RATE)
+        max_samples = int(self._limits.max_audio_s * SAMPLE_RATE)
         while block := await self._read():
             self._samples += len(block) // SAMPLE_BYTES
-            if self._samples > most:
+            if self._samples > max_samples:
                 raise self._error("too_long")
             yield block
-        self._result = self._judge(await self._process.wait())
+        self._result = self._outcome(await self._process.wait())
 
     async def _read(self) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         clock = asyncio.get_running_loop().time
-        began = clock()
+        started_s = clock()
         try:
-            async with asyncio.timeout(self._left_s):
+            async with asyncio.timeout(self._remaining_s):
                 try:
                     return await self._process.stdout.readexactly(BLOCK_BYTES)
                 except asyncio.IncompleteReadError as end:
-                    await self._listening
+                    await self._log_reader
                     return end.partial[: len(end.partial) // SAMPLE_BYTES * SAMPLE_BYTES]
         except TimeoutError:
             raise self._error("decode_timeout") from None
         finally:
-            self._left_s -= clock() - began
+            self._remaining_s -= clock() - started_s
 
-    def _judge(self, exit_code: int) -> Decoded:
-        """What the end of the decoder means."""
-        ffmpeg_log = self._words
-        if not ffmpeg_log.confinement or ffmpeg_log.says("Option not found"):
+    def _outcome(self, exit_code: int) -> Decoded:
+        """The result after the decoder has exited."""
+        ffmpeg_log = self._ffmpeg_log
+        if not ffmpeg_log.confinement or ffmpeg_log.contains("Option not found"):
             raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
-        is_stopped = exit_code < 0 and not ffmpeg_log.container  # the loader dies of too little memory
-        if is_stopped or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.says(*NO_MEMORY):
+        was_killed_early = exit_code < 0 and not ffmpeg_log.container  # too little memory even to load the executable
+        if was_killed_early or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.contains(*NO_MEMORY):
             raise self._error("decode_limit")
         if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
-            raise self._error(self._reason_for_nothing(exit_code))
+            raise self._error(self._error_code(exit_code))
         return Decoded(
             self._samples, ffmpeg_log.container, ffmpeg_log.codec, self._warnings(exit_code), ffmpeg_log.confinement
         )
 
-    def _reason_for_nothing(self, exit_code: int) -> str:
-        ffmpeg_log = self._words
-        if ffmpeg_log.says(*CUT_OFF):
+    def _error_code(self, exit_code: int) -> str:
+        ffmpeg_log = self._ffmpeg_log
+        if ffmpeg_log.contains(*CUT_OFF):
             return "damaged_media"
         if not ffmpeg_log.container:
             return "not_audio"
-        if ffmpeg_log.says("matches no streams"):
-            return "no_audio_stream" if ffmpeg_log.has_pictures else "damaged_media"
-        if ffmpeg_log.says("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
+        if ffmpeg_log.contains("matches no streams"):
+            return "no_audio_stream" if ffmpeg_log.has_video else "damaged_media"
+        if ffmpeg_log.contains("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
             return "unsupported_media"
         is_short = ffmpeg_log.duration_s is None or ffmpeg_log.duration_s <= self._limits.min_audio_s
         return "too_short" if is_short and exit_code == 0 else "damaged_media"
 
     def _warnings(self, exit_code: int) -> tuple[str, ...]:
-        ffmpeg_log, decoded_s = self._words, self._samples / SAMPLE_RATE
+        ffmpeg_log, decoded_s = self._ffmpeg_log, self._samples / SAMPLE_RATE
         stated_s = 0.0 if ffmpeg_log.is_estimate or ffmpeg_log.duration_s is None else ffmpeg_log.duration_s
         is_cut = exit_code != 0 or ffmpeg_log.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
         return tuple(
             code
-            for code, holds in (
+            for code, applies in (
                 ("truncated_media", is_cut),
-                ("damaged_parts", ffmpeg_log.troubles > 0 and not ffmpeg_log.is_cut),
+                ("damaged_parts", ffmpeg_log.damaged_packets > 0 and not ffmpeg_log.is_cut),
             )
-            if holds
+            if applies
         )
 
     def _error(self, code: str) -> Reject:
@@ -205,21 +226,24 @@ def _rejected(code: str, limits: DecodeLimits) -> Reject:
     )
 
 
-def _states_more(head: bytes, size_bytes: int) -> bool:
-    """Whether a RIFF file says that it is longer than it is. ffmpeg goes by the file, and calls the last packet corrupt."""
+def _is_truncated_riff(head: bytes, size_bytes: int) -> bool:
+    """Whether a RIFF file is shorter than it states.
+
+    ffmpeg then reads to the end of the file, and reports the last packet as corrupt.
+    """
     stated_bytes = int.from_bytes(head[4:8], "little")
     return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
 
 
-async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
-    order = {
+async def _start_decoder(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
+    config = {
         "argv": arguments(imageio_ffmpeg.get_ffmpeg_exe(), source),
         "parent": os.getpid(),
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
     }
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(order)),
+        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -231,7 +255,7 @@ async def _start(source: int, limits: DecodeLimits, folder: str) -> asyncio.subp
     )
 
 
-async def _listen(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
+async def _read_log(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
     assert process.stderr is not None  # noqa: S101
     while block := await process.stderr.read(1 << 14):
         ffmpeg_log.feed(block)

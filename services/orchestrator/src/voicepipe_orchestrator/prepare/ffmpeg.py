@@ -1,8 +1,8 @@
-"""How ffmpeg is asked, and what its words mean.
+"""The command line of ffmpeg, and the parser of its log.
 
-The file is handed over as an open descriptor: the only protocol that ffmpeg may use is `fd`, so a playlist, an external data
-reference or a concat script can name what it likes. Formats and codecs are lists of what recordings come in; the codecs of
-pictures are not among them, so not even the probing of a video stream runs a picture decoder.
+ffmpeg gets the file as an open descriptor. The only protocol that it may use is `fd`, so a playlist, an external data
+reference or a concat script cannot open anything. Only formats and codecs of recordings are allowed; video codecs are
+not among them, so that not even probing a video stream runs a video decoder.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ CODECS = (
     "pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_bluray,"
     "pcm_dvd"
 )
-LARGEST_ALLOCATION_BYTES = 256 << 20
-# A jump of the clock beyond this is a broken stamp, not a pause: it would be filled with silence.
-LONGEST_GAP_S = 600
+MAX_ALLOCATION_BYTES = 256 << 20
+# A larger jump of the timestamps is a damaged timestamp, not a pause, and must not be filled with silence.
+MAX_GAP_S = 600
 RIFF = ("wav", "w64", "avi")
 LINE_CHARS = 400
 LAST_LINES = 40
@@ -36,8 +36,8 @@ LAST_LINES = 40
 _INPUT = re.compile(r"^\[info\] Input #0, (\S+), from 'fd:'")
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)")
 _MAPPED = re.compile(r"^\[info\]   Stream #0:\d+ -> #0:0 \((\S+)")
-_PICTURES = re.compile(r"^\[info\]   Stream #0:\d+.*: Video: ")
-_TROUBLE = re.compile(
+_VIDEO = re.compile(r"^\[info\]   Stream #0:\d+.*: Video: ")
+_DAMAGE = re.compile(
     r"Error submitting packet to decoder|Error while decoding|Invalid data found|Header missing|File ended prematurely"
     r"|partial file|Packet corrupt|CRC error|invalid sync code|decode_frame\(\) failed|Truncat"
 )
@@ -46,17 +46,17 @@ _TROUBLE = re.compile(
 def arguments(executable: str, descriptor: int) -> list[str]:
     """The command that writes the first audio stream of the open file `descriptor` to stdout as s16le, 16 kHz, mono.
 
-    Gaps in the stamps become silence, so a time in the result is the time that a player shows.
+    Gaps in the timestamps become silence, so a time in the result is the time that a player shows.
     """
     return [
         *(executable, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info"),
         *(
             "-max_alloc",
-            str(LARGEST_ALLOCATION_BYTES),
+            str(MAX_ALLOCATION_BYTES),
             "-filter_threads",
             "1",
             "-dts_error_threshold",
-            str(LONGEST_GAP_S),
+            str(MAX_GAP_S),
         ),
         *("-protocol_whitelist", "fd", "-format_whitelist", FORMATS, "-codec_whitelist", CODECS, "-threads", "1"),
         *("-fd", str(descriptor), "-i", "fd:"),
@@ -67,7 +67,10 @@ def arguments(executable: str, descriptor: int) -> list[str]:
 
 @dataclass(slots=True)
 class FfmpegLog:
-    """What ffmpeg has said so far, in bounded memory. Nothing of it may reach a log: it repeats the tags of the file."""
+    """What is known from ffmpeg's stderr so far, in bounded memory.
+
+    It must not be logged: it contains the tags of the file.
+    """
 
     is_cut: bool = False
     confinement: tuple[str, ...] = ()
@@ -75,8 +78,8 @@ class FfmpegLog:
     codec: str = ""
     duration_s: float | None = None
     is_estimate: bool = False
-    has_pictures: bool = False
-    troubles: int = 0
+    has_video: bool = False
+    damaged_packets: int = 0
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     _rest: str = ""
 
@@ -86,26 +89,27 @@ class FfmpegLog:
         for line in lines:
             self._line(line[:LINE_CHARS])
 
-    def says(self, *phrases: str) -> bool:
+    def contains(self, *phrases: str) -> bool:
         return any(phrase in line for line in self.last for phrase in phrases)
 
     def _line(self, line: str) -> None:
         if line.startswith("confined: ") and not self.confinement:
             self.confinement = tuple(line.split()[1:])
-        elif found := _INPUT.match(line):
-            self.container = self.container or found[1].rstrip(",")
-        elif found := _DURATION.match(line):
-            hours, minutes, seconds = found.groups()
-            # the last one counts: a tag that looks like this line is printed before it
+        elif match := _INPUT.match(line):
+            self.container = self.container or match[1].rstrip(",")
+        elif match := _DURATION.match(line):
+            hours, minutes, seconds = match.groups()
+            # The last match counts: a tag that imitates this line is printed before it.
             self.duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        elif found := _MAPPED.match(line):
-            self.codec = self.codec or found[1]
-        elif _PICTURES.match(line):
-            self.has_pictures = True
+        elif match := _MAPPED.match(line):
+            self.codec = self.codec or match[1]
+        elif _VIDEO.match(line):
+            self.has_video = True
         elif "Estimating duration from bitrate" in line:
             self.is_estimate = True
         elif not line.startswith("[info]"):
-            # the last packet of RIFF is "corrupt" wherever its length is unknown or wrong, and loses nothing
+            # The last packet of a RIFF file is "corrupt" whenever the stated length is unknown or wrong; nothing is
+            # lost.
             is_about_riff = self.container in RIFF and "orrupt" in line
-            self.troubles += bool(_TROUBLE.search(line)) and not is_about_riff
+            self.damaged_packets += bool(_DAMAGE.search(line)) and not is_about_riff
             self.last.append(line)

@@ -1,4 +1,4 @@
-"""A recording becomes PCM, and the PCM becomes chunks of speech."""
+"""Prepares a recording: decodes it, stores the PCM, detects speech and plans the chunks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from voicepipe_wire.v1.events_pb2 import StageProgressed
 
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
-from voicepipe_orchestrator.pcm_store import pcm_folder
+from voicepipe_orchestrator.pcm_store import pcm_prefix
 
-from .chunking import plan
+from .chunking import plan_chunks
 from .decode import Decoded, DecodeLimits, decode
 from .vad import Speech, SpeechDetector
 
@@ -36,7 +36,7 @@ PROGRESS_EVERY_S = 1.0
 
 
 class Stopped(Exception):
-    """The job was cancelled or deleted while it was worked on."""
+    """The job was cancelled or deleted, or its stage requeued or finished by another worker, during the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,16 @@ class PrepareHandler:
         self._limits = limits
 
     async def handle(self, command: PrepareRecording) -> None:
-        """Safe to repeat: a recording that is prepared is left alone; one that is not begins anew."""
+        """Safe to repeat: a prepared recording is left alone; otherwise the work starts from the beginning."""
         ref = StageRef(UUID(command.job_id), Stage.PREPARE)
         job = await claim(self._outbox, ref)
         if job is None:
             return
-        # Of its own: another attempt at the same step, still at work somewhere, deletes only what it made itself.
-        pcm_key = f"{pcm_folder(job.owner_id, job.id)}/{uuid4()}"
+        # Each attempt has its own key: another attempt that is still running elsewhere can only delete its own object.
+        pcm_key = f"{pcm_prefix(job.owner_id, job.id)}/{uuid4()}"
         try:
             async with self._original(job) as path:
-                prepared = await self._convert(job, path, pcm_key)
+                prepared = await self._decode(job, path, pcm_key)
             saved = await self._save(ref, prepared)
         except ObjectMissing as error:
             raise Reject.of("audio_missing") from error
@@ -85,7 +85,10 @@ class PrepareHandler:
 
     @asynccontextmanager
     async def _original(self, job: StoredJob) -> AsyncIterator[Path]:
-        """What was uploaded, as a file: a decoder wants to seek in it. It has no name, so none stays behind after a kill."""
+        """The upload as a local file, because the decoder seeks.
+
+        The file has no name, so it does not survive a killed process.
+        """
         key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
         with (
             telemetry.span("fetch original"),
@@ -97,24 +100,24 @@ class PrepareHandler:
             file.flush()
             yield Path(f"/proc/self/fd/{file.fileno()}")
 
-    async def _convert(self, job: StoredJob, path: Path, pcm_key: str) -> Prepared:
-        """Decode once; every block goes to the detector and into the PCM object."""
+    async def _decode(self, job: StoredJob, path: Path, pcm_key: str) -> Prepared:
+        """Decode once, passing every block to the detector and to the PCM object."""
         detector = SpeechDetector(self._detector)
         clock = asyncio.get_running_loop().time
-        samples, next_look = 0, clock() + PROGRESS_EVERY_S
+        samples, next_report_s = 0, clock() + PROGRESS_EVERY_S
         async with MultipartWriter(self._store, pcm_key) as writer, decode(path, self._limits) as decoding:
             async for block in decoding:
                 await asyncio.gather(writer.write(block), asyncio.to_thread(detector.feed, block))
                 samples += len(block) // SAMPLE_BYTES
-                if clock() >= next_look:
-                    next_look = clock() + PROGRESS_EVERY_S
-                    await self._emit(job, samples / SAMPLE_RATE, decoding.hint_s)
+                if clock() >= next_report_s:
+                    next_report_s = clock() + PROGRESS_EVERY_S
+                    await self._report_progress(job, samples / SAMPLE_RATE, decoding.hint_s)
             speech = await asyncio.to_thread(detector.finish)
             await writer.finish()
-            plans = await asyncio.to_thread(plan, speech.regions, speech.probabilities, speech.samples)
+            plans = await asyncio.to_thread(plan_chunks, speech.regions, speech.probabilities, speech.samples)
             return Prepared(decoding.result, speech, plans, pcm_key)
 
-    async def _emit(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
+    async def _report_progress(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
         total_s = max(done_s, hint_s or 0.0)
         async with self._outbox.transaction() as transaction:
             if not await lock_if_running(transaction, StageRef(job.id, Stage.PREPARE)):
@@ -124,7 +127,7 @@ class PrepareHandler:
             transaction.event(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
-        """Chunks, durations and the end of the stage in one transaction; False if nobody wants them any more."""
+        """Save chunks and durations, and finish the stage; False if it is no longer running."""
         duration_s = prepared.decoded.samples / SAMPLE_RATE
         speech_s = sum(chunk.speech_s for chunk in prepared.plans)
         async with self._outbox.transaction() as transaction:

@@ -1,13 +1,25 @@
-"""Gives up every right that a decoder does not need, then becomes that decoder.
+"""Drops every privilege that a decoder does not need, then executes the decoder.
 
-Run as a file by a bare interpreter (`python -I -S confine.py '{...}'`), so nothing of the service is in its memory, and no
-Python runs between fork and exec of the service. Standard library only.
+Run as a script by a bare interpreter (`python -I -S sandbox.py '{...}'`), so that its memory holds nothing of the
+service (no keys, no other recording), and no Python code runs between fork and exec in the service. Standard library
+only; the environment is empty.
 
-Always: resource limits, no core dump, no new privileges, death together with the parent. Where the kernel has it: seccomp
-(no sockets of any kind, no ptrace, no kill, no io_uring), Landlock (no file besides the decoder and the shared libraries;
-what is to be decoded is an open descriptor), another user where the service itself is root. What took effect is the first line on
-stderr, `confined: limits no_new_privs user landlock seccomp`; what the kernel lacks is left out and stops nothing, because
-a container that forbids seccomp or Landlock has closed these doors itself more often than not.
+An attacker who executes code in the decoder is contained by:
+
+| measure | what it prevents | where |
+|---|---|---|
+| resource limits | exhausting CPU time or memory, writing files, dumping core | always |
+| no_new_privs | gaining privileges by a setuid program | always |
+| parent-death signal | outliving the service | always |
+| another user | signalling or tracing the service, forking without end | if the service runs as root |
+| Landlock | opening files other than the decoder and shared libraries; TCP; signals | by kernel version |
+| seccomp | sockets of any kind, ptrace, kill, io_uring and the other calls in `FORBIDDEN` | x86-64 and arm64 |
+
+It keeps: the open descriptor of the recording, for reading; stdout and stderr; CPU time and memory within the limits.
+
+The first line on stderr names what took effect: `confined: limits no_new_privs user landlock seccomp`. A measure that
+the kernel lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes
+restrictions of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +37,7 @@ import struct
 import sys
 from pathlib import Path
 
-NOBODY = 64_999  # nobody else's: a process limit counts all processes of a user
+NOBODY = 64_999  # not used by anything else: the process limit counts all processes of a user
 PROCESSES = 512
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38  # linux/prctl.h
@@ -48,27 +60,27 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class _Unavailable(Exception):
-    """The kernel, or who started us, does not let us have this."""
+    """The kernel or the container does not permit this measure."""
 
 
 def main() -> None:
-    order = json.loads(sys.argv[1])
-    command: list[str] = order["argv"]
-    # a descriptor, because the other user may not be allowed to walk to the file
+    config = json.loads(sys.argv[1])
+    command: list[str] = config["argv"]
+    # A descriptor, because the other user may have no access to the folder of the file.
     decoder = os.open(command[0], os.O_PATH)
-    done = ["limits"]
+    applied = ["limits"]
     for name, step in (("user", _drop_user), ("no_new_privs", _no_new_privs)):
         with contextlib.suppress(_Unavailable):
             step()
-            done.append(name)
-    _die_with(order["parent"])
-    for name, filtering in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
+            applied.append(name)
+    _die_with(config["parent"])
+    for name, restrict in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
         with contextlib.suppress(_Unavailable, OSError):
-            filtering()
-            done.append(name)
-    sys.stderr.write(f"confined: {' '.join(done)}\n")
+            restrict()
+            applied.append(name)
+    sys.stderr.write(f"confined: {' '.join(applied)}\n")
     sys.stderr.flush()
-    _limit(order)
+    _limit(config)
     os.execve(decoder, command, {"LC_ALL": "C"})
 
 
@@ -81,7 +93,7 @@ def _drop_user() -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
     except OSError as error:
         raise _Unavailable from error
-    # only for a user of our own: for any other, the limit would count what we did not start
+    # Only for a dedicated user: for any other, the limit would count unrelated processes.
     resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
 
 
@@ -90,10 +102,10 @@ def _no_new_privs() -> None:
 
 
 def _die_with(parent: int) -> None:
-    """After the change of user, which clears the setting."""
+    """Must follow the change of user, which clears the setting."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(1)  # it died before we could ask
+        os._exit(1)  # the parent died before the setting took effect
 
 
 def _landlock(decoder: int) -> None:
@@ -110,7 +122,7 @@ def _landlock(decoder: int) -> None:
 
 
 def _seccomp() -> None:
-    """A filter of classic BPF: a forbidden call fails with EPERM, a call of another architecture kills."""
+    """Install a BPF filter: a forbidden call fails with EPERM, a call of another architecture kills."""
     if platform.machine() not in FORBIDDEN:
         raise _Unavailable
     architecture, calls = FORBIDDEN[platform.machine()]
@@ -131,16 +143,16 @@ def _seccomp() -> None:
     _checked(LIBC.prctl(PR_SET_SECCOMP, 2, program, 0, 0))
 
 
-def _limit(order: dict[str, int]) -> None:
-    """Last, because the interpreter itself would not start again under them."""
-    for kind, most in (
+def _limit(config: dict[str, int]) -> None:
+    """Must be last: the interpreter itself may exceed these limits."""
+    for kind, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 16),
-        (resource.RLIMIT_CPU, order["cpu_s"]),
-        (resource.RLIMIT_AS, order["memory_bytes"]),
+        (resource.RLIMIT_CPU, config["cpu_s"]),
+        (resource.RLIMIT_AS, config["memory_bytes"]),
     ):
-        resource.setrlimit(kind, (most, most))
+        resource.setrlimit(kind, (limit, limit))
 
 
 def _checked(result: int) -> int:

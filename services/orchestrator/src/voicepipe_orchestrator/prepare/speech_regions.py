@@ -1,4 +1,4 @@
-"""Probabilities of speech become regions of speech. Pure."""
+"""Turns probabilities of speech into regions of speech. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ MIN_SILENCE = SAMPLE_RATE * 160 // 1000
 PAD = SAMPLE_RATE // 5
 
 Probabilities = npt.NDArray[np.uint8]
-"""Speech per window of `WINDOW` samples, 0 (none) to 255 (certain)."""
+"""Probability of speech per window of `WINDOW` samples, from 0 (none) to 255 (certain)."""
 
 
 def regions(probabilities: Probabilities, total_samples: int) -> tuple[Span, ...]:
-    """Speech begins at `ON`, ends below `OFF`; short silence is bridged, then short speech dropped, then padding added.
+    """Speech starts at `ONSET` and ends below `OFFSET`.
+
+    Short silence is bridged, then short speech dropped, then padding added.
 
     Padding stops in the middle of the silence between two regions, so regions may touch but never overlap.
     """
@@ -38,10 +40,10 @@ def regions(probabilities: Probabilities, total_samples: int) -> tuple[Span, ...
 
 
 def _runs(probabilities: Probabilities) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First samples and ends of the runs that a trigger with two thresholds gives."""
+    """First samples and ends of the runs of speech, by hysteresis with two thresholds."""
     is_clear = (probabilities >= ONSET) | (probabilities < OFFSET)
     last_clear = np.maximum.accumulate(np.where(is_clear, np.arange(len(probabilities)), -1))
-    # between the thresholds what was before holds on; at the very beginning that is silence
+    # Between the thresholds the previous state is kept; the initial state is silence.
     is_on = (last_clear >= 0) & (probabilities[last_clear] >= ONSET)
     edges = np.diff(np.r_[False, is_on, False].astype(np.int8))
     return np.flatnonzero(edges == 1) * WINDOW, np.flatnonzero(edges == -1) * WINDOW

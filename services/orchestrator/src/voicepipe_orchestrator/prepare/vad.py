@@ -1,8 +1,8 @@
-"""Where somebody speaks: Silero VAD by onnxruntime, streamed, with constant memory besides one byte per 32 ms.
+"""Voice activity detection: Silero VAD with onnxruntime, streaming, in constant memory plus one byte per 32 ms.
 
-The model file comes from the `silero-vad` wheel, which is never imported: its package imports torch. Of the files there, the
-sequence model takes many windows in one call. On the speech that was tried it gave the very numbers of the
-window-by-window model, about three times as fast.
+The model file comes from the `silero-vad` wheel, whose package is never imported because it imports torch. The sequence
+model in it takes many windows per call. In tests on speech it gave the same numbers as the window-by-window model,
+about three times as fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicepipe_orchestrator.domain import Span
 
 from .speech_regions import WINDOW, Probabilities, regions
 
-CONTEXT = 64  # samples before each window that the model also hears
+CONTEXT = 64  # samples before each window that the model also gets
 BATCH = 64  # windows per call
 
 
@@ -31,10 +31,10 @@ class Speech:
 
 
 def load_detector() -> onnxruntime.InferenceSession:
-    """The model, on one thread. One per process: any number of detectors may share it.
+    """Load the model, on one thread. One per process is enough: any number of detectors may share it.
 
     Raises:
-        RuntimeError: the wheel is not installed, or does not carry the file any more.
+        RuntimeError: the wheel is not installed, or does not contain the file.
     """
     package = importlib.util.find_spec("silero_vad")
     folders = list(package.submodule_search_locations or ()) if package else []
@@ -45,45 +45,45 @@ def load_detector() -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # it warns about unused initializers of this file
+    options.log_severity_level = 3  # the model file causes warnings about unused initializers
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 class SpeechDetector:
-    """Listens to one recording. Blocks may have any size: the result is the same."""
+    """Detects speech in one recording. The result does not depend on the size of the blocks."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
-        self._heard = np.zeros(CONTEXT, np.int16)  # the context, then what waits for a full batch
-        self._found = bytearray()
+        self._buffer = np.zeros(CONTEXT, np.int16)  # the context, then samples that wait for a full batch
+        self._probabilities = bytearray()
         self._samples = 0
 
     def feed(self, pcm: bytes | npt.NDArray[np.int16]) -> None:
-        """16 kHz mono s16le, whole samples. Takes about 3 ms per second of audio: not for an event loop."""
+        """Add 16 kHz mono s16le, whole samples. Takes about 3 ms per second of audio: not for an event loop."""
         block = np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else pcm
         self._samples += len(block)
-        self._heard = np.concatenate((self._heard, block))
-        while len(self._heard) >= CONTEXT + BATCH * WINDOW:
-            self._listen(BATCH)
+        self._buffer = np.concatenate((self._buffer, block))
+        while len(self._buffer) >= CONTEXT + BATCH * WINDOW:
+            self._infer(BATCH)
 
     def finish(self) -> Speech:
-        """After the last block; the last window is filled up with silence."""
-        rest = len(self._heard) - CONTEXT
+        """Call after the last block. The last window is padded with silence."""
+        rest = len(self._buffer) - CONTEXT
         windows = -(-rest // WINDOW)
         if windows:
-            self._heard = np.pad(self._heard, (0, windows * WINDOW - rest))
-            self._listen(windows)
-        probabilities = np.frombuffer(bytes(self._found), np.uint8)
+            self._buffer = np.pad(self._buffer, (0, windows * WINDOW - rest))
+            self._infer(windows)
+        probabilities = np.frombuffer(bytes(self._probabilities), np.uint8)
         return Speech(regions(probabilities, self._samples), probabilities, self._samples)
 
-    def _listen(self, windows: int) -> None:
-        used = windows * WINDOW
-        audio = self._heard[: CONTEXT + used].astype(np.float32) / 32768
-        heard = np.lib.stride_tricks.sliding_window_view(audio, CONTEXT + WINDOW)[::WINDOW]
-        found, self._hidden, self._cell = self._session.run(
-            None, {"input": np.ascontiguousarray(heard), "h": self._hidden, "c": self._cell}
+    def _infer(self, window_count: int) -> None:
+        used = window_count * WINDOW
+        audio = self._buffer[: CONTEXT + used].astype(np.float32) / 32768
+        windows = np.lib.stride_tricks.sliding_window_view(audio, CONTEXT + WINDOW)[::WINDOW]
+        probabilities, self._hidden, self._cell = self._session.run(
+            None, {"input": np.ascontiguousarray(windows), "h": self._hidden, "c": self._cell}
         )
-        self._found += np.rint(found * 255).astype(np.uint8).tobytes()
-        self._heard = self._heard[used:].copy()
+        self._probabilities += np.rint(probabilities * 255).astype(np.uint8).tobytes()
+        self._buffer = self._buffer[used:].copy()

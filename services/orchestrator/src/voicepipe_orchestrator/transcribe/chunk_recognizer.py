@@ -1,4 +1,4 @@
-"""The words of one chunk: asked for, asked for again where they are doubtful, in every language that is spoken."""
+"""Recognizes one chunk: with fallbacks if the result is doubtful, and by language if several are spoken in it."""
 
 from __future__ import annotations
 
@@ -11,37 +11,46 @@ from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, halves
 from voicepipe_orchestrator.ports import Pcm, RecognitionRequest, Recognizer
 
-from .code_switching import Stretch, cuts, spoken_languages, stretches, surer
-from .fallback import best, fallbacks, helps, joined, lacks_capitals, only_silence, quality_issue, same_words
-from .language import SWITCH_ABOVE, style_of
+from .code_switching import Stretch, cut_points, more_confident, spoken_languages, stretches
+from .fallback import (
+    best_try,
+    fallbacks,
+    is_silence,
+    is_worth_trying,
+    join_parts,
+    lacks_capitals,
+    quality_issue,
+    same_words,
+)
+from .language import SWITCH_ABOVE, style_prompt
 from .word_timing import pauses
 
 
 class ChunkRecognizer:
-    """Asks a `Recognizer` as the options of a job want it. Raises what the recognizer raises."""
+    """Calls a `Recognizer` with the options of a job. Raises what the recognizer raises."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
 
     async def recognize(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
-        """The words of the chunk, and what is still wrong with them: a code of `quality`, or None."""
+        """The recognition of the chunk, and its remaining quality issue, a code of `fallback`, or None."""
         recognition, issue = await self._with_fallbacks(job, plan, audio)
         candidates = spoken_languages(recognition)
         options = job.options
         if len(candidates) > 1 and options["language"] == "auto" and options["task"] == "transcribe":
             recognition = await self._by_language(job, audio, recognition, candidates)
-        return (replace(recognition, words=(), text="") if only_silence(recognition) else recognition), issue
+        return (replace(recognition, words=(), text="") if is_silence(recognition) else recognition), issue
 
     async def with_capitals(self, job: StoredJob, audio: Pcm, recognition: Recognition, before: str) -> Recognition:
-        """The same words with the capitals and punctuation that a prompt brings out, if it changes nothing else.
+        """The same words with capitals and punctuation, from a second request with a prompt.
 
-        `before` is the text before the chunk; without one that has capitals, a sentence in the language shows the style. A prompt
-        can put words into the model's mouth, so other words are not taken.
+        The prompt is `before`, the text before the chunk, or, if that has no capitals, a text in the language that
+        shows the style. A prompt can also change the words; then the result is not used.
         """
-        style = before if before and not lacks_capitals(before) else style_of(recognition.language)
+        style = before if before and not lacks_capitals(before) else style_prompt(recognition.language)
         if style is None or not lacks_capitals(recognition.text):
             return recognition
-        request = self._question(job, fallbacks(job.options["model"]["tier"])[0], recognition.language)
+        request = self._request(job, fallbacks(job.options["model"]["tier"])[0], recognition.language)
         request = replace(request, switch_above=None, prompt=" ".join(filter(None, (request.prompt, style))))
         prompted = await self._recognizer.recognize(audio, request)
         if not same_words(prompted.text, recognition.text) or len(prompted.words) != len(recognition.words):
@@ -52,59 +61,62 @@ class ChunkRecognizer:
         return replace(recognition, text=prompted.text, words=words)
 
     async def _with_fallbacks(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
-        """The first try without a complaint, else the best one with its complaint."""
+        """The first try without a quality issue, otherwise the best one with its issue."""
         tries: list[tuple[Recognition, str | None]] = []
         for attempt in fallbacks(job.options["model"]["tier"]):
-            if tries and not helps(attempt, str(tries[-1][1])):
+            if tries and not is_worth_trying(attempt, str(tries[-1][1])):
                 continue
-            recognition = await self._ask(job, plan, audio, attempt)
+            recognition = await self._try(job, plan, audio, attempt)
             tries.append((recognition, quality_issue(recognition, plan.speech_s)))
             if tries[-1][1] is None:
                 break
-        return best(tries)
+        return best_try(tries)
 
-    async def _ask(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
-        request = self._question(job, replace(attempt, split=False), job.language)
+    async def _try(self, job: StoredJob, plan: ChunkPlan, audio: Pcm, attempt: Attempt) -> Recognition:
+        request = self._request(job, replace(attempt, split=False), job.language)
         if not attempt.split:
             return await self._recognizer.recognize(audio, request)
         first, _ = halves(plan)
         parts = (audio[: first.samples], audio[first.samples :])
-        said = await asyncio.gather(*(self._recognizer.recognize(part, request) for part in parts if len(part)))
-        if len(said) == 1:
-            return said[0]
-        return joined([(said[0], 0.0), (said[1], first.samples / SAMPLE_RATE)], request.task)
+        results = await asyncio.gather(*(self._recognizer.recognize(part, request) for part in parts if len(part)))
+        if len(results) == 1:
+            return results[0]
+        return join_parts([(results[0], 0.0), (results[1], first.samples / SAMPLE_RATE)], request.task)
 
     async def _by_language(
         self, job: StoredJob, audio: Pcm, whole: Recognition, candidates: tuple[str, ...]
     ) -> Recognition:
-        """Each stretch of the chunk in its own language; `whole` where all of it turns out to be in one."""
-        edges = (0, *cuts(pauses(audio), len(audio)), len(audio))
+        """Each stretch of the chunk in its own language; `whole` if all of it turns out to be in one."""
+        edges = (0, *cut_points(pauses(audio), len(audio)), len(audio))
         pieces = [audio[start:end] for start, end in pairwise(edges)]
         model = job.options["model"]["name"]
-        heard = await asyncio.gather(*(self._recognizer.languages(piece, model, job.id) for piece in pieces))
-        found = stretches(edges, heard, candidates)
-        if {stretch.language for stretch in found} == {whole.language}:
+        probabilities = await asyncio.gather(*(self._recognizer.languages(piece, model, job.id) for piece in pieces))
+        by_language = stretches(edges, probabilities, candidates)
+        if {stretch.language for stretch in by_language} == {whole.language}:
             return whole
-        said = await asyncio.gather(*(self._stretch(job, audio, stretch, whole.language) for stretch in found))
-        if {part.language for part in said} == {whole.language}:
+        results = await asyncio.gather(*(self._stretch(job, audio, stretch, whole.language) for stretch in by_language))
+        if {result.language for result in results} == {whole.language}:
             return whole
-        parts = [(part, stretch.start / SAMPLE_RATE) for part, stretch in zip(said, found, strict=True)]
-        return joined(parts, job.options["task"])
+        parts = [(result, stretch.start / SAMPLE_RATE) for result, stretch in zip(results, by_language, strict=True)]
+        return join_parts(parts, job.options["task"])
 
     async def _stretch(self, job: StoredJob, audio: Pcm, stretch: Stretch, usual: str) -> Recognition:
-        """In its own language and, where that is not the usual one, in both: what the model is surer of."""
+        """The stretch in its own language.
+
+        If that is not the usual one, in both, and the more confident result is kept.
+        """
         attempt = fallbacks(job.options["model"]["tier"])[0]
         part = audio[stretch.start : stretch.end]
 
-        async def heard_in(language: str) -> Recognition:
-            request = replace(self._question(job, attempt, language), switch_above=None)
+        async def recognize_in(language: str) -> Recognition:
+            request = replace(self._request(job, attempt, language), switch_above=None)
             return await self._recognizer.recognize(part, request)
 
         if stretch.language == usual:
-            return await heard_in(usual)
-        return surer(*await asyncio.gather(heard_in(usual), heard_in(stretch.language)))
+            return await recognize_in(usual)
+        return more_confident(*await asyncio.gather(recognize_in(usual), recognize_in(stretch.language)))
 
-    def _question(self, job: StoredJob, attempt: Attempt, language: str | None) -> RecognitionRequest:
+    def _request(self, job: StoredJob, attempt: Attempt, language: str | None) -> RecognitionRequest:
         options = job.options
         prompt = ", ".join(options["keyterms"]) or None
         switch_above = SWITCH_ABOVE if options["language"] == "auto" and language else None

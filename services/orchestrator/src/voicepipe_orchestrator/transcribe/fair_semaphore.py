@@ -1,7 +1,19 @@
-"""Places in front of the model, shared fairly: the next free one goes to whoever holds the fewest.
+"""A semaphore that grants the next slot to the holder with the fewest.
 
-What waits in a model's own queue is served in the order of arrival, so a three-hour recording with sixteen chunks there keeps
-everybody else waiting for all sixteen. What waits here can be overtaken.
+It limits the requests that are sent to the models. A model serves its own queue in order of arrival, so if a three-hour
+recording has sixteen chunks in it, every other job waits for all sixteen. Requests that wait here instead can be
+overtaken.
+
+Invariants:
+
+- At most `count` slots are held, and at most `per_holder` by one holder. `_held` counts them; only `_grant` and
+  `_release` change it.
+- A free slot is never kept while a holder below its limit waits: `_grant` runs whenever a request arrives and a slot is
+  released.
+- No slot is lost to a cancelled waiter. Cancelled while waiting, its future is cancelled, and `_grant` skips it.
+  Cancelled in the same iteration of the event loop in which the slot was granted, `_acquire` releases the slot again.
+
+There is no lock: between two awaits nothing else runs on the event loop.
 """
 
 from __future__ import annotations
@@ -13,11 +25,12 @@ from contextlib import asynccontextmanager
 
 
 class FairSemaphore:
-    """`count` places, of which one holder has at most `per_holder` at a time.
+    """`count` slots, of which one holder has at most `per_holder` at a time.
 
-    With fewer for each than there are, a newcomer finds a free place beside a long recording. Of those who hold equally many, the one
-    who has waited longest goes first; never the same twice while others wait. Without that a clip would wait for two chunks of a
-    long recording: that of its arrival, and the next, which has waited longer.
+    With `per_holder` below `count`, the first request of a short job finds a free slot while a long recording is in
+    progress. Among holders with equally many slots, the one that has waited longest is next, but never the same one
+    twice in a row while others wait: otherwise a clip would wait for two chunks of a long recording, the one in
+    progress and the next one, which has waited longer.
     """
 
     def __init__(self, count: int, per_holder: int | None = None) -> None:
@@ -25,46 +38,45 @@ class FairSemaphore:
         self._per_holder = count if per_holder is None else per_holder
         self._held: Counter[Hashable] = Counter()
         self._last: Hashable = None
-        # In the order in which each began to wait.
+        # Holders in the order in which they started to wait.
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
     async def slot(self, holder: Hashable) -> AsyncIterator[None]:
-        await self._take(holder)
+        await self._acquire(holder)
         try:
             yield
         finally:
-            self._give_back(holder)
+            self._release(holder)
 
-    async def _take(self, holder: Hashable) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(holder, deque()).append(turn)
-        self._hand_out()
+    async def _acquire(self, holder: Hashable) -> None:
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(holder, deque()).append(granted)
+        self._grant()
         try:
-            await turn
+            await granted
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it came in the same moment
-                self._give_back(holder)
+            if not granted.cancelled():  # granted and cancelled in the same iteration of the event loop
+                self._release(holder)
             raise
 
-    def _give_back(self, holder: Hashable) -> None:
+    def _release(self, holder: Hashable) -> None:
         self._held[holder] -= 1
         if not self._held[holder]:
             del self._held[holder]
-        self._hand_out()
+        self._grant()
 
-    def _hand_out(self) -> None:
+    def _grant(self) -> None:
         while self._held.total() < self._count:
-            entitled = [each for each in self._waiting if self._held[each] < self._per_holder]
-            if not entitled:
+            eligible = [holder for holder in self._waiting if self._held[holder] < self._per_holder]
+            if not eligible:
                 return
-            holder = min(entitled, key=lambda each: (self._held[each], each == self._last))
-            # To the end of the order, if more of the same holder wait.
-            turns = self._waiting.pop(holder)
-            turn = turns.popleft()
-            if turns:
-                self._waiting[holder] = turns
-            if not turn.cancelled():
+            holder = min(eligible, key=lambda holder: (self._held[holder], holder == self._last))
+            waiters = self._waiting.pop(holder)
+            waiter = waiters.popleft()
+            if waiters:  # reinserted at the end: its next request waits behind those of other holders
+                self._waiting[holder] = waiters
+            if not waiter.cancelled():
                 self._held[holder] += 1
                 self._last = holder
-                turn.set_result(None)
+                waiter.set_result(None)

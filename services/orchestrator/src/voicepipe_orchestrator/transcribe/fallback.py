@@ -1,9 +1,9 @@
-"""How a chunk is tried again, and which try is kept.
+"""How a chunk is tried again, and which try is kept. Pure.
 
-Pure: a worker walks `fallbacks`, asks `quality_issue` after every try and stops at the first try without one; else `best`
-chooses, and the complaint of the chosen try becomes a warning. The thresholds are the defaults of openai-whisper's
-`transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6), from Radford et al.,
-"Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
+A worker goes through `fallbacks`, checks every try with `quality_issue`, and stops at the first one without an issue.
+If all have one, `best_try` chooses, and the issue of the chosen try becomes a warning. The thresholds are the defaults
+of openai-whisper's `transcribe()` (compression_ratio_threshold 2.4, logprob_threshold -1.0, no_speech_threshold 0.6),
+from Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), section 4.5.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from voicepipe_orchestrator.domain import Attempt, Recognition, Word
 MAX_COMPRESSION_RATIO: Final = 2.4
 MIN_AVG_LOGPROB: Final = -1.0
 MAX_NO_SPEECH_PROB: Final = 0.6
-# People do repeat themselves. Repeated words are right where the model is this sure of them and they fit the audio: on recordings
-# in which a sentence was played over and over, right answers had -0.03 to -0.27, and up to 0.32 of their tokens took no time;
-# a loop had 0.54 (Whisper base).
-SURE_AVG_LOGPROB: Final = -0.3
+# People do repeat themselves. Repeated words are accepted if the model is this confident of them and they fit the
+# audio. On recordings of one sentence played again and again, correct results had -0.03 to -0.27, and up to 0.32 of
+# their tokens had no duration; a loop had 0.54 (Whisper base).
+CONFIDENT_AVG_LOGPROB: Final = -0.3
 MAX_SQUEEZED: Final = 0.4
 SQUEEZED_WORD_S: Final = 0.021  # one frame of the encoder, or less
-# Less speech than this may be a cough or a door, and no word a right answer.
+# Less speech than this may be a cough or a door; then a result without words is correct.
 MIN_SPEECH_FOR_WORDS_S: Final = 2.0
 FEW_WORDS: Final = 3
 
@@ -35,15 +35,16 @@ REPETITIVE: Final = "repetitive"
 TRUNCATED: Final = "truncated"
 UNSURE: Final = "unsure"
 
-# From the one that a reader forgives first: doubtful words, words missing at the end, words that loop, no words.
+# From the mildest: doubtful words, words missing at the end, words that loop, no words.
 SEVERITY: Final[Mapping[str | None, int]] = {None: 0, UNSURE: 1, TRUNCATED: 2, REPETITIVE: 3, NO_WORDS: 4}
 
 
-# A quick model is asked quickly. Beam 5 is what the Whisper paper uses; a tier that is not named here has no beams.
+# The Whisper paper uses beam size 5. The fast tier, and any tier that is not listed, decodes greedily.
 BEAM_OF_TIER: Final[Mapping[str, int]] = {"accurate": 5, "fast": 1}
 
-# Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new audio, so they are asked as the
-# whole was. With a temperature the model draws, which a beam cannot do; each surprise costs another call of the model.
+# Cheapest first. Timestamps keep the model moving forward, which ends most loops. The halves are new input, so they are
+# decoded as the whole chunk was. With a temperature the model samples, which excludes a beam; every try costs another
+# call of the model.
 FALLBACKS: Final[tuple[Attempt, ...]] = (
     Attempt(beam=5, temperature=0.0, timestamps=False, split=False),
     Attempt(beam=5, temperature=0.0, timestamps=True, split=False),
@@ -53,22 +54,23 @@ FALLBACKS: Final[tuple[Attempt, ...]] = (
 
 
 def fallbacks(tier: str) -> tuple[Attempt, ...]:
-    """`FALLBACKS` for a quality tier: its own beam wherever the model does not draw."""
+    """`FALLBACKS` for a quality tier: with its own beam size wherever the model does not sample."""
     beam = BEAM_OF_TIER.get(tier, 1)
     return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in FALLBACKS)
 
 
-def helps(attempt: Attempt, issue: str) -> bool:
-    """Whether an attempt may end this trouble. Where the surest words are none, drawn ones are made up."""
+def is_worth_trying(attempt: Attempt, issue: str) -> bool:
+    """Whether an attempt may resolve the issue. If the likeliest result has no words, sampled ones are made up."""
     return attempt.temperature == 0 or issue != NO_WORDS
 
 
 def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
-    """The stable code of what is wrong with a try, the worst first, or None.
+    """The code of what is wrong with a try, the most severe issue first, or None.
 
-    `speech_s` is how much of the chunk the speech detector called speech: where that is little, silence is a good answer.
+    `speech_s` is how much of the chunk the detector classified as speech: if that is little, a result without words is
+    fine.
     """
-    if only_silence(recognition):
+    if is_silence(recognition):
         return NO_WORDS if speech_s >= MIN_SPEECH_FOR_WORDS_S else None
     if recognition.compression_ratio > MAX_COMPRESSION_RATIO and not _was_repeated(recognition):
         return REPETITIVE
@@ -80,59 +82,64 @@ def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
 
 
 def _was_repeated(recognition: Recognition) -> bool:
-    """Whether the speaker repeated the words, and not the model: it ended by itself, is sure, and every word has its time."""
+    """Whether it was the speaker who repeated the words.
+
+    Then the model is confident and was not cut off, and most words have a duration.
+    """
     squeezed = sum(word.end_s - word.start_s < SQUEEZED_WORD_S for word in recognition.words)
     fits = squeezed <= MAX_SQUEEZED * len(recognition.words)
-    return fits and not recognition.truncated and recognition.avg_logprob >= SURE_AVG_LOGPROB
+    return fits and not recognition.truncated and recognition.avg_logprob >= CONFIDENT_AVG_LOGPROB
 
 
-def best(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
-    """The try to keep, with its complaint: the mildest complaint, then the surest words, then the earliest.
+def best_try(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
+    """The try to keep, with its issue: the one with the mildest issue, then the highest confidence, then the earliest.
 
-    `tries` are (recognition, its complaint) in the order of the ladder, at least one.
+    `tries` are (recognition, issue) in the order of the fallbacks, at least one.
     """
     return min(tries, key=lambda each: (SEVERITY[each[1]], -each[0].avg_logprob))
 
 
-def only_silence(recognition: Recognition) -> bool:
-    """Whether nothing was said, as far as the model knows. Words of such a recognition are made up: drop them.
+def is_silence(recognition: Recognition) -> bool:
+    """Whether the chunk has no speech according to the model.
 
-    Whisper's own rule: `no_speech_prob` alone is not reliable, so it counts only where the words are doubtful too.
+    The words of such a recognition are made up and must be dropped.
+
+    This is Whisper's own rule: `no_speech_prob` alone is unreliable, so it counts only if the words are doubtful too.
     """
     doubtful = recognition.no_speech_prob > MAX_NO_SPEECH_PROB and recognition.avg_logprob < MIN_AVG_LOGPROB
     return doubtful or not recognition.words
 
 
-def joined(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
-    """One recognition of a chunk from those of its parts, each with the second of the chunk where it starts.
+def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recognition:
+    """One recognition of a chunk from those of its parts, each with its start in the chunk in seconds.
 
-    Words that were made up over silence are left out. What is measured for each part becomes: the mean of `avg_logprob` over
-    words, the worst `compression_ratio` and `truncated`, and silence only where all are silent. The language is that of most
-    words; words of another one say so.
+    Parts that are silence contribute no words. `avg_logprob` is the mean over words, `compression_ratio` and
+    `truncated` are the worst of the parts, and the whole is silence only if all parts are. The language is that of the
+    part with the most words; words in another language carry theirs.
     """
-    heard = [(part, offset_s) for part, offset_s in parts if not only_silence(part)]
-    fullest = max((part for part, _ in parts), key=lambda part: 0 if only_silence(part) else len(part.words))
+    spoken = [(part, offset_s) for part, offset_s in parts if not is_silence(part)]
+    fullest = max((part for part, _ in parts), key=lambda part: 0 if is_silence(part) else len(part.words))
     language = fullest.language
     return Recognition(
-        text=join_words((part.text.strip() for part, _ in heard), language_of_text(language, task)),
-        words=tuple(_moved(word, offset_s, part, language) for part, offset_s in heard for word in part.words),
+        text=join_words((part.text.strip() for part, _ in spoken), language_of_text(language, task)),
+        words=tuple(_moved(word, offset_s, part, language) for part, offset_s in spoken for word in part.words),
         language=language,
-        avg_logprob=_mean_logprob([part for part, _ in heard or parts]),
+        avg_logprob=_mean_logprob([part for part, _ in spoken or parts]),
         no_speech_prob=min(part.no_speech_prob for part, _ in parts),
-        compression_ratio=max((part.compression_ratio for part, _ in heard), default=0.0),
-        truncated=any(part.truncated for part, _ in heard),
+        compression_ratio=max((part.compression_ratio for part, _ in spoken), default=0.0),
+        truncated=any(part.truncated for part, _ in spoken),
         language_probability=fullest.language_probability,
         languages=fullest.languages,
     )
 
 
 def lacks_capitals(text: str) -> bool:
-    """Whether a text of several words is written in small letters alone, as Whisper sometimes answers a short clip."""
+    """Whether a text of several words has no capitals, as Whisper sometimes transcribes short clips."""
     return len(text.split()) >= FEW_WORDS and text == text.lower() and text != text.upper()
 
 
 def same_words(first: str, second: str) -> bool:
-    """Whether two texts differ in capitals and punctuation alone."""
+    """Whether two texts differ only in capitals and punctuation."""
     return _letters(first) == _letters(second)
 
 

@@ -1,4 +1,19 @@
-"""Chunks of speech become words: first the language and the order of work, then chunk by chunk."""
+"""Transcribes a recording: `StartHandler` chooses the language, `ChunkHandler` recognizes one chunk.
+
+A chunk takes seconds to minutes at the model, and the lock of its job is not held meanwhile. So a handler checks the
+job twice:
+
+- Before the work: is there anything to do? For a stage, `claim` locks the job; for a chunk, a read without a lock is
+  enough, because it only saves work that would be discarded.
+- Before it saves, under the lock (`lock_if_running`, `save_recognition`): is the result still wanted? In between, the
+  job may have been cancelled or deleted, the stage requeued by the sweeper, or the chunk finished by another worker. If
+  so, the result is discarded.
+
+At most `window_chunks` of a job are queued at a time. Each chunk queues its successor in the transaction that saves it,
+so the window stays full without a scheduler, and a worker that dies delays only the chunks that it had in flight.
+Chunks of one job finish on several workers at once; the lock puts their transactions in order, so exactly one of them
+finds no unfinished chunk and finishes the stage.
+"""
 
 from __future__ import annotations
 
@@ -21,25 +36,25 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.chunks import StoredChunk
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
-from voicepipe_orchestrator.ports import Audio, Recognizer
+from voicepipe_orchestrator.ports import PcmReader, Recognizer
 
 from .chunk_recognizer import ChunkRecognizer
 from .fallback import lacks_capitals
-from .language import SWITCH_ABOVE, LanguageChoice, decide, listener, probe_indices
+from .language import SWITCH_ABOVE, LanguageChoice, choose_language, detecting_model, probe_indices
 from .model_registry import languages_of_models
 from .word_timing import snap_to_pauses
 
 
 class StartHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
-        self._audio = audio
+        self._pcm = pcm
         self._recognizer = recognizer
         self._window = window_chunks
 
     async def handle(self, command: StartTranscription) -> None:
-        """Safe to repeat: the language stays as it was chosen, and queued chunks get their commands again."""
+        """Safe to repeat: the language stays as chosen, and the commands of queued chunks are sent again."""
         ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
         job = await claim(self._outbox, ref)
         if job is None:
@@ -59,7 +74,7 @@ class StartHandler:
             await chunks.finish_if_complete(transaction, job)
 
     async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
-        """What the owner said, what was found before, or what a few chunks sound like.
+        """The language that the owner chose, that was detected before, or that is detected now in a few chunks.
 
         Raises:
             Reject: the recording is in a language that the chosen model does not know.
@@ -70,45 +85,54 @@ class StartHandler:
             return LanguageChoice(job.language, job.language_probability)
         model = job.options["model"]["name"]
         known = await languages_of_models(self._pool)
-        asked = listener(model, known)
-        if asked is None:
+        detector = detecting_model(model, known)
+        if detector is None:
             return LanguageChoice(known[model][0], None)
-        if asked == model and len(planned) == 1:  # it says its language with its words: a clip is not listened to twice
+        if detector == model and len(planned) == 1:
+            # The language of a clip is detected together with its words, in one request.
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
-        probes = await asyncio.gather(*(self._probe(job, asked, planned[index].plan) for index in indices))
-        choice = decide(probes)
-        return choice if asked == model else _within(choice, known[model][0], job.options["model"]["tier"])
+        probes = await asyncio.gather(*(self._probe(job, detector, planned[index].plan) for index in indices))
+        choice = choose_language(probes)
+        if detector == model:
+            return choice
+        return _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
 
     async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
-        audio = await self._audio.read(job.pcm_key or "", plan.spans)
+        audio = await self._pcm.read(job.pcm_key or "", plan.spans)
         return dict(await self._recognizer.languages(audio, model, job.id))
 
 
-def _within(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
-    """The language for a model that knows `only` one."""
-    surely = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
-    if surely and surely != only:
-        raise Reject.of("language_not_known", language=LANGUAGES.get(surely, surely), model=tier, known=LANGUAGES[only])
-    return LanguageChoice(only, choice.probability if surely else None)
+def _restrict_to_model(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:
+    """The choice for a model that knows `only` one language; its probability is None if the language is only assumed.
+
+    Raises:
+        Reject: the recording is confidently in another language.
+    """
+    confident = choice.language if (choice.probability or 0.0) >= SWITCH_ABOVE else None
+    if confident and confident != only:
+        raise Reject.of(
+            "language_not_known", language=LANGUAGES.get(confident, confident), model=tier, known=LANGUAGES[only]
+        )
+    return LanguageChoice(only, choice.probability if confident else None)
 
 
 class ChunkHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, audio: Audio, recognizer: Recognizer, window_chunks: int) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
         self._pool = pool
         self._outbox = outbox
-        self._audio = audio
+        self._pcm = pcm
         self._recognizer = ChunkRecognizer(recognizer)
         self._window = window_chunks
 
     async def handle(self, command: TranscribeChunk) -> None:
-        """Safe to repeat: a chunk that has its words is left alone, and so is one whose job has ended."""
+        """Safe to repeat: a chunk that is finished, or whose job has ended, is left alone."""
         ref = StageRef(UUID(command.job_id), Stage.TRANSCRIBE)
         job = await jobs.read(self._pool, ref.job_id)
         chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
-        audio = await self._audio.read(job.pcm_key, chunk.plan.spans)
+        audio = await self._pcm.read(job.pcm_key, chunk.plan.spans)
         recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
@@ -119,7 +143,7 @@ class ChunkHandler:
             job = await lock_if_running(transaction, ref)
             if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
                 return
-            await _keep_language(transaction, job, recognition)
+            await _set_language_of_only_chunk(transaction, job, recognition)
             if issue is not None:
                 await jobs.warn(transaction, job, "doubtful_parts")
             await self._emit(transaction, job, chunk.plan, recognition)
@@ -145,9 +169,9 @@ class ChunkHandler:
         transaction.event(job, event)
 
 
-async def _keep_language(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
-    """Of the only chunk, where it was not known before."""
+async def _set_language_of_only_chunk(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
+    """Set the language of a recording of one chunk, which was not probed."""
     if job.language_probability is not None or recognition.language_probability is None:
         return
-    choice = decide([{recognition.language: recognition.language_probability}])
+    choice = choose_language([{recognition.language: recognition.language_probability}])
     await jobs.set_language(transaction, job, choice.language, choice.probability)

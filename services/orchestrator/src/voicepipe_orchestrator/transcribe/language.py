@@ -1,8 +1,9 @@
-"""Which language a recording is in.
+"""Chooses the language of a recording. Pure.
 
-Whisper guesses per 30 s, and a guess on a jingle or a greeting is often wrong. So a few chunks spread over the recording
-are asked and their answers averaged. What is sure enough is the language of the recording; a chunk that is surely in another
-one is transcribed in that. Otherwise every chunk decides for itself.
+Whisper detects the language of 30 s, and is often wrong on a jingle or a greeting. So a few chunks spread over the
+recording are probed and the probabilities averaged. A language with a sufficient mean is the language of the recording;
+a chunk that is confidently in another one is transcribed in that. If no language has a sufficient mean, the model
+decides for every chunk.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from typing import Final
 
 FEW_PROBES: Final = 3
 MANY_PROBES: Final = 5
-# From about eight minutes of speech on, two more probes cost nothing beside the transcription.
+# From about eight minutes of speech, the cost of two more probes is negligible.
 MANY_PROBES_FROM_CHUNKS: Final = 20
-# A chunk with less speech tells little: a probe hears it padded with silence to 30 s.
+# A chunk with less speech is a poor probe: the model pads it with silence to 30 s.
 ENOUGH_SPEECH_S: Final = 5.0
 MIN_PROBABILITY: Final = 0.5
-# From here on a chunk is in another language than the recording. Whisper base was at most 0.6 sure of a wrong language, on
-# a meeting of which few words can be understood, and 0.87 or more of the right one in chunks of 10 s and more.
+# From this probability, a chunk is in another language than the recording. Whisper base gave at most 0.6 to a wrong
+# language, in a barely intelligible meeting, and 0.87 or more to the right one in chunks of at least 10 s.
 SWITCH_ABOVE: Final = 0.8
 
-# A sentence with capitals and punctuation, for models that continue in the style of what stands before.
+# Text with capitals and punctuation: the model continues in the style of its prompt.
 _STYLE: Final[Mapping[str, str]] = {
     "de": "Guten Tag. Wie geht es Ihnen? Danke, gut.",
     "en": "Hello. How are you? I'm fine, thank you.",
@@ -41,52 +42,53 @@ _STYLE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LanguageChoice:
-    """`language` is None where every chunk decides for itself.
+    """`language` is None if it is detected for every chunk.
 
-    `probability` is that of the likeliest language, None where nobody has listened yet.
+    `probability` is that of the likeliest language, None if not detected.
     """
 
     language: str | None
     probability: float | None
 
 
-def style_of(language: str) -> str | None:
-    """A well-written sentence in the language, None where there is none at hand."""
+def style_prompt(language: str) -> str | None:
+    """A well-written text in the language, None if there is none for it."""
     return _STYLE.get(language)
 
 
 def probe_indices(chunk_count: int, speech_s: Sequence[float]) -> tuple[int, ...]:
-    """The chunks to ask, in order: one out of each third (or fifth) of those with enough speech.
+    """The chunks to probe, in order: one from each third (or fifth) of those with enough speech.
 
-    `speech_s` has one number per chunk. Out of each part the chunk with the most speech is taken, the earliest of equals.
-    Where too few chunks have enough speech, those with the most are asked, and all of them where there are no more.
+    `speech_s` has one number per chunk. From each part the chunk with the most speech is taken, the first of equals.
+    If too few chunks have enough speech, the ones with the most speech are taken, at most all of them.
     """
     if len(speech_s) != chunk_count:
         raise ValueError(f"{chunk_count} chunks, but the speech of {len(speech_s)}")
-    wanted = min(chunk_count, MANY_PROBES if chunk_count >= MANY_PROBES_FROM_CHUNKS else FEW_PROBES)
+    probe_count = min(chunk_count, MANY_PROBES if chunk_count >= MANY_PROBES_FROM_CHUNKS else FEW_PROBES)
     candidates = [index for index in range(chunk_count) if speech_s[index] >= ENOUGH_SPEECH_S]
-    if not wanted or len(candidates) < wanted:
+    if not probe_count or len(candidates) < probe_count:
         most = sorted(range(chunk_count), key=lambda index: (-speech_s[index], index))
-        return tuple(sorted(most[:wanted]))
-    edges = [len(candidates) * part // wanted for part in range(wanted + 1)]
+        return tuple(sorted(most[:probe_count]))
+    edges = [len(candidates) * part // probe_count for part in range(probe_count + 1)]
     parts = (candidates[start:end] for start, end in pairwise(edges))
     return tuple(max(part, key=lambda index: (speech_s[index], -index)) for part in parts)
 
 
-def listener(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
-    """Who can tell the language of a recording for `model`: itself, another model if it knows one language alone, or nobody.
+def detecting_model(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
+    """The model that detects languages for `model`: itself, or another one if it knows only one language.
 
-    `languages` are those that each served model knows; a model that is not among them is asked itself.
+    None if no model can. `languages` maps served models to the languages that they know. A model that is missing there
+    detects languages itself.
     """
     if len(languages.get(model, ("", ""))) > 1:
         return model
     return next((name for name in sorted(languages) if len(languages[name]) > 1), None)
 
 
-def decide(probes: Sequence[Mapping[str, float]]) -> LanguageChoice:
-    """The language of the recording from what the model said about each probed chunk (code to probability).
+def choose_language(probes: Sequence[Mapping[str, float]]) -> LanguageChoice:
+    """The language of the recording, from the probabilities (by code) of each probed chunk.
 
-    A language that a probe does not name has probability 0 there. The order of the probes does not matter.
+    A language that is missing in a probe has probability 0 there. The order of the probes does not matter.
     """
     codes = sorted({code for probe in probes for code in probe})
     if not codes:

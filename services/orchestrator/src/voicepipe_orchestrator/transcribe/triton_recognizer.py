@@ -1,4 +1,4 @@
-"""Speech models behind Triton, over asynchronous gRPC."""
+"""The adapter to speech models behind Triton, over asynchronous gRPC."""
 
 from __future__ import annotations
 
@@ -22,26 +22,31 @@ from voicepipe_orchestrator.ports import Pcm, RecognitionRequest
 
 from .fair_semaphore import FairSemaphore
 
-BATCH = Histogram(
-    "voicepipe_model_batch_size", "Requests that the model answered together", ["model"], buckets=range(1, 33)
+BATCH_SIZE = Histogram(
+    "voicepipe_model_batch_size", "Requests in one batch of the model", ["model"], buckets=range(1, 33)
 )
-SECONDS = Histogram("voicepipe_model_request_duration_seconds", "Time to an answer of the model", ["model"])
+REQUEST_DURATION = Histogram(
+    "voicepipe_model_request_duration_seconds", "Time until the model answers a request", ["model"]
+)
 
-# What every pool serves; the pools differ in its weights.
+# The name of the model in every pool; the pools differ in its weights.
 MODEL = "whisper"
 
 RETRY_DELAY_S = 2.0
-# A batch of long chunks on a slow machine; a server that is gone is noticed by the connection, not by this.
-TIMEOUT_S = 900.0
-# What a model answers about a request that no second try can help; the part before the colon is the code.
-HOPELESS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
+# Enough for a batch of long chunks on a slow machine. A dead server is detected by keepalives, not by this timeout.
+REQUEST_TIMEOUT_S = 900.0
+# Codes with which the model rejects a request for good.
+PERMANENT_ERRORS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
 KEEPALIVE = triton.KeepAliveOptions(
     keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
 )
 
 
 class TritonRecognizer:
-    """The `Recognizer` port on pools of Triton servers, each with a client. `places` bounds what is on its way to all."""
+    """The `Recognizer` port on pools of Triton servers, one client each.
+
+    `semaphore` limits the requests in flight to all pools.
+    """
 
     def __init__(
         self, pools: Mapping[str, triton.InferenceServerClient], semaphore: FairSemaphore, model_wait_timeout_s: float
@@ -64,22 +69,22 @@ class TritonRecognizer:
             "suppress_blank": request.attempt.suppress_blank,
             "word_timestamps": True,
         }
-        said = await self._infer(request.model, audio, parameters, request.job_id)
+        result = await self._infer(request.model, audio, parameters, request.job_id)
         return Recognition(
-            text=said["text"],
-            words=tuple(Word(start, end, text, probability) for start, end, text, probability in said["words"]),
-            language=said["language"],
-            avg_logprob=said["avg_logprob"],
-            no_speech_prob=said["no_speech_prob"],
-            compression_ratio=said["compression_ratio"],
-            truncated=said["truncated"],
-            language_probability=said["language_probability"],
-            languages=said.get("probabilities", {}),
+            text=result["text"],
+            words=tuple(Word(start, end, text, probability) for start, end, text, probability in result["words"]),
+            language=result["language"],
+            avg_logprob=result["avg_logprob"],
+            no_speech_prob=result["no_speech_prob"],
+            compression_ratio=result["compression_ratio"],
+            truncated=result["truncated"],
+            language_probability=result["language_probability"],
+            languages=result.get("probabilities", {}),
         )
 
     async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
-        said = await self._infer(model, audio, {"op": "detect"}, job_id)
-        return {str(code): float(probability) for code, probability in said["probabilities"].items()}
+        result = await self._infer(model, audio, {"op": "detect"}, job_id)
+        return {str(code): float(probability) for code, probability in result["probabilities"].items()}
 
     async def describe(self) -> Mapping[str, Mapping[str, Any]]:
         answers = await asyncio.gather(*(self._describe(pool) for pool in self._pools), return_exceptions=True)
@@ -97,57 +102,57 @@ class TritonRecognizer:
         return served
 
     async def _describe(self, pool: str) -> Mapping[str, Any] | None:
-        """What the pool's model says of itself, None while its server has not loaded it."""
+        """The model's description of itself, None while the server has not loaded it."""
         try:
             if not await self._pools[pool].is_model_ready(MODEL):
                 return None
         except InferenceServerException as error:
             raise _unavailable(pool, error) from error
-        said = await self._infer(pool, np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, None)
-        return {key: value for key, value in said.items() if key != "timings"}
+        result = await self._infer(pool, np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, None)
+        return {key: value for key, value in result.items() if key != "timings"}
 
     async def _infer(self, pool: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None) -> dict[str, Any]:
         if pool not in self._pools:
-            raise self._missing(pool)
+            raise self._pool_missing(pool)
         inputs = [
             _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
             _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
             _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
         ]
         async with self._semaphore.slot(job_id):
-            with telemetry.span("triton infer", model=pool, op=parameters["op"]), SECONDS.labels(pool).time():
+            with telemetry.span("triton infer", model=pool, op=parameters["op"]), REQUEST_DURATION.labels(pool).time():
                 try:
-                    answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=TIMEOUT_S)
+                    answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=REQUEST_TIMEOUT_S)
                 except InferenceServerException as error:
-                    raise self._meant(pool, error) from error
+                    raise self._to_domain_error(pool, error) from error
         self._missing_since.pop(pool, None)
-        said: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
-        if batch := said.get("timings", {}).get("batch_size"):
-            BATCH.labels(pool).observe(batch)
-        return said
+        result: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
+        if batch := result.get("timings", {}).get("batch_size"):
+            BATCH_SIZE.labels(pool).observe(batch)
+        return result
 
-    def _meant(self, pool: str, error: InferenceServerException) -> Exception:
-        """What an error of the server means for the chunk."""
+    def _to_domain_error(self, pool: str, error: InferenceServerException) -> Exception:
+        """The `Reject` or `RetryLater` that an error of the server stands for; any other error is a bug."""
         status, message = error.status() or "", error.message() or ""
         code = message.partition(":")[0].strip()
-        for hopeless in HOPELESS:
-            if hopeless in message:
-                return Reject.of(hopeless, reason=message.partition(hopeless)[2].strip(": ."))
+        for error_code in PERMANENT_ERRORS:
+            if error_code in message:
+                return Reject.of(error_code, reason=message.partition(error_code)[2].strip(": ."))
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
-            return self._missing(pool)
-        # Of a model's instances one has lost its process: the server has to be restarted, the chunk is not to blame.
+            return self._pool_missing(pool)
+        # An instance of the model has lost its process. The server has to be restarted; the chunk did not cause this.
         if "is not healthy" in message:
             return _unavailable(pool, error)
         if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
             return _unavailable(pool, error)
         return RuntimeError(f"the model failed: {status} {code[:200]}")
 
-    def _missing(self, pool: str) -> Exception:
-        """A pool that no setting names any more, or whose server has not loaded the model, may come back for a while."""
+    def _pool_missing(self, pool: str) -> Exception:
+        """The error for a pool that is not configured or not ready: retried until the wait timeout."""
         since_s = self._missing_since.setdefault(pool, time.monotonic())
         if time.monotonic() - since_s > self._wait_timeout_s:
             return Reject.of("model_gone")
-        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served now")
+        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served at present")
 
 
 def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:

@@ -1,4 +1,4 @@
-"""What the workers say of themselves."""
+"""The table of served models."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from voicepipe_orchestrator.transcribe.model_registry import any_model_registere
 from voicepipe_wire.storage import database
 
 
-async def test_transcribe_is_not_ready_before_it_has_seen_a_model(database_url, settings):
+async def test_transcribe_is_not_ready_until_a_model_is_registered(database_url, settings):
     async with await database.connect(settings) as pool:
         with pytest.raises(LookupError):
             await any_model_registered(pool)
@@ -17,7 +17,7 @@ async def test_transcribe_is_not_ready_before_it_has_seen_a_model(database_url, 
 
 
 class Described:
-    """A recognizer whose pools say what a test wants."""
+    """A recognizer with the given pools."""
 
     def __init__(self, **pools):
         self.pools = pools
@@ -26,7 +26,7 @@ class Described:
         return {pool: {"model": model} for pool, model in self.pools.items()}
 
 
-async def test_a_pool_of_the_settings_stays_while_it_is_down_and_another_is_forgotten(database_url, settings):
+async def test_a_configured_pool_stays_registered_while_it_is_down(database_url, settings):
     async with await database.connect(settings) as pool:
         await pool.execute(
             "INSERT INTO models (name, description, seen_at) SELECT name, '{}', now() - interval '1 hour' "
