@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from support.eventually import eventually_async
 from voicepipe_orchestrator.controller.retention import Retention
+from voicepipe_orchestrator.controller.sweep import Sweeper
+from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
@@ -107,6 +109,24 @@ async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_mee
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
+async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeline, meeting):
+    pipeline.start("prepare")
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await pipeline.pool.execute(
+        "UPDATE stages SET state = 'running', attempts = CASE WHEN stage = 'transcribe' THEN $2 ELSE 1 END"
+        " WHERE job_id = $1 AND stage IN ('transcribe', 'diarize')",
+        job_id,
+        MAX_ATTEMPTS,
+    )
+    await pipeline.pool.execute("UPDATE jobs SET changed_at = now() - interval '1 hour' WHERE id = $1", job_id)
+    await pipeline.jetstream.context.purge_stream("WORK")
+    assert await Sweeper(pipeline.pool, pipeline.outbox, pipeline.jetstream, 1.0).sweep() == 1
+    assert (await pipeline.job(job_id)).state == "failed"
+    assert await pipeline.error_code(job_id) == "worker_lost"
+    assert await pipeline.pool.fetchval("SELECT finished_at IS NOT NULL FROM jobs WHERE id = $1", job_id)
+
+
 async def test_a_deleted_stream_is_recreated_and_the_job_completes(pipeline, long_meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(long_meeting))
@@ -141,9 +161,7 @@ async def pull_and_die(pipeline) -> None:
     """Pull commands and never ack them, as a process that dies."""
     while True:
         subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.prepare-standard"
-        await pipeline.jetstream.client.send_control(
-            subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True
-        )
+        await pipeline.jetstream.client.request(subject, b'{"batch": 1, "no_wait": true}', timeout=5, old_style=True)
         await asyncio.sleep(0.1)
 
 

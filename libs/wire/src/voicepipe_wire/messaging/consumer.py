@@ -220,10 +220,9 @@ class Worker:
             return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
-            while not await self._run_handler(command):
-                if stop.is_set():
-                    await self._hand_back(message)
-                    return "handed_back"
+            is_done = await self._run_handler(command)
+            while not is_done and not stop.is_set():
+                is_done = await self._run_handler(command)
         except Reject as reject:
             log.info("command rejected", stage=self._stage, code=reject.code)
             return await self._dead_letter(message, command, reject)
@@ -235,6 +234,10 @@ class Worker:
                 return await self._dead_letter(message, command, Reject.of("internal_error"), cause)
             await message.nak(delay=retry_delay_s(deliveries))
             return "failed"
+        # Not within the `try`: what fails from here on is the connection, not the handler.
+        if not is_done:
+            await self._hand_back(message)
+            return "handed_back"
         await message.ack()
         return "done"
 

@@ -41,6 +41,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
+from voicepipe_wire import aio
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.settings import Settings
 
@@ -245,7 +246,9 @@ class MultipartWriter:
 
     async def _put(self, data: bytes | memoryview) -> None:
         assert self._upload_id is not None  # noqa: S101 - narrows the type
-        self._parts.append(await self._store.put_part(self._key, self._upload_id, len(self._parts) + 1, data))
+        # To its end, though this task is cancelled meanwhile: a thread sends `data`, which is a view of the buffer.
+        put = self._store.put_part(self._key, self._upload_id, len(self._parts) + 1, data)
+        self._parts.append(await aio.finish(put))
 
 
 @asynccontextmanager

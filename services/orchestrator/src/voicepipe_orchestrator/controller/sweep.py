@@ -35,7 +35,7 @@ from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.jobs.jobs import StoredJob
-from voicepipe_wire.jobs.stages import Event, Stage, State, advance, fail
+from voicepipe_wire.jobs.stages import Event, Stage, State, advance, fail, outcome
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.envelope import MSG_ID
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
@@ -101,7 +101,10 @@ class Sweeper:
             and not (stage is Stage.TRANSCRIBE and queued)
         ]
         for stage in lost_stages:
-            await self._requeue_stage(transaction, job, stage)
+            # Read again: the stage before this one may have changed the job, or failed it.
+            fresh = await jobs.lock(transaction.connection, job.id)
+            if fresh is not None and not outcome(fresh.stages):
+                await self._requeue_stage(transaction, fresh, stage)
         return bool(lost_stages or lost_chunks)
 
     async def _requeue_stage(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
