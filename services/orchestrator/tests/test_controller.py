@@ -109,15 +109,17 @@ async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_mee
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeline, meeting):
+@pytest.mark.parametrize("exhausted", ["transcribe", "diarize"])  # whichever of the two is swept first
+async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeline, meeting, exhausted):
     pipeline.start("prepare")
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await pipeline.pool.execute(
-        "UPDATE stages SET state = 'running', attempts = CASE WHEN stage = 'transcribe' THEN $2 ELSE 1 END"
+        "UPDATE stages SET state = 'running', attempts = CASE WHEN stage = $3 THEN $2 ELSE 1 END"
         " WHERE job_id = $1 AND stage IN ('transcribe', 'diarize')",
         job_id,
         MAX_ATTEMPTS,
+        exhausted,
     )
     await pipeline.pool.execute("UPDATE jobs SET changed_at = now() - interval '1 hour' WHERE id = $1", job_id)
     await pipeline.jetstream.context.purge_stream("WORK")
