@@ -29,6 +29,7 @@ from google.protobuf.message import Message
 
 from voicepipe_wire.error_catalogue import WARNINGS
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.messaging import outbox
 from voicepipe_wire.messaging.outbox import Transaction
 from voicepipe_wire.storage.database import Connection, affected
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
@@ -156,9 +157,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
             new_state in FINAL,
         )
     if new_state in FINAL:
-        await transaction.connection.execute(
-            "DELETE FROM outbox WHERE job_id = $1 AND published_at IS NOT NULL", before.id
-        )
+        await outbox.delete_published(transaction.connection, before.id)
         if new_state is JobState.CANCELLED and before.state is not JobState.CANCELLED:
             transaction.event(before, JobCancelled(job_id=str(before.id)))
     return after

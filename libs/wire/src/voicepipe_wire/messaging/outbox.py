@@ -177,6 +177,26 @@ class Outbox:
         return published
 
 
+async def delete_messages(connection: Connection, job_id: UUID) -> None:
+    """Delete every message of a job, published or not: the job is being deleted."""
+    await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
+
+
+async def delete_published(connection: Connection, job_id: UUID) -> None:
+    """Delete the published commands of a job that has ended. The sweeper no longer needs them."""
+    await connection.execute("DELETE FROM outbox WHERE job_id = $1 AND published_at IS NOT NULL", job_id)
+
+
+async def delete_expired(connection: Connection) -> None:
+    """Delete commands that were published an hour ago, unless their job is still running: the sweeper looks for those."""
+    await connection.execute(
+        """
+        DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
+            AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = o.job_id AND j.finished_at IS NULL)
+        """
+    )
+
+
 async def _insert(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     await connection.executemany(
         """

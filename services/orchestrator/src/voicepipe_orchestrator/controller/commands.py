@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.stages import Stage, State, cancel, outcome
+from voicepipe_wire.messaging import outbox
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import Handlers
 from voicepipe_wire.messaging.envelope import job_id_of, unpack
@@ -92,7 +93,7 @@ class ControlCommands:
             # Delete the job's own upload. Another upload of the same bytes has a copy of them, which retention deletes.
             await connection.execute("DELETE FROM uploads WHERE id = $1", job_id)
             await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
-            await connection.execute("DELETE FROM outbox WHERE job_id = $1", job_id)
+            await outbox.delete_messages(connection, job_id)
             transaction.event(Owned(job_id, row["owner_id"]), JobDeleted(job_id=str(job_id)))
 
     async def redrive(self, command: RedriveDeadLetter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from voicepipe_wire.messaging import outbox
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 
@@ -29,12 +30,7 @@ class Retention:
         await self._abort_unfinished()
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
         # The sweeper needs the commands of jobs that have not ended.
-        await self._pool.execute(
-            """
-            DELETE FROM outbox o WHERE published_at < now() - interval '1 hour'
-                AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = o.job_id AND j.finished_at IS NULL)
-            """
-        )
+        await outbox.delete_expired(self._pool)
 
     async def _delete_expired_uploads(self) -> None:
         """Delete the objects, then the row that refers to them, unless the upload's expiry was changed meanwhile."""

@@ -1,0 +1,43 @@
+"""Each table has one module that writes it, so that its invariants can be read in one place."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM)\s+([a-z_]+)\b(?!\s*=)")
+
+WIRE, ORCHESTRATOR, UPLOAD = "voicepipe_wire", "voicepipe_orchestrator", "voicepipe_upload"
+WRITERS = {
+    "jobs": {f"{WIRE}/jobs/jobs.py"},
+    "stages": {f"{WIRE}/jobs/jobs.py"},
+    "diarizations": {f"{WIRE}/jobs/diarizations.py"},
+    "outbox": {f"{WIRE}/messaging/outbox.py"},
+    "users": {f"{WIRE}/web/keys.py"},
+    "api_keys": {f"{WIRE}/web/keys.py"},
+    "chunks": {f"{ORCHESTRATOR}/chunks.py"},
+    "models": {f"{ORCHESTRATOR}/transcribe/model_registry.py"},
+    "transcripts": {f"{ORCHESTRATOR}/assemble/handler.py"},
+    "speaker_names": {f"{ORCHESTRATOR}/controller/speaker_commands.py"},
+    # Upload creates these rows; the controller deletes them with their job, or when they have expired.
+    "recordings": {f"{UPLOAD}/finalize.py", f"{ORCHESTRATOR}/controller/commands.py"},
+    "uploads": {
+        f"{UPLOAD}/finalize.py",
+        f"{UPLOAD}/storage/uploads.py",
+        f"{ORCHESTRATOR}/controller/commands.py",
+        f"{ORCHESTRATOR}/controller/retention.py",
+    },
+    # A worker that died cannot delete its row.
+    "workers": {f"{WIRE}/jobs/heartbeats.py", f"{ORCHESTRATOR}/controller/retention.py"},
+}
+
+
+def test_every_table_is_written_by_its_own_module():
+    found = defaultdict(set)
+    for folder in ("libs", "services"):
+        for path in (ROOT / folder).rglob("src/**/*.py"):
+            for table in WRITES.findall(path.read_text(encoding="utf-8")):
+                found[table].add(
+                    path.relative_to(path.parents[len(path.parts) - path.parts.index("src") - 2]).as_posix()
+                )
+    assert dict(found) == WRITERS
