@@ -114,8 +114,9 @@ def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recogni
     """One recognition of a chunk from those of its parts, each with its start in the chunk in seconds.
 
     Parts that are silence contribute no words. `avg_logprob` is the mean over words, `compression_ratio` and
-    `truncated` are the worst of the parts, and the whole is silence only if all parts are. The language is that of the
-    part with the most words; words in another language carry theirs.
+    `truncated` are the worst of the parts, and the whole is silence only if all parts are. A part in which the speaker
+    repeated the words does not count for `compression_ratio`: judged by the mean of all parts, its words would look like
+    a loop. The language is that of the part with the most words; words in another language carry theirs.
     """
     spoken = [(part, offset_s) for part, offset_s in parts if not is_silence(part)]
     fullest = max((part for part, _ in parts), key=lambda part: 0 if is_silence(part) else len(part.words))
@@ -126,11 +127,15 @@ def join_parts(parts: Sequence[tuple[Recognition, float]], task: str) -> Recogni
         language=language,
         avg_logprob=_mean_logprob([part for part, _ in spoken or parts]),
         no_speech_prob=min(part.no_speech_prob for part, _ in parts),
-        compression_ratio=max((part.compression_ratio for part, _ in spoken), default=0.0),
+        compression_ratio=max((_unexplained_ratio(part) for part, _ in spoken), default=0.0),
         truncated=any(part.truncated for part, _ in spoken),
         language_probability=fullest.language_probability,
         languages=fullest.languages,
     )
+
+
+def _unexplained_ratio(part: Recognition) -> float:
+    return 0.0 if _was_repeated(part) else part.compression_ratio
 
 
 def lacks_capitals(text: str) -> bool:
