@@ -146,7 +146,7 @@ class SpeakerName(BaseModel):
 
 
 class SpeakerLimits(BaseModel):
-    """Limits on the number of speakers; null is no limit."""
+    """Limits on the number of speakers; null means no limit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -187,7 +187,7 @@ class Speakers(BaseModel):
 
 
 class Capabilities(BaseModel):
-    """What this installation currently supports."""
+    """The capabilities of this installation."""
 
     models: list[Model]
     languages: list[Language]
