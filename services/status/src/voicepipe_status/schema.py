@@ -177,7 +177,7 @@ class Language(BaseModel):
 class Limits(BaseModel):
     max_upload_bytes: int
     max_keyterms: int
-    max_keyterm_characters: int = Field(description="Of all terms together")
+    max_keyterm_characters: int = Field(description="Total characters of all terms")
     max_speakers: int
     max_event_streams: int = Field(description="Open at once per owner and replica")
 
