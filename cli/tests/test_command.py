@@ -85,7 +85,7 @@ def test_a_transcription_deleted_while_it_is_followed_gives_no_transcript(voicep
     fake.story = [*STORY[:3], ("job-deleted", {})]
     done = voicepipe(command, recording if command == "transcribe" else fake.add_job("a.wav", story=fake.story))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "was deleted while it was followed" in done.stderr
+    assert "was deleted while it was being followed" in done.stderr
     assert "voicepipe get" not in done.stderr
 
 

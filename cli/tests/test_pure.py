@@ -107,7 +107,7 @@ def test_a_key_is_never_shown():
         (
             {"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a\nX-Evil: 1"},
             None,
-            "characters that keys never have",
+            "contains invalid characters",
         ),
         ({"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY_FILE": "/nowhere"}, None, "cannot be read from /nowhere"),
         ({}, "url = ", "cannot be read"),

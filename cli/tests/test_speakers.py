@@ -133,7 +133,7 @@ def test_a_rename_that_takes_effect_later_is_reported(voicepipe, fake, diarized)
     fake.renames_late = True
     done = voicepipe("rename", diarized, "speaker_1", "Chair")
     assert done.exit_code == 0
-    assert "speaker_1 will be Chair" in done.stderr
+    assert "speaker_1 will be named Chair" in done.stderr
     as_json = voicepipe("rename", diarized, "1", "--clear", "--json")
     assert json.loads(as_json.stdout) == speaker(1, "Ada")  # still the old name
     assert "speaker_1 will lose its name" in as_json.stderr

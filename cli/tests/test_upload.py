@@ -159,7 +159,7 @@ async def test_a_file_that_changes_while_it_is_sent_never_completes(client, fake
         if 0 < sent < size:
             os.utime(recording, ns=(1, 1))
 
-    with pytest.raises(InvalidFile, match="changed while it was sent"):
+    with pytest.raises(InvalidFile, match="changed while it was being sent"):
         await client.upload(recording, on_bytes=change)
     assert fake.jobs == {}
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# The packages of an environment, sorted, without ours and without those that make the environment itself.
+# The packages of an environment, sorted, without those of this repository and those that make the environment itself.
 pins() { .venv/bin/uv pip freeze --python "$1/bin/python" --exclude-editable | grep -v -i -E '^(pip|wheel|uv)==' | LC_ALL=C sort -f; }
 
 # Writes requirements/NAME.txt.new: the comment at the top of NAME.txt, then the pins of standard input.

@@ -11,7 +11,7 @@ from .commands import jobs, operators, speakers, transcribe
 from .commands.session import GlobalOptions
 from .exit_codes import MEANINGS
 
-# Typer starts a new line on the screen only after an empty line.
+# Typer renders a line break only for an empty line.
 _EPILOG = "\n\n".join(["Exit codes", *(f"{code.value:>5}  {meaning}" for code, meaning in MEANINGS.items())])
 
 # Typer's pretty tracebacks print local variables, and so the API key.
@@ -24,16 +24,18 @@ app.add_typer(operators.dead_letters, name="dead-letters")
 @app.callback(epilog=_EPILOG)
 def options(
     context: typer.Context,
-    url: Annotated[str | None, typer.Option(help="Address of the server. Or VOICEPIPE_URL.", metavar="URL")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of the server (or set VOICEPIPE_URL).", metavar="URL")
+    ] = None,
     api_key_file: Annotated[
         Path | None,
         typer.Option(
-            help="File that holds the API key. Or VOICEPIPE_API_KEY_FILE or VOICEPIPE_API_KEY.", metavar="FILE"
+            help="File with the API key (or set VOICEPIPE_API_KEY or VOICEPIPE_API_KEY_FILE).", metavar="FILE"
         ),
     ] = None,
     retry_for: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="How long uploads and event streams keep retrying."),
+        typer.Option(min=0, metavar="SECONDS", help="How long to retry uploads and event streams."),
     ] = 600.0,
 ) -> None:
     """Transcribe recordings with a Voicepipe server.

@@ -86,7 +86,7 @@ class Batch:
                 self._screen.say(f"{item.name}: {error}")
                 if item.name in self._followed:
                     self._screen.say(
-                        f"{item.name}: it is on the server. Its transcript: voicepipe get {self._followed[item.name]}"
+                        f"{item.name}: the recording is on the server. Its transcript: voicepipe get {self._followed[item.name]}"
                     )
                 self._uploading.discard(item.name)
                 return Outcome(item, code_of(error), error=Notice(error.code, str(error)))

@@ -271,7 +271,7 @@ class Client:
         return await self._ask(DeadLetter.from_json, "GET", f"{DEAD_LETTERS}/{sequence}")
 
     async def redrive(self, sequence: int) -> None:
-        """Queue a dead letter again, with all its attempts."""
+        """Queue a dead letter again, with its attempts reset."""
         await self._transport.send("POST", f"{DEAD_LETTERS}/{sequence}/redrive")
 
     async def redrive_all(self) -> int:

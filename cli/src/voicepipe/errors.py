@@ -39,7 +39,7 @@ class UnexpectedAnswer(VoicepipeError):
     code = "unexpected_answer"
 
     def __init__(self, base_url: str, what: str) -> None:
-        super().__init__(f"{base_url} did not answer like a Voicepipe server: {what}. Check the address.")
+        super().__init__(f"{base_url} does not respond like a Voicepipe server: {what}. Check the address.")
 
 
 class UnknownOutcome(VoicepipeError):
@@ -75,7 +75,7 @@ class Deleted(VoicepipeError):
     code = "deleted"
 
     def __init__(self) -> None:
-        super().__init__("This transcription was deleted while it was followed.")
+        super().__init__("This transcription was deleted while it was being followed.")
 
 
 class InvalidFile(VoicepipeError):

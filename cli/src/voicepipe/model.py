@@ -139,7 +139,7 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A command that failed on every delivery, for operators to inspect. `document` is the server's complete JSON."""
+    """A command that could not be carried out, for operators to inspect. `document` is the server's complete JSON."""
 
     sequence: int
     stage: str

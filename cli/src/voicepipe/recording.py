@@ -61,7 +61,9 @@ class Recording:
                     block = await asyncio.to_thread(file.read, min(BLOCK_BYTES, left_bytes))
                     left_bytes -= len(block)
                     if not block or (left_bytes == 0 and not self._is_unchanged(file)):
-                        raise InvalidFile(f"{self.path} changed while it was sent. Try again when it is complete.")
+                        raise InvalidFile(
+                            f"{self.path} changed while it was being sent. Try again when it is complete."
+                        )
                     yield block
         except OSError as error:
             raise InvalidFile(f"{self.path} could not be read: {error.strerror or error}.") from error

@@ -20,7 +20,7 @@ KEPT_S: Final = 14 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class UploadKey:
-    """What must be the same for an upload to be resumed."""
+    """The properties that must be unchanged for an upload to be resumed."""
 
     server: str
     recording: Recording

@@ -31,7 +31,7 @@ def check_targets(targets: Iterable[Path], *, overwrite: bool) -> None:
 
 def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise InvalidFile(f"{folder} is a file. Give the folder in which transcripts are saved.")
+        raise InvalidFile(f"{folder} is a file. Give a folder for the transcripts.")
 
 
 def save(text: str, target: Path, *, overwrite: bool) -> None:
@@ -51,4 +51,4 @@ def save(text: str, target: Path, *, overwrite: bool) -> None:
 
 
 def _exists(target: Path) -> InvalidFile:
-    return InvalidFile(f"{target} exists already. Use --force to overwrite it.")
+    return InvalidFile(f"{target} already exists. Use --force to overwrite it.")

@@ -61,7 +61,7 @@ def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[s
             f'No API key is given. Set {API_KEY}, use --api-key-file FILE, or write api_key_file = "..." to {config}.'
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise InvalidSettings("The API key has characters that keys never have. Copy it again; it starts with vp_.")
+        raise InvalidSettings("The API key contains invalid characters. Copy it again; it starts with vp_.")
     return key
 
 
@@ -82,7 +82,9 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(f"{path} cannot be read: {_why(error)}.") from None
     if "api_key" in saved and world_readable and os.name == "posix":
-        raise InvalidSettings(f"{path} holds a key, and every user of this computer can read it. Run: chmod 600 {path}")
+        raise InvalidSettings(
+            f"{path} contains an API key that every user of this computer can read. Run: chmod 600 {path}"
+        )
     return saved
 
 

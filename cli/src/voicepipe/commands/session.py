@@ -1,4 +1,4 @@
-"""What all commands share: options, settings, the client, exit codes, output."""
+"""Shared by all commands: options, settings, the client, exit codes, output."""
 
 from __future__ import annotations
 

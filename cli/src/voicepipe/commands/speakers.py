@@ -31,7 +31,7 @@ def rename(
     clear: Annotated[bool, typer.Option("--clear", help="Remove the name.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Name a speaker, in every format of the latest transcript."""
+    """Name a speaker of the latest transcript, in every format."""
     new = (name or "").strip()
     if clear == (name is not None) or not (clear or new):
         raise typer.BadParameter("Give the new name of the speaker, or --clear.")
@@ -40,7 +40,7 @@ def rename(
         speaker = find_speaker(await session.client.speakers(transcription_id), reference)
         renamed = await session.client.rename_speaker(transcription_id, speaker.id, new or None)
         if renamed is None:
-            will = f"will be {printable(new)}" if new else "will lose its name"
+            will = f"will be named {printable(new)}" if new else "will lose its name"
             session.screen.say(f"Accepted: {speaker.id} {will} in a moment.")
         elif not as_json:
             session.screen.say(f"{speaker.id} is now {printable(renamed.name)}.")

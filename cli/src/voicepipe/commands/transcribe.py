@@ -54,7 +54,7 @@ def transcribe(
     To resume an interrupted upload, run the same command again.
     """
     if transcript_format == "rttm" and speakers is None:
-        raise typer.BadParameter("rttm needs speakers. Give --speakers, too; for example --speakers auto.")
+        raise typer.BadParameter("rttm needs speakers. Give --speakers too, for example --speakers auto.")
     options = Options(model, language, task, tuple(keyterm or ()), priority=priority)
     if speakers is not None:
         options = replace(options, diarize=True, min_speakers=speakers.least, max_speakers=speakers.most)

@@ -22,10 +22,10 @@ _COMMANDS = {
     "up": "start in the background and return when everything is healthy",
     "run": "start in the foreground; Ctrl-C stops",
     "ps": "show every component",
-    "url": "print the address that clients call",
+    "url": "print the address for clients",
     "down": "stop, keeping the data",
     "purge": "stop and delete the data",
-    "start": "start a component that was stopped",
+    "start": "start one component that was stopped",
     "stop": "stop one component",
     "restart": "restart one component",
 }
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in (*_COMMANDS, "supervise"):
         command = commands.add_parser(name, help=_COMMANDS.get(name))
-        command.add_argument("--data", type=Path, default=Path(".data"), help="the data directory (.data)")
+        command.add_argument("--data", type=Path, default=Path(".data"), help="the data directory (default: .data)")
         if name in {"up", "run", "supervise"}:
             help_ = "number of processes of a service, as in transcribe=2; may be repeated"
             command.add_argument(

@@ -16,7 +16,7 @@ NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Unhealthy(Exception):
-    """The component does not work yet, or no longer; the message says what is wrong."""
+    """The component does not work yet, or no longer; the message gives the reason."""
 
 
 class CannotStart(Exception):

@@ -1,4 +1,4 @@
-"""The control protocol of a running supervisor, and the lock that says whether one runs.
+"""The control protocol of a running supervisor, and the lock that shows whether one runs.
 
 A client sends one line of JSON over a Unix socket in the data directory and receives one line back. The lock is a
 `flock`, which the kernel releases when its last holder dies, so a stale lock is impossible.
@@ -38,7 +38,7 @@ def lock(data: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise AlreadyRunning(f"a stack is already running in {data}") from None
+        raise AlreadyRunning(f"A stack is already running in {data}") from None
     return handle
 
 

@@ -83,7 +83,7 @@ class ProcessSupervisor:
             self.process.send(signal.SIGKILL)
 
     async def health(self, timeout_s: float = 3.0) -> str:
-        """HEALTHY, SLOW, or what is wrong. Slow is not unhealthy: behind a full queue a health check returns late."""
+        """HEALTHY, SLOW, or the problem. Slow is not unhealthy: behind a full queue a health check returns late."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.component.healthy()

@@ -50,7 +50,7 @@ Speakers         {facts["speakers"]}
     export VOICEPIPE_API_KEY=$(cat {facts["api_key_file"]})
     .venv/bin/voicepipe transcribe RECORDING
 
-`make ps` shows every component, `make down` stops them and keeps the data, `make purge` deletes the data."""
+`make ps` shows every component, `make down` stops them and keeps the data, `make purge` also deletes the data."""
 
 
 def mebibytes(size_bytes: int) -> str:

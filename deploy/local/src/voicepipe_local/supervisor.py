@@ -71,7 +71,7 @@ class Supervisor:
         self._ready = False
 
     async def run(self) -> int:
-        """Run until a signal or a control request says stop. The exit code is 1 if the start failed, else 0."""
+        """Run until a signal or a control request stops it. The exit code is 1 if the start failed, else 0."""
         guard.become_reaper()
         guard.die_with_parent(signal.SIGTERM)  # without its guard a stack stops in order
         loop = asyncio.get_running_loop()

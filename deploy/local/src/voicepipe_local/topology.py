@@ -111,7 +111,7 @@ def check(workers: Mapping[str, int]) -> None:
     """
     for name in workers:
         if name not in (known := [service.name for service in services.ALL]):
-            raise CannotStart(f"there is no service {name!r}; the services are {', '.join(known)}")
+            raise CannotStart(f"There is no service {name!r}; the services are {', '.join(known)}")
 
 
 def _environment(data_dir: DataDir) -> dict[str, str]:

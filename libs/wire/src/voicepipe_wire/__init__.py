@@ -1,3 +1,3 @@
-"""What the services share, because private copies of it would diverge."""
+"""Code that the services share, because private copies would diverge."""
 
 __version__ = "0.1.0"

@@ -43,7 +43,7 @@ Task = Callable[[asyncio.Event], Awaitable[object]]
 
 
 class Dependencies:
-    """The clients of one process, and what is built on them."""
+    """The clients of one process, and the objects built on them."""
 
     def __init__(self, settings: Settings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> None:
         self.settings = settings

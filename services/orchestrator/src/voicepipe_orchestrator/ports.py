@@ -1,4 +1,4 @@
-"""What the stages need besides PostgreSQL and the object store. Each adapter lives next to the client that it wraps."""
+"""Interfaces that the stages need in addition to PostgreSQL and the object store. Each adapter lives next to the client that it wraps."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class SpeakerName(BaseModel):
 
 
 class SpeakerLimits(BaseModel):
-    """Limits on the number of speakers; null is no limit."""
+    """Limits on the number of speakers; null means no limit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -177,7 +177,7 @@ class Language(BaseModel):
 class Limits(BaseModel):
     max_upload_bytes: int
     max_keyterms: int
-    max_keyterm_characters: int = Field(description="Of all terms together")
+    max_keyterm_characters: int = Field(description="Total characters of all terms")
     max_speakers: int
     max_event_streams: int = Field(description="Open at once per owner and replica")
 
@@ -187,7 +187,7 @@ class Speakers(BaseModel):
 
 
 class Capabilities(BaseModel):
-    """What this installation currently supports."""
+    """The capabilities of this installation."""
 
     models: list[Model]
     languages: list[Language]

@@ -210,7 +210,7 @@ async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -
 
 
 async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
-    """Skip `diarize` of a locked job, with a warning that says why its transcript has no speakers."""
+    """Skip `diarize` of a locked job, with a warning that gives the reason."""
     await warn(transaction, job, code, **values)
     await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
 

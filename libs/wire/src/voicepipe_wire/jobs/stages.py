@@ -41,7 +41,7 @@ class Event(StrEnum):
 
 
 class JobState(StrEnum):
-    """What a client sees. Derived from the stages."""
+    """The state that a client sees. Derived from the stages."""
 
     UPLOADED = "uploaded"
     QUEUED = "queued"

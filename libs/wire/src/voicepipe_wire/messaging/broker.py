@@ -84,7 +84,7 @@ DEFAULT_DELIVERY = Delivery()
 
 
 async def connect(settings: Settings, name: str) -> Client:
-    """Connect, and reconnect for ever: by default the client closes for good after two minutes without a server.
+    """Connect, and reconnect forever: by default the client closes for good after two minutes without a server.
 
     Raises:
         ConnectionError: no server answers now.

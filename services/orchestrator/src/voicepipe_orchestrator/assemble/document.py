@@ -29,7 +29,7 @@ from .timemap import TimeMap
 
 @dataclass(frozen=True, slots=True)
 class TranscriptContent:
-    """What was said, by whom, and what is missing. Speakers are numbered: `speaker_1`, ..."""
+    """The segments, gaps and speakers of a recording. Speakers are numbered: `speaker_1`, ..."""
 
     segments: tuple[TranscriptSegment, ...]
     text: str

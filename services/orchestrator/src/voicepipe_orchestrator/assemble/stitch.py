@@ -101,7 +101,7 @@ def plain_text(segments: Sequence[Segment]) -> str:
 
 
 def gaps_of(plan: ChunkPlan, code: str) -> tuple[Gap, ...]:
-    """The gaps that a failed chunk leaves in the recording; `code` says why it failed."""
+    """The gaps that a failed chunk leaves in the recording; `code` is its error code."""
     gaps: list[Gap] = []
     for span in plan.spans:
         start_s, end_s = span.start / SAMPLE_RATE, span.end / SAMPLE_RATE

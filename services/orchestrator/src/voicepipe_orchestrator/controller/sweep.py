@@ -6,7 +6,7 @@ deleted or purged. A command that a worker has in flight stays in the stream unt
 work. A command that has used up its deliveries stays there too; `advisories` takes care of it.
 
 Only jobs that have not changed for `stuck_after_s` are checked. The checks read without a lock while workers continue.
-What may happen in between, and what defends against it:
+Events that may happen in between, and the defence against each:
 
 - The work is finished: it looks lost. `_requeue_lost` goes by the stages under the lock, and requeues none that is
   finished. A chunk gets a second command, which finds a chunk that is not queued (`ChunkHandler.handle`,
@@ -17,10 +17,10 @@ What may happen in between, and what defends against it:
 - A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result
   (`lock_if_running`); if a second worker has started it by then, the first of the two to save finishes the stage, and
   the other discards.
-- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both away for
-  `stuck_after_s`.
+- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both from checking the
+  job again for `stuck_after_s`.
 
-A stage that loses every worker is not requeued for ever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
+A stage that loses every worker is not requeued forever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
 """
 
 from __future__ import annotations

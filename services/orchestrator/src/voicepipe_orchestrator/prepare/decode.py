@@ -5,16 +5,16 @@
             ...
     decoding.result
 
-An attacker chooses every byte of the file. What it can do:
+An attacker chooses every byte of the file. The file can:
 
 - Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and
   write to stdout and stderr, so it can supply any audio and any log. Both are only data here.
-- State any length, name or format. What is capped are decoded samples, not the stated length; `hint_s` is for progress
-  only.
+- State any length, name or format. The cap applies to decoded samples, not to the stated length; `hint_s` is for
+  progress only.
 - Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
   holds it back while the consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
 
-What it cannot do:
+The file cannot:
 
 - Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as
   far as the kernel supports that.
@@ -221,7 +221,7 @@ def _rejected(code: str, limits: DecodeLimits) -> Reject:
         code,
         min_audio_s=limits.min_audio_s,
         max_audio_h=limits.max_audio_s / 3600,
-        found="of an unknown kind",
+        found="in an unknown format",
         next_step=f"Send {MEDIA_FORMATS}",
     )
 

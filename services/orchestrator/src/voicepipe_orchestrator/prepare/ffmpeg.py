@@ -67,7 +67,7 @@ def arguments(executable: str, descriptor: int) -> list[str]:
 
 @dataclass(slots=True)
 class FfmpegLog:
-    """What is known from ffmpeg's stderr so far, in bounded memory.
+    """The facts read from ffmpeg's stderr so far, in bounded memory.
 
     It must not be logged: it contains the tags of the file.
     """

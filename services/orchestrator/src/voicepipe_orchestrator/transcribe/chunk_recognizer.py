@@ -1,4 +1,4 @@
-"""Recognizes one chunk: with fallbacks if the result is doubtful, and by language if several are spoken in it."""
+"""Recognizes one chunk: retried with fallbacks if the result is doubtful, split by language if several are spoken."""
 
 from __future__ import annotations
 

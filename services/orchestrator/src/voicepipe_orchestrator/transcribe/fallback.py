@@ -1,4 +1,4 @@
-"""How a chunk is tried again, and which try is kept. Pure.
+"""How a chunk is retried, and which try is kept. Pure.
 
 A worker goes through `fallbacks`, checks every try with `quality_issue`, and stops at the first one without an issue.
 If all have one, `best_try` chooses, and the issue of the chosen try becomes a warning. The thresholds are the defaults
@@ -65,7 +65,7 @@ def is_worth_trying(attempt: Attempt, issue: str) -> bool:
 
 
 def quality_issue(recognition: Recognition, speech_s: float) -> str | None:
-    """The code of what is wrong with a try, the most severe issue first, or None.
+    """The code of the most severe issue of a try, or None.
 
     `speech_s` is how much of the chunk the detector classified as speech: if that is little, a result without words is
     fine.

@@ -132,7 +132,7 @@ class TritonRecognizer:
         return result
 
     def _to_domain_error(self, pool: str, error: InferenceServerException) -> Exception:
-        """The `Reject` or `RetryLater` that an error of the server stands for; any other error is a bug."""
+        """The `Reject` or `RetryLater` that an error of the server means; any other error is a bug."""
         status, message = error.status() or "", error.message() or ""
         code = message.partition(":")[0].strip()
         for error_code in PERMANENT_ERRORS:

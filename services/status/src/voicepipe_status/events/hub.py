@@ -1,7 +1,7 @@
 """Receives all events through one JetStream consumer per replica and hands each to the clients that follow its job.
 
 nats-py has an ordered consumer, but it does not notice when its heartbeats stop (nats.py #510), so a deleted consumer
-would look healthy for ever. Therefore the consumer is created and watched here.
+would look healthy forever. Therefore the consumer is created and watched here.
 
 - `position` is the stream sequence of the last event received. A consumer always starts at `position + 1`, so a
   recreated one delivers what was missed, once.

@@ -1,4 +1,4 @@
-"""What this installation currently supports."""
+"""The capabilities of this installation."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ async def rename_speaker(
     response_model=Transcription,
     responses={
         202: {
-            "description": "Accepted: the speakers are identified again. The words stay, and the transcript gets a new version"
+            "description": "Accepted: diarization runs again. The words are kept, and the transcript gets a new version"
         },
         **problem_responses("not_found", "not_completed", "audio_gone", "no_diarizer", "body_too_large"),
     },

@@ -1,4 +1,4 @@
-"""Table `uploads`: the only record of what is stored of an upload.
+"""Table `uploads`: the only record of which parts of an upload are stored.
 
 A writer is one request that sends bytes. Only the newest writer may change a row: each of its statements names it, so a
 superseded writer, on this replica or another, changes nothing. An expired row is never changed again.
@@ -78,7 +78,7 @@ class NewUpload:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What to record: parts that were stored, and the new offset."""
+    """The progress to record: parts that were stored, and the new offset."""
 
     parts: Sequence[Part]
     offset_bytes: int

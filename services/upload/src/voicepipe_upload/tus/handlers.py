@@ -214,4 +214,4 @@ class TusUploads:
 
 def _longer_than_announced(size_bytes: int) -> Problem:
     reason = f"More than the announced {size_bytes} bytes were sent"
-    return Problem.of("length_mismatch", reason=reason, next_step="Ask for the offset (HEAD) and continue there")
+    return Problem.of("length_mismatch", reason=reason, next_step="Request the offset with HEAD and continue there")
