@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from voicepipe_wire.error_catalogue import ERRORS, JOBS, REQUESTS, WARNINGS, as_markdown
+from voicepipe_wire.error_catalogue import ERRORS, JOBS, REQUESTS, WARNINGS
+from voicepipe_wire.error_catalogue.__main__ import as_markdown
 from voicepipe_wire.errors import Problem, Reject
 
 ROOT = Path(__file__).resolve().parents[3]
-CATALOGUE = "error_catalogue.py"
+CATALOGUE = "error_catalogue"
 SOURCES = [
     path
     for folder in ("libs", "services", "triton-models")
     for path in (ROOT / folder).rglob("*.py")
-    if "tests" not in path.parts and path.name != CATALOGUE and path.parent.name != "v1"
+    if "tests" not in path.parts and path.parent.name not in {CATALOGUE, "v1"}
 ]
 
 

@@ -40,21 +40,11 @@ def full(
         CannotStart: a package is not installed, or `workers` names an unknown service.
     """
     check(workers)
-    pools = {tier: triton.url(data_dir, tier) for tier in models.speech}
-    env = _environment(data_dir) | {
-        "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
-        "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
-        "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in pools.items()),
-    }
+    env = _environment(data_dir) | _model_settings(data_dir, models, environment)
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
     upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
-    work = tuple(
-        component for each in services.WORKERS for component in services.replicas(data_dir, each, count[each.name], env)
-    )
-    if models.speakers:
-        diarizer_env = env | {"VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
-        work += tuple(services.replicas(data_dir, services.DIARIZER, count["diarizer"], diarizer_env))
+    work = _workers(data_dir, models, count, env)
     front = gateway.component(data_dir, upload=_addresses(upload), status=_addresses(status))
     speech = tuple(triton.component(data_dir, tier, folder) for tier, folder in models.speech.items())
     servers = (nats.component(data_dir), postgres.component(data_dir), objectstore.component(data_dir), *speech)
@@ -73,6 +63,27 @@ def full(
             "speakers": models.about_speakers,
         },
     )
+
+
+def _model_settings(data_dir: DataDir, models: Models, environment: Mapping[str, str]) -> dict[str, str]:
+    addresses = {tier: triton.url(data_dir, tier) for tier in models.speech}
+    return {
+        "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
+        "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
+        "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in addresses.items()),
+    }
+
+
+def _workers(
+    data_dir: DataDir, models: Models, count: Mapping[str, int], env: Mapping[str, str]
+) -> tuple[Component, ...]:
+    workers = [
+        component for each in services.WORKERS for component in services.replicas(data_dir, each, count[each.name], env)
+    ]
+    if models.speakers:
+        diarizer_env = {**env, "VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
+        workers += services.replicas(data_dir, services.DIARIZER, count["diarizer"], diarizer_env)
+    return tuple(workers)
 
 
 def model_requests(environment: Mapping[str, str] = os.environ) -> int:
