@@ -124,7 +124,7 @@ def test_a_killed_database_server_is_restarted(small):
     stack = small("postgres")
     stack.wait_until_ready()
     os.kill(stack.component("postgres")["pid"], signal.SIGKILL)
-    eventually(lambda: (component := stack.component("postgres"))["restarts"] == 1 and component["health"] == "healthy")
+    eventually(lambda: (component := stack.component("postgres"))["restarts"] >= 1 and component["health"] == "healthy")
 
 
 def test_a_triton_whose_python_process_died_is_restarted_although_it_reports_ready(small):
@@ -141,7 +141,7 @@ def test_a_triton_whose_python_process_died_is_restarted_although_it_reports_rea
         )
     )
     assert after["pid"] != before["pid"]
-    assert "Stub process" in after["problem"]
+    assert after["problem"] == "1 of its processes died"
 
 
 def test_a_component_that_cannot_start_stops_the_stack_with_the_reason(small):

@@ -34,6 +34,7 @@ class Component:
     `healthy` raises any exception while the component is not ready. It is called repeatedly, and must make the
     component do real work. `prepare` runs before every start, so it must be idempotent. The process runs as `user`
     where one is given. `restart_when_unhealthy`: restart a process that is alive but keeps failing its health check.
+    `child_processes`: restart it at once if fewer processes than that are left below it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Component:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0
     restart_when_unhealthy: bool = False
+    child_processes: int = 0
     start_timeout_s: float = 120.0
 
 

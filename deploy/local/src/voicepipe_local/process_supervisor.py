@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from .component import Component, reason, wait_until_healthy
+from .guard import descendants
 from .process import Process
 
 FIRST_DELAY_S = 0.5
@@ -137,10 +138,11 @@ class ProcessSupervisor:
                 continue
             health = await self.health(timeout_s=10.0)
             unhealthy = 0 if health in {HEALTHY, SLOW} else unhealthy + 1
-            if unhealthy >= UNHEALTHY_AFTER:
+            missing = self.component.child_processes - len(descendants(process.pid))
+            if unhealthy >= UNHEALTHY_AFTER or missing > 0:
                 process.send(signal.SIGKILL)
                 await process.wait()
-                return f"unhealthy: {health}"
+                return f"{missing} of its processes died" if missing > 0 else f"unhealthy: {health}"
 
 
 def ended_by(code: int) -> str:

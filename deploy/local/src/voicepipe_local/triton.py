@@ -93,6 +93,9 @@ def component(
         prepare=lambda: _install_stub(runtime),
         folder=data_dir.folder(name),
         restart_when_unhealthy=True,
+        # Triton does not restart the process of an instance. Requests that reach a living instance succeed meanwhile, so a
+        # health check may not notice.
+        child_processes=instances,
         start_timeout_s=180.0,  # a large model takes long to read from a cold disk
     )
 
@@ -146,9 +149,8 @@ def _install_stub(runtime: Runtime) -> None:
 async def check_health(address: str, instances: int) -> None:
     """Send `describe` requests: real inferences, because a server whose Python process has died still reports ready.
 
-    Each instance is a separate process. The server assigns requests to them in turn, and other clients' requests come
-    in between, so this sends twice as many requests as there are instances. It uses HTTP because the threads of a gRPC
-    client do not survive the forks of a supervisor.
+    Twice as many as there are instances, so that all of them are likely to answer. It uses HTTP because the threads of a
+    gRPC client do not survive the forks of a supervisor.
 
     Raises:
         Unhealthy: an instance failed.
