@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from accuracy.corpus import ROOT, phone_call
-from accuracy.heard import Heard
-from accuracy.ours import heard
+from accuracy.product_client import heard
+from accuracy.runs import Hypothesis
 from fixtures.score import normal, wer
 from voicepipe_local import models
 from voicepipe_models import Kind, State, Store, catalogue_of
@@ -62,9 +62,9 @@ def about_models() -> Iterator[str]:
         yield f"  {what:<18} {purpose:<16} {licences:<20} {todo}"
 
 
-def names(found: Heard) -> Iterator[tuple[str, str]]:
+def names(found: Hypothesis) -> Iterator[tuple[str, str]]:
     """Speakers that share more than half of their time with one person of the reference, and with no other speaker's."""
-    people = [(one.start_s, one.end_s, one.who) for one in phone_call().sentences]
+    people = [(one.start_s, one.end_s, one.speaker) for one in phone_call().sentences]
     taken: dict[str, str] = {}
     for speaker in sorted({who for _, _, who in found.turns}):
         turns = [turn for turn in found.turns if turn[2] == speaker]
@@ -75,7 +75,7 @@ def names(found: Heard) -> Iterator[tuple[str, str]]:
     yield from taken.items()
 
 
-def figures(found: Heard, transcription: dict[str, Any]) -> Iterator[str]:
+def figures(found: Hypothesis, transcription: dict[str, Any]) -> Iterator[str]:
     call = phone_call()
     text = call.text or ""
     yield (
@@ -93,10 +93,10 @@ def figures(found: Heard, transcription: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _diarization_error_rates(found: Heard) -> list[float]:
+def _diarization_error_rates(found: Hypothesis) -> list[float]:
     """One for each collar, counted where pyannote.metrics is installed."""
     call = phone_call()
-    said = [(one.start_s, one.end_s, one.who) for one in call.stretches]
+    said = [(one.start_s, one.end_s, one.speaker) for one in call.stretches]
     case = {"said": said, "found": found.turns, "duration_s": call.duration_s}
     python, program = ROOT / ".venv-diarizer/bin/python", ROOT / "tests/accuracy/diarization_error.py"
     order = json.dumps({"collars_s": COLLARS_S, "cases": [case]})
@@ -110,7 +110,7 @@ def _shared_s(some: Turns, others: Turns) -> float:
     return sum(max(0.0, min(one[1], other[1]) - max(one[0], other[0])) for one, other in pairs)
 
 
-def _heard(path: str) -> Heard:
+def _heard(path: str) -> Hypothesis:
     return heard(phone_call().id, _read(path))
 
 

@@ -11,11 +11,11 @@ from voicepipe_local.component import CannotStart
 from voicepipe_local.models import Models
 from voicepipe_local.stack import StartFailed
 
-from . import corpus, machine, page, peers, report, sounds
+from . import corpus, environment, page, peers, report, sounds
 from .corpus import NO_SPEECH, ROOT, SPEECH, Recording
-from .heard import Heard, Run, RunUnreadable
 from .measures import OURS
 from .peers import Peer, PeerFailed
+from .runs import Hypothesis, Run, UnreadableRun
 from .speakers import STOCK, worth_it
 
 FOLDER = ROOT / ".make" / "accuracy"
@@ -36,7 +36,7 @@ def main() -> int:
             return 2
         run = Run.load(options.report) if options.report else _measured(recordings, options)
         before = Run.load(options.compare) if options.compare else None
-    except (CannotStart, StartFailed, PeerFailed, RunUnreadable, FileNotFoundError, RuntimeError) as error:
+    except (CannotStart, StartFailed, PeerFailed, UnreadableRun, FileNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     if before:
@@ -82,11 +82,11 @@ def _recordings() -> tuple[Recording, ...]:
 
 def _measured(recordings: Sequence[Recording], options: argparse.Namespace) -> Run:
     """Kept after every part, so that a run which is cut off can still be looked at."""
-    models = machine.wanted_models()
-    run = Run(machine.about(models))
+    models = environment.wanted_models()
+    run = Run(environment.describe(models))
     place = LATEST if _is_whole(options) else PARTIAL
     tiers = [tier for tier in models.speech if tier in (options.tier or models.speech)]
-    with machine.product(models) as product:
+    with environment.product(models) as product:
         for tier in tiers:
             spoken = _of_tier(tier, recordings)
             chosen = {one.id: _options(tier, one, speakers=options.speakers) for one in spoken}
@@ -113,14 +113,14 @@ def _options(tier: str, recording: Recording, *, speakers: bool) -> dict[str, st
 
 
 def _peers(tier: str, models: Models, *, speakers_too: bool) -> Iterator[Peer]:
-    threads = machine.cores()
+    threads = environment.cores()
     for how in report.WORD_PEERS:
         yield peers.whisper(how, models.speech[tier], threads)
     if speakers_too and models.speakers and tier != ENGLISH_ONLY:
         yield peers.pyannote(models.speakers, threads)
 
 
-def _told(tier: str, system: str, total: int, found: Iterator[Heard]) -> Iterator[Heard]:
+def _told(tier: str, system: str, total: int, found: Iterator[Hypothesis]) -> Iterator[Hypothesis]:
     for number, one in enumerate(found, 1):
         said = f"{', '.join(one.languages) or '-'} {one.text[:60]}" if one.text else f"{len(one.turns)} turns"
         print(f"{tier} {system} {number}/{total} {one.id}: {said} {' '.join(one.warnings)}", flush=True)

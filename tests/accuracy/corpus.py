@@ -22,7 +22,7 @@ class Stretch:
 
     start_s: float
     end_s: float
-    who: str
+    speaker: str
     text: str = ""
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from . import words
 from .bootstrap import Interval, Share, Verdict, difference, rate, verdict
 from .corpus import NO_SPEECH, Recording
-from .heard import Heard
-from .normal import BY_CHARACTER
+from .normalization import BY_CHARACTER
+from .runs import Hypothesis
 
 OURS = "ours"
 FAR_S = 0.2  # a border of a sentence that is this far off is wrong
 
-HeardBy = Mapping[str, Mapping[str, Heard]]
+BySystem = Mapping[str, Mapping[str, Hypothesis]]
 """By system, then by recording."""
 
 
@@ -53,7 +53,7 @@ def row(name: str, shares: Mapping[str, Mapping[str, Share]]) -> Row | None:
 
 
 def shares(
-    recordings: Sequence[Recording], heard: HeardBy, measure: Callable[[Recording, Heard], Share]
+    recordings: Sequence[Recording], heard: BySystem, measure: Callable[[Recording, Hypothesis], Share]
 ) -> dict[str, dict[str, Share]]:
     return {
         system: {one.id: measure(one, found[one.id]) for one in recordings if one.id in found}
@@ -61,26 +61,26 @@ def shares(
     }
 
 
-def word_errors(recording: Recording, heard: Heard) -> Share:
+def word_errors(recording: Recording, heard: Hypothesis) -> Share:
     count = words.compare(recording, heard)
     return Share(count.wrong, count.said)
 
 
-def far_borders(recording: Recording, heard: Heard) -> Share:
+def far_borders(recording: Recording, heard: Hypothesis) -> Share:
     errors_s = words.border_errors_s(recording, heard)
     return Share(sum(abs(error_s) > FAR_S for error_s in errors_s), len(errors_s))
 
 
-def outside_speech(recording: Recording, heard: Heard) -> Share:
+def outside_speech(recording: Recording, heard: Hypothesis) -> Share:
     return Share(*words.outside_speech(recording, heard))
 
 
-def wrong_language(recording: Recording, heard: Heard) -> Share:
+def wrong_language(recording: Recording, heard: Hypothesis) -> Share:
     """Where nothing was heard, nothing has a language."""
     return Share(not words.language_is_right(recording, heard), 1) if heard.languages else Share(0, 0)
 
 
-def word_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
+def word_rows(recordings: Sequence[Recording], heard: BySystem) -> list[Row]:
     """By language, then languages that change, then people who talk at once, then all of one script together."""
     known = [one for one in recordings if one.text]
     single = [one for one in known if not one.is_talked_over and not one.switches_language]
@@ -98,7 +98,7 @@ def word_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
     return [one for one in found if one]
 
 
-def time_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
+def time_rows(recordings: Sequence[Recording], heard: BySystem) -> list[Row]:
     sentences = [one for one in recordings if one.sentences and not one.is_talked_over]
     spoken = [one for one in recordings if one.stretches]
     found = (
@@ -108,7 +108,7 @@ def time_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
     return [one for one in found if one]
 
 
-def border_spread_s(recordings: Sequence[Recording], heard: Mapping[str, Heard]) -> tuple[float, float] | None:
+def border_spread_s(recordings: Sequence[Recording], heard: Mapping[str, Hypothesis]) -> tuple[float, float] | None:
     """Median and 95th percentile of the absolute errors; None where there are none."""
     errors_s = [
         abs(error_s)
@@ -119,6 +119,6 @@ def border_spread_s(recordings: Sequence[Recording], heard: Mapping[str, Heard])
     return (float(np.median(errors_s)), float(np.percentile(errors_s, 95))) if errors_s else None
 
 
-def language_row(recordings: Sequence[Recording], heard: HeardBy) -> Row | None:
+def language_row(recordings: Sequence[Recording], heard: BySystem) -> Row | None:
     spoken = [one for one in recordings if one.language != NO_SPEECH and not one.switches_language]
     return row("recordings with a wrong language", shares(spoken, heard, wrong_language))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import corpus, machine, report, sounds, words
+from . import corpus, environment, report, sounds, words
 from .bootstrap import DRAWS
 from .corpus import PHONE_CALL, Recording
-from .heard import Run
 from .measures import FAR_S
+from .runs import Run
 
 HOW = """# Accuracy
 
@@ -72,7 +72,7 @@ music), which are made by the command."""
 
 
 def whole(run: Run, recordings: Sequence[Recording]) -> str:
-    about = report.markdown(["", ""], machine.summary(run.about)) if run.about else ""
+    about = report.markdown(["", ""], environment.summary(run.about)) if run.about else ""
     head = HOW.format(corpus=_corpus(recordings), draws=DRAWS, collar=words.COLLAR_S, far=FAR_S)
     return "\n".join([head, about, "", report.tables(run, recordings)])
 

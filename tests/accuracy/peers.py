@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .corpus import ROOT, Recording
-from .heard import Heard
+from .runs import Hypothesis
 
 KEPT = ROOT / ".make" / "accuracy" / "peers"
 PROGRAMS = Path(__file__).parent
@@ -42,7 +42,7 @@ class Peer:
     packages: Sequence[str]
     sources: Sequence[Path] = ()
 
-    def hear_all(self, recordings: Sequence[Recording], *, only_kept: bool = False) -> Iterator[Heard]:
+    def hear_all(self, recordings: Sequence[Recording], *, only_kept: bool = False) -> Iterator[Hypothesis]:
         """What it heard in each, kept or new; with `only_kept` nothing is run, and what is not kept is left out.
 
         Raises:
@@ -53,14 +53,14 @@ class Peer:
         new = [one for one in recordings if not places[one.id].exists()]
         for one in recordings:
             if one not in new:
-                yield Heard.of(json.loads(places[one.id].read_text()) | {"id": one.id})
+                yield Hypothesis.of(json.loads(places[one.id].read_text()) | {"id": one.id})
         if new and not only_kept:
             for line in self._run(new):
                 found = json.loads(line)
                 place = places[found["id"]]
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(line)
-                yield Heard.of(found)
+                yield Hypothesis.of(found)
 
     def _run(self, recordings: Sequence[Recording]) -> Iterator[str]:
         order = {**self.options, "model": str(self.model)}

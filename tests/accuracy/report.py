@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from . import measures, speakers, words
 from .bootstrap import Interval
 from .corpus import NO_SPEECH, Recording
-from .heard import Heard, Run
-from .measures import OURS, HeardBy, Row
+from .measures import OURS, BySystem, Row
+from .runs import Hypothesis, Run
 
 WORST = 10
 WORD_PEERS = ("sequential", "filtered", "batched")
@@ -30,7 +30,7 @@ class Rows:
         return [*self.words, *self.times, *self.languages, *self.speakers]
 
 
-def rows_of_words(recordings: Sequence[Recording], heard: HeardBy) -> Rows:
+def rows_of_words(recordings: Sequence[Recording], heard: BySystem) -> Rows:
     language = measures.language_row(recordings, heard)
     return Rows(
         measures.word_rows(recordings, heard),
@@ -80,7 +80,7 @@ def section(title: str, *parts: str) -> list[str]:
     return [f"## {title}", *filled] if (filled := [part for part in parts if part]) else []
 
 
-def _words(tier: str, recordings: Sequence[Recording], heard: HeardBy, found: Rows) -> list[str]:
+def _words(tier: str, recordings: Sequence[Recording], heard: BySystem, found: Rows) -> list[str]:
     return [
         *section(f"Words: {tier}", table(found.words)),
         *section(f"Times: {tier}", table(found.times), _spreads(recordings, heard)),
@@ -112,7 +112,7 @@ def goal(found: Mapping[str, Rows]) -> str:
     return f"{said} Not in these:\n\n{markdown(heading, lines)}" if lines else said
 
 
-def of_words(run: Run, tier: str) -> HeardBy:
+def of_words(run: Run, tier: str) -> BySystem:
     return {system: found for system in (OURS, *WORD_PEERS) if (found := run.of(tier, system))}
 
 
@@ -156,13 +156,13 @@ def points(found: Interval) -> str:
     return f"{100 * found.value:+.1f}{bounds}"
 
 
-def _spreads(recordings: Sequence[Recording], heard: HeardBy) -> str:
+def _spreads(recordings: Sequence[Recording], heard: BySystem) -> str:
     spreads = {system: measures.border_spread_s(recordings, found) for system, found in heard.items()}
     lines = [[system, f"{found[0]:.3f} s", f"{found[1]:.3f} s"] for system, found in spreads.items() if found]
     return markdown(["borders of sentences", "median error", "95 % within"], lines) if lines else ""
 
 
-def _language_errors(recordings: Sequence[Recording], heard: HeardBy) -> str:
+def _language_errors(recordings: Sequence[Recording], heard: BySystem) -> str:
     lines = [
         [
             one.id,
@@ -176,25 +176,25 @@ def _language_errors(recordings: Sequence[Recording], heard: HeardBy) -> str:
     return markdown(["recording", "spoken", *heard], lines) if lines else ""
 
 
-def _is_mistaken(recording: Recording, found: Mapping[str, Heard]) -> bool:
+def _is_mistaken(recording: Recording, found: Mapping[str, Hypothesis]) -> bool:
     heard = found.get(recording.id)
     return bool(heard and heard.languages) and not words.language_is_right(recording, found[recording.id])
 
 
-def _invented(recordings: Sequence[Recording], heard: HeardBy) -> str:
+def _invented(recordings: Sequence[Recording], heard: BySystem) -> str:
     silent = [one for one in recordings if one.language == NO_SPEECH]
     lines = [[one.id, *(_words_in(found, one.id) for found in heard.values())] for one in silent]
     return markdown(["recording", *(f"words: {system}" for system in heard)], lines) if lines else ""
 
 
-def _words_in(found: Mapping[str, Heard], recording: str) -> str:
+def _words_in(found: Mapping[str, Hypothesis], recording: str) -> str:
     if recording not in found:
         return ""
     count = len(found[recording].words)
     return f"{count}: {found[recording].text[:60]}" if count else "0"
 
 
-def _worst(recordings: Sequence[Recording], heard: HeardBy) -> str:
+def _worst(recordings: Sequence[Recording], heard: BySystem) -> str:
     ours = heard.get(OURS, {})
     counts = {one.id: words.compare(one, ours[one.id]) for one in recordings if one.text and one.id in ours}
     known = {one.id: one for one in recordings}
@@ -216,14 +216,14 @@ def _worst(recordings: Sequence[Recording], heard: HeardBy) -> str:
     )
 
 
-def _wrong(recording: Recording, found: Mapping[str, Heard]) -> str:
+def _wrong(recording: Recording, found: Mapping[str, Hypothesis]) -> str:
     if recording.id not in found or not recording.text:
         return ""
     count = words.compare(recording, found[recording.id])
     return f"{100 * count.wrong / count.said:.0f} %"
 
 
-def _warnings(found: Mapping[str, Heard]) -> str:
+def _warnings(found: Mapping[str, Hypothesis]) -> str:
     lines = [[one.id, ", ".join(one.warnings)] for one in found.values() if one.warnings]
     return markdown(["recording", "warnings"], lines) if lines else ""
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from .bootstrap import Share
 from .corpus import ROOT, Recording
-from .heard import Heard, Run
 from .measures import OURS, Row, row
-from .normal import units, units_of_words
-from .who import Said, cpwer, given_to_turns, wder
+from .normalization import units, units_of_words
+from .runs import Hypothesis, Run
+from .speaker_errors import SpeakerWords, cpwer, given_to_turns, wder
 
 STOCK = "stock"
 WORDS_FOR_STOCK = "filtered"  # faster-whisper's words, given to the turns of stock pyannote
@@ -68,12 +68,14 @@ def who_said(run: Run, tier: str) -> dict[str, dict[str, list[tuple[str, str | N
     return {system: found for system, found in ((OURS, ours), (STOCK, theirs)) if found}
 
 
-def diarization_errors(recordings: Sequence[Recording], heard: Mapping[str, Heard]) -> dict[float, dict[str, Share]]:
+def diarization_errors(
+    recordings: Sequence[Recording], heard: Mapping[str, Hypothesis]
+) -> dict[float, dict[str, Share]]:
     """Seconds that are wrong out of those that are spoken, by collar and recording."""
     known = [one for one in recordings if one.stretches and one.id in heard]
     cases = [
         {
-            "said": [(stretch.start_s, stretch.end_s, stretch.who) for stretch in one.stretches],
+            "said": [(stretch.start_s, stretch.end_s, stretch.speaker) for stretch in one.stretches],
             "found": heard[one.id].turns,
             "duration_s": one.duration_s,
         }
@@ -94,20 +96,20 @@ def diarization_errors(recordings: Sequence[Recording], heard: Mapping[str, Hear
     }
 
 
-def count(heard: Heard) -> int:
+def count(heard: Hypothesis) -> int:
     return len({who for _, _, who in heard.turns})
 
 
-def said_by(recording: Recording) -> Said:
+def said_by(recording: Recording) -> SpeakerWords:
     return [
-        (unit, sentence.who)
+        (unit, sentence.speaker)
         for sentence in recording.sentences
         for _, unit in units_of_words(sentence.text.split(), recording.language)
     ]
 
 
 def _counts(
-    recordings: Sequence[Recording], by_system: Mapping[str, Mapping[str, Heard]]
+    recordings: Sequence[Recording], by_system: Mapping[str, Mapping[str, Hypothesis]]
 ) -> dict[str, dict[str, Share]]:
     return {
         system: {one.id: Share(count(heard[one.id]) != one.speakers, 1) for one in recordings if one.id in heard}
@@ -115,13 +117,13 @@ def _counts(
     }
 
 
-def _wder(recordings: Sequence[Recording], heard: Mapping[str, Said]) -> dict[str, Share]:
+def _wder(recordings: Sequence[Recording], heard: Mapping[str, SpeakerWords]) -> dict[str, Share]:
     return {one.id: Share(*wder(said_by(one), _compared(heard[one.id], one))) for one in recordings if one.id in heard}
 
 
-def _cpwer(recordings: Sequence[Recording], heard: Mapping[str, Said]) -> dict[str, Share]:
+def _cpwer(recordings: Sequence[Recording], heard: Mapping[str, SpeakerWords]) -> dict[str, Share]:
     return {one.id: Share(*cpwer(said_by(one), _compared(heard[one.id], one))) for one in recordings if one.id in heard}
 
 
-def _compared(words: Said, recording: Recording) -> list[tuple[str, str | None]]:
+def _compared(words: SpeakerWords, recording: Recording) -> list[tuple[str, str | None]]:
     return [(unit, who) for text, who in words for unit in units(text, recording.language)]

@@ -7,15 +7,15 @@ import pytest
 import soundfile as sf
 
 from . import corpus, sounds
-from .heard import Heard, Run, RunUnreadable, Word
+from .runs import Hypothesis, Run, UnreadableRun, Word
 
 
 def test_the_phone_call_is_two_people_with_words_and_times():
     call = corpus.phone_call()
     assert call.path.exists()
     assert call.text.startswith("Hello? Hello? Oh, hello.")
-    assert {one.who for one in call.sentences} == {"Diane", "Sheila"}
-    assert len({one.who for one in call.stretches}) == call.speakers == 2
+    assert {one.speaker for one in call.sentences} == {"Diane", "Sheila"}
+    assert len({one.speaker for one in call.stretches}) == call.speakers == 2
     assert (call.stretches[0].start_s, round(call.stretches[0].end_s, 2)) == (6.69, 7.12)
 
 
@@ -42,7 +42,7 @@ def test_an_uncertain_text_is_not_a_reference_and_a_person_has_one_name(tmp_path
     )
     [one] = corpus.speech(tmp_path)
     assert one.text is None
-    assert len({stretch.who for stretch in one.stretches}) == 1
+    assert len({stretch.speaker for stretch in one.stretches}) == 1
 
 
 def test_sounds_have_their_stated_level_and_are_reproducible(tmp_path):
@@ -57,15 +57,17 @@ def test_sounds_have_their_stated_level_and_are_reproducible(tmp_path):
 def test_a_saved_run_is_read_back_unchanged(tmp_path):
     run = Run({"made_at": "today"})
     run.add(
-        "accurate", "ours", [Heard("x", ("en",), "hi", (Word(0.0, 0.5, "hi", "1"),), ((0.0, 0.5, "1"),), ("slow",))]
+        "accurate",
+        "ours",
+        [Hypothesis("x", ("en",), "hi", (Word(0.0, 0.5, "hi", "1"),), ((0.0, 0.5, "1"),), ("slow",))],
     )
     run.save(tmp_path / "run.json")
     assert Run.load(tmp_path / "run.json") == run
 
 
 def test_a_file_that_is_not_a_run_is_refused(tmp_path):
-    with pytest.raises(RunUnreadable, match="cannot be read"):
+    with pytest.raises(UnreadableRun, match="cannot be read"):
         Run.load(tmp_path / "nowhere.json")
     (tmp_path / "other.json").write_text('{"about": 1}')
-    with pytest.raises(RunUnreadable, match="no run of this command"):
+    with pytest.raises(UnreadableRun, match="no run of this command"):
         Run.load(tmp_path / "other.json")

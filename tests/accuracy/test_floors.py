@@ -12,8 +12,8 @@ import pytest
 
 from . import corpus, sounds, speakers, words
 from .corpus import PHONE_CALL, Recording
-from .heard import Heard
-from .ours import Product
+from .product_client import ProductClient
+from .runs import Hypothesis
 
 NO_WORDS = ("silence", "white-noise-20dB", "pink-noise-20dB", "music")
 CLIPS = {
@@ -36,7 +36,7 @@ class Accuracy:
     """What the pipeline heard in each recording."""
 
     recordings: dict[str, Recording]
-    heard: dict[str, Heard]
+    heard: dict[str, Hypothesis]
 
     def wer(self, *names: str) -> float:
         counts = [words.compare(self.recordings[name], self.heard[name]) for name in names]
@@ -44,14 +44,14 @@ class Accuracy:
 
 
 @pytest.fixture(scope="module")
-def product(real_stack) -> Iterator[Product]:
-    client = Product(real_stack.url, real_stack.headers)
+def product(real_stack) -> Iterator[ProductClient]:
+    client = ProductClient(real_stack.url, real_stack.headers)
     yield client
     client.close()
 
 
 @pytest.fixture(scope="module")
-def accuracy(product: Product, tmp_path_factory) -> Accuracy:
+def accuracy(product: ProductClient, tmp_path_factory) -> Accuracy:
     """All recordings at once, as the command sends them."""
     clips = [name for names in CLIPS.values() for name in names]
     made = [one for one in sounds.recordings(tmp_path_factory.mktemp("sounds")) if one.id in NO_WORDS]
@@ -65,10 +65,10 @@ def test_the_words_of_a_phone_call_are_right(accuracy: Accuracy, record_property
     wrong = accuracy.wer(PHONE_CALL)
     record_property("measured", f"WER {wrong:.1%}")
     assert wrong <= PHONE_CALL_WER["accurate"]
-    assert accuracy.heard[PHONE_CALL].languages == ("en",)
+    assert accuracy.runs[PHONE_CALL].languages == ("en",)
 
 
-def test_the_fast_tier_knows_the_words_of_a_phone_call(product: Product, record_property):
+def test_the_fast_tier_knows_the_words_of_a_phone_call(product: ProductClient, record_property):
     call = corpus.phone_call()
     count = words.compare(call, product.hear(call, {"model": "fast", "language": "en"}))
     record_property("measured", f"WER {count.wrong / count.said:.1%}")
@@ -76,7 +76,7 @@ def test_the_fast_tier_knows_the_words_of_a_phone_call(product: Product, record_
 
 
 def test_the_two_people_of_a_phone_call_are_told_apart(accuracy: Accuracy, record_property):
-    call, heard = accuracy.recordings[PHONE_CALL], accuracy.heard[PHONE_CALL]
+    call, heard = accuracy.recordings[PHONE_CALL], accuracy.runs[PHONE_CALL]
     errors = {
         collar_s: found[PHONE_CALL].wrong / found[PHONE_CALL].of
         for collar_s, found in speakers.diarization_errors([call], {PHONE_CALL: heard}).items()
@@ -91,14 +91,14 @@ def test_the_two_people_of_a_phone_call_are_told_apart(accuracy: Accuracy, recor
 @pytest.mark.parametrize("language", CLIPS)
 def test_clips_of_a_language_have_their_words(accuracy: Accuracy, record_property, language: str):
     names = CLIPS[language]
-    if not set(names) <= set(accuracy.heard):
+    if not set(names) <= set(accuracy.runs):
         pytest.skip(f"real speech is not beside this checkout: {corpus.SPEECH} has no manifest with {', '.join(names)}")
     wrong = accuracy.wer(*names)
     record_property("measured", f"{language} WER {wrong:.1%}")
     assert wrong <= CLIPS_WER[language]
-    assert all(accuracy.heard[name].languages == (language,) for name in names)
+    assert all(accuracy.runs[name].languages == (language,) for name in names)
 
 
 @pytest.mark.parametrize("sound", NO_WORDS)
 def test_no_words_are_recognized_without_speech(accuracy: Accuracy, sound: str):
-    assert accuracy.heard[sound].text == ""
+    assert accuracy.runs[sound].text == ""

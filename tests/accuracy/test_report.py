@@ -4,8 +4,8 @@ import pytest
 
 from . import measures, page, report, speakers
 from .corpus import Recording, Stretch
-from .heard import Heard, Run, Word
-from .ours import heard
+from .product_client import heard
+from .runs import Hypothesis, Run, Word
 
 CALL = Recording(
     "call",
@@ -34,16 +34,18 @@ WORDS = (
 @pytest.fixture(scope="module")
 def run() -> Run:
     run = Run()
-    ours = Heard("call", ("en",), "Good morning, Bob. Hello, Ann.", WORDS, TURNS)
-    theirs = Heard("call", ("en",), "Good morning. Hello, Dan.", tuple(word for word in WORDS if word.text != "Bob."))
+    ours = Hypothesis("call", ("en",), "Good morning, Bob. Hello, Ann.", WORDS, TURNS)
+    theirs = Hypothesis(
+        "call", ("en",), "Good morning. Hello, Dan.", tuple(word for word in WORDS if word.text != "Bob.")
+    )
     run.add(
         "accurate",
         "ours",
         [
             ours,
-            Heard("german", ("nl",), "goeden Tag"),
-            Heard("mixed", ("en", "es"), "how are you muy bien"),
-            Heard("noise", (), ""),
+            Hypothesis("german", ("nl",), "goeden Tag"),
+            Hypothesis("mixed", ("en", "es"), "how are you muy bien"),
+            Hypothesis("noise", (), ""),
         ],
     )
     run.add(
@@ -51,12 +53,12 @@ def run() -> Run:
         "filtered",
         [
             theirs,
-            Heard("german", ("de",), "guten Tag"),
-            Heard("mixed", ("en",), "how are you"),
-            Heard("noise", ("en",), "Thank you.", (Word(0, 1, "Thank"), Word(1, 2, "you."))),
+            Hypothesis("german", ("de",), "guten Tag"),
+            Hypothesis("mixed", ("en",), "how are you"),
+            Hypothesis("noise", ("en",), "Thank you.", (Word(0, 1, "Thank"), Word(1, 2, "you."))),
         ],
     )
-    run.add("accurate", "stock", [Heard("call", (), "", (), ((0.0, 4.0, "A"),))])
+    run.add("accurate", "stock", [Hypothesis("call", (), "", (), ((0.0, 4.0, "A"),))])
     return run
 
 
@@ -104,7 +106,7 @@ def test_a_run_without_peers_has_only_its_own_values(run):
 
 def test_two_runs_are_compared_by_recording(run):
     before = Run()
-    before.add("accurate", "ours", [run.of("accurate", "ours")["call"], Heard("german", ("de",), "guten Tag")])
+    before.add("accurate", "ours", [run.of("accurate", "ours")["call"], Hypothesis("german", ("de",), "guten Tag")])
     text = report.compared(run, before, ALL)
     assert "| german | 50 % | 0 % | goeden Tag | guten Tag |" in text
     assert "| call |" not in text
@@ -118,7 +120,7 @@ def test_a_transcript_in_json_is_read_as_it_is_served():
         "turns": [{"start_s": 0.0, "end_s": 0.5, "speaker": "speaker_1"}],
         "warnings": [{"code": "low_confidence", "message": "..."}],
     }
-    assert heard("x", document) == Heard(
+    assert heard("x", document) == Hypothesis(
         "x",
         ("es", "en"),
         "Hola.",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from .corpus import Recording, Stretch
-from .heard import Heard, Word
-from .words import Count, border_errors_s, compare, language_is_right, outside_speech
+from .runs import Hypothesis, Word
+from .words import WordCount, border_errors_s, compare, language_is_right, outside_speech
 
 
 def recording(text="", language="en", **known):
@@ -14,23 +14,25 @@ def recording(text="", language="en", **known):
 
 
 def heard(*words, languages=("en",)):
-    return Heard("one", languages, " ".join(text for _, _, text in words), tuple(Word(*word) for word in words))
+    return Hypothesis("one", languages, " ".join(text for _, _, text in words), tuple(Word(*word) for word in words))
 
 
 def test_each_kind_of_wrong_word_is_counted_once():
-    got = Heard("one", ("en",), "the hat sat on a big mat")
-    assert compare(recording("The cat sat, on the old mat."), got) == Count("one", 7, 3, 0, 0)
-    assert compare(recording("the cat sat"), Heard("one", ("en",), "cat sat down")) == Count("one", 3, 0, 1, 1)
-    assert compare(recording("the cat sat"), Heard("one", (), "")).wrong == 3
+    got = Hypothesis("one", ("en",), "the hat sat on a big mat")
+    assert compare(recording("The cat sat, on the old mat."), got) == WordCount("one", 7, 3, 0, 0)
+    assert compare(recording("the cat sat"), Hypothesis("one", ("en",), "cat sat down")) == WordCount("one", 3, 0, 1, 1)
+    assert compare(recording("the cat sat"), Hypothesis("one", (), "")).wrong == 3
 
 
 def test_characters_are_counted_in_languages_without_spaces():
-    assert compare(recording("房地产中介", "zh"), Heard("one", ("zh",), "佛地产中间")) == Count("one", 5, 2, 0, 0)
+    assert compare(recording("房地产中介", "zh"), Hypothesis("one", ("zh",), "佛地产中间")) == WordCount(
+        "one", 5, 2, 0, 0
+    )
 
 
 def test_a_recording_without_a_reference_has_no_rate():
     with pytest.raises(ValueError, match="no reference"):
-        compare(recording(None), Heard("one", (), ""))
+        compare(recording(None), Hypothesis("one", (), ""))
 
 
 def test_the_first_and_last_words_of_sentences_are_timed():

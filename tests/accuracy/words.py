@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import jiwer
 
 from .corpus import Recording, Stretch
-from .heard import Heard
-from .normal import units, units_of_words
+from .normalization import units, units_of_words
+from .runs import Hypothesis
 
 # A word may begin that much before what a person marked as speech, or end after it: the borders of RTTMs are that sure.
 COLLAR_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class WordCount:
     """Units (words, or characters) of one recording, and how many of them are wrong."""
 
     id: str
@@ -30,17 +30,17 @@ class Count:
         return self.substituted + self.missing + self.invented
 
 
-def compare(recording: Recording, heard: Heard) -> Count:
+def compare(recording: Recording, heard: Hypothesis) -> WordCount:
     """Raises ValueError where the recording has no reference, or an empty one: no share of nothing can be wrong."""
     said = units(recording.text or "", recording.language, has_accents=recording.has_accents)
     if not said:
         raise ValueError(f"{recording.id} has no reference text")
     got = units(heard.text, recording.language, has_accents=recording.has_accents)
     found = jiwer.process_words([" ".join(said)], [" ".join(got)])
-    return Count(recording.id, len(said), found.substitutions, found.deletions, found.insertions)
+    return WordCount(recording.id, len(said), found.substitutions, found.deletions, found.insertions)
 
 
-def border_errors_s(recording: Recording, heard: Heard) -> list[float]:
+def border_errors_s(recording: Recording, heard: Hypothesis) -> list[float]:
     """How far the first word of a sentence is from its start, and the last one from its end; only of words that are right.
 
     Positive is late. The references give the times of sentences; of the words between nobody knows them.
@@ -66,13 +66,13 @@ def border_errors_s(recording: Recording, heard: Heard) -> list[float]:
     return errors_s
 
 
-def outside_speech(recording: Recording, heard: Heard) -> tuple[int, int]:
+def outside_speech(recording: Recording, heard: Hypothesis) -> tuple[int, int]:
     """Words whose middle lies where nobody speaks, and all words."""
     outside = sum(not _is_within((word.start_s + word.end_s) / 2, recording.stretches) for word in heard.words)
     return outside, len(heard.words)
 
 
-def language_is_right(recording: Recording, heard: Heard) -> bool:
+def language_is_right(recording: Recording, heard: Hypothesis) -> bool:
     """Every language that is spoken was found, and no other."""
     return set(heard.languages) == set(recording.language.split("+"))
 

@@ -17,36 +17,36 @@ from voicepipe_local.models import Models
 from voicepipe_local.stack import StartFailed
 from voicepipe_local.testing import WHISPER_FIXTURE
 
-from tests.accuracy import machine
+from tests.accuracy import environment
 
 from . import (
-    batch,
-    clip_beside,
+    batch_fill,
+    clip_during_transcription,
     diarization,
     large_model,
     long_recording,
-    meeting,
-    preparing,
+    meeting_with_speakers,
+    prepare_stage,
     recordings,
     report,
     short_jobs,
     transcription,
     upload_speed,
 )
-from .bed import QUICK, TIER, Bed, Sizes, running
 from .row import Row, table
 from .speech import Speech
+from .testbed import QUICK, TIER, Sizes, Testbed, running
 
 # What a run consists of. With the toy Whisper, whose answers cost next to nothing:
-TOY: dict[str, Callable[[Bed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
+TOY: dict[str, Callable[[Testbed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
 # On the stack that everybody gets who sets nothing, with real speech:
-REAL: dict[str, Callable[[Bed, Speech], list[Row]]] = {
-    "prepare": preparing.measure,
+REAL: dict[str, Callable[[Testbed, Speech], list[Row]]] = {
+    "prepare": prepare_stage.measure,
     "varied": transcription.varied,
     "repeats": transcription.repeats,
     "short": short_jobs.measure,
-    "clip": clip_beside.measure,
-    "meeting": meeting.measure,
+    "clip": clip_during_transcription.measure,
+    "meeting": meeting_with_speakers.measure,
 }
 SPEAKERS = "speakers"
 GPU = ("batch", "large")
@@ -62,7 +62,7 @@ def main() -> int:
             print(report.written(options.report))
             return 0
         _measured(options, console)
-    except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.Unreadable) as error:
+    except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.UnreadableRun) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
@@ -91,12 +91,12 @@ def _arguments() -> argparse.Namespace:
 
 def _measured(options: argparse.Namespace, console: Console) -> None:
     """Kept after every row, so that a run that is cut off is not lost."""
-    models, speech = machine.wanted_models(), Speech.at_hand()
+    models, speech = environment.wanted_models(), Speech.available()
     if TIER not in models.speech:
         raise CannotStart(f"VOICEPIPE_MODELS names no model of the tier {TIER}, which the bench measures: unset it")
     bench = Bench(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
     wanted = options.only or ALL
-    known = machine.about(models)
+    known = environment.describe(models)
     about = f"{known['made_at']}, revision {known['revision']}, {known['machine']}"
     run, rows = report.Run(about, speech.about, options.quick, bench.left_out(wanted)), []
     for part, row in bench.measured(wanted):
@@ -126,7 +126,9 @@ class Bench:
     def measured(self, wanted: Sequence[str]) -> Iterator[tuple[str, Row]]:
         yield from self._with_toy([part for part in TOY if part in wanted])
         if SPEAKERS in wanted:
-            yield from self._told(SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech))
+            yield from self._announced(
+                SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech)
+            )
         yield from self._with_real([part for part in REAL if part in wanted])
         left_out = self.left_out(wanted)
         yield from self._on_a_gpu([part for part in GPU if part in wanted and part not in left_out])
@@ -134,26 +136,26 @@ class Bench:
     def _with_toy(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
             first = recordings.meeting_wav(FIRST_S, seed=1_000)
-            with running(self._sizes, first, {TIER: WHISPER_FIXTURE}) as bed:
+            with running(self._sizes, first, {TIER: WHISPER_FIXTURE}) as testbed:
                 for part in parts:
-                    yield from self._told(part, lambda part=part: TOY[part](bed))
+                    yield from self._announced(part, lambda part=part: TOY[part](testbed))
 
     def _with_real(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
-            with running(self._sizes, self._first(), self._models.speech, self._speakers()) as bed:
+            with running(self._sizes, self._first(), self._models.speech, self._speakers()) as testbed:
                 for part in parts:
-                    yield from self._told(part, lambda part=part: REAL[part](bed, self._speech))
+                    yield from self._announced(part, lambda part=part: REAL[part](testbed, self._speech))
 
     def _on_a_gpu(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if "batch" in parts:
-            with running(self._sizes, self._first(), self._models.speech) as bed:
-                yield from self._told("batch", lambda: batch.measure(bed, self._speech))
+            with running(self._sizes, self._first(), self._models.speech) as testbed:
+                yield from self._announced("batch", lambda: batch_fill.measure(testbed, self._speech))
         if "large" in parts:
             label = f"the shapes of Whisper {self._model_size}, random weights"
             with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:
                 large_model.make(self._model_size, Path(folder))
-                with running(self._sizes, recordings.meeting_wav(FIRST_S, seed=1_000), {TIER: Path(folder)}) as bed:
-                    yield from self._told("large", lambda: large_model.measure(bed, label))
+                with running(self._sizes, recordings.meeting_wav(FIRST_S, seed=1_000), {TIER: Path(folder)}) as testbed:
+                    yield from self._announced("large", lambda: large_model.measure(testbed, label))
 
     def _speakers(self) -> Path:
         if self._models.speakers is None:
@@ -163,7 +165,7 @@ class Bench:
     def _first(self) -> bytes:
         return recordings.wav(self._speech.varied(FIRST_S))
 
-    def _told(self, part: str, measure: Callable[[], list[Row]]) -> Iterator[tuple[str, Row]]:
+    def _announced(self, part: str, measure: Callable[[], list[Row]]) -> Iterator[tuple[str, Row]]:
         self._console.print(f"{part} ... (load {os.getloadavg()[0]:.1f})")
         for row in measure():
             yield part, row

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from .bed import Bed, Finished
 from .row import Goal, Row
+from .testbed import CompletedJob, Testbed
 
 CLIP_S = 10.0
 MOST_CLIPS = 20
@@ -18,14 +18,14 @@ PAUSES_S = (0.1, 0.37, 0.73)
 @dataclass(frozen=True, slots=True)
 class Clip:
     seconds: float
-    finished: Finished
+    finished: CompletedJob
 
 
-class Clips:
+class ClipSender:
     """Sends one of `wavs` after another. The language is found out, as it is for who says nothing about it."""
 
-    def __init__(self, bed: Bed, wavs: Iterator[bytes]) -> None:
-        self._bed = bed
+    def __init__(self, testbed: Testbed, wavs: Iterator[bytes]) -> None:
+        self._bed = testbed
         self._wavs = wavs
 
     def send(self) -> Clip:
@@ -42,8 +42,8 @@ class Clips:
         return clip
 
 
-def sent_while(sender: Clips, goes_on: Callable[[], bool]) -> list[Clip]:
-    """Clips sent one after the other, each at another moment of the model's work; the last one may outlive it."""
+def sent_while(sender: ClipSender, goes_on: Callable[[], bool]) -> list[Clip]:
+    """ClipSender sent one after the other, each at another moment of the model's work; the last one may outlive it."""
     sent: list[Clip] = []
     while len(sent) < MOST_CLIPS and goes_on():
         sent.append(sender.send())

@@ -9,13 +9,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .bed import ROOT, Sizes
 from .row import Goal, Row, length
 from .speech import Speech
+from .testbed import ROOT, Sizes
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class DiarizationRun:
     """One run of one pipeline over `audio_s` seconds."""
 
     audio_s: float
@@ -66,9 +66,9 @@ def measure(sizes: Sizes, model: Path, speech: Speech) -> list[Row]:
     ]  # fmt: skip
 
 
-def _once(model: Path, seconds: float, pcm: Path, *, stock: bool) -> Once:
+def _once(model: Path, seconds: float, pcm: Path, *, stock: bool) -> DiarizationRun:
     order = {"model": str(model), "pcm": str(pcm), "stock": stock, "threads": os.cpu_count()}
     program = Path(__file__).with_name("diarize_once.py")
     command = [str(ROOT / ".venv-diarizer/bin/python"), "-W", "ignore", str(program), json.dumps(order)]
     answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-    return Once(seconds, **answer)
+    return DiarizationRun(seconds, **answer)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from . import recordings
-from .bed import ROOT, Bed, Finished
 from .row import Goal, Row, length
+from .testbed import ROOT, CompletedJob, Testbed
 
 LARGEST_BATCH = 8  # max_batch_size of triton-models/whisper
 BEAM = 5  # of tier accurate, which a model is unless it says otherwise
@@ -28,7 +28,7 @@ GOAL = Goal(">=", 0.85)
 class Pair:
     """One recording, both ways, one right after the other."""
 
-    line: Finished
+    line: CompletedJob
     bare: dict[str, float]
 
     @property
@@ -40,18 +40,18 @@ class Pair:
         return self.bare["seconds"] / self.line.took_s("transcribe")
 
 
-def measure(bed: Bed, label: str) -> list[Row]:
-    pairs = [_both_ways(bed, seed) for seed in range(2_000, 2_000 + bed.sizes.repeats)]
+def measure(testbed: Testbed, label: str) -> list[Row]:
+    pairs = [_both_ways(testbed, seed) for seed in range(2_000, 2_000 + testbed.sizes.repeats)]
     typical = sorted(pairs, key=lambda pair: pair.whole)[len(pairs) // 2]
-    baseline = _about(typical, bed.sizes.recording_s)
+    baseline = _about(typical, testbed.sizes.recording_s)
     return [
         Row(
-            f"end to end, {length(bed.sizes.recording_s)}, {label}: accepted to completed, over the speed of a bare loop",
+            f"end to end, {length(testbed.sizes.recording_s)}, {label}: accepted to completed, over the speed of a bare loop",
             median(pair.whole for pair in pairs), "", GOAL, baseline, _where_time_goes(typical),
         ),
         Row(
             f"the same, {label}: only the transcribe stage",
-            median(pair.transcribing for pair in pairs), "", None, baseline, _within_the_model(bed, typical),
+            median(pair.transcribing for pair in pairs), "", None, baseline, _within_the_model(testbed, typical),
         ),
     ]  # fmt: skip
 
@@ -61,16 +61,16 @@ def make(size: str, folder: Path) -> None:
     subprocess.run([python, program, size, folder], check=True, stdout=subprocess.DEVNULL)
 
 
-def _both_ways(bed: Bed, seed: int) -> Pair:
-    samples = recordings.meeting_samples(bed.sizes.recording_s, seed)
-    line = bed.finished(bed.send(recordings.wav(samples), f"meeting-{seed}.wav"))
-    return Pair(line, bare_loop(bed, samples, bed.chunks(line.id), LARGEST_BATCH))
+def _both_ways(testbed: Testbed, seed: int) -> Pair:
+    samples = recordings.meeting_samples(testbed.sizes.recording_s, seed)
+    line = testbed.finished(testbed.send(recordings.wav(samples), f"meeting-{seed}.wav"))
+    return Pair(line, bare_loop(testbed, samples, testbed.chunks(line.id), LARGEST_BATCH))
 
 
-def bare_loop(bed: Bed, samples: np.ndarray, chunks: Sequence[Any], batch: int) -> dict[str, float]:
-    pcm = bed.scratch / "recording.pcm"
+def bare_loop(testbed: Testbed, samples: np.ndarray, chunks: Sequence[Any], batch: int) -> dict[str, float]:
+    pcm = testbed.scratch / "recording.pcm"
     samples.astype("<i2").tofile(pcm)
-    order = {"model": str(bed.model), "pcm": str(pcm), "chunks": chunks, "batch": batch, "beam": BEAM}
+    order = {"model": str(testbed.model), "pcm": str(pcm), "chunks": chunks, "batch": batch, "beam": BEAM}
     command = [str(ROOT / ".venv-triton/bin/python"), str(Path(__file__).with_name("bare_loop.py")), json.dumps(order)]
     answer: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return answer
@@ -94,8 +94,8 @@ def _where_time_goes(pair: Pair) -> str:
     return "".join(said).rstrip("; ")
 
 
-def _within_the_model(bed: Bed, pair: Pair) -> str:
+def _within_the_model(testbed: Testbed, pair: Pair) -> str:
     """How long the stage took beyond what the model's own steps take in the bare loop."""
     more_s = pair.line.took_s("transcribe") - pair.bare["seconds"]
-    chunks = len(bed.chunks(pair.line.id))
+    chunks = len(testbed.chunks(pair.line.id))
     return f"{more_s:.2f} s more than the bare loop, {1000 * more_s / chunks:.0f} ms for each of {chunks} chunks"

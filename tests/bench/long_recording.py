@@ -11,11 +11,11 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from . import clips, recordings
-from .bed import Bed
-from .clips import CLIP_S, Clips
-from .memory import Watch
-from .poller import Poller
+from .clips import CLIP_S, ClipSender
+from .process_watch import ProcessWatch
 from .row import Goal, Row, length
+from .status_poller import StatusPoller
+from .testbed import Testbed
 
 SEED = 5_000
 CLIP_SEED = 4_000
@@ -24,23 +24,25 @@ MOST_BYTES = Goal("<=", 200)
 WORKERS = ("prepare", "transcribe", "assemble")
 
 
-def measure(bed: Bed) -> list[Row]:
-    sender = Clips(bed, (recordings.meeting_wav(CLIP_S, seed) for seed in count(CLIP_SEED)))
-    idle = [sender.send() for _ in range(bed.sizes.clips)]
-    with Watch(bed.pid("upload")) as upload:
-        job = _upload(bed)
+def measure(testbed: Testbed) -> list[Row]:
+    sender = ClipSender(testbed, (recordings.meeting_wav(CLIP_S, seed) for seed in count(CLIP_SEED)))
+    idle = [sender.send() for _ in range(testbed.sizes.clips)]
+    with ProcessWatch(testbed.pid("upload")) as upload:
+        job = _upload(testbed)
     path = f"/v1/transcriptions/{job}"
     with ExitStack() as running:
         gateway = running.enter_context(
-            Poller(urlsplit(bed.stack.url).netloc, path, bed.stack.headers, POLLS_PER_S / 2)
+            StatusPoller(urlsplit(testbed.stack.url).netloc, path, testbed.stack.headers, POLLS_PER_S / 2)
         )
-        direct = running.enter_context(Poller(bed.address("status"), path, bed.stack.headers, POLLS_PER_S / 2))
-        workers = {part: running.enter_context(Watch(bed.pid(part))) for part in WORKERS}
-        with _middle_third(bed, job, workers["prepare"]):
-            during_prepare = clips.sent_while(sender, lambda: bed.done(job, "prepare") < 2 / 3)
-        finished = bed.finished(job)
-    hours = length(bed.sizes.long_s)
-    size = f"{recordings.studio_meeting_bytes(bed.sizes.long_s) / 1e9:.2g} GB"
+        direct = running.enter_context(
+            StatusPoller(testbed.address("status"), path, testbed.stack.headers, POLLS_PER_S / 2)
+        )
+        workers = {part: running.enter_context(ProcessWatch(testbed.pid(part))) for part in WORKERS}
+        with _middle_third(testbed, job, workers["prepare"]):
+            during_prepare = clips.sent_while(sender, lambda: testbed.done(job, "prepare") < 2 / 3)
+        finished = testbed.finished(job)
+    hours = length(testbed.sizes.long_s)
+    size = f"{recordings.studio_meeting_bytes(testbed.sizes.long_s) / 1e9:.2g} GB"
     took = ", ".join(f"{stage} {finished.took_s(stage):.1f} s" for stage in WORKERS)
     return [
         _memory(f"peak memory of upload while {size} pass", upload, "two parts of 8 MiB in memory, one being sent"),
@@ -54,11 +56,11 @@ def measure(bed: Bed) -> list[Row]:
     ]
 
 
-def _upload(bed: Bed) -> str:
-    size = recordings.studio_meeting_bytes(bed.sizes.long_s)
-    connection = http.client.HTTPConnection(urlsplit(bed.stack.url).netloc, timeout=600)
-    headers = {**bed.stack.headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
-    body = recordings.studio_meeting(bed.sizes.long_s, SEED)
+def _upload(testbed: Testbed) -> str:
+    size = recordings.studio_meeting_bytes(testbed.sizes.long_s)
+    connection = http.client.HTTPConnection(urlsplit(testbed.stack.url).netloc, timeout=600)
+    headers = {**testbed.stack.headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
+    body = recordings.studio_meeting(testbed.sizes.long_s, SEED)
     connection.request("POST", "/v1/transcriptions?name=long.wav&language=en", body=body, headers=headers)
     answer = connection.getresponse()
     said = answer.read()
@@ -69,19 +71,19 @@ def _upload(bed: Bed) -> str:
 
 
 @contextmanager
-def _middle_third(bed: Bed, job: str, prepare: Watch) -> Iterator[None]:
+def _middle_third(testbed: Testbed, job: str, prepare: ProcessWatch) -> Iterator[None]:
     """While clips are decoded beside the long recording, the memory of their decoders is not counted to it."""
-    bed.wait(lambda: bed.done(job, "prepare") > 1 / 3, "a third of the long recording")
+    testbed.wait(lambda: testbed.done(job, "prepare") > 1 / 3, "a third of the long recording")
     with prepare.paused():
         yield
         time.sleep(1.0)
 
 
-def _memory(name: str, watch: Watch, limit: str) -> Row:
+def _memory(name: str, watch: ProcessWatch, limit: str) -> Row:
     own = f"{watch.peak_own_bytes / 1e6:.0f} MB the process itself, the rest its children"
     return Row(name, watch.peak_bytes / 1e6, "MB", MOST_BYTES, own, limit)
 
 
-def _status(name: str, poller: Poller) -> Row:
+def _status(name: str, poller: StatusPoller) -> Row:
     about = f"{len(poller.ms)} requests, {poller.late} late; median {median(poller.ms):.1f} ms, worst {max(poller.ms):.0f} ms"
     return Row(name, poller.percentile(99), "ms", Goal("<=", 50), about, "")

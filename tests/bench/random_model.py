@@ -22,7 +22,7 @@ from ctranslate2.specs import WhisperSpec
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
 AUDIO_CONTEXT, TEXT_CONTEXT = 1500, 448
 PROMPT_TOKENS = 4  # start, language, task, no timestamps
-SAID_TOKENS = 80
+SPOKEN_TOKENS = 80
 LOUD, QUIET = 10.0, 0.01
 
 
@@ -45,7 +45,7 @@ SIZES = {
 }
 
 
-class Filled:
+class RandomSpec:
     """A WhisperSpec with every variable set."""
 
     def __init__(self, size: Size, vocabulary: list[str]) -> None:
@@ -82,7 +82,7 @@ class Filled:
         words = [i for i, token in enumerate(self._vocabulary[:20_000]) if token[0] == "Ġ" and token[1:].isalpha()]
         end = self._vocabulary.index("<|endoftext|>")
         said = [self._vocabulary.index("<|en|>"), *[end] * (PROMPT_TOKENS - 2)]
-        said += [int(word) for word in self._rng.choice(words, SAID_TOKENS, replace=False)]
+        said += [int(word) for word in self._rng.choice(words, SPOKEN_TOKENS, replace=False)]
         return said + [end] * (TEXT_CONTEXT - len(said))
 
     def _attention(self, attention: Any, blocks: tuple[int, ...]) -> None:
@@ -112,7 +112,7 @@ def main() -> None:
     size, out = SIZES[sys.argv[1]], Path(sys.argv[2])
     vocabulary = json.loads((FIXTURE / "vocabulary.json").read_text())
     known = json.loads((FIXTURE / "config.json").read_text())
-    spec = Filled(size, vocabulary).spec
+    spec = RandomSpec(size, vocabulary).spec
     spec.config.suppress_ids = known["suppress_ids"]
     spec.config.suppress_ids_begin = known["suppress_ids_begin"]
     spec.config.lang_ids = known["lang_ids"]

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 HEADINGS = ("row", "value", "goal", "", "baseline", "what limits it", "load")
 
 
-class Unreadable(ValueError):
+class UnreadableRun(ValueError):
     """A file holds no run, or one that measured nothing; the message says which."""
 
 
@@ -35,14 +35,14 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> Run:
-        """Raises Unreadable."""
+        """Raises UnreadableRun."""
         try:
             found = json.loads(path.read_text())
             return cls(found["about"], found["speech"], found["quick"], tuple(found["left_out"]), tuple(found["rows"]))
         except OSError as error:
-            raise Unreadable(f"{path} cannot be read ({error.strerror}): `--json {path}` writes it") from error
+            raise UnreadableRun(f"{path} cannot be read ({error.strerror}): `--json {path}` writes it") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f"{path} is no run of this command: `--json {path}` writes one") from error
+            raise UnreadableRun(f"{path} is no run of this command: `--json {path}` writes one") from error
 
     def save(self, path: Path) -> None:
         known = {"about": self.about, "speech": self.speech, "quick": self.quick, "left_out": self.left_out}
@@ -58,12 +58,12 @@ def written(paths: Sequence[Path], page: Path = PAGE) -> str:
     """Write the table of README.md; of a part that several files have, the last one counts. What was done, as a sentence.
 
     Raises:
-        Unreadable
+        UnreadableRun
     """
     runs = [Run.load(path) for path in paths]
     for path, run in zip(paths, runs, strict=True):
         if run.quick:
-            raise Unreadable(f"{path} is a run with --quick, which measures nothing: leave that out")
+            raise UnreadableRun(f"{path} is a run with --quick, which measures nothing: leave that out")
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{_markdown(runs)}\n{END}{after}")

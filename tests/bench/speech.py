@@ -50,7 +50,7 @@ class Speech:
         self.about = about
 
     @classmethod
-    def at_hand(cls) -> Speech:
+    def available(cls) -> Speech:
         """Raises FileNotFoundError where not even the phone call is there."""
         from tests.accuracy import corpus  # which pytest knows by another name
 

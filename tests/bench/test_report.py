@@ -2,7 +2,7 @@
 
 import pytest
 
-from .report import BEGIN, END, Run, Unreadable, written
+from .report import BEGIN, END, Run, UnreadableRun, written
 from .row import Goal, Row
 
 
@@ -43,7 +43,7 @@ def test_the_later_of_two_runs_of_a_part_counts(tmp_path, page):
 def test_a_quick_run_is_refused_and_the_page_stays(tmp_path, page):
     run("prepare", 2.5, quick=True).save(tmp_path / "a.json")
     before = page.read_text()
-    with pytest.raises(Unreadable, match="--quick, which measures nothing"):
+    with pytest.raises(UnreadableRun, match="--quick, which measures nothing"):
         written([tmp_path / "a.json"], page)
     assert page.read_text() == before
 
@@ -51,10 +51,10 @@ def test_a_quick_run_is_refused_and_the_page_stays(tmp_path, page):
 @pytest.mark.parametrize("content", ["", "[]", '{"rows": []}'])
 def test_a_file_that_is_not_a_run_is_refused(tmp_path, page, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(Unreadable, match="is no run of this command"):
+    with pytest.raises(UnreadableRun, match="is no run of this command"):
         written([tmp_path / "a.json"], page)
 
 
 def test_a_missing_file_is_reported(tmp_path, page):
-    with pytest.raises(Unreadable, match="cannot be read"):
+    with pytest.raises(UnreadableRun, match="cannot be read"):
         written([tmp_path / "a.json"], page)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-class RunUnreadable(ValueError):
+class UnreadableRun(ValueError):
     """A file is not there, or holds no run of this command."""
 
 
@@ -22,7 +22,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Hypothesis:
     """`languages` in the order of the recording, each once. `warnings` are codes."""
 
     id: str
@@ -33,8 +33,8 @@ class Heard:
     warnings: tuple[str, ...] = ()
 
     @staticmethod
-    def of(found: Mapping[str, Any]) -> Heard:
-        return Heard(
+    def of(found: Mapping[str, Any]) -> Hypothesis:
+        return Hypothesis(
             id=found["id"],
             languages=tuple(found.get("languages", ())),
             text=found.get("text", ""),
@@ -53,12 +53,12 @@ class Run:
     """`heard` is by tier (`accurate`, `fast`), system (`ours`, `sequential`, `batched`, `stock`) and recording."""
 
     about: dict[str, Any] = field(default_factory=dict)
-    heard: dict[str, dict[str, dict[str, Heard]]] = field(default_factory=dict)
+    heard: dict[str, dict[str, dict[str, Hypothesis]]] = field(default_factory=dict)
 
-    def add(self, tier: str, system: str, found: Iterable[Heard]) -> None:
+    def add(self, tier: str, system: str, found: Iterable[Hypothesis]) -> None:
         self.heard.setdefault(tier, {}).setdefault(system, {}).update({one.id: one for one in found})
 
-    def of(self, tier: str, system: str) -> dict[str, Heard]:
+    def of(self, tier: str, system: str) -> dict[str, Hypothesis]:
         return self.heard.get(tier, {}).get(system, {})
 
     def save(self, path: Path) -> None:
@@ -73,17 +73,17 @@ class Run:
 
     @staticmethod
     def load(path: Path) -> Run:
-        """Raises RunUnreadable."""
+        """Raises UnreadableRun."""
         try:
             document = json.loads(path.read_text())
             run = Run(document["about"])
             for tier, systems in document["heard"].items():
                 for system, found in systems.items():
-                    run.add(tier, system, map(Heard.of, found))
+                    run.add(tier, system, map(Hypothesis.of, found))
         except OSError as error:
-            raise RunUnreadable(
+            raise UnreadableRun(
                 f"{path} cannot be read ({error.strerror}): a run without --report writes one"
             ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunUnreadable(f"{path} is no run of this command: make it again") from error
+            raise UnreadableRun(f"{path} is no run of this command: make it again") from error
         return run

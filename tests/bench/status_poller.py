@@ -1,6 +1,6 @@
 """A client that looks at one transcription, a steady number of times per second. A process of its own: it waits for nobody.
 
-    python -m tests.bench.poller '{"address": "127.0.0.1:8000", "path": "/v1/...", "headers": {}, "per_second": 20}'
+    python -m tests.bench.status_poller '{"address": "127.0.0.1:8000", "path": "/v1/...", "headers": {}, "per_second": 20}'
 
 Ends when its standard input does, and prints {"ms": [...], "late": n}: how long each answer took, and how many requests
 could not be sent in time because the one before was not answered.
@@ -17,7 +17,7 @@ import time
 from typing import Any, Self
 
 
-class Poller:
+class StatusPoller:
     """Runs the program above as long as the context lasts."""
 
     def __init__(self, address: str, path: str, headers: dict[str, str], per_second: float) -> None:

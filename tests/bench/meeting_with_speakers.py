@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 
 from . import recordings
-from .bed import Bed
-from .memory import Watch
+from .process_watch import ProcessWatch
 from .row import Row, length
 from .speech import Speech
+from .testbed import Testbed
 
 
-def measure(bed: Bed, speech: Speech) -> list[Row]:
+def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     """First the words alone, then the speakers of the same recording alone, then both at once."""
-    seconds = bed.sizes.meeting_s
+    seconds = testbed.sizes.meeting_s
     wav = recordings.wav(speech.conversation(seconds))
-    words = bed.finished(bed.send(wav, "meeting.wav"))
-    with Watch(bed.pid("diarizer")) as diarizer:
-        speakers_s = _speakers_s(bed, words.id)
-    bed.remove(words.id)
-    both = bed.finished(bed.send(wav, "meeting.wav", diarize="true"))
+    words = testbed.finished(testbed.send(wav, "meeting.wav"))
+    with ProcessWatch(testbed.pid("diarizer")) as diarizer:
+        speakers_s = _speakers_s(testbed, words.id)
+    testbed.remove(words.id)
+    both = testbed.finished(testbed.send(wav, "meeting.wav", diarize="true"))
     alone = f"words alone {words.wall_s:.1f} s, speakers alone {speakers_s:.1f} s"
     parts = ", ".join(
         f"{stage} {both.took_s(stage):.1f} s" for stage in ("prepare", "transcribe", "diarize", "assemble")
     )
-    bed.remove(both.id)
+    testbed.remove(both.id)
     minutes = seconds / 60
     return [
         Row(
@@ -42,8 +42,8 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     ]  # fmt: skip
 
 
-def _speakers_s(bed: Bed, job: str) -> float:
+def _speakers_s(testbed: Testbed, job: str) -> float:
     """The speakers of a recording whose words are there already; decoding it again does not count."""
-    bed.client.post(f"/v1/transcriptions/{job}/diarization").raise_for_status()
-    bed.wait_for_stage(job, "diarize", "done")
-    return bed.finished(job).took_s("diarize")
+    testbed.client.post(f"/v1/transcriptions/{job}/diarization").raise_for_status()
+    testbed.wait_for_stage(job, "diarize", "done")
+    return testbed.finished(job).took_s("diarize")

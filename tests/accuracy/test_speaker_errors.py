@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from .corpus import ROOT
+from .speaker_errors import cpwer, given_to_turns, wder
 from .speakers import PROGRAM
-from .who import cpwer, given_to_turns, wder
 
 SAID = [("good", "ann"), ("morning", "ann"), ("bob", "ann"), ("hello", "bob"), ("ann", "bob")]
 

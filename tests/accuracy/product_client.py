@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from .corpus import Recording
-from .heard import Heard, Word
+from .runs import Hypothesis, Word
 
 IN_FLIGHT = 4
 LOOK_EVERY_S = 0.2
@@ -18,13 +18,15 @@ LONGEST_S = 1800.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
-class Product:
+class ProductClient:
     """A running stack. `close` it."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._http = httpx.Client(base_url=url, headers=dict(headers), timeout=120, trust_env=False)
 
-    def hear_all(self, recordings: Sequence[Recording], options: Mapping[str, Mapping[str, str]]) -> Iterator[Heard]:
+    def hear_all(
+        self, recordings: Sequence[Recording], options: Mapping[str, Mapping[str, str]]
+    ) -> Iterator[Hypothesis]:
         """What is heard, as it is done. `options` by the id of the recording.
 
         Raises:
@@ -40,7 +42,7 @@ class Product:
                 wait=False, cancel_futures=True
             )  # who stops early does not wait: what is in flight ends with the stack
 
-    def hear(self, recording: Recording, options: Mapping[str, str]) -> Heard:
+    def hear(self, recording: Recording, options: Mapping[str, str]) -> Hypothesis:
         body = recording.path.read_bytes()
         answer = self._http.post("/v1/transcriptions", content=body, params={"name": recording.path.name, **options})
         if answer.is_error:
@@ -70,10 +72,10 @@ class Product:
         return dict(answer.json())
 
 
-def heard(recording_id: str, document: Mapping[str, Any]) -> Heard:
+def heard(recording_id: str, document: Mapping[str, Any]) -> Hypothesis:
     """A transcript in JSON."""
     segments = document["segments"]
-    return Heard(
+    return Hypothesis(
         id=recording_id,
         languages=tuple(dict.fromkeys(segment["language"] for segment in segments)),
         text=document["text"],

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import jiwer
 from scipy.optimize import linear_sum_assignment
 
-Said = Sequence[tuple[str, str | None]]
+SpeakerWords = Sequence[tuple[str, str | None]]
 """Words, as they are compared, with who says them: None where nobody was found."""
 
 
-def wder(said: Said, heard: Said) -> tuple[int, int]:
+def wder(said: SpeakerWords, heard: SpeakerWords) -> tuple[int, int]:
     """Words with the wrong speaker, and all that are compared. Words that were missed or invented are in the word error rate."""
     pairs = _aligned(said, heard)
     people, speakers = sorted({str(who) for who, _ in pairs}), sorted({who for _, who in pairs if who})
@@ -29,7 +29,7 @@ def wder(said: Said, heard: Said) -> tuple[int, int]:
     return len(pairs) - sum(agreed[row][column] for row, column in zip(rows, columns, strict=True)), len(pairs)
 
 
-def cpwer(said: Said, heard: Said) -> tuple[int, int]:
+def cpwer(said: SpeakerWords, heard: SpeakerWords) -> tuple[int, int]:
     """Errors of the concatenated minimum-permutation word error rate, and words that were said."""
     from meeteval.wer import cp_word_error_rate
 
@@ -52,11 +52,11 @@ def _covering(start_s: float, end_s: float, turns: Sequence[tuple[float, float, 
     return who if most_s > 0 else None
 
 
-def _by_speaker(words: Said) -> dict[str, str]:
+def _by_speaker(words: SpeakerWords) -> dict[str, str]:
     return {str(one): " ".join(text for text, who in words if who == one) for one in {who for _, who in words}}
 
 
-def _aligned(said: Said, heard: Said) -> list[tuple[str | None, str | None]]:
+def _aligned(said: SpeakerWords, heard: SpeakerWords) -> list[tuple[str | None, str | None]]:
     """Who said it and who is said to: of every word that stands on both sides, the same word or another in its place."""
     found = jiwer.process_words([" ".join(text for text, _ in said)], [" ".join(text for text, _ in heard)])
     return [

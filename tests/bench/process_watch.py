@@ -12,12 +12,12 @@ from typing import Self
 
 from voicepipe_local.guard import descendants
 
-LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class Watch:
+class ProcessWatch:
     """Peak resident memory and processor time between entry and exit. Pages that processes share count for each of them."""
 
     def __init__(self, pid: int) -> None:
@@ -51,10 +51,10 @@ class Watch:
     def _run(self) -> None:
         below: list[int] = []
         looked_s = 0.0
-        while not self._stop.wait(LOOK_EVERY_S):
+        while not self._stop.wait(POLL_EVERY_S):
             if self._paused.is_set():
                 continue
-            if time.monotonic() - looked_s > 10 * LOOK_EVERY_S:  # to find descendants, all of /proc is read
+            if time.monotonic() - looked_s > 10 * POLL_EVERY_S:  # to find descendants, all of /proc is read
                 below, looked_s = descendants(self._pid), time.monotonic()
             own = _resident_bytes(self._pid)
             self.peak_own_bytes = max(self.peak_own_bytes, own)

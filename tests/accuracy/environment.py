@@ -17,7 +17,7 @@ from voicepipe_local import models
 from voicepipe_local.testing import stacks
 
 from .corpus import ROOT
-from .ours import Product
+from .product_client import ProductClient
 
 PACKAGES = {
     ".venv": ("jiwer", "meeteval", "whisper_normalizer", "num2words"),
@@ -37,13 +37,13 @@ def wanted_models() -> models.Models:
 
 
 @contextmanager
-def product(chosen: models.Models) -> Iterator[Product]:
+def product(chosen: models.Models) -> Iterator[ProductClient]:
     """A whole stack with these models, gone at the end."""
     speech = ",".join(f"{tier}={folder}" for tier, folder in chosen.speech.items())
     env = {"VOICEPIPE_MODELS": speech, "VOICEPIPE_DIARIZATION_MODEL": str(chosen.speakers or models.NO_SPEAKERS)}
     with stacks() as start:
         stack = start(env=env)
-        client = Product(stack.url, stack.headers)
+        client = ProductClient(stack.url, stack.headers)
         try:
             yield client
         finally:

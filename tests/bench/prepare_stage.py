@@ -10,26 +10,26 @@ from statistics import median
 import imageio_ffmpeg
 
 from . import recordings
-from .bed import Bed
 from .row import Goal, Row, length
 from .speech import RATE, Speech
+from .testbed import Testbed
 
 
-def measure(bed: Bed, speech: Speech) -> list[Row]:
+def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     """While nothing is transcribed. The time is that of the stage, from its start to its end in the database."""
-    wav = recordings.wav(speech.varied(bed.sizes.recording_s))
-    path = bed.scratch / "prepared.wav"
+    wav = recordings.wav(speech.varied(testbed.sizes.recording_s))
+    path = testbed.scratch / "prepared.wav"
     path.write_bytes(wav)
-    bed.stack.stop_component("transcribe")
+    testbed.stack.stop_component("transcribe")
     try:
-        rounds = [(_decode_s(path), _prepare_s(bed, wav)) for _ in range(bed.sizes.repeats)]
+        rounds = [(_decode_s(path), _prepare_s(testbed, wav)) for _ in range(testbed.sizes.repeats)]
     finally:
-        bed.stack.start_component("transcribe")
+        testbed.stack.start_component("transcribe")
     alone_s, took_s = (median(times) for times in zip(*rounds, strict=True))
     each = ", ".join(f"{seconds:.2f}" for _, seconds in rounds)
     return [
         Row(
-            f"prepare of {length(bed.sizes.recording_s)}, the stage itself: median of {len(rounds)}",
+            f"prepare of {length(testbed.sizes.recording_s)}, the stage itself: median of {len(rounds)}",
             took_s, "s", Goal("<=", 2), f"ffmpeg alone decodes them in {alone_s:.2f} s", f"{each} s",
         )
     ]  # fmt: skip
@@ -43,9 +43,9 @@ def _decode_s(path: Path) -> float:
     return time.perf_counter() - began
 
 
-def _prepare_s(bed: Bed, wav: bytes) -> float:
-    job = bed.send(wav, "prepared.wav")
-    bed.wait_for_stage(job, "prepare", "done", "failed")
-    took_s = bed.stages(job)["prepare"]
-    bed.remove(job)
+def _prepare_s(testbed: Testbed, wav: bytes) -> float:
+    job = testbed.send(wav, "prepared.wav")
+    testbed.wait_for_stage(job, "prepare", "done", "failed")
+    took_s = testbed.stages(job)["prepare"]
+    testbed.remove(job)
     return took_s[2] - took_s[1]

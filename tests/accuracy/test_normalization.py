@@ -2,7 +2,7 @@
 
 import pytest
 
-from .normal import units, units_of_words
+from .normalization import units, units_of_words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The product on the test bed: one stack of its own, what is sent to it, and what its database says came of that."""
+"""The product on the test testbed: one stack of its own, what is sent to it, and what its database says came of that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voicepipe_local.topology import model_requests
 
 ROOT = Path(__file__).parents[2]
 TIER = "accurate"
-LOOK_EVERY_S = 0.02
+POLL_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ QUICK = Sizes(
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class CompletedJob:
     """A job that ended well. Times are of the database's clock; `stages` are (queued, started, finished) in s after acceptance."""
 
     id: str
@@ -70,7 +70,7 @@ class Finished:
         return finished - started
 
 
-class Bed:
+class Testbed:
     """One running stack. `client` speaks to the gateway as the first user, `model` is the folder of the model that they get."""
 
     def __init__(self, stack: DisposableStack, model: Path, sizes: Sizes, requests: int) -> None:
@@ -108,7 +108,7 @@ class Bed:
         while not is_true():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
 
     def state(self, job: str) -> str:
         return str(self.ask("SELECT state FROM jobs WHERE id = %s", job)[0][0])
@@ -117,16 +117,16 @@ class Bed:
         query = "SELECT state FROM stages WHERE job_id = %s AND stage = %s"
         self.wait(lambda: self.ask(query, job, stage)[0][0] in states, f"{stage} of {job} {states}")
 
-    def finished(self, job: str) -> Finished:
+    def finished(self, job: str) -> CompletedJob:
         """Wait for the end of a job. Raises RuntimeError where it is not a good one."""
         self.wait(lambda: self.state(job) in {"completed", "failed", "cancelled"}, f"the end of {job}")
         if self.state(job) != "completed":
             raise RuntimeError(f"{job} {self.state(job)}: {self._reason(job)}")
         wall_s = self.ask("SELECT extract(epoch FROM finished_at - created_at)::float8 FROM jobs WHERE id = %s", job)
-        return Finished(job, wall_s[0][0], self.stages(job))
+        return CompletedJob(job, wall_s[0][0], self.stages(job))
 
     def stages(self, job: str) -> dict[str, tuple[float, float, float]]:
-        """Of those that are done, as in `Finished`."""
+        """Of those that are done, as in `CompletedJob`."""
         rows = self.ask(
             """
             SELECT stage, extract(epoch FROM s.queued_at - j.created_at)::float8,
@@ -172,7 +172,7 @@ def running(
     speech: Mapping[str, Path],
     speakers: Path | None = None,
     requests: int | None = None,
-) -> Iterator[Bed]:
+) -> Iterator[Testbed]:
     """A whole stack of its own, gone at the end, that has transcribed the recording `first`.
 
     `speech` holds the folder of each tier's model; without `speakers` there is no diarizer. `requests` at the model at a time: as
@@ -189,11 +189,11 @@ def running(
     stack = DisposableStack(folder, {}, env)
     try:
         stack.up()
-        bed = Bed(stack, speech[TIER], sizes, requests or model_requests(env))
+        testbed = Testbed(stack, speech[TIER], sizes, requests or model_requests(env))
         # The first request of everything is slower: imports, connections, caches.
-        bed.finished(bed.send(first, "first.wav", model=TIER, diarize=str(speakers is not None).lower()))
-        yield bed
-        bed.close()
+        testbed.finished(testbed.send(first, "first.wav", model=TIER, diarize=str(speakers is not None).lower()))
+        yield testbed
+        testbed.close()
     finally:
         stack.crash()
         shutil.rmtree(folder, ignore_errors=True)
