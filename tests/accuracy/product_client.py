@@ -1,4 +1,4 @@
-"""Recordings through the whole product, over HTTP, as a client sends them."""
+"""Transcribes recordings with the whole product, over HTTP, as a client does."""
 
 from __future__ import annotations
 
@@ -13,67 +13,63 @@ from .corpus import Recording
 from .runs import Hypothesis, Word
 
 IN_FLIGHT = 4
-LOOK_EVERY_S = 0.2
-LONGEST_S = 1800.0
+POLL_EVERY_S = 0.2
+TIMEOUT_S = 1800.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
 class ProductClient:
-    """A running stack. `close` it."""
+    """A client of a running stack. Call `close` at the end."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._http = httpx.Client(base_url=url, headers=dict(headers), timeout=120, trust_env=False)
 
-    def hear_all(
+    def transcribe_all(
         self, recordings: Sequence[Recording], options: Mapping[str, Mapping[str, str]]
     ) -> Iterator[Hypothesis]:
-        """What is heard, as it is done. `options` by the id of the recording.
+        """Yield transcripts as they are completed. `options` is keyed by the id of the recording.
 
         Raises:
             RuntimeError: a transcription failed.
         """
         pool = ThreadPoolExecutor(IN_FLIGHT)
         try:
-            waiting = [pool.submit(self.hear, one, options.get(one.id, {})) for one in recordings]
-            for done in as_completed(waiting):
-                yield done.result()
+            futures = [pool.submit(self.transcribe, one, options.get(one.id, {})) for one in recordings]
+            for future in as_completed(futures):
+                yield future.result()
         finally:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # who stops early does not wait: what is in flight ends with the stack
+            # A caller that stops early does not wait: the jobs in flight end with the stack.
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def hear(self, recording: Recording, options: Mapping[str, str]) -> Hypothesis:
+    def transcribe(self, recording: Recording, options: Mapping[str, str]) -> Hypothesis:
         body = recording.path.read_bytes()
-        answer = self._http.post("/v1/transcriptions", content=body, params={"name": recording.path.name, **options})
-        if answer.is_error:
-            raise RuntimeError(f"{recording.id} was refused: {answer.text}")
-        job = str(answer.json()["id"])
+        response = self._http.post("/v1/transcriptions", content=body, params={"name": recording.path.name, **options})
+        if response.is_error:
+            raise RuntimeError(f"{recording.id} was refused: {response.text}")
+        job = str(response.json()["id"])
         self._wait(recording.id, job)
-        return heard(recording.id, self._get(f"/v1/transcriptions/{job}/transcript"))
-
-    def about(self) -> dict[str, Any]:
-        return self._get("/v1/capabilities")
+        return read_transcript(recording.id, self._get(f"/v1/transcriptions/{job}/transcript"))
 
     def close(self) -> None:
         self._http.close()
 
     def _wait(self, recording_id: str, job: str) -> None:
-        deadline_s = time.monotonic() + LONGEST_S
-        while (found := self._get(f"/v1/transcriptions/{job}"))["state"] not in ENDED:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while (transcription := self._get(f"/v1/transcriptions/{job}"))["state"] not in ENDED:
             if time.monotonic() > deadline_s:
-                raise RuntimeError(f"{recording_id} took longer than {LONGEST_S:.0f} s: {found}")
-            time.sleep(LOOK_EVERY_S)
-        if found["state"] != "completed":
-            raise RuntimeError(f"{recording_id} {found['state']}: {found['error']}")
+                raise RuntimeError(f"{recording_id} took longer than {TIMEOUT_S:.0f} s: {transcription}")
+            time.sleep(POLL_EVERY_S)
+        if transcription["state"] != "completed":
+            raise RuntimeError(f"{recording_id} {transcription['state']}: {transcription['error']}")
 
     def _get(self, path: str) -> dict[str, Any]:
-        answer = self._http.get(path)
-        answer.raise_for_status()
-        return dict(answer.json())
+        response = self._http.get(path)
+        response.raise_for_status()
+        return dict(response.json())
 
 
-def heard(recording_id: str, document: Mapping[str, Any]) -> Hypothesis:
-    """A transcript in JSON."""
+def read_transcript(recording_id: str, document: Mapping[str, Any]) -> Hypothesis:
+    """Convert a transcript in JSON."""
     segments = document["segments"]
     return Hypothesis(
         id=recording_id,

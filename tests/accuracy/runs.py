@@ -1,4 +1,7 @@
-"""What one system heard in one recording, and all of a run: kept as JSON, so that tables can be made again and runs compared."""
+"""The output of one system for one recording, and all outputs of a run.
+
+A run is saved as JSON, so that its tables can be printed again and two runs can be compared.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 
 class UnreadableRun(ValueError):
-    """A file is not there, or holds no run of this command."""
+    """The file does not exist or does not contain a run of this command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """`languages` in the order of the recording, each once. `warnings` are codes."""
+    """The output of a system for one recording.
+
+    `languages` are in the order of the recording, each once; `turns` are (start_s, end_s, speaker); `warnings` are codes.
+    """
 
     id: str
     languages: tuple[str, ...]
@@ -33,14 +39,14 @@ class Hypothesis:
     warnings: tuple[str, ...] = ()
 
     @staticmethod
-    def of(found: Mapping[str, Any]) -> Hypothesis:
+    def from_json(document: Mapping[str, Any]) -> Hypothesis:
         return Hypothesis(
-            id=found["id"],
-            languages=tuple(found.get("languages", ())),
-            text=found.get("text", ""),
-            words=tuple(Word(*word) for word in found.get("words", ())),
-            turns=tuple((start_s, end_s, who) for start_s, end_s, who in found.get("turns", ())),
-            warnings=tuple(found.get("warnings", ())),
+            id=document["id"],
+            languages=tuple(document.get("languages", ())),
+            text=document.get("text", ""),
+            words=tuple(Word(*word) for word in document.get("words", ())),
+            turns=tuple((start_s, end_s, speaker) for start_s, end_s, speaker in document.get("turns", ())),
+            warnings=tuple(document.get("warnings", ())),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -50,40 +56,44 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`heard` is by tier (`accurate`, `fast`), system (`ours`, `sequential`, `batched`, `stock`) and recording."""
+    """All outputs of a run, by tier (`accurate`, `fast`), system (`ours`, `sequential`, `batched`, `stock`) and recording."""
 
-    about: dict[str, Any] = field(default_factory=dict)
-    heard: dict[str, dict[str, dict[str, Hypothesis]]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    hypotheses: dict[str, dict[str, dict[str, Hypothesis]]] = field(default_factory=dict)
 
-    def add(self, tier: str, system: str, found: Iterable[Hypothesis]) -> None:
-        self.heard.setdefault(tier, {}).setdefault(system, {}).update({one.id: one for one in found})
+    def add(self, tier: str, system: str, results: Iterable[Hypothesis]) -> None:
+        self.hypotheses.setdefault(tier, {}).setdefault(system, {}).update({one.id: one for one in results})
 
     def of(self, tier: str, system: str) -> dict[str, Hypothesis]:
-        return self.heard.get(tier, {}).get(system, {})
+        return self.hypotheses.get(tier, {}).get(system, {})
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        heard = {
-            tier: {system: [one.as_json() for one in found.values()] for system, found in systems.items()}
-            for tier, systems in self.heard.items()
+        saved = {
+            tier: {system: [one.as_json() for one in results.values()] for system, results in systems.items()}
+            for tier, systems in self.hypotheses.items()
         }
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps({"about": self.about, "heard": heard}, ensure_ascii=False, indent=1) + "\n")
+        draft.write_text(json.dumps({"about": self.environment, "heard": saved}, ensure_ascii=False, indent=1) + "\n")
         draft.replace(path)
 
     @staticmethod
     def load(path: Path) -> Run:
-        """Raises UnreadableRun."""
+        """Read a saved run.
+
+        Raises:
+            UnreadableRun.
+        """
         try:
             document = json.loads(path.read_text())
             run = Run(document["about"])
             for tier, systems in document["heard"].items():
-                for system, found in systems.items():
-                    run.add(tier, system, map(Hypothesis.of, found))
+                for system, results in systems.items():
+                    run.add(tier, system, map(Hypothesis.from_json, results))
         except OSError as error:
             raise UnreadableRun(
                 f"{path} cannot be read ({error.strerror}): a run without --report writes one"
             ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnreadableRun(f"{path} is no run of this command: make it again") from error
+            raise UnreadableRun(f"{path} is not a run of this command: create it again") from error
         return run

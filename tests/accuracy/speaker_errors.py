@@ -1,8 +1,8 @@
-"""How wrong a transcript is about who said its words, and about how many people there are.
+"""Errors in the attribution of words to speakers.
 
-WDER (Shafey et al., Interspeech 2019): of the words that were heard, right or not, how many have the wrong speaker. cpWER
-(Watanabe et al., CHiME 2020) counts words and speakers together; `meeteval` computes it. Names do not count: speakers of the
-transcript are matched to people so that most agrees.
+WDER (Shafey et al., Interspeech 2019) is the share of the recognized words, right or not, that have the wrong speaker.
+cpWER (Watanabe et al., CHiME 2020) counts words and speakers together; `meeteval` computes it. Names do not matter: the
+speakers of the transcript are matched to people for the best agreement.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import jiwer
 from scipy.optimize import linear_sum_assignment
 
 SpeakerWords = Sequence[tuple[str, str | None]]
-"""Words, as they are compared, with who says them: None where nobody was found."""
+"""Normalized words, each with its speaker, or None without one."""
 
 
-def wder(said: SpeakerWords, heard: SpeakerWords) -> tuple[int, int]:
-    """Words with the wrong speaker, and all that are compared. Words that were missed or invented are in the word error rate."""
-    pairs = _aligned(said, heard)
-    people, speakers = sorted({str(who) for who, _ in pairs}), sorted({who for _, who in pairs if who})
+def wder(reference: SpeakerWords, hypothesis: SpeakerWords) -> tuple[int, int]:
+    """The number of words with the wrong speaker, and of all compared words. Missed and invented words are not compared."""
+    pairs = _aligned(reference, hypothesis)
+    people = sorted({str(person) for person, _ in pairs})
+    speakers = sorted({speaker for _, speaker in pairs if speaker})
     counts = Counter(pairs)
     agreed = [[counts[person, speaker] for speaker in speakers] for person in people]
     if not speakers:
@@ -29,39 +30,43 @@ def wder(said: SpeakerWords, heard: SpeakerWords) -> tuple[int, int]:
     return len(pairs) - sum(agreed[row][column] for row, column in zip(rows, columns, strict=True)), len(pairs)
 
 
-def cpwer(said: SpeakerWords, heard: SpeakerWords) -> tuple[int, int]:
-    """Errors of the concatenated minimum-permutation word error rate, and words that were said."""
+def cpwer(reference: SpeakerWords, hypothesis: SpeakerWords) -> tuple[int, int]:
+    """The errors of the concatenated minimum-permutation word error rate, and the number of reference words."""
     from meeteval.wer import cp_word_error_rate
 
-    found = cp_word_error_rate(_by_speaker(said), _by_speaker(heard), reference_sort=False, hypothesis_sort=False)
-    return int(found.errors), int(found.length)
+    result = cp_word_error_rate(
+        _by_speaker(reference), _by_speaker(hypothesis), reference_sort=False, hypothesis_sort=False
+    )
+    return int(result.errors), int(result.length)
 
 
-def given_to_turns(
+def assign_to_turns(
     words: Sequence[tuple[float, float, str]], turns: Sequence[tuple[float, float, str]]
 ) -> list[str | None]:
-    """The speaker of every word, given as start_s, end_s, text: whose turns cover most of it; None where nobody's do."""
-    return [_covering(start_s, end_s, turns) for start_s, end_s, _ in words]
+    """The speaker of every word (start_s, end_s, text): the one whose turns cover most of it, or None without any."""
+    return [_main_speaker(start_s, end_s, turns) for start_s, end_s, _ in words]
 
 
-def _covering(start_s: float, end_s: float, turns: Sequence[tuple[float, float, str]]) -> str | None:
+def _main_speaker(start_s: float, end_s: float, turns: Sequence[tuple[float, float, str]]) -> str | None:
     covered: Counter[str] = Counter()
-    for from_s, to_s, who in turns:
-        covered[who] += max(0.0, min(end_s, to_s) - max(start_s, from_s))
-    who, most_s = covered.most_common(1)[0] if covered else ("", 0.0)
-    return who if most_s > 0 else None
+    for from_s, to_s, speaker in turns:
+        covered[speaker] += max(0.0, min(end_s, to_s) - max(start_s, from_s))
+    speaker, most_s = covered.most_common(1)[0] if covered else ("", 0.0)
+    return speaker if most_s > 0 else None
 
 
 def _by_speaker(words: SpeakerWords) -> dict[str, str]:
-    return {str(one): " ".join(text for text, who in words if who == one) for one in {who for _, who in words}}
+    return {
+        str(speaker): " ".join(text for text, own in words if own == speaker) for speaker in {own for _, own in words}
+    }
 
 
-def _aligned(said: SpeakerWords, heard: SpeakerWords) -> list[tuple[str | None, str | None]]:
-    """Who said it and who is said to: of every word that stands on both sides, the same word or another in its place."""
-    found = jiwer.process_words([" ".join(text for text, _ in said)], [" ".join(text for text, _ in heard)])
+def _aligned(reference: SpeakerWords, hypothesis: SpeakerWords) -> list[tuple[str | None, str | None]]:
+    """The speakers of each aligned word (equal or substituted) in the reference and in the hypothesis."""
+    result = jiwer.process_words([" ".join(text for text, _ in reference)], [" ".join(text for text, _ in hypothesis)])
     return [
-        (said[chunk.ref_start_idx + i][1], heard[chunk.hyp_start_idx + i][1])
-        for chunk in found.alignments[0]
+        (reference[chunk.ref_start_idx + i][1], hypothesis[chunk.hyp_start_idx + i][1])
+        for chunk in result.alignments[0]
         if chunk.type in {"equal", "substitute"}
         for i in range(chunk.ref_end_idx - chunk.ref_start_idx)
     ]

@@ -1,4 +1,4 @@
-"""Texts that say the same are the same, and others are not."""
+"""Equal texts normalize to equal units, different ones do not."""
 
 import pytest
 
