@@ -48,20 +48,20 @@ def normal(name: str) -> str:
 
 
 def declared(folder: Path) -> set[str]:
-    about = project(folder)
-    extras = [name for names in about.get("optional-dependencies", {}).values() for name in names]
-    return {normal(name) for name in [*about["dependencies"], *extras]}
+    metadata = project(folder)
+    extras = [name for names in metadata.get("optional-dependencies", {}).values() for name in names]
+    return {normal(name) for name in [*metadata["dependencies"], *extras]}
 
 
 def modules(file: Path) -> set[str]:
     """Absolute imports; `from a import b` is `a.b`."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def distribution(module: str) -> str:
