@@ -1,4 +1,4 @@
-"""How full the batches of a GPU are while there is more work than it can do: Whisper base, real speech."""
+"""The fill of batches on a GPU under a backlog, with Whisper base and real speech."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     for job in jobs:
         testbed.wait_for_stage(job, "transcribe", "queued")
     before = _triton(testbed)
-    testbed.stack.start_component("transcribe")  # a new process: its histogram begins at nothing
+    testbed.stack.start_component("transcribe")  # a new process, whose histogram is empty
     for job in jobs:
-        testbed.finished(job)
+        testbed.completed(job)
     sizes = _batch_sizes(httpx.get(f"http://{testbed.address('transcribe')}/metrics", trust_env=False).text)
     requests = sum(sizes.values())
-    # Every request of a batch of n says n, so n requests that say n are one batch.
+    # Each request of a batch of n reports n, so n such requests are one batch.
     batches = sum(count / size for size, count in sizes.items())
     after = _triton(testbed)
     rows = after["nv_inference_count"] - before["nv_inference_count"]
     runs = after["nv_inference_exec_count"] - before["nv_inference_exec_count"]
-    seen = ", ".join(f"{round(count / size)} of {size}" for size, count in sorted(sizes.items()))
-    recorded = f"{testbed.sizes.backlog} x {length(testbed.sizes.backlog_s)}"
+    batch_counts = ", ".join(f"{round(count / size)} of {size}" for size, count in sorted(sizes.items()))
+    backlog = f"{testbed.sizes.backlog} x {length(testbed.sizes.backlog_s)}"
     return [
         Row(
-            f"mean batch under backlog ({recorded}, {testbed.requests} requests at the model) over the maximum of {BATCH}",
+            f"mean batch under backlog ({backlog}, {testbed.requests} requests at the model) over the maximum of {BATCH}",
             requests / batches / BATCH, "", Goal(">=", 0.8),
-            f"{requests:.0f} requests in {batches:.0f} batches; Triton itself counts {rows} in {runs}, health included",
-            f"batches: {seen}; the first and the last of the backlog are not full",
+            f"{requests:.0f} requests in {batches:.0f} batches; Triton counts {rows} in {runs}, including health checks",
+            f"batches: {batch_counts}; the first and the last of the backlog are not full",
         )
     ]  # fmt: skip
 
 
 def _batch_sizes(metrics: str) -> Mapping[int, float]:
-    """Requests by the size of the batch that they were answered in."""
+    """The number of requests by the size of their batch."""
     below, sizes = 0.0, {}
     for size, up_to in sorted((int(float(size)), float(count)) for size, count in _BUCKET.findall(metrics)):
         if up_to > below:

@@ -1,4 +1,4 @@
-"""A ten-second clip while a long recording is transcribed, against the same clips on the idle product."""
+"""The latency of a ten-second clip while a long recording is transcribed, compared with the idle product."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LONGEST_S = 20.0
 
 
 def measure(testbed: Testbed, speech: Speech) -> list[Row]:
-    found = islice(speech.clips(CLIP_S, LONGEST_S), testbed.sizes.clips)
-    sender = ClipSender(testbed, cycle([recordings.wav(samples[: round(CLIP_S * RATE)]) for samples in found]))
+    samples = islice(speech.clips(CLIP_S, LONGEST_S), testbed.sizes.clips)
+    sender = ClipSender(testbed, cycle([recordings.wav(clip[: round(CLIP_S * RATE)]) for clip in samples]))
     idle = [sender.send() for _ in range(testbed.sizes.clips)]
-    job = testbed.send(recordings.wav(speech.varied(testbed.sizes.beside_s, LONG_SEED)), "long.wav")
+    job = testbed.send(recordings.wav(speech.varied(testbed.sizes.during_clips_s, LONG_SEED)), "long.wav")
     testbed.wait_for_stage(job, "transcribe", "running", "done")
-    busy = clips.sent_while(sender, lambda: testbed.done(job, "transcribe") < 1)
+    busy = clips.sent_while(sender, lambda: testbed.progress(job, "transcribe") < 1)
     testbed.remove(job)
-    name = f"{CLIP_S:g} s clip while {length(testbed.sizes.beside_s)} of speech are transcribed, over idle"
+    name = f"{CLIP_S:g} s clip while {length(testbed.sizes.during_clips_s)} of speech are transcribed, over idle"
     return [clips.row(name, idle, busy, Goal("<=", 2))]

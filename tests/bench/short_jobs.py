@@ -1,4 +1,4 @@
-"""Many short recordings at once, against the same recordings one at a time."""
+"""Many short recordings at once, compared with the same recordings one at a time."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def measure(testbed: Testbed, speech: Speech) -> list[Row]:
 
 
 def _one_at_a_time_s(testbed: Testbed, wavs: list[bytes]) -> float:
-    began, jobs = time.perf_counter(), []
+    started_s, jobs = time.perf_counter(), []
     for wav in wavs:
         jobs.append(_send(testbed, wav))
-        testbed.finished(jobs[-1])
-    return _ended_s(testbed, began, jobs)
+        testbed.completed(jobs[-1])
+    return _ended_s(testbed, started_s, jobs)
 
 
 def _at_once_s(testbed: Testbed, wavs: list[bytes]) -> float:
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     with ThreadPoolExecutor(len(wavs)) as senders:
         jobs = list(senders.map(lambda wav: _send(testbed, wav), wavs))
     for job in jobs:
-        testbed.finished(job)
-    return _ended_s(testbed, began, jobs)
+        testbed.completed(job)
+    return _ended_s(testbed, started_s, jobs)
 
 
 def _send(testbed: Testbed, wav: bytes) -> str:
     return testbed.send(wav, "short.wav", language="auto")
 
 
-def _ended_s(testbed: Testbed, began: float, jobs: list[str]) -> float:
-    seconds = time.perf_counter() - began
+def _ended_s(testbed: Testbed, started_s: float, jobs: list[str]) -> float:
+    seconds = time.perf_counter() - started_s
     for job in jobs:  # the same bytes are not transcribed twice
         testbed.remove(job)
     return seconds

@@ -1,4 +1,4 @@
-"""Ten minutes of real speech through the whole product, against faster-whisper on the same weights."""
+"""Ten minutes of real speech through the whole product, compared with faster-whisper on the same weights."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ STAGES = ("prepare", "transcribe", "assemble")
 
 
 class PeerMissing(RuntimeError):
-    """The environment of faster-whisper is not there; the message says what makes it."""
+    """The environment of faster-whisper is missing; the message has the command that installs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How faster-whisper is run."""
+    """A mode of faster-whisper."""
 
     name: str
     how: str
     word_times: bool
-    goal_applies: bool = False  # to the way that gives what the product gives
+    goal_applies: bool = False  # to the mode with the same output as the product
 
 
 MODES = (
@@ -50,7 +50,7 @@ class PeerRun:
 
 @dataclass(frozen=True, slots=True)
 class ProductRun:
-    finished: CompletedJob
+    job: CompletedJob
     words: int
 
 
@@ -58,13 +58,13 @@ def varied(testbed: Testbed, speech: Speech) -> list[Row]:
     minutes = length(testbed.sizes.recording_s)
     samples = speech.varied(testbed.sizes.recording_s)
     rows, given_s = _compared(testbed, samples, f"{minutes} of varied speech", Goal("<=", 0.95))
-    found = _ours(testbed, samples, "auto")
+    detected = _ours(testbed, samples, "auto")
     return [
         *rows,
         Row(
-            f"{minutes} of varied speech: with the language left to find, over the language given",
-            found.finished.wall_s / given_s, "", None, f"{given_s:.1f} s with the language given",
-            f"{_stages(found.finished)}; {found.words} words",
+            f"{minutes} of varied speech: with language detection, over the language given",
+            detected.job.wall_s / given_s, "", None, f"{given_s:.1f} s with the language given",
+            f"{_stages(detected.job)}; {detected.words} words",
         ),
     ]  # fmt: skip
 
@@ -78,25 +78,23 @@ def repeats(testbed: Testbed, speech: Speech) -> list[Row]:
 def _compared(testbed: Testbed, samples: Samples, name: str, goal: Goal) -> tuple[list[Row], float]:
     """The rows, and the seconds of the product: the mean of a run before the peers and one after them."""
     before = _ours(testbed, samples, LANGUAGE)
-    peers = [_peer(testbed, samples, way) for way in MODES]
+    peers = [_peer(testbed, samples, mode) for mode in MODES]
     after = _ours(testbed, samples, LANGUAGE)
-    ours_s = mean(run.finished.wall_s for run in (before, after))
-    said = (
-        f"{before.finished.wall_s:.1f} s, and {after.finished.wall_s:.1f} s after the peers: {_stages(after.finished)}"
-    )
+    ours_s = mean(run.job.wall_s for run in (before, after))
+    product_times = f"{before.job.wall_s:.1f} s, and {after.job.wall_s:.1f} s after the peers: {_stages(after.job)}"
     rows = [
         Row(
-            f"{name}: accepted to completed, over faster-whisper {way.name}",
-            ours_s / peer.seconds, "", goal if way.goal_applies else None, f"faster-whisper {peer.seconds:.1f} s", said,
+            f"{name}: accepted to completed, over faster-whisper {mode.name}",
+            ours_s / peer.seconds, "", goal if mode.goal_applies else None, f"faster-whisper {peer.seconds:.1f} s", product_times,
         )
-        for way, peer in zip(MODES, peers, strict=True)
+        for mode, peer in zip(MODES, peers, strict=True)
     ]  # fmt: skip
     return [*rows, _words(name, after.words, peers)], ours_s
 
 
 def _words(name: str, ours: int, peers: Sequence[PeerRun]) -> Row:
-    """Speed is not to be bought with words that are left out; nor are loops to be counted as words."""
-    counts = ", ".join(f"{way.name} {peer.words}" for way, peer in zip(MODES, peers, strict=True))
+    """Omitted words would make a system faster, so the numbers of words are compared. More are not better: loops add words."""
+    counts = ", ".join(f"{mode.name} {peer.words}" for mode, peer in zip(MODES, peers, strict=True))
     return Row(
         f"{name}: words, over faster-whisper {MODES[0].name}", ours / max(1, peers[0].words), "", None,
         f"faster-whisper {counts}", f"{ours} words",
@@ -104,23 +102,23 @@ def _words(name: str, ours: int, peers: Sequence[PeerRun]) -> Row:
 
 
 def _ours(testbed: Testbed, samples: Samples, language: str) -> ProductRun:
-    """Removed at the end: the same bytes are not transcribed twice."""
+    """Transcribe with the product. The job is deleted at the end, because the same bytes are not transcribed twice."""
     job = testbed.send(recordings.wav(samples), "recording.wav", language=language)
-    ours = ProductRun(testbed.finished(job), len(testbed.text(job).split()))
+    ours = ProductRun(testbed.completed(job), len(testbed.text(job).split()))
     testbed.remove(job)
     return ours
 
 
-def _peer(testbed: Testbed, samples: Samples, way: Mode) -> PeerRun:
+def _peer(testbed: Testbed, samples: Samples, mode: Mode) -> PeerRun:
     if not PEERS.exists():
         raise PeerMissing(
-            f"faster-whisper needs {PEERS.parents[1].name}, which is not there: deploy/local/install.sh peers"
+            f"faster-whisper needs {PEERS.parents[1].name}, which does not exist: run deploy/local/install.sh peers"
         )
     path = testbed.scratch / "recording.wav"
     path.write_bytes(recordings.wav(samples))
-    order = {"model": str(testbed.model), "path": str(path), "how": way.how, "word_times": way.word_times}
-    order |= {"language": LANGUAGE, "threads": os.cpu_count()}
-    command = [str(PEERS), "-W", "ignore", str(PROGRAM), json.dumps(order)]
+    request = {"model": str(testbed.model), "path": str(path), "how": mode.how, "word_times": mode.word_times}
+    request |= {"language": LANGUAGE, "threads": os.cpu_count()}
+    command = [str(PEERS), "-W", "ignore", str(PROGRAM), json.dumps(request)]
     return PeerRun(**json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
 
 
