@@ -2,7 +2,7 @@
 
 demo.py models            the models of the demo, and what has to be downloaded
 demo.py recording         the path of the recording
-demo.py names DOCUMENT    lines NUMBER NAME: the speakers of a transcript in JSON, as far as the reference identifies them
+demo.py names DOCUMENT    lines NUMBER NAME: the speakers of a transcript in JSON, as far as the reference has them
 demo.py figures DOCUMENT TRANSCRIPTION
                           word error rate, diarization error rate and speed; TRANSCRIPTION is its metadata in JSON
 """

@@ -105,7 +105,7 @@ def _weights(reference: str, folder: Path) -> str:
 def summary(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The rows of a table, from the result of `describe`."""
     flat = [
-        ("made", description["made_at"]),
+        ("measured", description["made_at"]),
         ("revision", description["revision"]),
         ("machine", description["machine"]),
     ]

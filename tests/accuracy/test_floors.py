@@ -66,7 +66,7 @@ def test_the_words_of_a_phone_call_are_right(accuracy: Accuracy, record_property
     wrong = accuracy.wer(PHONE_CALL)
     record_property("measured", f"WER {wrong:.1%}")
     assert wrong <= PHONE_CALL_WER["accurate"]
-    assert accuracy.runs[PHONE_CALL].languages == ("en",)
+    assert accuracy.transcripts[PHONE_CALL].languages == ("en",)
 
 
 def test_the_words_of_a_phone_call_are_right_in_the_fast_tier(product: ProductClient, record_property):
@@ -77,7 +77,7 @@ def test_the_words_of_a_phone_call_are_right_in_the_fast_tier(product: ProductCl
 
 
 def test_the_two_speakers_of_a_phone_call_are_distinguished(accuracy: Accuracy, record_property):
-    call, transcript = accuracy.recordings[PHONE_CALL], accuracy.runs[PHONE_CALL]
+    call, transcript = accuracy.recordings[PHONE_CALL], accuracy.transcripts[PHONE_CALL]
     errors = {
         collar_s: shares[PHONE_CALL].wrong / shares[PHONE_CALL].of
         for collar_s, shares in speakers.diarization_errors([call], {PHONE_CALL: transcript}).items()
@@ -92,14 +92,14 @@ def test_the_two_speakers_of_a_phone_call_are_distinguished(accuracy: Accuracy, 
 @pytest.mark.parametrize("language", CLIPS)
 def test_the_words_of_clips_are_right_in_each_language(accuracy: Accuracy, record_property, language: str):
     names = CLIPS[language]
-    if not set(names) <= set(accuracy.runs):
+    if not set(names) <= set(accuracy.transcripts):
         pytest.skip(f"{corpus.SPEECH} has no manifest with {', '.join(names)}")
     wrong = accuracy.wer(*names)
     record_property("measured", f"{language} WER {wrong:.1%}")
     assert wrong <= CLIPS_WER[language]
-    assert all(accuracy.runs[name].languages == (language,) for name in names)
+    assert all(accuracy.transcripts[name].languages == (language,) for name in names)
 
 
 @pytest.mark.parametrize("sound", NO_WORDS)
 def test_no_words_are_recognized_without_speech(accuracy: Accuracy, sound: str):
-    assert accuracy.runs[sound].text == ""
+    assert accuracy.transcripts[sound].text == ""

@@ -25,20 +25,20 @@ class ClipSender:
     """Sends the recordings of `wavs` one after another, without a language, so it is detected."""
 
     def __init__(self, testbed: Testbed, wavs: Iterator[bytes]) -> None:
-        self._bed = testbed
+        self._testbed = testbed
         self._wavs = wavs
 
     def send(self) -> Clip:
         wav = next(self._wavs)
         started_s = time.perf_counter()
-        job = self._bed.send(wav, "clip.wav", language="auto")
-        with self._bed.client.stream("GET", f"/v1/transcriptions/{job}/events") as events:
+        job = self._testbed.send(wav, "clip.wav", language="auto")
+        with self._testbed.client.stream("GET", f"/v1/transcriptions/{job}/events") as events:
             for line in events.iter_lines():
                 if line.startswith("event:") and line.partition(":")[2].strip() in {"job-completed", "job-failed"}:
                     break
         seconds = time.perf_counter() - started_s
-        clip = Clip(seconds, self._bed.finished(job))
-        self._bed.remove(job)  # the same bytes are not transcribed twice
+        clip = Clip(seconds, self._testbed.completed(job))
+        self._testbed.remove(job)  # the same bytes are not transcribed twice
         return clip
 
 

@@ -65,10 +65,10 @@ def _upload(testbed: Testbed) -> str:
     body = recordings.studio_meeting(testbed.sizes.long_s, SEED)
     connection.request("POST", "/v1/transcriptions?name=long.wav&language=en", body=body, headers=headers)
     answer = connection.getresponse()
-    body = answer.read()
+    text = answer.read()
     connection.close()
     if answer.status != http.client.ACCEPTED:
-        raise RuntimeError(f"the long recording: {answer.status} {body[:300]!r}")
+        raise RuntimeError(f"the long recording: {answer.status} {text[:300]!r}")
     return str(answer.headers["location"]).rpartition("/")[2]
 
 

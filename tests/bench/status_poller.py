@@ -33,7 +33,7 @@ class StatusPoller:
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
-        stdout, _ = self._process.communicate()
+        stdout = self._process.communicate()[0]
         if self._process.returncode:
             raise RuntimeError(f"the poller exited with status {self._process.returncode}")
         answer: dict[str, Any] = json.loads(stdout)

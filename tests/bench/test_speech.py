@@ -12,7 +12,9 @@ def piece(value: int, seconds: float, speakers: int = 1) -> Piece:
     return Piece(np.full(round(seconds * RATE), value, np.int16), speakers)
 
 
-SPEECH = Speech([piece(number * 1000, 8 + number) for number in range(1, 8)] + [piece(9000, 90, speakers=2)], "made up")
+SPEECH = Speech(
+    [piece(number * 1000, 8 + number) for number in range(1, 8)] + [piece(9000, 90, speakers=2)], "invented"
+)
 
 
 def order(samples: np.ndarray) -> list[int]:

@@ -72,8 +72,8 @@ def distribution(module: str) -> str:
 
 def imported(folder: Path) -> set[str]:
     own = {path.name for path in (folder / "src").iterdir()}
-    found = {module for file in (folder / "src").rglob("*.py") for module in modules(file)}
-    tops = {module: module.partition(".")[0] for module in found}
+    imports = {module for file in (folder / "src").rglob("*.py") for module in modules(file)}
+    tops = {module: module.partition(".")[0] for module in imports}
     return {distribution(module) for module, top in tops.items() if top not in sys.stdlib_module_names | own}
 
 
@@ -86,8 +86,8 @@ def test_all_packages_have_one_version():
     versions = {str(folder.relative_to(ROOT)): project(folder)["version"] for folder in PROJECTS}
     assignments = [file for folder in PROJECTS for file in (folder / "src").glob("*/__init__.py")]
     for file in assignments:
-        if found := re.search(r'^__version__ = "(.+)"$', file.read_text(), re.MULTILINE):
-            versions[str(file.relative_to(ROOT))] = found[1]
+        if match := re.search(r'^__version__ = "(.+)"$', file.read_text(), re.MULTILINE):
+            versions[str(file.relative_to(ROOT))] = match[1]
     assert len(set(versions.values())) == 1, versions
 
 
