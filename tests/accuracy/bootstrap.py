@@ -1,7 +1,9 @@
-"""Confidence intervals by the bootstrap: recordings are resampled with replacement (Efron; Bisani and Ney, 2004, for WER).
+"""Confidence intervals by the bootstrap: recordings are resampled with replacement.
 
-A rate is errors over units, both summed over recordings. Two systems are compared on the same draws, so a recording that
-is hard for both does not hide a difference.
+The method is from Efron; Bisani and Ney (2004) apply it to word error rates.
+
+A rate is errors over units, both summed over recordings. Two systems are compared on the same draws, so a recording
+that is hard for both does not hide a difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The recordings and their references: the phone call from pyannote.audio's wheel, and real speech if it is available."""
+"""The recordings and their references: the phone call from pyannote.audio's wheel, and real speech if available."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def phone_call() -> Recording:
 
 
 def speech(folder: Path = SPEECH) -> tuple[Recording, ...]:
-    """The recordings of the manifest in `folder`; none if there is no manifest. The phone call is omitted: it is in the wheel."""
+    """The recordings of the manifest in `folder`; none if there is no manifest.
+
+    The phone call is omitted: it is in the wheel.
+    """
     manifest = folder / "manifest.json"
     if not manifest.exists():
         return ()

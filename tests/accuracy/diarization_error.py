@@ -1,9 +1,9 @@
 """Diarization errors: a program that runs in the environment of the diarizer, which has pyannote.metrics.
 
-Reads JSON from standard input: `collars_s`, and `cases`, each with `reference` and `hypothesis`, lists of
-[start_s, end_s, speaker], and `duration_s`. Prints JSON: a list for each case, which has `missed`, `false_alarm`,
-`confused` and `total` in seconds for each collar. Overlaps are scored (NIST, RT-09). Nothing within the collar before and
-after a boundary of `reference` is scored.
+Reads JSON from standard input: `collars_s`, and `cases`, each with `reference` and `hypothesis`, lists of [start_s,
+end_s, speaker], and `duration_s`. Prints JSON: a list for each case, which has `missed`, `false_alarm`, `confused` and
+`total` in seconds for each collar. Overlaps are scored (NIST, RT-09). Nothing within the collar before and after a
+boundary of `reference` is scored.
 """
 
 import json

@@ -51,7 +51,10 @@ def units(text: str, language: str, *, has_accents: bool = True) -> list[str]:
 
 
 def units_of_words(words: Sequence[str], language: str) -> list[tuple[int, str]]:
-    """Units, each with the index of its word. Words are normalized one by one, so numbers of several words are not joined."""
+    """Units, each with the index of its word.
+
+    Words are normalized one by one, so numbers of several words are not joined.
+    """
     return [(index, unit) for index, word in enumerate(words) for unit in units(word, language)]
 
 

@@ -43,7 +43,9 @@ class Peer:
     sources: Sequence[Path] = ()
 
     def run_all(self, recordings: Sequence[Recording], *, only_cached: bool = False) -> Iterator[Hypothesis]:
-        """The result for each recording, cached or new. With `only_cached` nothing runs and the other recordings are omitted.
+        """The result for each recording, cached or new.
+
+        With `only_cached` nothing runs and the other recordings are omitted.
 
         Raises:
             PeerFailed.

@@ -117,7 +117,7 @@ def word_systems(run: Run, tier: str) -> BySystem:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One line for each row: ours with its interval, then for each peer its value and the difference of ours from it."""
+    """One line for each row: ours with its interval, then the value of each peer and the difference of ours from it."""
     if not rows:
         return ""
     peers = [system for system in rows[0].values if system != OURS]

@@ -28,7 +28,8 @@ class Word:
 class Hypothesis:
     """The output of a system for one recording.
 
-    `languages` are in the order of the recording, each once; `turns` are (start_s, end_s, speaker); `warnings` are codes.
+    `languages` are in the order of the recording, each once; `turns` are (start_s, end_s, speaker); `warnings` are
+    codes.
     """
 
     id: str
@@ -56,7 +57,10 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All outputs of a run, by tier (`accurate`, `fast`), system (`ours`, `sequential`, `batched`, `stock`) and recording."""
+    """All outputs of a run.
+
+    They are keyed by tier (`accurate`, `fast`), system (`ours`, `sequential`, `batched`, `stock`) and recording.
+    """
 
     environment: dict[str, Any] = field(default_factory=dict)
     hypotheses: dict[str, dict[str, dict[str, Hypothesis]]] = field(default_factory=dict)

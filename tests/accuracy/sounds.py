@@ -52,7 +52,7 @@ def hum(level_db: float) -> Samples:
 
 
 def music(level_db: float) -> Samples:
-    """Four alternating chords, struck on every beat, each note with harmonics, and drum-like noise between the beats."""
+    """Four alternating chords, struck on every beat, with harmonics, and drum-like noise between the beats."""
     at_s = _times_s()
     beat = (at_s // BEAT_S).astype(int)
     decay = np.exp(-4 * (at_s % BEAT_S))

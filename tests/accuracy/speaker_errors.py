@@ -18,7 +18,10 @@ SpeakerWords = Sequence[tuple[str, str | None]]
 
 
 def wder(reference: SpeakerWords, hypothesis: SpeakerWords) -> tuple[int, int]:
-    """The number of words with the wrong speaker, and of all compared words. Missed and invented words are not compared."""
+    """The number of words with the wrong speaker, and of all compared words.
+
+    Missed and invented words are not compared.
+    """
     pairs = _aligned(reference, hypothesis)
     people = sorted({str(person) for person, _ in pairs})
     speakers = sorted({speaker for _, speaker in pairs if speaker})

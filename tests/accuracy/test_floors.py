@@ -1,7 +1,7 @@
 """The accuracy that the whole pipeline must reach with real models.
 
-Each floor is well below the measured figure in the comment next to it, so only a defect fails a test; processors differ in
-rounding. The figures are from `make accuracy` (docs/accuracy.md). Every run of these tests prints its own.
+Each floor is well below the measured figure in the comment next to it, so only a defect fails a test; processors differ
+in rounding. The figures are from `make accuracy` (docs/accuracy.md). Every run of these tests prints its own.
 """
 
 from __future__ import annotations

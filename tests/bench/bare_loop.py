@@ -2,8 +2,9 @@
 
     .venv-triton/bin/python tests/bench/bare_loop.py '{"model": ..., "pcm": ..., "chunks": [[[0, 448000]], ...], "batch": 8, "beam": 5}'
 
-It has the same model, threads, log-mel, beam and alignment as the pipeline. The language is known, and tokens are not joined
-into words. Prints {"seconds", "mel_s", "encode_s", "generate_s", "align_s", "tokens", "batches"}; loading the model is not included.
+It has the same model, threads, log-mel, beam and alignment as the pipeline. The language is known, and tokens are not
+joined into words. Prints {"seconds", "mel_s", "encode_s", "generate_s", "align_s", "tokens", "batches"}; loading the
+model is not included.
 """
 
 from __future__ import annotations

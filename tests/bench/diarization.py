@@ -48,7 +48,8 @@ def measure(sizes: Sizes, model: Path, speech: Speech) -> list[Row]:
     return [
         Row(
             f"diarization of {minutes}, default model: speed over the stock pipeline", stock.seconds / same.seconds, "",
-            Goal(">=", 3), baseline, f"{same.seconds:.1f} s, {compared_s / same.seconds:.0f} times real time; {same.speakers} speakers in {same.turns} turns",
+            Goal(">=", 3), baseline,
+            f"{same.seconds:.1f} s, {compared_s / same.seconds:.0f} times real time; {same.speakers} speakers in {same.turns} turns",
         ),
         Row(
             f"diarization of {minutes}, default model: peak memory over the stock pipeline", same.peak_mb / stock.peak_mb, "",

@@ -1,7 +1,7 @@
 """Diarizes one recording, in the environment of the diarizer: `python diarize_once.py REQUEST`.
 
-REQUEST is JSON: model (folder), pcm (s16le file), stock (whether to use the unmodified pipeline of pyannote.audio), threads.
-Prints JSON: seconds, peak_mb, loaded_mb (before the first sample), turns, speakers.
+REQUEST is JSON: model (folder), pcm (s16le file), stock (whether to use the unmodified pipeline of pyannote.audio),
+threads. Prints JSON: seconds, peak_mb, loaded_mb (before the first sample), turns, speakers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Transcribes one recording with faster-whisper, in the environment of the peers: `python faster_whisper_once.py REQUEST`.
+"""Transcribes one recording in the environment of the peers: `python faster_whisper_once.py REQUEST`.
 
-REQUEST is JSON: model (a CTranslate2 folder), path (of the recording), how (`batched` or `sequential`), word_times, language, threads.
-Prints JSON: seconds, words. The time includes decoding the file, but not loading the model and a warm-up with 20 s.
+REQUEST is JSON: model (a CTranslate2 folder), path (of the recording), how (`batched` or `sequential`), word_times,
+language, threads. Prints JSON: seconds, words. The time includes decoding the file, but not loading the model and a
+warm-up with 20 s.
 
 Options other than the language and word timestamps are faster-whisper's defaults, among them beam 5.
 """

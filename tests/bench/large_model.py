@@ -1,4 +1,4 @@
-"""A meeting with a large Whisper on a GPU: the whole product compared with a bare CTranslate2 loop over the same chunks.
+"""A meeting with a large Whisper on a GPU, compared with a bare CTranslate2 loop over the same chunks.
 
 The model has real shapes and random weights (`random_model.py`), so its cost is real and its words are not.
 """

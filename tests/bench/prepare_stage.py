@@ -1,4 +1,4 @@
-"""The time of the stage prepare (decoding, speech detection, chunking) for ten minutes, compared with decoding alone."""
+"""The stage prepare (decoding, speech detection, chunking) for ten minutes, compared with decoding alone."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Creates a Whisper of the size of `small` to `large-v3` with random weights: its cost is real, its text is always the same.
+"""Creates a Whisper with random weights in the sizes `small` to `large-v3`: its cost is real, its text always the same.
 
     .venv-triton/bin/python tests/bench/random_model.py large-v3 OUT_DIR
 
-The weights are random but small, so the residual stream stays what the position encodings of the decoder put there: at each
-position the embedding of the next token. Every chunk gets the same 80 tokens (28 s of English speech), then the end.
+The weights are random but small, so the residual stream stays what the position encodings of the decoder put there: at
+each position the embedding of the next token. Every chunk gets the same 80 tokens (28 s of English speech), then the
+end.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ STUDIO_BYTES_PER_S = STUDIO_RATE * STUDIO_CHANNELS * 2
 
 
 def meeting_samples(seconds: float, seed: int) -> meeting.Samples:
-    """16 kHz mono. Every seed gives another recording, because the pipeline does not transcribe the same bytes twice."""
+    """16 kHz mono.
+
+    Every seed gives another recording, because the pipeline does not transcribe the same bytes twice.
+    """
     return meeting.compose(seconds, VOICES, seed).samples
 
 

@@ -1,7 +1,7 @@
-"""Real speech for the bench, composed from the recordings in `../shared/speech`, or from the phone call of pyannote.audio.
+"""Real speech for the bench, composed from `../shared/speech`, or else from the phone call of pyannote.audio.
 
-The same arguments give the same samples. If a recording is needed that is longer than the speech, repeated speech gets new
-faint noise each time, so that no two parts have the same bytes.
+The same arguments give the same samples. If a recording is needed that is longer than the speech, repeated speech gets
+new faint noise each time, so that no two parts have the same bytes.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m tests.bench.status_poller '{"address": "127.0.0.1:8000", "path": "/v1/...", "headers": {}, "per_second": 20}'
 
-Ends when its standard input ends, and prints {"ms": [...], "late": n}: the time of each response, and the number of requests
-that were late because the previous response was.
+Ends when its standard input ends, and prints {"ms": [...], "late": n}: the time of each response, and the number of
+requests that were late because the previous response was.
 """
 
 from __future__ import annotations

@@ -59,7 +59,10 @@ QUICK = Sizes(
 
 @dataclass(frozen=True, slots=True)
 class CompletedJob:
-    """A completed job. `stages` are (queued, started, finished) in seconds after acceptance, by the clock of the database."""
+    """A completed job.
+
+    `stages` are (queued, started, finished) in seconds after acceptance, by the clock of the database.
+    """
 
     id: str
     wall_s: float
@@ -71,7 +74,10 @@ class CompletedJob:
 
 
 class Testbed:
-    """One running stack. `client` uses the gateway as the first user; `model` is the folder of the model that is served."""
+    """One running stack.
+
+    `client` uses the gateway as the first user; `model` is the folder of the model that is served.
+    """
 
     def __init__(self, stack: DisposableStack, model: Path, sizes: Sizes, requests: int) -> None:
         self.stack = stack
@@ -179,8 +185,8 @@ def running(
 ) -> Iterator[Testbed]:
     """Run a separate stack, which has transcribed the recording `warm_up`, and remove it at the end.
 
-    `speech` maps each tier to the folder of its model. Without `speakers` there is no diarizer. `requests` is the number of
-    concurrent requests at the model, by default as the stack chooses.
+    `speech` maps each tier to the folder of its model. Without `speakers` there is no diarizer. `requests` is the
+    number of concurrent requests at the model, by default as the stack chooses.
     """
     env = {
         "VOICEPIPE_MODELS": ",".join(f"{tier}={folder}" for tier, folder in speech.items()),

@@ -93,7 +93,10 @@ def _compared(testbed: Testbed, samples: Samples, name: str, goal: Goal) -> tupl
 
 
 def _words(name: str, ours: int, peers: Sequence[PeerRun]) -> Row:
-    """Omitted words would make a system faster, so the numbers of words are compared. More are not better: loops add words."""
+    """Omitted words would make a system faster, so the numbers of words are compared.
+
+    More are not better: loops add words.
+    """
     counts = ", ".join(f"{mode.name} {peer.words}" for mode, peer in zip(MODES, peers, strict=True))
     return Row(
         f"{name}: words, over faster-whisper {MODES[0].name}", ours / max(1, peers[0].words), "", None,

@@ -21,8 +21,8 @@ Rooms = dict[str, set[str]]
 def documented(page: str) -> Rooms:
     """The modules of each package in the first fenced block of section Rooms.
 
-    A line is `package/` and its modules. An indented package is inside the last one that is not indented. A line without a
-    package continues the line above it.
+    A line is `package/` and its modules. An indented package is inside the last one that is not indented. A line
+    without a package continues the line above it.
     """
     block = re.search(r"^## Rooms$.*?^```$\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert block, "docs/architecture.md has no section Rooms with a fenced block"

@@ -181,7 +181,7 @@ async def test_another_seed_may_sample_other_words(whisper, chunks):
 
 
 async def test_requests_cancelled_in_the_queue_do_not_affect_the_others(whisper, chunks):
-    """That they are not computed is tested in triton-models/tests: the statistics of the server count them like the others."""
+    """triton-models/tests proves that they are not computed; the server's statistics count them like the others."""
     tasks = [asyncio.create_task(whisper.infer(chunks[-1], language="en")) for _ in range(4 * MAX_BATCH)]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     cancelled, remaining = tasks[MAX_BATCH : 2 * MAX_BATCH], tasks[:MAX_BATCH] + tasks[2 * MAX_BATCH :]
