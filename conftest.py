@@ -11,23 +11,23 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["voicepipe_local.testing"]
 
-# A background run ignores SIGINT, and so would every process that a test starts and interrupts.
+# A process in the background ignores SIGINT, and its children inherit that. Tests interrupt processes, so restore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each of these folders starts its own stack and takes longest, so it starts first.
 STACKS = ("tests/speakers", "tests/faults", "tests/e2e")
-# These use the real models of another folder's stack: a second stack would need 2 GB more.
+# These run on the stack of another folder, because a second stack with real models would need 2 GB more.
 GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
 
-# `make unit` leaves out the tests that need a real server. They are in STACKS, have the mark `servers`, or use one of these fixtures
-# of voicepipe_local.testing, on which all its others depend, except those named `private_...`.
+# `make unit` skips the tests that need a real server: those in STACKS, those marked `servers`, and those that use a fixture
+# named `private_...` or one of these. All other server fixtures of voicepipe_local.testing depend on these.
 SERVER_FIXTURES = frozenset(
     {"nats_server", "postgres_server", "object_store_server", "start_triton", "stack", "real_stack"}
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-servers", action="store_true", help="leave out the tests that need a real server")
+    parser.addoption("--no-servers", action="store_true", help="skip the tests that need a real server")
 
 
 def needs_servers(item: pytest.Item) -> bool:
@@ -40,15 +40,15 @@ def needs_servers(item: pytest.Item) -> bool:
 
 
 def place(nodeid: str) -> str:
-    """The unit that one worker runs: a folder that shares a stack, otherwise a file."""
+    """The tests that one worker runs together: a folder that shares a stack, otherwise a file."""
     file = nodeid.partition("::")[0]
     return next((folder for folder in STACKS if nodeid.startswith(folder)), GUESTS.get(file, file))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--no-servers"):
-        left_out = [item for item in items if needs_servers(item)]
-        config.hook.pytest_deselected(items=left_out)
+        skipped = [item for item in items if needs_servers(item)]
+        config.hook.pytest_deselected(items=skipped)
         items[:] = [item for item in items if not needs_servers(item)]
     items.sort(key=lambda item: (*STACKS, place(item.nodeid)).index(place(item.nodeid)))
 
@@ -63,20 +63,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByPlace:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Print each failure when it happens: a run that is cut off prints no summary."""
+    """Print each failure when it happens: an interrupted run prints no summary."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
         last = report.longreprtext.strip().rpartition("\n")[2]
         sys.stderr.write(f"\n{report.nodeid} ({report.when}) failed after {report.duration:.0f} s: {last}\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured, passed or failed: `record_property("measured", "...")`."""
-    found = {
+    """Print what tests measured with `record_property("measured", "...")`, whether they passed or failed."""
+    measured = {
         (report.nodeid, value)
         for reports in terminalreporter.stats.values()
         for report in reports
         for name, value in getattr(report, "user_properties", ())
         if name == "measured"
     }
-    for nodeid, value in sorted(found):
+    for nodeid, value in sorted(measured):
         terminalreporter.write_line(f"MEASURED {nodeid}: {value}")

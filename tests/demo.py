@@ -1,10 +1,10 @@
-"""What `make demo` knows of the recording that it plays: what is downloaded before, who speaks, and how wrong the transcript is.
+"""The helper of `make demo`: its models, its recording, the names of the speakers, and the accuracy of the transcript.
 
-demo.py models            the models that the demo serves, and what of them has to be downloaded
+demo.py models            the models of the demo, and what has to be downloaded
 demo.py recording         the path of the recording
-demo.py names DOCUMENT    lines NUMBER NAME: who the speakers of a transcript in JSON are, as far as the reference tells
+demo.py names DOCUMENT    lines NUMBER NAME: the speakers of a transcript in JSON, as far as the reference has them
 demo.py figures DOCUMENT TRANSCRIPTION
-                          word error rate, diarization error rate and speed; TRANSCRIPTION is its state in JSON
+                          word error rate, diarization error rate and speed; TRANSCRIPTION is its metadata in JSON
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from accuracy.corpus import ROOT, phone_call
-from accuracy.heard import Heard
-from accuracy.ours import heard
+from accuracy.product_client import read_transcript
+from accuracy.runs import Hypothesis
 from fixtures.score import normal, wer
 from voicepipe_local import models
 from voicepipe_models import Kind, State, Store, catalogue_of
 from voicepipe_models.progress import size
 
 COLLARS_S = (0.0, 0.25)
-# Less of a speaker's time than this in common with one person, and nobody can say who it is.
-SURE = 0.5
+# A speaker is a person only if at least this share of the speaker's time overlaps with that person.
+MIN_SHARED = 0.5
 
 Turns = Iterable[tuple[float, float, str]]
 
@@ -36,71 +36,76 @@ Turns = Iterable[tuple[float, float, str]]
 def main() -> None:
     match sys.argv[1:]:
         case ["models"]:
-            print(*about_models(), sep="\n")
+            print(*describe_models(), sep="\n")
         case ["recording"]:
             print(phone_call().path)
         case ["names", document]:
             print(
-                *(f"{speaker.removeprefix('speaker_')} {name}" for speaker, name in names(_heard(document))), sep="\n"
+                *(f"{speaker.removeprefix('speaker_')} {name}" for speaker, name in names(_transcript(document))),
+                sep="\n",
             )
         case ["figures", document, transcription]:
-            print(*figures(_heard(document), _read(transcription)), sep="\n")
+            print(*figures(_transcript(document), _read(transcription)), sep="\n")
         case _:
             sys.exit(__doc__)
 
 
-def about_models() -> Iterator[str]:
+def describe_models() -> Iterator[str]:
     catalogue, store = catalogue_of(os.environ), Store(models.folder_of_models(os.environ))
     choice = models.wanted({})
-    for what in (*choice.speech.values(), *filter(None, [choice.speakers])):
-        model = catalogue.get(what)
-        assert model, f"the catalogue has no {what}"
-        there = store.state(model) is State.PRESENT
-        todo = f"in {store.path(what)}" if there else f"{size(model.download_bytes or 0)} to download"
+    for name in (*choice.speech.values(), *filter(None, [choice.speakers])):
+        model = catalogue.get(name)
+        assert model, f"the catalogue has no {name}"
+        is_present = store.state(model) is State.PRESENT
+        location = f"in {store.path(name)}" if is_present else f"{size(model.download_bytes or 0)} to download"
         purpose = f"{model.tier} speech" if model.kind is Kind.SPEECH else "speakers"
         licences = " and ".join(sorted({licence.spdx for licence in model.licences}))
-        yield f"  {what:<18} {purpose:<16} {licences:<20} {todo}"
+        yield f"  {name:<18} {purpose:<16} {licences:<20} {location}"
 
 
-def names(found: Heard) -> Iterator[tuple[str, str]]:
-    """Speakers that share more than half of their time with one person of the reference, and with no other speaker's."""
-    people = [(one.start_s, one.end_s, one.who) for one in phone_call().sentences]
-    taken: dict[str, str] = {}
-    for speaker in sorted({who for _, _, who in found.turns}):
-        turns = [turn for turn in found.turns if turn[2] == speaker]
+def names(transcript: Hypothesis) -> Iterator[tuple[str, str]]:
+    """Pairs of a speaker and a person who shares more than half of the speaker's time; each person is used once."""
+    people = [(one.start_s, one.end_s, one.speaker) for one in phone_call().sentences]
+    name_of: dict[str, str] = {}
+    for speaker in sorted({who for _, _, who in transcript.turns}):
+        turns = [turn for turn in transcript.turns if turn[2] == speaker]
         shared = {name: _shared_s(turns, [one for one in people if one[2] == name]) for _, _, name in people}
         name = max(shared, key=lambda each: shared[each])
-        if name not in taken.values() and shared[name] > SURE * sum(end_s - start_s for start_s, end_s, _ in turns):
-            taken[speaker] = name
-    yield from taken.items()
+        if name not in name_of.values() and shared[name] > MIN_SHARED * sum(
+            end_s - start_s for start_s, end_s, _ in turns
+        ):
+            name_of[speaker] = name
+    yield from name_of.items()
 
 
-def figures(found: Heard, transcription: dict[str, Any]) -> Iterator[str]:
+def figures(transcript: Hypothesis, transcription: dict[str, Any]) -> Iterator[str]:
     call = phone_call()
     text = call.text or ""
     yield (
-        f"Word error rate          {wer(text, found.text):6.1%}   of {len(normal(text))} words, against the human transcript; "
-        "lower case, without punctuation (jiwer)"
+        f"Word error rate          {wer(text, transcript.text):6.1%}   of {len(normal(text))} words, against the human transcript, "
+        "without case and punctuation (jiwer)"
     )
-    for collar_s, rate in zip(COLLARS_S, _diarization_error_rates(found), strict=True):
-        about = f"{collar_s:g} s around each border left out" if collar_s else "every border counts"
-        yield f"Diarization error rate   {rate:6.1%}   against the human turns; {about} (pyannote.metrics)"
-    took_s = (_moment(transcription["finished_at"]) - _moment(transcription["created_at"])).total_seconds()
+    for collar_s, rate in zip(COLLARS_S, _diarization_error_rates(transcript), strict=True):
+        scope = f"without {collar_s:g} s around each boundary" if collar_s else "including every boundary"
+        yield f"Diarization error rate   {rate:6.1%}   against the human turns, {scope} (pyannote.metrics)"
+    took_s = (_time(transcription["finished_at"]) - _time(transcription["created_at"])).total_seconds()
     speed_s = took_s / transcription["duration_s"] * 60
     yield (
-        f"Speed                    {speed_s:5.1f} s   for a minute of audio: {transcription['duration_s']:.1f} s took {took_s:.1f} s "
+        f"Speed                    {speed_s:5.1f} s   per minute of audio: {transcription['duration_s']:.1f} s took {took_s:.1f} s "
         f"on {len(os.sched_getaffinity(0))} processor cores"
     )
 
 
-def _diarization_error_rates(found: Heard) -> list[float]:
-    """One for each collar, counted where pyannote.metrics is installed."""
+def _diarization_error_rates(transcript: Hypothesis) -> list[float]:
+    """One rate for each collar, computed in the environment that has pyannote.metrics."""
     call = phone_call()
-    said = [(one.start_s, one.end_s, one.who) for one in call.stretches]
-    case = {"said": said, "found": found.turns, "duration_s": call.duration_s}
+    reference = [(one.start_s, one.end_s, one.speaker) for one in call.stretches]
+    case = {"reference": reference, "hypothesis": transcript.turns, "duration_s": call.duration_s}
     python, program = ROOT / ".venv-diarizer/bin/python", ROOT / "tests/accuracy/diarization_error.py"
-    order = json.dumps({"collars_s": COLLARS_S, "cases": [case]})
-    done = subprocess.run([python, "-W", "ignore", program], input=order, stdout=subprocess.PIPE, text=True, check=True)
+    request = json.dumps({"collars_s": COLLARS_S, "cases": [case]})
+    done = subprocess.run(
+        [python, "-W", "ignore", program], input=request, stdout=subprocess.PIPE, text=True, check=True
+    )
     (errors,) = json.loads(done.stdout)
     return [(one["missed"] + one["false_alarm"] + one["confused"]) / one["total"] for one in errors]
 
@@ -110,15 +115,15 @@ def _shared_s(some: Turns, others: Turns) -> float:
     return sum(max(0.0, min(one[1], other[1]) - max(one[0], other[0])) for one, other in pairs)
 
 
-def _heard(path: str) -> Heard:
-    return heard(phone_call().id, _read(path))
+def _transcript(path: str) -> Hypothesis:
+    return read_transcript(phone_call().id, _read(path))
 
 
 def _read(path: str) -> dict[str, Any]:
     return dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
-def _moment(text: str) -> datetime:
+def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 

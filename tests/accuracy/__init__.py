@@ -1,1 +1,1 @@
-"""How right transcripts are: `python -m tests.accuracy`. See docs/accuracy.md, which it writes."""
+"""Measures the accuracy of transcripts: `python -m tests.accuracy`, which writes docs/accuracy.md."""

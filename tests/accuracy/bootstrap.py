@@ -1,7 +1,9 @@
-"""How sure a rate is: recordings are drawn again and again, with replacement (Efron; for word error rates Bisani and Ney, 2004).
+"""Confidence intervals by the bootstrap: recordings are resampled with replacement.
 
-A rate is errors over units, both summed over recordings. Of two systems the same recordings are drawn together, so that what makes
-one recording hard for both does not hide a difference.
+The method is from Efron; Bisani and Ney (2004) apply it to word error rates.
+
+A rate is errors over units, both summed over recordings. Two systems are compared on the same draws, so a recording
+that is hard for both does not hide a difference.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ Rates = npt.NDArray[np.float64]
 DRAWS = 10_000
 SEED = 9
 PERCENT = (2.5, 97.5)
-FEWEST = 3  # recordings: of fewer, what is drawn is nearly always the same
+MIN_RECORDINGS = 3  # with fewer, nearly every draw is the same
 
-Verdict = Literal["better", "no worse", "not sure", "worse"]
+Verdict = Literal["better", "no worse", "inconclusive", "worse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with the bounds of its 95 % interval, which are None where too few recordings speak for it."""
+    """A value with the bounds of its 95 % interval. The bounds are None if there are too few recordings."""
 
     value: float
     low: float | None = None
@@ -34,29 +36,33 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one system had wrong of one recording, out of so much."""
+    """The errors of one system in one recording, and the number of units they are counted in."""
 
     wrong: float
     of: float
 
 
 def rate(shares: Sequence[Share]) -> Interval:
-    """One share a recording. Raises ValueError where there is nothing to be wrong about."""
+    """The rate over all recordings; `shares` has one entry for each.
+
+    Raises:
+        ValueError: there are no units.
+    """
     return _interval([shares], lambda rates: rates[0])
 
 
 def difference(ours: Sequence[Share], theirs: Sequence[Share]) -> Interval:
-    """Our rate less theirs, of the same recordings in the same order: below zero is better."""
+    """Our rate minus theirs, over the same recordings in the same order: below zero is better."""
     return _interval([ours, theirs], lambda rates: rates[0] - rates[1])
 
 
-def verdict(found: Interval) -> Verdict:
-    """What a difference says: `better` and `worse` only where the whole interval is on that side of zero."""
-    if found.high is not None and found.high < 0:
+def verdict(difference: Interval) -> Verdict:
+    """`better` or `worse` only if the whole interval is on that side of zero."""
+    if difference.high is not None and difference.high < 0:
         return "better"
-    if found.value <= 0:
+    if difference.value <= 0:
         return "no worse"
-    return "worse" if found.low is not None and found.low > 0 else "not sure"
+    return "worse" if difference.low is not None and difference.low > 0 else "inconclusive"
 
 
 def _interval(systems: Sequence[Sequence[Share]], combine: Callable[[Rates], Rates]) -> Interval:
@@ -64,10 +70,10 @@ def _interval(systems: Sequence[Sequence[Share]], combine: Callable[[Rates], Rat
     of = np.array([[share.of for share in shares] for shares in systems], float)
     totals = of.sum(axis=1)
     if not totals.all():
-        raise ValueError("nothing can be wrong of nothing")
+        raise ValueError("a system has no units, so it has no error rate")
     value = float(combine(wrong.sum(axis=1) / totals))
     count = wrong.shape[1]
-    if count < FEWEST:
+    if count < MIN_RECORDINGS:
         return Interval(value)
     drawn = np.random.default_rng(SEED).integers(count, size=(DRAWS, count))
     drawn_of = of[:, drawn].sum(axis=2)

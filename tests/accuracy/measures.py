@@ -1,4 +1,4 @@
-"""From what was heard to shares that can be compared: one `Share` a recording, by system."""
+"""Error measures: one `Share` for each system and recording, from which rows of rates are computed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from . import words
 from .bootstrap import Interval, Share, Verdict, difference, rate, verdict
 from .corpus import NO_SPEECH, Recording
-from .heard import Heard
-from .normal import BY_CHARACTER
+from .normalization import BY_CHARACTER
+from .runs import Hypothesis
 
 OURS = "ours"
-FAR_S = 0.2  # a border of a sentence that is this far off is wrong
+FAR_S = 0.2  # a sentence boundary that is further off is wrong
 
-HeardBy = Mapping[str, Mapping[str, Heard]]
-"""By system, then by recording."""
+BySystem = Mapping[str, Mapping[str, Hypothesis]]
+"""Hypotheses by system, then by recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measure of some recordings. `differences` and `verdicts` are of ours to each peer."""
+    """One measure over some recordings. `differences` and `verdicts` compare ours with each peer."""
 
     name: str
     recordings: int
@@ -32,56 +32,56 @@ class Row:
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        return {peer: verdict(found) for peer, found in self.differences.items()}
+        return {peer: verdict(difference) for peer, difference in self.differences.items()}
 
 
 def row(name: str, shares: Mapping[str, Mapping[str, Share]]) -> Row | None:
-    """Of the recordings that every system heard; None where there are none, or nothing can be wrong in them."""
-    common = set.intersection(*(set(found) for found in shares.values())) if shares else set()
-    of_each = {system: [found[one] for one in sorted(common)] for system, found in shares.items()}
-    if not common or not all(sum(share.of for share in found) for found in of_each.values()):
+    """A row over the recordings that every system has; None if there are none, or if they have no units."""
+    common = set.intersection(*map(set, shares.values())) if shares else set()
+    by_system = {system: [by_id[one] for one in sorted(common)] for system, by_id in shares.items()}
+    if not common or not all(sum(share.of for share in own) for own in by_system.values()):
         return None
-    ours = of_each.get(OURS)
-    peers = {system: found for system, found in of_each.items() if system != OURS and ours}
+    ours = by_system.get(OURS)
+    peers = {system: own for system, own in by_system.items() if system != OURS and ours}
     return Row(
         name,
         len(common),
-        sum(share.of for share in next(iter(of_each.values()))),
-        {system: rate(found) for system, found in of_each.items()},
-        {system: difference(ours or [], found) for system, found in peers.items()},
+        sum(share.of for share in next(iter(by_system.values()))),
+        {system: rate(own) for system, own in by_system.items()},
+        {system: difference(ours or [], own) for system, own in peers.items()},
     )
 
 
 def shares(
-    recordings: Sequence[Recording], heard: HeardBy, measure: Callable[[Recording, Heard], Share]
+    recordings: Sequence[Recording], hypotheses: BySystem, measure: Callable[[Recording, Hypothesis], Share]
 ) -> dict[str, dict[str, Share]]:
     return {
-        system: {one.id: measure(one, found[one.id]) for one in recordings if one.id in found}
-        for system, found in heard.items()
+        system: {one.id: measure(one, results[one.id]) for one in recordings if one.id in results}
+        for system, results in hypotheses.items()
     }
 
 
-def word_errors(recording: Recording, heard: Heard) -> Share:
-    count = words.compare(recording, heard)
-    return Share(count.wrong, count.said)
+def word_errors(recording: Recording, hypothesis: Hypothesis) -> Share:
+    count = words.compare(recording, hypothesis)
+    return Share(count.wrong, count.units)
 
 
-def far_borders(recording: Recording, heard: Heard) -> Share:
-    errors_s = words.border_errors_s(recording, heard)
+def far_boundaries(recording: Recording, hypothesis: Hypothesis) -> Share:
+    errors_s = words.boundary_errors_s(recording, hypothesis)
     return Share(sum(abs(error_s) > FAR_S for error_s in errors_s), len(errors_s))
 
 
-def outside_speech(recording: Recording, heard: Heard) -> Share:
-    return Share(*words.outside_speech(recording, heard))
+def outside_speech(recording: Recording, hypothesis: Hypothesis) -> Share:
+    return Share(*words.outside_speech(recording, hypothesis))
 
 
-def wrong_language(recording: Recording, heard: Heard) -> Share:
-    """Where nothing was heard, nothing has a language."""
-    return Share(not words.language_is_right(recording, heard), 1) if heard.languages else Share(0, 0)
+def wrong_language(recording: Recording, hypothesis: Hypothesis) -> Share:
+    """Without any words there is no language to be wrong."""
+    return Share(not words.language_is_right(recording, hypothesis), 1) if hypothesis.languages else Share(0, 0)
 
 
-def word_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
-    """By language, then languages that change, then people who talk at once, then all of one script together."""
+def word_rows(recordings: Sequence[Recording], hypotheses: BySystem) -> list[Row]:
+    """Rows by language, then code-switching, then overlapping speech, then totals by unit (words, characters)."""
     known = [one for one in recordings if one.text]
     single = [one for one in known if not one.is_talked_over and not one.switches_language]
     groups: dict[str, list[Recording]] = {}
@@ -89,36 +89,38 @@ def word_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
         groups.setdefault(one.language, []).append(one)
     for one in known:
         if one.switches_language:
-            groups[f"{one.language}, changing"] = [one]
-    groups["en, two at once"] = [one for one in known if one.is_talked_over]
+            groups[f"{one.language}, code-switching"] = [one]
+    groups["en, overlapping speech"] = [one for one in known if one.is_talked_over]
     if len({one.language for one in single}) > 1:
         groups["all, words"] = [one for one in single if one.language not in BY_CHARACTER]
         groups["all, characters"] = [one for one in single if one.language in BY_CHARACTER]
-    found = (row(name, shares(some, heard, word_errors)) for name, some in groups.items())
-    return [one for one in found if one]
+    rows = (row(name, shares(group, hypotheses, word_errors)) for name, group in groups.items())
+    return [one for one in rows if one]
 
 
-def time_rows(recordings: Sequence[Recording], heard: HeardBy) -> list[Row]:
+def time_rows(recordings: Sequence[Recording], hypotheses: BySystem) -> list[Row]:
     sentences = [one for one in recordings if one.sentences and not one.is_talked_over]
-    spoken = [one for one in recordings if one.stretches]
-    found = (
-        row(f"borders of sentences more than {FAR_S} s off", shares(sentences, heard, far_borders)),
-        row("words where nobody speaks", shares(spoken, heard, outside_speech)),
+    timed = [one for one in recordings if one.stretches]
+    rows = (
+        row(f"sentence boundaries more than {FAR_S} s off", shares(sentences, hypotheses, far_boundaries)),
+        row("words outside speech", shares(timed, hypotheses, outside_speech)),
     )
-    return [one for one in found if one]
+    return [one for one in rows if one]
 
 
-def border_spread_s(recordings: Sequence[Recording], heard: Mapping[str, Heard]) -> tuple[float, float] | None:
-    """Median and 95th percentile of the absolute errors; None where there are none."""
+def boundary_spread_s(
+    recordings: Sequence[Recording], hypotheses: Mapping[str, Hypothesis]
+) -> tuple[float, float] | None:
+    """Median and 95th percentile of the absolute boundary errors; None if there are none."""
     errors_s = [
         abs(error_s)
         for one in recordings
-        if one.id in heard and one.sentences and not one.is_talked_over
-        for error_s in words.border_errors_s(one, heard[one.id])
+        if one.id in hypotheses and one.sentences and not one.is_talked_over
+        for error_s in words.boundary_errors_s(one, hypotheses[one.id])
     ]
     return (float(np.median(errors_s)), float(np.percentile(errors_s, 95))) if errors_s else None
 
 
-def language_row(recordings: Sequence[Recording], heard: HeardBy) -> Row | None:
-    spoken = [one for one in recordings if one.language != NO_SPEECH and not one.switches_language]
-    return row("recordings with a wrong language", shares(spoken, heard, wrong_language))
+def language_row(recordings: Sequence[Recording], hypotheses: BySystem) -> Row | None:
+    monolingual = [one for one in recordings if one.language != NO_SPEECH and not one.switches_language]
+    return row("recordings with a wrong language", shares(monolingual, hypotheses, wrong_language))

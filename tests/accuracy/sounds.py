@@ -1,4 +1,4 @@
-"""Sounds in which nobody speaks: silence, noise, tones and something like music, the same samples every time."""
+"""Synthetic sounds without speech: silence, noise, tones and a kind of music. The samples are reproducible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAINS_HZ = 50.0
 
 
 def recordings(folder: Path) -> tuple[Recording, ...]:
-    """Written into the folder, where they are not there yet."""
+    """All sounds, as files in `folder`; missing ones are written."""
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(_written(folder, name, make) for name, make in SOUNDS.items())
 
@@ -31,12 +31,12 @@ def silence() -> Samples:
 
 
 def white(level_db: float, seed: int = 1) -> Samples:
-    """Level is of the mean power, against full scale."""
+    """`level_db` is the mean power relative to full scale."""
     return _at(np.random.default_rng(seed).standard_normal(round(SECONDS * RATE)), level_db)
 
 
 def pink(level_db: float, seed: int = 2) -> Samples:
-    """As much power in every octave, from 20 Hz on."""
+    """Equal power in every octave from 20 Hz."""
     spectrum = np.fft.rfft(white(0.0, seed))
     hertz = np.fft.rfftfreq(round(SECONDS * RATE), 1 / RATE)
     return _at(np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, 20.0))), level_db)
@@ -47,12 +47,12 @@ def tone(hertz: float, level_db: float) -> Samples:
 
 
 def hum(level_db: float) -> Samples:
-    """Mains: its fundamental and odd harmonics."""
+    """Mains hum: the fundamental and odd harmonics."""
     return _at(sum((np.sin(2 * np.pi * MAINS_HZ * n * _times_s()) / n for n in (1, 3, 5, 7, 9)), silence()), level_db)
 
 
 def music(level_db: float) -> Samples:
-    """Four chords in turn, struck on every beat, each note with harmonics, and a drum of noise between."""
+    """Four alternating chords, struck on every beat, with harmonics, and drum-like noise between the beats."""
     at_s = _times_s()
     beat = (at_s // BEAT_S).astype(int)
     decay = np.exp(-4 * (at_s % BEAT_S))

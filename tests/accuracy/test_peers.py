@@ -1,4 +1,4 @@
-"""Peers are run once for what they find, and say what is wrong when they cannot be."""
+"""Peers run once for each input, and report why they cannot run."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ from .peers import Peer, PeerFailed
 
 PROGRAM = """
 import json, sys
-order = json.load(sys.stdin)
-for one in order["recordings"]:
+request = json.load(sys.stdin)
+for one in request["recordings"]:
     if one["id"] == "bad":
         sys.exit("cannot read bad.wav")
-    print(json.dumps({"id": one["id"], "languages": ["en"], "text": order["greeting"]}), flush=True)
+    print(json.dumps({"id": one["id"], "languages": ["en"], "text": request["greeting"]}), flush=True)
 """
 
 
@@ -24,7 +24,7 @@ for one in order["recordings"]:
 def peer(tmp_path, monkeypatch) -> Peer:
     monkeypatch.setattr(peers, "ROOT", tmp_path)
     monkeypatch.setattr(peers, "PROGRAMS", tmp_path)
-    monkeypatch.setattr(peers, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(peers, "CACHE", tmp_path / "cache")
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "environment" / "bin").mkdir(parents=True)
     (tmp_path / "environment" / "bin" / "python").symlink_to(sys.executable)
@@ -44,19 +44,19 @@ def recording(tmp_path):
 
 
 def texts(peer, *recordings, **options):
-    return {one.id: one.text for one in peer.hear_all(recordings, **options)}
+    return {one.id: one.text for one in peer.run_all(recordings, **options)}
 
 
-def test_a_kept_result_is_not_computed_again(peer, recording, tmp_path):
+def test_a_cached_result_is_not_computed_again(peer, recording, tmp_path):
     one, two = recording("one"), recording("two")
     assert texts(peer, one) == {"one": "hello"}
-    kept = next((tmp_path / "kept").iterdir())
-    kept.write_text(json.dumps({"id": "one", "text": "kept"}))
-    assert texts(peer, one, two) == {"one": "kept", "two": "hello"}
+    cached = next((tmp_path / "cache").iterdir())
+    cached.write_text(json.dumps({"id": "one", "text": "cached"}))
+    assert texts(peer, one, two) == {"one": "cached", "two": "hello"}
 
 
 @pytest.mark.parametrize("change", ["options", "weights", "program", "recording"])
-def test_a_change_of_any_input_computes_the_result_again(peer, recording, tmp_path, change):
+def test_a_change_of_any_input_invalidates_the_cached_result(peer, recording, tmp_path, change):
     one = recording("one")
     texts(peer, one)
     if change == "options":
@@ -67,24 +67,24 @@ def test_a_change_of_any_input_computes_the_result_again(peer, recording, tmp_pa
         (tmp_path / "program.py").write_text(PROGRAM + "# changed")
     else:
         one.path.write_bytes(b"another")
-    assert texts(peer, one, only_kept=True) == {}
+    assert texts(peer, one, only_cached=True) == {}
     assert texts(peer, one) == {"one": peer.options["greeting"]}
 
 
-def test_other_files_beside_the_weights_change_nothing(peer, recording, tmp_path):
+def test_other_files_next_to_the_weights_do_not_affect_the_cache(peer, recording, tmp_path):
     one = recording("one")
     texts(peer, one)
     (tmp_path / "model" / ".stamp.json").write_text("{}")
-    assert texts(peer, one, only_kept=True) == {"one": "hello"}
+    assert texts(peer, one, only_cached=True) == {"one": "hello"}
 
 
-def test_a_failing_peer_reports_why_and_keeps_its_earlier_results(peer, recording):
+def test_a_failing_peer_reports_why_and_its_earlier_results_stay_cached(peer, recording):
     one, bad = recording("one"), recording("bad")
-    with pytest.raises(PeerFailed, match=r"greeter ended with status 1 and said: cannot read bad.wav"):
+    with pytest.raises(PeerFailed, match=r"greeter exited with status 1: cannot read bad.wav"):
         texts(peer, one, bad)
-    assert texts(peer, one, bad, only_kept=True) == {"one": "hello"}
+    assert texts(peer, one, bad, only_cached=True) == {"one": "hello"}
 
 
-def test_a_peer_without_its_environment_says_how_to_install_it(peer, recording):
+def test_a_missing_environment_is_reported_with_the_command_that_installs_it(peer, recording):
     with pytest.raises(PeerFailed, match=r"install.sh peers"):
         texts(replace(peer, environment="nowhere"), recording("one"))

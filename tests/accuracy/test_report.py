@@ -1,11 +1,11 @@
-"""From what was heard to the tables, with hand-made recordings."""
+"""The tables of a run over recordings made by hand."""
 
 import pytest
 
 from . import measures, page, report, speakers
 from .corpus import Recording, Stretch
-from .heard import Heard, Run, Word
-from .ours import heard
+from .product_client import read_transcript
+from .runs import Hypothesis, Run, Word
 
 CALL = Recording(
     "call",
@@ -34,16 +34,18 @@ WORDS = (
 @pytest.fixture(scope="module")
 def run() -> Run:
     run = Run()
-    ours = Heard("call", ("en",), "Good morning, Bob. Hello, Ann.", WORDS, TURNS)
-    theirs = Heard("call", ("en",), "Good morning. Hello, Dan.", tuple(word for word in WORDS if word.text != "Bob."))
+    ours = Hypothesis("call", ("en",), "Good morning, Bob. Hello, Ann.", WORDS, TURNS)
+    theirs = Hypothesis(
+        "call", ("en",), "Good morning. Hello, Dan.", tuple(word for word in WORDS if word.text != "Bob.")
+    )
     run.add(
         "accurate",
         "ours",
         [
             ours,
-            Heard("german", ("nl",), "goeden Tag"),
-            Heard("mixed", ("en", "es"), "how are you muy bien"),
-            Heard("noise", (), ""),
+            Hypothesis("german", ("nl",), "goeden Tag"),
+            Hypothesis("mixed", ("en", "es"), "how are you muy bien"),
+            Hypothesis("noise", (), ""),
         ],
     )
     run.add(
@@ -51,22 +53,22 @@ def run() -> Run:
         "filtered",
         [
             theirs,
-            Heard("german", ("de",), "guten Tag"),
-            Heard("mixed", ("en",), "how are you"),
-            Heard("noise", ("en",), "Thank you.", (Word(0, 1, "Thank"), Word(1, 2, "you."))),
+            Hypothesis("german", ("de",), "guten Tag"),
+            Hypothesis("mixed", ("en",), "how are you"),
+            Hypothesis("noise", ("en",), "Thank you.", (Word(0, 1, "Thank"), Word(1, 2, "you."))),
         ],
     )
-    run.add("accurate", "stock", [Heard("call", (), "", (), ((0.0, 4.0, "A"),))])
+    run.add("accurate", "stock", [Hypothesis("call", (), "", (), ((0.0, 4.0, "A"),))])
     return run
 
 
 def test_word_rows_are_grouped_by_language(run):
-    rows = {row.name: row for row in measures.word_rows(ALL, report.of_words(run, "accurate"))}
-    assert list(rows) == ["en", "de", "en+es, changing", "all, words"]
+    rows = {row.name: row for row in measures.word_rows(ALL, report.word_systems(run, "accurate"))}
+    assert list(rows) == ["en", "de", "en+es, code-switching", "all, words"]
     assert rows["en"].values["ours"].value == 0
     assert rows["en"].values["filtered"].value == pytest.approx(2 / 5)
-    assert rows["en"].verdicts == {"filtered": "no worse"}  # one recording is an example, however clear
-    assert rows["de"].verdicts == {"filtered": "not sure"}
+    assert rows["en"].verdicts == {"filtered": "no worse"}  # one recording is only an example
+    assert rows["de"].verdicts == {"filtered": "inconclusive"}
     assert rows["all, words"].of == 7
 
 
@@ -74,7 +76,7 @@ def test_speaker_rows_are_compared_with_stock_pyannote(run):
     rows = {row.name: row for row in speakers.rows(ALL, run, "accurate")}
     assert rows["DER, collar 0 s"].values["ours"].value == 0
     assert rows["DER, collar 0 s"].values["stock"].value == pytest.approx(0.5)
-    assert rows["several speakers, another number found"].values["stock"].value == 1
+    assert rows["several speakers, wrong number detected"].values["stock"].value == 1
     assert rows["WDER"].values["ours"].value == 0
     assert rows["WDER"].values["stock"].value == pytest.approx(2 / 4)
     assert rows["cpWER"].values["ours"].value == 0
@@ -82,35 +84,35 @@ def test_speaker_rows_are_compared_with_stock_pyannote(run):
 
 @pytest.fixture(scope="module")
 def text(run: Run) -> str:
-    return page.whole(run, ALL)
+    return page.render(run, ALL)
 
 
-def test_the_page_has_every_table_and_says_where_the_goal_is_missed(text):
+def test_the_page_has_every_table_and_lists_where_the_goal_is_not_met(text):
     for heading in ("The goal", "Words: accurate", "Times: accurate", "Languages: accurate", "Speakers: accurate"):
         assert f"## {heading}\n" in text
-    assert "| accurate | de | 1 | filtered | +50.0 | not sure |" in text
+    assert "| accurate | de | 1 | filtered | +50.0 | inconclusive |" in text
     assert "| german | de | nl | de |" in text
     assert "| noise | 0 | 2: Thank you. |" in text
     assert "| german | 50 % | 0 % | guten Tag | goeden Tag |" in text
 
 
-def test_a_run_without_peers_has_only_its_own_values(run):
-    alone = Run()
-    alone.add("accurate", "ours", [run.of("accurate", "ours")["german"]])
-    text = page.whole(alone, ALL)
+def test_a_run_without_peers_has_only_the_values_of_ours(run):
+    without_peers = Run()
+    without_peers.add("accurate", "ours", [run.of("accurate", "ours")["german"]])
+    text = page.render(without_peers, ALL)
     assert "No peer was run" in text
     assert "filtered |" not in text
 
 
-def test_two_runs_are_compared_by_recording(run):
+def test_recordings_whose_text_changed_between_two_runs_are_listed(run):
     before = Run()
-    before.add("accurate", "ours", [run.of("accurate", "ours")["call"], Heard("german", ("de",), "guten Tag")])
-    text = report.compared(run, before, ALL)
+    before.add("accurate", "ours", [run.of("accurate", "ours")["call"], Hypothesis("german", ("de",), "guten Tag")])
+    text = report.changes(run, before, ALL)
     assert "| german | 50 % | 0 % | goeden Tag | guten Tag |" in text
     assert "| call |" not in text
 
 
-def test_a_transcript_in_json_is_read_as_it_is_served():
+def test_a_served_transcript_is_converted():
     word = {"start_s": 0.1, "end_s": 0.4, "text": "Hola.", "speaker": "speaker_1", "confidence": 0.9}
     document = {
         "text": "Hola.",
@@ -118,7 +120,7 @@ def test_a_transcript_in_json_is_read_as_it_is_served():
         "turns": [{"start_s": 0.0, "end_s": 0.5, "speaker": "speaker_1"}],
         "warnings": [{"code": "low_confidence", "message": "..."}],
     }
-    assert heard("x", document) == Heard(
+    assert read_transcript("x", document) == Hypothesis(
         "x",
         ("es", "en"),
         "Hola.",

@@ -1,1 +1,1 @@
-"""What the pipeline costs: speed as ratios measured in one run, memory while large recordings pass."""
+"""Measures the speed of the pipeline, as ratios within one run, and its memory while it processes large recordings."""

@@ -17,41 +17,41 @@ from voicepipe_local.models import Models
 from voicepipe_local.stack import StartFailed
 from voicepipe_local.testing import WHISPER_FIXTURE
 
-from tests.accuracy import machine
+from tests.accuracy import environment
 
 from . import (
-    batch,
-    clip_beside,
+    batch_fill,
+    clip_during_transcription,
     diarization,
     large_model,
     long_recording,
-    meeting,
-    preparing,
+    meeting_with_speakers,
+    prepare_stage,
     recordings,
     report,
     short_jobs,
     transcription,
     upload_speed,
 )
-from .bed import QUICK, TIER, Bed, Sizes, running
 from .row import Row, table
 from .speech import Speech
+from .testbed import QUICK, TIER, Sizes, Testbed, running
 
-# What a run consists of. With the toy Whisper, whose answers cost next to nothing:
-TOY: dict[str, Callable[[Bed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
-# On the stack that everybody gets who sets nothing, with real speech:
-REAL: dict[str, Callable[[Bed, Speech], list[Row]]] = {
-    "prepare": preparing.measure,
+# The parts of a run. With the toy Whisper, whose answers cost almost nothing:
+TOY: dict[str, Callable[[Testbed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
+# On the default stack, with real speech:
+REAL: dict[str, Callable[[Testbed, Speech], list[Row]]] = {
+    "prepare": prepare_stage.measure,
     "varied": transcription.varied,
     "repeats": transcription.repeats,
     "short": short_jobs.measure,
-    "clip": clip_beside.measure,
-    "meeting": meeting.measure,
+    "clip": clip_during_transcription.measure,
+    "meeting": meeting_with_speakers.measure,
 }
 SPEAKERS = "speakers"
 GPU = ("batch", "large")
 ALL = (*TOY, SPEAKERS, *REAL, *GPU)
-FIRST_S = 20.0
+WARM_UP_S = 20.0
 
 
 def main() -> int:
@@ -59,59 +59,64 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 170)
     try:
         if options.report:
-            print(report.written(options.report))
+            print(report.write_table(options.report))
             return 0
-        _measured(options, console)
-    except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.Unreadable) as error:
+        _measure(options, console)
+    except (CannotStart, StartFailed, transcription.PeerMissing, FileNotFoundError, report.UnreadableRun) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"{Path(error.cmd[0]).name} ended with status {error.returncode}; what it said is above", file=sys.stderr)
+        print(f"{Path(error.cmd[0]).name} exited with status {error.returncode}; its output is above", file=sys.stderr)
         return 1
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--only", choices=ALL, action="append", help="only these; may be given again")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to check that the bench works")
+    parser.add_argument("--only", choices=ALL, action="append", help="only this part; may be repeated")
     parser.add_argument(
-        "--model-size", choices=("small", "medium", "large-v3"), default="large-v3", help="of the model of `large`"
+        "--model-size",
+        choices=("small", "medium", "large-v3"),
+        default="large-v3",
+        help="size of the model of the part `large`",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument(
         "--report",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="measure nothing: write the table of tests/bench/README.md from such files",
+        help="measure nothing; write the table of tests/bench/README.md from these files",
     )
     return parser.parse_args()
 
 
-def _measured(options: argparse.Namespace, console: Console) -> None:
-    """Kept after every row, so that a run that is cut off is not lost."""
-    models, speech = machine.wanted_models(), Speech.at_hand()
+def _measure(options: argparse.Namespace, console: Console) -> None:
+    """Save the run after every row, so that an interrupted run is not lost."""
+    models, speech = environment.wanted_models(), Speech.available()
     if TIER not in models.speech:
-        raise CannotStart(f"VOICEPIPE_MODELS names no model of the tier {TIER}, which the bench measures: unset it")
-    bench = Bench(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
+        raise CannotStart(f"VOICEPIPE_MODELS has no model for the tier {TIER}, which the bench needs: unset it")
+    suite = Suite(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
     wanted = options.only or ALL
-    known = machine.about(models)
-    about = f"{known['made_at']}, revision {known['revision']}, {known['machine']}"
-    run, rows = report.Run(about, speech.about, options.quick, bench.left_out(wanted)), []
-    for part, row in bench.measured(wanted):
+    facts = environment.describe(models)
+    title = f"{facts['made_at']}, revision {facts['revision']}, {facts['machine']}"
+    run, rows = report.Run(title, speech.source, options.quick, suite.left_out(wanted)), []
+    for part, row in suite.measure(wanted):
         rows.append(row)
-        run = run.having(part, row, os.getloadavg()[0])
+        run = run.with_row(part, row, os.getloadavg()[0])
         console.print(
             f"  {row.name}: {row.value:.3g} {row.unit} {row.verdict}\n    {row.baseline}\n    {row.what_limits_it}",
             highlight=False,
         )
         if options.json:
             run.save(options.json)
-    console.print(table(rows, run.title))
+    console.print(table(rows, run.heading))
 
 
-class Bench:
+class Suite:
+    """The parts of the bench, grouped by the stack that they need."""
+
     def __init__(self, sizes: Sizes, models: Models, speech: Speech, model_size: str, console: Console) -> None:
         self._sizes = sizes
         self._models = models
@@ -120,50 +125,54 @@ class Bench:
         self._console = console
 
     def left_out(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """What needs a GPU, where there is none."""
+        """The parts that need a GPU, if there is none."""
         return () if triton.GPU.exists() else tuple(part for part in GPU if part in wanted)
 
-    def measured(self, wanted: Sequence[str]) -> Iterator[tuple[str, Row]]:
-        yield from self._with_toy([part for part in TOY if part in wanted])
+    def measure(self, wanted: Sequence[str]) -> Iterator[tuple[str, Row]]:
+        yield from self._on_toy_stack([part for part in TOY if part in wanted])
         if SPEAKERS in wanted:
-            yield from self._told(SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech))
-        yield from self._with_real([part for part in REAL if part in wanted])
+            yield from self._announced(
+                SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech)
+            )
+        yield from self._on_real_stack([part for part in REAL if part in wanted])
         left_out = self.left_out(wanted)
         yield from self._on_a_gpu([part for part in GPU if part in wanted and part not in left_out])
 
-    def _with_toy(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
+    def _on_toy_stack(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
-            first = recordings.meeting_wav(FIRST_S, seed=1_000)
-            with running(self._sizes, first, {TIER: WHISPER_FIXTURE}) as bed:
+            warm_up = recordings.meeting_wav(WARM_UP_S, seed=1_000)
+            with running(self._sizes, warm_up, {TIER: WHISPER_FIXTURE}) as testbed:
                 for part in parts:
-                    yield from self._told(part, lambda part=part: TOY[part](bed))
+                    yield from self._announced(part, lambda part=part: TOY[part](testbed))
 
-    def _with_real(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
+    def _on_real_stack(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
-            with running(self._sizes, self._first(), self._models.speech, self._speakers()) as bed:
+            with running(self._sizes, self._warm_up(), self._models.speech, self._speakers()) as testbed:
                 for part in parts:
-                    yield from self._told(part, lambda part=part: REAL[part](bed, self._speech))
+                    yield from self._announced(part, lambda part=part: REAL[part](testbed, self._speech))
 
     def _on_a_gpu(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if "batch" in parts:
-            with running(self._sizes, self._first(), self._models.speech) as bed:
-                yield from self._told("batch", lambda: batch.measure(bed, self._speech))
+            with running(self._sizes, self._warm_up(), self._models.speech) as testbed:
+                yield from self._announced("batch", lambda: batch_fill.measure(testbed, self._speech))
         if "large" in parts:
-            label = f"the shapes of Whisper {self._model_size}, random weights"
+            label = f"Whisper {self._model_size} with random weights"
             with tempfile.TemporaryDirectory(prefix="voicepipe-bench-model-") as folder:
                 large_model.make(self._model_size, Path(folder))
-                with running(self._sizes, recordings.meeting_wav(FIRST_S, seed=1_000), {TIER: Path(folder)}) as bed:
-                    yield from self._told("large", lambda: large_model.measure(bed, label))
+                with running(
+                    self._sizes, recordings.meeting_wav(WARM_UP_S, seed=1_000), {TIER: Path(folder)}
+                ) as testbed:
+                    yield from self._announced("large", lambda: large_model.measure(testbed, label))
 
     def _speakers(self) -> Path:
         if self._models.speakers is None:
-            raise CannotStart("VOICEPIPE_DIARIZATION_MODEL is none, and the bench measures speakers: unset it")
+            raise CannotStart("VOICEPIPE_DIARIZATION_MODEL is none, but the bench measures diarization: unset it")
         return self._models.speakers
 
-    def _first(self) -> bytes:
-        return recordings.wav(self._speech.varied(FIRST_S))
+    def _warm_up(self) -> bytes:
+        return recordings.wav(self._speech.varied(WARM_UP_S))
 
-    def _told(self, part: str, measure: Callable[[], list[Row]]) -> Iterator[tuple[str, Row]]:
+    def _announced(self, part: str, measure: Callable[[], list[Row]]) -> Iterator[tuple[str, Row]]:
         self._console.print(f"{part} ... (load {os.getloadavg()[0]:.1f})")
         for row in measure():
             yield part, row

@@ -1,9 +1,10 @@
-"""The baseline: CTranslate2 over chunks in batches, and nothing around it.
+"""The baseline of `large`: CTranslate2 alone, over chunks in batches.
 
     .venv-triton/bin/python tests/bench/bare_loop.py '{"model": ..., "pcm": ..., "chunks": [[[0, 448000]], ...], "batch": 8, "beam": 5}'
 
-The same model, threads, log-mel, beam and alignment as the pipeline; languages are known, words are not made of tokens. Prints
-{"seconds", "mel_s", "encode_s", "generate_s", "align_s", "tokens", "batches"}; loading the model does not count.
+It has the same model, threads, log-mel, beam and alignment as the pipeline. The language is known, and tokens are not
+joined into words. Prints {"seconds", "mel_s", "encode_s", "generate_s", "align_s", "tokens", "batches"}; loading the
+model is not included.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ class Clock:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+        started_s = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started_s
 
 
 def _log_mel(n_mels: int) -> Any:
@@ -48,8 +49,8 @@ def _log_mel(n_mels: int) -> Any:
 
 
 def main() -> None:
-    order = json.loads(sys.argv[1])
-    folder, beam = Path(order["model"]), order["beam"]
+    request = json.loads(sys.argv[1])
+    folder, beam = Path(request["model"]), request["beam"]
     threads = os.cpu_count() or 1
     device, compute_type = ("cuda", "float16") if ctranslate2.get_cuda_device_count() else ("cpu", "int8")
     model = ctranslate2.models.Whisper(str(folder), device=device, compute_type=compute_type, intra_threads=threads)
@@ -57,10 +58,10 @@ def main() -> None:
     prompt = [tokenizer.token_to_id(token) for token in PROMPT]
     end = tokenizer.token_to_id("<|endoftext|>")
     mel, clock, tokens = _log_mel(model.n_mels), Clock(), 0
-    recording = np.fromfile(order["pcm"], "<i2")
-    chunks = [np.concatenate([recording[start:stop] for start, stop in spans]) for spans in order["chunks"]]
-    batches = [chunks[first : first + order["batch"]] for first in range(0, len(chunks), order["batch"])]
-    began = time.perf_counter()
+    recording = np.fromfile(request["pcm"], "<i2")
+    chunks = [np.concatenate([recording[start:stop] for start, stop in spans]) for spans in request["chunks"]]
+    batches = [chunks[first : first + request["batch"]] for first in range(0, len(chunks), request["batch"])]
+    started_s = time.perf_counter()
     for batch in batches:
         with clock.timed("mel_s"):
             mels = ctranslate2.StorageView.from_array(np.stack([mel(chunk) for chunk in batch]))
@@ -75,7 +76,7 @@ def main() -> None:
         with clock.timed("align_s"):
             model.align(encoded, prompt[:3], texts, [len(chunk) // HOP for chunk in batch])
         tokens += sum(map(len, texts))
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started_s
     print(json.dumps({"seconds": seconds, "tokens": tokens, "batches": len(batches), **clock.seconds}))
 
 

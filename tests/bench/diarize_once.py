@@ -1,7 +1,7 @@
-"""One recording through the diarization pipeline, in the environment of the diarizer: `python diarize_once.py ORDER`.
+"""Diarizes one recording, in the environment of the diarizer: `python diarize_once.py REQUEST`.
 
-ORDER is JSON: model (folder), pcm (s16le file), stock (whether with the pipeline of pyannote.audio as it is), threads. Answers
-with JSON: seconds, peak_mb, loaded_mb (before the first sample), turns, speakers.
+REQUEST is JSON: model (folder), pcm (s16le file), stock (whether to use the unmodified pipeline of pyannote.audio),
+threads. Prints JSON: seconds, peak_mb, loaded_mb (before the first sample), turns, speakers.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from voicepipe_diarizer.settings import Settings
 
 
 def main() -> None:
-    order = json.loads(sys.argv[1])
-    torch.set_num_threads(order["threads"])
-    if order["stock"]:
-        pipeline = read_pipeline(Path(order["model"]), SpeakerDiarization)
+    request = json.loads(sys.argv[1])
+    torch.set_num_threads(request["threads"])
+    if request["stock"]:
+        pipeline = read_pipeline(Path(request["model"]), SpeakerDiarization)
     else:
-        nowhere = {"database_url": "-", "s3_access_key": "-", "s3_secret_key": "-"}
-        pipeline = load(Settings(**nowhere, diarization_model=order["model"], threads=order["threads"])).pipeline
+        unused = {"database_url": "-", "s3_access_key": "-", "s3_secret_key": "-"}
+        pipeline = load(Settings(**unused, diarization_model=request["model"], threads=request["threads"])).pipeline
     loaded_mb = _peak_mb()
-    samples = np.fromfile(order["pcm"], "<i2").astype(np.float32) / 32768
+    samples = np.fromfile(request["pcm"], "<i2").astype(np.float32) / 32768
     file = {"waveform": torch.from_numpy(samples)[None], "sample_rate": 16_000, "uri": "recording"}
-    began = time.perf_counter()
-    said = pipeline(file).speaker_diarization
-    seconds = time.perf_counter() - began
+    started_s = time.perf_counter()
+    diarization = pipeline(file).speaker_diarization
+    seconds = time.perf_counter() - started_s
     answer = {"seconds": seconds, "peak_mb": _peak_mb(), "loaded_mb": loaded_mb}
-    print(json.dumps({**answer, "turns": len(said), "speakers": len(said.labels())}))
+    print(json.dumps({**answer, "turns": len(diarization), "speakers": len(diarization.labels())}))
 
 
 def _peak_mb() -> float:

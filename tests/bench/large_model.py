@@ -1,6 +1,6 @@
-"""A meeting through the whole product with a large Whisper on a GPU, against a bare CTranslate2 loop over the same chunks.
+"""A meeting with a large Whisper on a GPU, compared with a bare CTranslate2 loop over the same chunks.
 
-The model has the shapes of a real one and random weights (`random_model.py`): what it costs is real, its words are not.
+The model has real shapes and random weights (`random_model.py`), so its cost is real and its words are not.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from typing import Any
 import numpy as np
 
 from . import recordings
-from .bed import ROOT, Bed, Finished
 from .row import Goal, Row, length
+from .testbed import ROOT, CompletedJob, Testbed
 
 LARGEST_BATCH = 8  # max_batch_size of triton-models/whisper
-BEAM = 5  # of tier accurate, which a model is unless it says otherwise
+BEAM = 5  # of the tier accurate, the default tier of a model
 GOAL = Goal(">=", 0.85)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One recording, both ways, one right after the other."""
+    """One recording, transcribed by the product and then by the bare loop."""
 
-    line: Finished
+    product: CompletedJob
     bare: dict[str, float]
 
     @property
     def whole(self) -> float:
-        return self.bare["seconds"] / self.line.wall_s
+        return self.bare["seconds"] / self.product.wall_s
 
     @property
     def transcribing(self) -> float:
-        return self.bare["seconds"] / self.line.took_s("transcribe")
+        return self.bare["seconds"] / self.product.took_s("transcribe")
 
 
-def measure(bed: Bed, label: str) -> list[Row]:
-    pairs = [_both_ways(bed, seed) for seed in range(2_000, 2_000 + bed.sizes.repeats)]
+def measure(testbed: Testbed, label: str) -> list[Row]:
+    pairs = [_measure_pair(testbed, seed) for seed in range(2_000, 2_000 + testbed.sizes.repeats)]
     typical = sorted(pairs, key=lambda pair: pair.whole)[len(pairs) // 2]
-    baseline = _about(typical, bed.sizes.recording_s)
+    baseline = _baseline(typical, testbed.sizes.recording_s)
     return [
         Row(
-            f"end to end, {length(bed.sizes.recording_s)}, {label}: accepted to completed, over the speed of a bare loop",
+            f"end to end, {length(testbed.sizes.recording_s)}, {label}: accepted to completed, over the speed of a bare loop",
             median(pair.whole for pair in pairs), "", GOAL, baseline, _where_time_goes(typical),
         ),
         Row(
             f"the same, {label}: only the transcribe stage",
-            median(pair.transcribing for pair in pairs), "", None, baseline, _within_the_model(bed, typical),
+            median(pair.transcribing for pair in pairs), "", None, baseline, _within_the_model(testbed, typical),
         ),
     ]  # fmt: skip
 
@@ -61,22 +61,26 @@ def make(size: str, folder: Path) -> None:
     subprocess.run([python, program, size, folder], check=True, stdout=subprocess.DEVNULL)
 
 
-def _both_ways(bed: Bed, seed: int) -> Pair:
-    samples = recordings.meeting_samples(bed.sizes.recording_s, seed)
-    line = bed.finished(bed.send(recordings.wav(samples), f"meeting-{seed}.wav"))
-    return Pair(line, bare_loop(bed, samples, bed.chunks(line.id), LARGEST_BATCH))
+def _measure_pair(testbed: Testbed, seed: int) -> Pair:
+    samples = recordings.meeting_samples(testbed.sizes.recording_s, seed)
+    product = testbed.completed(testbed.send(recordings.wav(samples), f"meeting-{seed}.wav"))
+    return Pair(product, bare_loop(testbed, samples, testbed.chunks(product.id), LARGEST_BATCH))
 
 
-def bare_loop(bed: Bed, samples: np.ndarray, chunks: Sequence[Any], batch: int) -> dict[str, float]:
-    pcm = bed.scratch / "recording.pcm"
+def bare_loop(testbed: Testbed, samples: np.ndarray, chunks: Sequence[Any], batch: int) -> dict[str, float]:
+    pcm = testbed.scratch / "recording.pcm"
     samples.astype("<i2").tofile(pcm)
-    order = {"model": str(bed.model), "pcm": str(pcm), "chunks": chunks, "batch": batch, "beam": BEAM}
-    command = [str(ROOT / ".venv-triton/bin/python"), str(Path(__file__).with_name("bare_loop.py")), json.dumps(order)]
+    request = {"model": str(testbed.model), "pcm": str(pcm), "chunks": chunks, "batch": batch, "beam": BEAM}
+    command = [
+        str(ROOT / ".venv-triton/bin/python"),
+        str(Path(__file__).with_name("bare_loop.py")),
+        json.dumps(request),
+    ]
     answer: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return answer
 
 
-def _about(pair: Pair, seconds: float) -> str:
+def _baseline(pair: Pair, seconds: float) -> str:
     bare = pair.bare
     parts = ", ".join(f"{name[:-2]} {bare[name]:.1f}" for name in ("mel_s", "encode_s", "generate_s", "align_s"))
     speed = seconds / bare["seconds"]
@@ -84,18 +88,18 @@ def _about(pair: Pair, seconds: float) -> str:
 
 
 def _where_time_goes(pair: Pair) -> str:
-    line = pair.line
-    said = [f"{line.wall_s:.1f} s: "]
+    product = pair.product
+    parts = [f"{product.wall_s:.1f} s: "]
     before = 0.0
     for stage in ("prepare", "transcribe", "assemble"):
-        _, started, finished = line.stages[stage]
-        said.append(f"{started - before:.2f} s until {stage} starts, {finished - started:.2f} s {stage}; ")
+        _, started, finished = product.stages[stage]
+        parts.append(f"{started - before:.2f} s until {stage} starts, {finished - started:.2f} s {stage}; ")
         before = finished
-    return "".join(said).rstrip("; ")
+    return "".join(parts).rstrip("; ")
 
 
-def _within_the_model(bed: Bed, pair: Pair) -> str:
-    """How long the stage took beyond what the model's own steps take in the bare loop."""
-    more_s = pair.line.took_s("transcribe") - pair.bare["seconds"]
-    chunks = len(bed.chunks(pair.line.id))
+def _within_the_model(testbed: Testbed, pair: Pair) -> str:
+    """The time of the stage beyond that of the bare loop."""
+    more_s = pair.product.took_s("transcribe") - pair.bare["seconds"]
+    chunks = len(testbed.chunks(pair.product.id))
     return f"{more_s:.2f} s more than the bare loop, {1000 * more_s / chunks:.0f} ms for each of {chunks} chunks"

@@ -1,9 +1,10 @@
-"""A Whisper of the real size of `small` to `large-v3` that knows nothing: what it costs is real, what it says never changes.
+"""Creates a Whisper with random weights in the sizes `small` to `large-v3`: its cost is real, its text always the same.
 
     .venv-triton/bin/python tests/bench/random_model.py large-v3 OUT_DIR
 
-The weights are random but small, so the residual stream stays what the decoder's positions put there: at every position the
-embedding of the token to be said next. Every chunk gets the same 80 tokens (28 s of English speech), then the end.
+The weights are random but small, so the residual stream stays what the position encodings of the decoder put there: at
+each position the embedding of the next token. Every chunk gets the same 80 tokens (28 s of English speech), then the
+end.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from ctranslate2.specs import WhisperSpec
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "whisper" / "model"
 AUDIO_CONTEXT, TEXT_CONTEXT = 1500, 448
 PROMPT_TOKENS = 4  # start, language, task, no timestamps
-SAID_TOKENS = 80
+SPOKEN_TOKENS = 80
 LOUD, QUIET = 10.0, 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of openai-whisper's model of that name; encoder and decoder have as many layers."""
+    """The size of openai-whisper's model of that name. Encoder and decoder have the same number of layers."""
 
     layers: int
     heads: int
@@ -45,7 +46,7 @@ SIZES = {
 }
 
 
-class Filled:
+class RandomSpec:
     """A WhisperSpec with every variable set."""
 
     def __init__(self, size: Size, vocabulary: list[str]) -> None:
@@ -70,20 +71,20 @@ class Filled:
         width = self._size.width
         embeddings = self._rng.standard_normal((len(self._vocabulary), width), np.float32) / np.sqrt(np.float32(width))
         decoder.embeddings.weight = decoder.projection.weight = embeddings
-        decoder.position_encodings.encodings = LOUD * embeddings[self._said()]
+        decoder.position_encodings.encodings = LOUD * embeddings[self._tokens()]
         self._norm(decoder.layer_norm)
         for layer in decoder.layer:
             self._attention(layer.self_attention, (3, 1))
             self._attention(layer.attention, (1, 2, 1))
             self._feed_forward(layer.ffn)
 
-    def _said(self) -> list[int]:
-        """The token that follows each position: English, then words, then the end for ever."""
+    def _tokens(self) -> list[int]:
+        """The token after each position: English, then words, then only the end token."""
         words = [i for i, token in enumerate(self._vocabulary[:20_000]) if token[0] == "Ġ" and token[1:].isalpha()]
         end = self._vocabulary.index("<|endoftext|>")
-        said = [self._vocabulary.index("<|en|>"), *[end] * (PROMPT_TOKENS - 2)]
-        said += [int(word) for word in self._rng.choice(words, SAID_TOKENS, replace=False)]
-        return said + [end] * (TEXT_CONTEXT - len(said))
+        tokens = [self._vocabulary.index("<|en|>"), *[end] * (PROMPT_TOKENS - 2)]
+        tokens += [int(word) for word in self._rng.choice(words, SPOKEN_TOKENS, replace=False)]
+        return tokens + [end] * (TEXT_CONTEXT - len(tokens))
 
     def _attention(self, attention: Any, blocks: tuple[int, ...]) -> None:
         self._norm(attention.layer_norm)
@@ -112,7 +113,7 @@ def main() -> None:
     size, out = SIZES[sys.argv[1]], Path(sys.argv[2])
     vocabulary = json.loads((FIXTURE / "vocabulary.json").read_text())
     known = json.loads((FIXTURE / "config.json").read_text())
-    spec = Filled(size, vocabulary).spec
+    spec = RandomSpec(size, vocabulary).spec
     spec.config.suppress_ids = known["suppress_ids"]
     spec.config.suppress_ids_begin = known["suppress_ids_begin"]
     spec.config.lang_ids = known["lang_ids"]

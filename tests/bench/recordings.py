@@ -1,4 +1,4 @@
-"""What is sent: meetings with known words, and bodies that are large."""
+"""The recordings that are sent: meetings with known words, and large bodies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ STUDIO_BYTES_PER_S = STUDIO_RATE * STUDIO_CHANNELS * 2
 
 
 def meeting_samples(seconds: float, seed: int) -> meeting.Samples:
-    """16 kHz mono. Every seed is another recording: the pipeline does not transcribe the same bytes twice."""
+    """16 kHz mono.
+
+    Every seed gives another recording, because the pipeline does not transcribe the same bytes twice.
+    """
     return meeting.compose(seconds, VOICES, seed).samples
 
 
@@ -33,7 +36,7 @@ def wav(samples: meeting.Samples) -> bytes:
 
 
 def studio_meeting(seconds: float, seed: int) -> Iterator[bytes]:
-    """A WAV file of a meeting, 48 kHz stereo: 192 kB for a second, made while it is sent."""
+    """A WAV file of a meeting, 48 kHz stereo: 192 kB per second, generated while it is sent."""
     yield _header(round(seconds) * STUDIO_BYTES_PER_S)
     factor = STUDIO_RATE // meeting.RATE * STUDIO_CHANNELS
     for samples, _ in meeting.turns(round(seconds), VOICES, seed):
@@ -47,7 +50,7 @@ def studio_meeting_bytes(seconds: float) -> int:
 
 
 def noise_wav(size_bytes: int, seed: int) -> Iterator[bytes]:
-    """A WAV header and noise, `size_bytes` together. One block again and again, so that making it costs nothing."""
+    """A WAV header and noise, `size_bytes` in total. One block is repeated, so that generating it costs nothing."""
     header = _header(size_bytes - 44)
     block = np.random.default_rng(seed).bytes(BLOCK_BYTES)
     yield header

@@ -1,4 +1,4 @@
-"""The rows of a run, kept as JSON; and the table of README.md, made of such files."""
+"""The rows of a run, saved as JSON, and the table of README.md, which is written from such files."""
 
 from __future__ import annotations
 
@@ -15,55 +15,59 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 HEADINGS = ("row", "value", "goal", "", "baseline", "what limits it", "load")
 
 
-class Unreadable(ValueError):
-    """A file holds no run, or one that measured nothing; the message says which."""
+class UnreadableRun(ValueError):
+    """The file is missing, is not a run, or is a run with --quick; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`rows` as JSON, each with the part of the bench that gave it."""
+    """`rows` are in JSON, each with the part of the bench that measured it."""
 
-    about: str
+    title: str
     speech: str
     quick: bool
     left_out: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
 
-    def having(self, part: str, row: Row, load: float) -> Run:
-        """`load` is that of the machine when the row was measured."""
+    def with_row(self, part: str, row: Row, load: float) -> Run:
+        """Add a row. `load` is the load average of the machine when it was measured."""
         return replace(self, rows=(*self.rows, {"part": part, **row.as_json(), "load": round(load, 1)}))
 
     @classmethod
     def load(cls, path: Path) -> Run:
-        """Raises Unreadable."""
+        """Read a saved run.
+
+        Raises:
+            UnreadableRun
+        """
         try:
-            found = json.loads(path.read_text())
-            return cls(found["about"], found["speech"], found["quick"], tuple(found["left_out"]), tuple(found["rows"]))
+            saved = json.loads(path.read_text())
+            return cls(saved["about"], saved["speech"], saved["quick"], tuple(saved["left_out"]), tuple(saved["rows"]))
         except OSError as error:
-            raise Unreadable(f"{path} cannot be read ({error.strerror}): `--json {path}` writes it") from error
+            raise UnreadableRun(f"{path} cannot be read ({error.strerror}): `--json {path}` writes it") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f"{path} is no run of this command: `--json {path}` writes one") from error
+            raise UnreadableRun(f"{path} is not a run of this command: `--json {path}` writes one") from error
 
     def save(self, path: Path) -> None:
-        known = {"about": self.about, "speech": self.speech, "quick": self.quick, "left_out": self.left_out}
-        path.write_text(json.dumps({**known, "rows": self.rows}, indent=2, ensure_ascii=False) + "\n")
+        header = {"about": self.title, "speech": self.speech, "quick": self.quick, "left_out": self.left_out}
+        path.write_text(json.dumps({**header, "rows": self.rows}, indent=2, ensure_ascii=False) + "\n")
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         left_out = f"\nLeft out, since they need a GPU: {', '.join(self.left_out)}." if self.left_out else ""
-        return f"{'QUICK: these are no measurements. ' if self.quick else ''}{self.about}\nSpeech: {self.speech}.{left_out}"
+        return f"{'QUICK: these are not measurements. ' if self.quick else ''}{self.title}\nSpeech: {self.speech}.{left_out}"
 
 
-def written(paths: Sequence[Path], page: Path = PAGE) -> str:
-    """Write the table of README.md; of a part that several files have, the last one counts. What was done, as a sentence.
+def write_table(paths: Sequence[Path], page: Path = PAGE) -> str:
+    """Write the table of README.md and return a sentence about it. If several files have a part, the last one counts.
 
     Raises:
-        Unreadable
+        UnreadableRun
     """
     runs = [Run.load(path) for path in paths]
     for path, run in zip(paths, runs, strict=True):
         if run.quick:
-            raise Unreadable(f"{path} is a run with --quick, which measures nothing: leave that out")
+            raise UnreadableRun(f"{path} is a run with --quick, which measures nothing: run without it")
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{_markdown(runs)}\n{END}{after}")
@@ -71,15 +75,15 @@ def written(paths: Sequence[Path], page: Path = PAGE) -> str:
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
-    """Each run with the parts that no later one has."""
-    kept: list[Run] = []
+    """The runs, each with only the parts that no later run has."""
+    latest: list[Run] = []
     later: set[str] = set()
     for run in reversed(runs):
         rows = tuple(row for row in run.rows if row["part"] not in later)
         later |= {row["part"] for row in run.rows}
         if rows:
-            kept.insert(0, replace(run, rows=rows))
-    return kept
+            latest.insert(0, replace(run, rows=rows))
+    return latest
 
 
 def _markdown(runs: Sequence[Run]) -> str:
@@ -88,7 +92,7 @@ def _markdown(runs: Sequence[Run]) -> str:
 
 def _table(run: Run) -> str:
     left_out = f" Left out, since they need a GPU: {', '.join(run.left_out)}." if run.left_out else ""
-    lines = [f"{run.about}. Speech: {run.speech}.{left_out}", "", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
+    lines = [f"{run.title}. Speech: {run.speech}.{left_out}", "", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
     for row in run.rows:
         value = f"{row['value']:.3g} {row['unit']}".strip()
         lines.append(

@@ -1,4 +1,4 @@
-"""One line of the table."""
+"""The rows of the table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`baseline` is what `value` is compared with, as it was measured beside it. Without a goal a row only explains another."""
+    """A measured value. `baseline` is what it is compared with, measured in the same run.
+
+    A row without a goal explains another row.
+    """
 
     name: str
     value: float
@@ -51,7 +54,7 @@ class Row:
 
 
 def length(seconds: float) -> str:
-    """For the name of a row."""
+    """A length for the name of a row."""
     if seconds < 60:
         return f"{seconds:g} s"
     return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"

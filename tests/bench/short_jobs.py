@@ -1,4 +1,4 @@
-"""Many short recordings at once, against the same recordings one at a time."""
+"""Many short recordings at once, compared with the same recordings one at a time."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from itertools import islice
 from statistics import median
 
 from . import recordings
-from .bed import Bed
 from .row import Goal, Row
 from .speech import RATE, Speech
+from .testbed import Testbed
 
 SHORTEST_S, LONGEST_S = 2.0, 8.0
 
 
-def measure(bed: Bed, speech: Speech) -> list[Row]:
-    samples = list(islice(speech.clips(SHORTEST_S, LONGEST_S), bed.sizes.short_jobs))
+def measure(testbed: Testbed, speech: Speech) -> list[Row]:
+    samples = list(islice(speech.clips(SHORTEST_S, LONGEST_S), testbed.sizes.short_jobs))
     wavs = [recordings.wav(each) for each in samples]
-    rounds = [(_one_at_a_time_s(bed, wavs), _at_once_s(bed, wavs)) for _ in range(bed.sizes.short_rounds)]
+    rounds = [(_one_at_a_time_s(testbed, wavs), _at_once_s(testbed, wavs)) for _ in range(testbed.sizes.short_rounds)]
     alone = ", ".join(f"{alone_s:.1f}" for alone_s, _ in rounds)
     together = ", ".join(f"{together_s:.1f}" for _, together_s in rounds)
     audio_s = sum(map(len, samples)) / RATE
@@ -31,29 +31,29 @@ def measure(bed: Bed, speech: Speech) -> list[Row]:
     ]  # fmt: skip
 
 
-def _one_at_a_time_s(bed: Bed, wavs: list[bytes]) -> float:
-    began, jobs = time.perf_counter(), []
+def _one_at_a_time_s(testbed: Testbed, wavs: list[bytes]) -> float:
+    started_s, jobs = time.perf_counter(), []
     for wav in wavs:
-        jobs.append(_send(bed, wav))
-        bed.finished(jobs[-1])
-    return _ended_s(bed, began, jobs)
+        jobs.append(_send(testbed, wav))
+        testbed.completed(jobs[-1])
+    return _ended_s(testbed, started_s, jobs)
 
 
-def _at_once_s(bed: Bed, wavs: list[bytes]) -> float:
-    began = time.perf_counter()
+def _at_once_s(testbed: Testbed, wavs: list[bytes]) -> float:
+    started_s = time.perf_counter()
     with ThreadPoolExecutor(len(wavs)) as senders:
-        jobs = list(senders.map(lambda wav: _send(bed, wav), wavs))
+        jobs = list(senders.map(lambda wav: _send(testbed, wav), wavs))
     for job in jobs:
-        bed.finished(job)
-    return _ended_s(bed, began, jobs)
+        testbed.completed(job)
+    return _ended_s(testbed, started_s, jobs)
 
 
-def _send(bed: Bed, wav: bytes) -> str:
-    return bed.send(wav, "short.wav", language="auto")
+def _send(testbed: Testbed, wav: bytes) -> str:
+    return testbed.send(wav, "short.wav", language="auto")
 
 
-def _ended_s(bed: Bed, began: float, jobs: list[str]) -> float:
-    seconds = time.perf_counter() - began
+def _ended_s(testbed: Testbed, started_s: float, jobs: list[str]) -> float:
+    seconds = time.perf_counter() - started_s
     for job in jobs:  # the same bytes are not transcribed twice
-        bed.remove(job)
+        testbed.remove(job)
     return seconds

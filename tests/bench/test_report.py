@@ -1,26 +1,26 @@
-"""The table of the README, from runs that are made up."""
+"""The table of the README, written from invented runs."""
 
 import pytest
 
-from .report import BEGIN, END, Run, Unreadable, written
+from .report import BEGIN, END, Run, UnreadableRun, write_table
 from .row import Goal, Row
 
 
-def run(part: str, value: float, *, quick: bool = False, about: str = "one machine") -> Run:
+def run(part: str, value: float, *, quick: bool = False, title: str = "one machine") -> Run:
     row = Row(f"row of {part}", value, "s", Goal("<=", 2), "3 s | alone", "the disk")
-    return Run(about, "one call", quick, ("large",)).having(part, row, 0.52)
+    return Run(title, "one call", quick, ("large",)).with_row(part, row, 0.52)
 
 
 @pytest.fixture
 def page(tmp_path):
-    place = tmp_path / "README.md"
-    place.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    return place
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    return path
 
 
 def test_rows_replace_the_old_table_and_nothing_else(tmp_path, page):
     run("prepare", 2.5).save(tmp_path / "a.json")
-    assert written([tmp_path / "a.json"], page) == "README.md has 1 rows now."
+    assert write_table([tmp_path / "a.json"], page) == "README.md has 1 rows now."
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\none machine. Speech: one call. Left out, since they need a GPU: large.\n")
     assert "| row of prepare | 2.5 s | <= 2 | MISSED | 3 s \\| alone | the disk | 0.5 |" in text
@@ -28,33 +28,33 @@ def test_rows_replace_the_old_table_and_nothing_else(tmp_path, page):
     assert "old" not in text
 
 
-def test_the_later_of_two_runs_of_a_part_counts(tmp_path, page):
-    run("prepare", 2.5, about="first").having("clip", Row("a clip", 1.5, "", None, "", ""), 0.1).save(
+def test_if_two_runs_have_a_part_the_later_one_counts(tmp_path, page):
+    run("prepare", 2.5, title="first").with_row("clip", Row("a clip", 1.5, "", None, "", ""), 0.1).save(
         tmp_path / "a.json"
     )
-    run("prepare", 1.5, about="second").save(tmp_path / "b.json")
-    written([tmp_path / "a.json", tmp_path / "b.json"], page)
+    run("prepare", 1.5, title="second").save(tmp_path / "b.json")
+    write_table([tmp_path / "a.json", tmp_path / "b.json"], page)
     text = page.read_text()
     assert "| row of prepare | 1.5 s" in text
     assert "| row of prepare | 2.5 s" not in text
     assert "| a clip | 1.5 |" in text
 
 
-def test_a_quick_run_is_refused_and_the_page_stays(tmp_path, page):
+def test_a_quick_run_is_refused_and_the_page_is_unchanged(tmp_path, page):
     run("prepare", 2.5, quick=True).save(tmp_path / "a.json")
     before = page.read_text()
-    with pytest.raises(Unreadable, match="--quick, which measures nothing"):
-        written([tmp_path / "a.json"], page)
+    with pytest.raises(UnreadableRun, match="--quick, which measures nothing"):
+        write_table([tmp_path / "a.json"], page)
     assert page.read_text() == before
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"rows": []}'])
 def test_a_file_that_is_not_a_run_is_refused(tmp_path, page, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(Unreadable, match="is no run of this command"):
-        written([tmp_path / "a.json"], page)
+    with pytest.raises(UnreadableRun, match="is not a run of this command"):
+        write_table([tmp_path / "a.json"], page)
 
 
 def test_a_missing_file_is_reported(tmp_path, page):
-    with pytest.raises(Unreadable, match="cannot be read"):
-        written([tmp_path / "a.json"], page)
+    with pytest.raises(UnreadableRun, match="cannot be read"):
+        write_table([tmp_path / "a.json"], page)

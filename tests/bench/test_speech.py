@@ -1,4 +1,4 @@
-"""Recordings that are composed of pieces whose samples say which they are."""
+"""Recordings composed of pieces that are recognizable by the values of their samples."""
 
 from itertools import islice
 
@@ -12,14 +12,16 @@ def piece(value: int, seconds: float, speakers: int = 1) -> Piece:
     return Piece(np.full(round(seconds * RATE), value, np.int16), speakers)
 
 
-SPEECH = Speech([piece(number * 1000, 8 + number) for number in range(1, 8)] + [piece(9000, 90, speakers=2)], "made up")
+SPEECH = Speech(
+    [piece(number * 1000, 8 + number) for number in range(1, 8)] + [piece(9000, 90, speakers=2)], "invented"
+)
 
 
 def order(samples: np.ndarray) -> list[int]:
-    """Of which pieces it consists; what noise was added to is its piece still."""
+    """The pieces that `samples` consist of; a piece with added noise counts as that piece."""
     values = np.round(samples / 1000).astype(int)
-    said = values[np.flatnonzero(np.diff(values, prepend=0))]
-    return [int(value) for value in said if value]
+    numbers = values[np.flatnonzero(np.diff(values, prepend=0))]
+    return [int(value) for value in numbers if value]
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_seed_another_order():
@@ -29,7 +31,7 @@ def test_the_same_seed_gives_the_same_samples_and_another_seed_another_order():
     assert order(first) != order(SPEECH.varied(120, seed=2))
 
 
-def test_a_long_recording_gives_a_minute_in_which_speech_varies():
+def test_varied_speech_has_at_most_a_minute_of_one_recording():
     samples = SPEECH.varied(150)
     assert np.count_nonzero(samples == 9000) == 60 * RATE
 
@@ -49,6 +51,6 @@ def test_a_conversation_has_only_recordings_of_several_people():
     assert set(order(SPEECH.conversation(200))) == {9}
 
 
-def test_without_a_recording_of_that_kind_there_is_an_error():
+def test_a_collection_without_a_recording_of_that_kind_raises_an_error():
     with pytest.raises(ValueError, match="no recording of that kind"):
         next(SPEECH.clips(100, 200))

@@ -1,4 +1,4 @@
-"""Bytes per second of an upload, against a bare put of the same bytes into the same object store."""
+"""Upload speed, compared with a bare PUT of the same bytes into the same object store."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from . import recordings
-from .bed import Bed
-from .memory import Watch
+from .process_watch import ProcessWatch
 from .row import Goal, Row
+from .testbed import Testbed
 
 GOAL = Goal(">=", 0.7)
 PART_BYTES = 8 << 20
@@ -34,23 +34,24 @@ class Sent:
         return self.size_bytes / self.seconds / 1e6
 
 
-def measure(bed: Bed) -> list[Row]:
-    """Rounds of one bare put and one upload of each way: what a shared disk does at the moment happens to all of them."""
-    size, gateway = bed.sizes.upload_bytes, urlsplit(bed.stack.url).netloc
-    ways: dict[str, Callable[[int], Sent]] = {
-        "straight to the service": lambda seed: _plain(bed, bed.address("upload"), size, seed),
-        "through the gateway": lambda seed: _plain(bed, gateway, size, seed),
-        "tus, gateway": lambda seed: _tus(bed, gateway, size, seed),
+def measure(testbed: Testbed) -> list[Row]:
+    """Measure rounds of one bare PUT and one upload by each route, so that other load on a disk affects all of them."""
+    size, gateway = testbed.sizes.upload_bytes, urlsplit(testbed.stack.url).netloc
+    routes: dict[str, Callable[[int], Sent]] = {
+        "direct to the service": lambda seed: _plain(testbed, testbed.address("upload"), size, seed),
+        "through the gateway": lambda seed: _plain(testbed, gateway, size, seed),
+        "tus, gateway": lambda seed: _tus(testbed, gateway, size, seed),
     }
-    bed.stack.stop_component("prepare")  # what is uploaded shall not be decoded meanwhile
+    testbed.stack.stop_component("prepare")  # uploads must not be decoded meanwhile
     try:
         seeds = count()
         rounds = [
-            (_bare(bed, size), {how: send(next(seeds)) for how, send in ways.items()}) for _ in range(bed.sizes.repeats)
+            (_bare(testbed, size), {how: send(next(seeds)) for how, send in routes.items()})
+            for _ in range(testbed.sizes.repeats)
         ]
     finally:
-        bed.stack.start_component("prepare")
-    return [_row(how, size, [(bare, sent[how]) for bare, sent in rounds]) for how in ways]
+        testbed.stack.start_component("prepare")
+    return [_row(how, size, [(bare, sent[how]) for bare, sent in rounds]) for how in routes]
 
 
 def _row(how: str, size: int, pairs: list[tuple[Sent, Sent]]) -> Row:
@@ -63,70 +64,70 @@ def _row(how: str, size: int, pairs: list[tuple[Sent, Sent]]) -> Row:
     )  # fmt: skip
 
 
-def _bare(bed: Bed, size: int) -> Sent:
-    """Nothing between the bytes and the store: one streamed PUT, or one after another of 8 MiB; the faster of both."""
-    return min(_one_put(bed, size), _puts(bed, size), key=lambda sent: sent.seconds)
+def _bare(testbed: Testbed, size: int) -> Sent:
+    """The faster of one streamed PUT and consecutive PUTs of 8 MiB, directly to the object store."""
+    return min(_one_put(testbed, size), _puts(testbed, size), key=lambda sent: sent.seconds)
 
 
-def _one_put(bed: Bed, size: int) -> Sent:
-    address, target = _presigned(bed, "bench/whole")
-    began = time.perf_counter()
+def _one_put(testbed: Testbed, size: int) -> Sent:
+    address, target = _presigned(testbed, "bench/whole")
+    started_s = time.perf_counter()
     _request(address, "PUT", target, {"Content-Length": str(size)}, _body(size, 0), expect=200)
-    sent = Sent(time.perf_counter() - began, size)
-    bed.stack.object_store.client().remove_object(bed.stack.object_store.bucket, "bench/whole")
+    sent = Sent(time.perf_counter() - started_s, size)
+    testbed.stack.object_store.client().remove_object(testbed.stack.object_store.bucket, "bench/whole")
     return sent
 
 
-def _puts(bed: Bed, size: int) -> Sent:
-    """As many objects as a multipart upload has parts, over one connection: what a part costs the store, without the rest."""
+def _puts(testbed: Testbed, size: int) -> Sent:
+    """As many PUTs as a multipart upload has parts, over one connection: the cost of the parts alone."""
     part = np.random.default_rng(0).bytes(PART_BYTES)
     count = -(-size // PART_BYTES)
-    places = [_presigned(bed, f"bench/part-{number}") for number in range(count)]
-    connection = http.client.HTTPConnection(places[0][0], timeout=600)
-    began = time.perf_counter()
-    for _, target in places:
+    targets = [_presigned(testbed, f"bench/part-{number}") for number in range(count)]
+    connection = http.client.HTTPConnection(targets[0][0], timeout=600)
+    started_s = time.perf_counter()
+    for _, target in targets:
         connection.request("PUT", target, body=part)
         connection.getresponse().read()
-    sent = Sent(time.perf_counter() - began, count * PART_BYTES)
+    sent = Sent(time.perf_counter() - started_s, count * PART_BYTES)
     connection.close()
-    client = bed.stack.object_store.client()
+    client = testbed.stack.object_store.client()
     for number in range(count):
-        client.remove_object(bed.stack.object_store.bucket, f"bench/part-{number}")
+        client.remove_object(testbed.stack.object_store.bucket, f"bench/part-{number}")
     return sent
 
 
-def _presigned(bed: Bed, key: str) -> tuple[str, str]:
-    """The address and the target of a PUT."""
-    store = bed.stack.object_store
+def _presigned(testbed: Testbed, key: str) -> tuple[str, str]:
+    """The address and the request target of a PUT."""
+    store = testbed.stack.object_store
     url = urlsplit(store.client().get_presigned_url("PUT", store.bucket, key, expires=timedelta(hours=1)))
     return url.netloc, f"{url.path}?{url.query}"
 
 
-def _plain(bed: Bed, address: str, size: int, seed: int) -> Sent:
-    headers = {**bed.stack.headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
+def _plain(testbed: Testbed, address: str, size: int, seed: int) -> Sent:
+    headers = {**testbed.stack.headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
     target = f"/v1/transcriptions?name=large-{seed}.wav&language=en"
-    with Watch(bed.pid("upload")) as watch:
-        began = time.perf_counter()
+    with ProcessWatch(testbed.pid("upload")) as watch:
+        started_s = time.perf_counter()
         answer = _request(address, "POST", target, headers, _body(size, seed), expect=202)
-        seconds = time.perf_counter() - began
-    bed.remove(answer["location"].rpartition("/")[2])
+        seconds = time.perf_counter() - started_s
+    testbed.remove(answer["location"].rpartition("/")[2])
     return Sent(seconds, size, watch.cpu_s)
 
 
-def _tus(bed: Bed, address: str, size: int, seed: int) -> Sent:
-    """Creation and one PATCH: how an unbroken upload of the command goes."""
+def _tus(testbed: Testbed, address: str, size: int, seed: int) -> Sent:
+    """Creation and one PATCH, as in an uninterrupted upload of the `voicepipe` command."""
     name = base64.b64encode(f"large-{seed}.wav".encode()).decode()
-    tus = {**bed.stack.headers, "Tus-Resumable": "1.0.0"}
+    tus = {**testbed.stack.headers, "Tus-Resumable": "1.0.0"}
     create = {**tus, "Upload-Length": str(size), "Upload-Metadata": f"filename {name}", "Content-Length": "0"}
     patch = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    with Watch(bed.pid("upload")) as watch:
-        began = time.perf_counter()
-        made = _request(address, "POST", "/v1/uploads", create, iter(()), expect=201)
-        place = urlsplit(made["location"]).path
+    with ProcessWatch(testbed.pid("upload")) as watch:
+        started_s = time.perf_counter()
+        created = _request(address, "POST", "/v1/uploads", create, iter(()), expect=201)
+        location = urlsplit(created["location"]).path
         patch["Content-Length"] = str(size)
-        answer = _request(address, "PATCH", place, patch, _body(size, seed), expect=204)
-        seconds = time.perf_counter() - began
-    bed.remove(answer["transcription-id"])
+        answer = _request(address, "PATCH", location, patch, _body(size, seed), expect=204)
+        seconds = time.perf_counter() - started_s
+    testbed.remove(answer["transcription-id"])
     return Sent(seconds, size, watch.cpu_s)
 
 
@@ -137,12 +138,12 @@ def _body(size: int, seed: int) -> Iterator[bytes]:
 def _request(
     address: str, method: str, target: str, headers: dict[str, str], body: Iterator[bytes], *, expect: int
 ) -> dict[str, str]:
-    """The headers of the answer. http.client costs less than what is measured: blocks go straight to the socket."""
+    """Send a request and return the headers of the response. http.client is cheap: blocks go directly to the socket."""
     connection = http.client.HTTPConnection(address, timeout=600)
     connection.request(method, target, body=body, headers=headers)
     answer = connection.getresponse()
-    said = answer.read()
+    text = answer.read()
     connection.close()
     if answer.status != expect:
-        raise RuntimeError(f"{method} {target.partition('?')[0]}: {answer.status} {said[:300]!r}")
+        raise RuntimeError(f"{method} {target.partition('?')[0]}: {answer.status} {text[:300]!r}")
     return {name.lower(): value for name, value in answer.getheaders()}

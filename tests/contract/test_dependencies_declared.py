@@ -48,20 +48,20 @@ def normal(name: str) -> str:
 
 
 def declared(folder: Path) -> set[str]:
-    about = project(folder)
-    extras = [name for names in about.get("optional-dependencies", {}).values() for name in names]
-    return {normal(name) for name in [*about["dependencies"], *extras]}
+    metadata = project(folder)
+    extras = [name for names in metadata.get("optional-dependencies", {}).values() for name in names]
+    return {normal(name) for name in [*metadata["dependencies"], *extras]}
 
 
 def modules(file: Path) -> set[str]:
     """Absolute imports; `from a import b` is `a.b`."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def distribution(module: str) -> str:
@@ -72,8 +72,8 @@ def distribution(module: str) -> str:
 
 def imported(folder: Path) -> set[str]:
     own = {path.name for path in (folder / "src").iterdir()}
-    found = {module for file in (folder / "src").rglob("*.py") for module in modules(file)}
-    tops = {module: module.partition(".")[0] for module in found}
+    imports = {module for file in (folder / "src").rglob("*.py") for module in modules(file)}
+    tops = {module: module.partition(".")[0] for module in imports}
     return {distribution(module) for module, top in tops.items() if top not in sys.stdlib_module_names | own}
 
 
@@ -86,8 +86,8 @@ def test_all_packages_have_one_version():
     versions = {str(folder.relative_to(ROOT)): project(folder)["version"] for folder in PROJECTS}
     assignments = [file for folder in PROJECTS for file in (folder / "src").glob("*/__init__.py")]
     for file in assignments:
-        if found := re.search(r'^__version__ = "(.+)"$', file.read_text(), re.MULTILINE):
-            versions[str(file.relative_to(ROOT))] = found[1]
+        if match := re.search(r'^__version__ = "(.+)"$', file.read_text(), re.MULTILINE):
+            versions[str(file.relative_to(ROOT))] = match[1]
     assert len(set(versions.values())) == 1, versions
 
 

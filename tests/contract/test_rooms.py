@@ -1,4 +1,4 @@
-"""docs/architecture.md draws the packages as they are in the file system."""
+"""docs/architecture.md lists the packages and modules that exist in the file system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SOURCES = {
 Rooms = dict[str, set[str]]
 
 
-def drawn(page: str) -> Rooms:
+def documented(page: str) -> Rooms:
     """The modules of each package in the first fenced block of section Rooms.
 
-    A line is `package/` and its modules; an indented package is inside the last one that is not indented, and a line without a
-    package continues the line above.
+    A line is `package/` and its modules. An indented package is inside the last one that is not indented. A line
+    without a package continues the line above it.
     """
     block = re.search(r"^## Rooms$.*?^```$\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert block, "docs/architecture.md has no section Rooms with a fenced block"
@@ -36,12 +36,12 @@ def drawn(page: str) -> Rooms:
                 package = f"{outer}/{name}"
             else:
                 outer = package = name
-            assert package not in rooms, f"{package} is drawn twice"
+            assert package not in rooms, f"{package} is listed twice"
         rooms.setdefault(package, set()).update(words)
     return rooms
 
 
-def built(package: str, source: Path) -> Rooms:
+def existing(package: str, source: Path) -> Rooms:
     """The modules of each package in the file system."""
     rooms: Rooms = {}
     for file in (source / package).rglob("*.py"):
@@ -60,27 +60,27 @@ def differences(page: Rooms, tree: Rooms) -> list[str]:
 
 
 @pytest.mark.parametrize("package", SOURCES)
-def test_the_page_draws_every_module_and_no_other(package):
-    page = drawn((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+def test_the_page_lists_exactly_the_existing_modules(package):
+    page = documented((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
     mine = {name: modules for name, modules in page.items() if name.split("/")[0] == package}
-    assert differences(mine, built(package, SOURCES[package])) == []
+    assert differences(mine, existing(package, SOURCES[package])) == []
 
 
-def test_the_page_draws_no_other_package():
-    page = drawn((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+def test_the_page_lists_no_other_package():
+    page = documented((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
     assert {name.split("/")[0] for name in page} == set(SOURCES)
 
 
 def test_an_added_or_removed_module_is_a_difference(tmp_path):
-    page = drawn("## Rooms\n\n```\nroom/  one\n       two\n    inner/  three\n```\n")
+    page = documented("## Rooms\n\n```\nroom/  one\n       two\n    inner/  three\n```\n")
     assert page == {"room": {"one", "two"}, "room/inner": {"three"}}
     (tmp_path / "room/inner").mkdir(parents=True)
     for name in ("__init__.py", "one.py", "two.py", "inner/__init__.py", "inner/three.py"):
         (tmp_path / "room" / name).touch()
-    assert differences(page, built("room", tmp_path)) == []
+    assert differences(page, existing("room", tmp_path)) == []
     (tmp_path / "room/four.py").touch()
     (tmp_path / "room/two.py").unlink()
-    assert differences(page, built("room", tmp_path)) == [
+    assert differences(page, existing("room", tmp_path)) == [
         "missing from the page: room/four",
         "missing from the file system: room/two",
     ]

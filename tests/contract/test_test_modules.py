@@ -30,13 +30,13 @@ TESTS = [
 
 def imported(file: Path) -> set[str]:
     """The last names of the modules that a file imports."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.rpartition(".")[2] for alias in node.names}
+            names |= {alias.name.rpartition(".")[2] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").rpartition(".")[2])
-    return found
+            names.add((node.module or "").rpartition(".")[2])
+    return names
 
 
 def changes_sys_path(file: Path) -> bool:

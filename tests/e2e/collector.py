@@ -1,4 +1,4 @@
-"""A collector of traces, as small as one can be: OTLP over HTTP in, spans in a list."""
+"""A minimal collector of traces: receives OTLP over HTTP and keeps the spans in a list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Ids in hex; `parent_id` is empty for a root. `attributes` is all that else is known of it, as text."""
+    """Ids in hex; `parent_id` is empty for a root. `attributes` has the attributes and events, as text."""
 
     service: str
     name: str
@@ -31,12 +31,12 @@ class Collector:
     def trace(self, trace_id: str) -> list[Span]:
         return [span for span in self.spans if span.trace_id == trace_id]
 
-    def take(self, request: ExportTraceServiceRequest) -> None:
+    def add(self, request: ExportTraceServiceRequest) -> None:
         for resource in request.resource_spans:
-            about = {attribute.key: attribute.value.string_value for attribute in resource.resource.attributes}
+            attributes = {attribute.key: attribute.value.string_value for attribute in resource.resource.attributes}
             self.spans += [
                 Span(
-                    about["service.name"],
+                    attributes["service.name"],
                     span.name,
                     span.trace_id.hex(),
                     span.span_id.hex(),
@@ -53,7 +53,7 @@ def collecting() -> Iterator[Collector]:
     class Receive(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            collector.take(ExportTraceServiceRequest.FromString(body))
+            collector.add(ExportTraceServiceRequest.FromString(body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -1,4 +1,4 @@
-"""One stack for all end-to-end tests. A test that counts what is left creates its own user."""
+"""One stack for all end-to-end tests. A test that checks which data remains creates its own user."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def door(stack: DisposableStack) -> Iterator[FrontDoor]:
 
 @pytest.fixture(scope="session")
 def new_user(stack: DisposableStack) -> Iterator[Callable[[], User]]:
-    made: list[User] = []
+    users: list[User] = []
 
     def make() -> User:
         name = f"user-{uuid.uuid4().hex[:8]}"
         key = asyncio.run(keys.create(stack.database_url, name, "tests", operator=False))
-        made.append(User(name, FrontDoor(stack.url, key), stack.database_url, stack.object_store))
-        return made[-1]
+        users.append(User(name, FrontDoor(stack.url, key), stack.database_url, stack.object_store))
+        return users[-1]
 
     yield make
-    for user in made:
+    for user in users:
         user.door.http.close()
 
 
@@ -51,7 +51,7 @@ def spoken_wav(spoken: meetings.Recording, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def resume_transcription(stack: DisposableStack) -> Iterator[Callable[[], None]]:
-    """Stops transcription: chunks stay queued until this is called or the test ends."""
+    """Transcription is stopped, so chunks stay queued, until the test calls this or ends."""
     stack.stop_component("transcribe")
     yield lambda: stack.start_component("transcribe")
     if stack.component("transcribe")["state"] == "stopped":

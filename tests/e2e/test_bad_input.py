@@ -1,4 +1,4 @@
-"""What is no recording, or no request: a stable code, a sentence that says what to do, and nothing left behind."""
+"""Invalid recordings and requests: a stable code, a sentence that says what to do, and no data left behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pointers(folder):
-    """The files point to secrets; whatever reads them would put these words into a transcript, an error or a log."""
+    """Files that refer to a secret. A service that followed them would reveal it in a transcript, an error or a log."""
     secret = folder / "secret.wav"
     silence(1).save(secret)
     return media.pointers(folder, file_url=f"file://{secret}", http_url="http://127.0.0.1:9/secret.ts")
@@ -49,7 +49,7 @@ def check_problem(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def check_sentence(text: str) -> None:
-    """It says something to a person, in words and to its end."""
+    """A complete sentence for a person."""
     assert text.endswith(".")
     assert len(text.split()) >= 5
     assert "Traceback" not in text
@@ -64,32 +64,32 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_a_request_that_does_not_fit_is_refused(user: User, what):
-    body, options, status, code = REFUSED[what]
+@pytest.mark.parametrize("case", REFUSED)
+def test_an_invalid_request_is_refused(user: User, case):
+    body, options, status, code = REFUSED[case]
     check_problem(user.door.send(body, **options), status, code)
-    assert user.left() == []
+    assert user.stored() == []
 
 
 def test_text_with_the_name_of_an_audio_file_is_refused(user: User, folder):
     check_problem(user.door.send(media.text(folder / "minutes.mp3")), 415, "not_audio")
-    assert user.left() == []
+    assert user.stored() == []
 
 
 def test_a_zip_is_refused(user: User, spoken_wav, folder):
     check_problem(user.door.send(media.zipped(spoken_wav, folder / "recordings.zip")), 415, "not_audio")
-    assert user.left() == []
+    assert user.stored() == []
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(user: User):
-    with begun(user, length=TOO_LARGE) as connection:
+    with start_upload(user, length=TOO_LARGE) as connection:
         answer = b""
         while b'"code":"too_large"' not in answer and (more := connection.recv(65_536)):
             answer += more
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"too_large"' in answer
     check_problem(user.door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(TOO_LARGE)}), 413, "too_large")
-    assert user.left() == []
+    assert user.stored() == []
 
 
 def test_a_refusal_reaches_a_client_that_is_still_sending(user: User):
@@ -99,18 +99,18 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(user: User):
             yield bytes(MIB)
 
     check_problem(user.door.http.post("/v1/transcriptions", content=body()), 415, "not_audio")
-    assert user.left() == []
+    assert user.stored() == []
 
 
 def test_an_upload_shorter_than_its_declared_length_leaves_nothing(user: User, spoken_wav):
-    with begun(user, length=20 * MIB) as connection:
+    with start_upload(user, length=20 * MIB) as connection:
         connection.sendall(spoken_wav.read_bytes())
-        eventually(lambda: user.left() != [])
-    eventually(lambda: user.left() == [], about=user.left)
+        eventually(lambda: user.stored() != [])
+    eventually(lambda: user.stored() == [], about=user.stored)
 
 
-def begun(user: User, *, length: int) -> socket.socket:
-    """A connection on which a recording of `length` bytes was announced."""
+def start_upload(user: User, *, length: int) -> socket.socket:
+    """A connection that has sent the head of a request with a body of `length` bytes."""
     address = urlsplit(user.door.url)
     connection = socket.create_connection((address.hostname, address.port), timeout=30)
     head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nX-API-Key: {user.door.key}\r\nContent-Length: {length}"
@@ -131,7 +131,7 @@ def test_an_unknown_id_is_not_found(door: FrontDoor, path, job_id):
     check_problem(door.http.get(f"/v1/transcriptions/{job_id}{path}"), 404, "not_found")
 
 
-def test_a_wrong_tus_offset_or_checksum_changes_nothing_and_the_upload_goes_on(user: User, spoken_wav):
+def test_a_wrong_tus_offset_or_checksum_changes_nothing_and_the_upload_continues(user: User, spoken_wav):
     audio, http = spoken_wav.read_bytes(), user.door.http
     location = http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(audio))}).headers["location"]
     first = http.patch(location, content=audio[:1000], headers=BYTES | {"Upload-Offset": "0"})
@@ -143,11 +143,11 @@ def test_a_wrong_tus_offset_or_checksum_changes_nothing_and_the_upload_goes_on(u
     check_problem(http.patch(location, content=audio[1000:2000], headers=BYTES | wrong), 460, "checksum_mismatch")
     assert http.head(location, headers=TUS).headers["upload-offset"] == "1000"
     assert http.delete(location, headers=TUS).status_code == httpx.codes.NO_CONTENT
-    assert user.left() == []
+    assert user.stored() == []
 
 
-def fails(user: User, audio, name: str | None = None) -> dict:
-    """The job that the recording became, after it failed and was deleted with all it had."""
+def failed_job(user: User, audio, name: str | None = None) -> dict:
+    """Send a recording that fails; return its job, after deleting it and all its data."""
     job_id = user.door.accepted(audio, name)
     job = user.door.end_of(job_id)
     assert job["state"] == "failed", job
@@ -156,45 +156,45 @@ def fails(user: User, audio, name: str | None = None) -> dict:
     check_problem(transcript, 409, job["error"]["code"])
     assert user.door.events(job_id)[-1].data["code"] == job["error"]["code"]
     user.door.delete(job_id)
-    eventually(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.stored() == [], about=user.stored)
     return job
 
 
 @pytest.fixture
-def no_letters_left(door: FrontDoor):
-    """What is rejected for good is a dead letter: operators find it and throw it away."""
+def discard_dead_letters(door: FrontDoor):
+    """A rejected command becomes a dead letter, which an operator can list and discard."""
     yield
-    letters = door.http.get("/v1/admin/dead-letters").json()["items"]
-    assert letters
-    for letter in letters:
-        door.http.delete(f"/v1/admin/dead-letters/{letter['sequence']}")
+    entries = door.http.get("/v1/admin/dead-letters").json()["items"]
+    assert entries
+    for entry in entries:
+        door.http.delete(f"/v1/admin/dead-letters/{entry['sequence']}")
     eventually(lambda: door.http.get("/v1/admin/dead-letters").json()["items"] == [])
 
 
-@pytest.mark.usefixtures("no_letters_left")
+@pytest.mark.usefixtures("discard_dead_letters")
 def test_a_film_without_sound_fails(user: User, folder):
-    assert fails(user, media.video_without_audio(folder / "film.mp4"))["error"]["code"] == "no_audio_stream"
+    assert failed_job(user, media.video_without_audio(folder / "film.mp4"))["error"]["code"] == "no_audio_stream"
 
 
-@pytest.mark.usefixtures("no_letters_left")
+@pytest.mark.usefixtures("discard_dead_letters")
 def test_a_clip_of_a_fifth_of_a_second_fails(user: User, folder):
-    assert fails(user, silence(0.2).save(folder / "clip.wav"))["error"]["code"] == "too_short"
+    assert failed_job(user, silence(0.2).save(folder / "clip.wav"))["error"]["code"] == "too_short"
 
 
-@pytest.mark.usefixtures("no_letters_left")
-def test_a_film_whose_end_is_missing_fails(user: User, spoken_wav, folder):
+@pytest.mark.usefixtures("discard_dead_letters")
+def test_a_truncated_film_fails(user: User, spoken_wav, folder):
     whole = media.encode(spoken_wav, folder / "whole.m4a")
-    assert fails(user, media.truncated(whole, folder / "half.m4a"))["error"]["code"] == "damaged_media"
+    assert failed_job(user, media.truncated(whole, folder / "half.m4a"))["error"]["code"] == "damaged_media"
 
 
-def test_the_rest_of_a_truncated_recording_is_transcribed(door: FrontDoor, spoken_wav, folder):
+def test_the_part_that_a_truncated_recording_has_is_transcribed(door: FrontDoor, spoken_wav, folder):
     document = door.completed(door.accepted(media.truncated(spoken_wav, folder / "half.wav")))
     assert document["duration_s"] == pytest.approx(10, abs=0.1)
     assert document["text"]
     assert [warning["code"] for warning in document["warnings"]] == ["truncated_media"]
 
 
-def test_a_file_that_claims_to_be_longer_is_transcribed_as_far_as_it_goes(door: FrontDoor, spoken_wav, folder):
+def test_a_file_whose_header_claims_more_is_transcribed_to_its_actual_end(door: FrontDoor, spoken_wav, folder):
     document = door.completed(door.accepted(media.lying_wav(spoken_wav, folder / "lie.wav", claimed_s=36_000)))
     assert document["duration_s"] == pytest.approx(20, abs=0.1)
     assert [warning["code"] for warning in document["warnings"]] == ["truncated_media"]
@@ -206,10 +206,10 @@ def test_an_hour_of_silence_is_an_empty_transcript(user: User, folder):
     document = user.door.completed(job_id, 350)
     assert (document["text"], document["segments"], document["duration_s"]) == ("", [], 3600)
     user.door.delete(job_id)
-    eventually(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.stored() == [], about=user.stored)
 
 
-# By name, so that each is told apart in the list of tests; `media.pointers` makes them.
+# The files of `media.pointers`, by name, so that each is a test of its own.
 TEXTS = (
     "hls_file.m3u8",
     "hls_http.m3u8",
@@ -229,18 +229,18 @@ def test_every_file_that_names_another_file_is_tested(pointers):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_list_that_names_another_file_is_refused(user: User, pointers, name):
+def test_a_playlist_that_names_another_file_is_refused(user: User, pointers, name):
     check_problem(user.door.send(pointers[name]), 415, "not_audio")
-    assert user.left() == []
+    assert user.stored() == []
 
 
-@pytest.mark.usefixtures("no_letters_left")
+@pytest.mark.usefixtures("discard_dead_letters")
 @pytest.mark.parametrize("name", FILMS)
-def test_a_film_whose_samples_lie_in_another_file_fails(user: User, pointers, name):
-    assert fails(user, pointers[name])["error"]["code"] in {"damaged_media", "unsupported_media"}
+def test_a_film_whose_samples_are_in_another_file_fails(user: User, pointers, name):
+    assert failed_job(user, pointers[name])["error"]["code"] in {"damaged_media", "unsupported_media"}
 
 
-@pytest.mark.usefixtures("no_letters_left")
+@pytest.mark.usefixtures("discard_dead_letters")
 def test_a_failed_job_can_be_retried_and_fails_again(user: User, folder):
     job_id = user.door.accepted(media.video_without_audio(folder / "again.mp4"))
     assert user.door.end_of(job_id)["state"] == "failed"
@@ -248,7 +248,7 @@ def test_a_failed_job_can_be_retried_and_fails_again(user: User, folder):
     eventually(lambda: [event.type for event in user.door.events(job_id)].count("job-failed") == 2)
     assert user.door.get(job_id)["state"] == "failed"
     user.door.delete(job_id)
-    eventually(lambda: user.left() == [], about=user.left)
+    eventually(lambda: user.stored() == [], about=user.stored)
 
 
 def test_a_recording_of_one_word_is_transcribed(door: FrontDoor, folder):

@@ -1,4 +1,4 @@
-"""The `voicepipe` command as a person and a script use it, against the whole pipeline."""
+"""The `voicepipe` command, used as by a person and by a script, with the whole pipeline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environ(user: User, tmp_path) -> dict[str, str]:
 
 @pytest.fixture
 def voicepipe(environ: dict[str, str], user: User):
-    """Run the command to its end. Whatever it is, it never shows the key."""
+    """Run the command to its end, and check that it does not print the key."""
 
     def run(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "voicepipe", *map(str, words)]
@@ -45,7 +45,7 @@ def voicepipe(environ: dict[str, str], user: User):
 
 @pytest.fixture(scope="module")
 def audio(spoken_wav, tmp_path_factory):
-    """A recording that nobody else here has sent."""
+    """A recording that no other test module has sent."""
     path = tmp_path_factory.mktemp("command") / "spoken words.wav"
     path.write_bytes(with_another_hash(spoken_wav.read_bytes()))
     return path
@@ -93,27 +93,27 @@ def test_jobs_are_listed_shown_and_deleted(voicepipe, audio):
 def test_an_interrupted_job_continues_and_can_be_cancelled_and_retried(
     voicepipe, environ, resume_transcription, audio, tmp_path
 ):
-    said = tmp_path / "stderr"
+    log = tmp_path / "stderr"
     command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", "held"]
     with (
-        said.open("w") as errors,
+        log.open("w") as errors,
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             env=environ,
-            preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - one system call that takes no lock
+            preexec_fn=restore_sigint,  # noqa: PLW1509 - one system call that takes no lock
         ) as running,
     ):
         try:
-            eventually(lambda: "reading the audio" in said.read_text(), about=said.read_text)
+            eventually(lambda: "reading the audio" in log.read_text(), about=log.read_text)
             running.send_signal(signal.SIGINT)
             stdout, _ = running.communicate(timeout=60)
         finally:
             running.kill()
     assert (running.returncode, stdout) == (130, "")
-    job_id = re.search(r"continues on the server.*voicepipe get ([0-9a-f-]{36})", said.read_text()).group(1)
+    job_id = re.search(r"continues on the server.*voicepipe get ([0-9a-f-]{36})", log.read_text()).group(1)
     early = voicepipe("get", job_id)
     assert (early.returncode, early.stdout) == (1, "")
     assert "is not finished yet" in early.stderr
@@ -126,17 +126,17 @@ def test_an_interrupted_job_continues_and_can_be_cancelled_and_retried(
     eventually(lambda: voicepipe("get", job_id).returncode == 0)
 
 
-def hear_ctrl_c() -> None:
-    """Tests that run in the background of a shell have SIGINT ignored, and what they start inherits that."""
+def restore_sigint() -> None:
+    """A shell starts background processes with SIGINT ignored, and their children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_exit_codes_tell_scripts_what_went_wrong(voicepipe, audio, tmp_path):
-    nobody = "00000000-0000-4000-8000-000000000000"
-    assert voicepipe("get", nobody).returncode == 4
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert voicepipe("get", unknown).returncode == 4
     assert voicepipe("transcribe", tmp_path / "nothing.wav").returncode == 2
     assert voicepipe("transcribe", audio, "--language", "klingon").returncode == 2
     assert voicepipe("list", VOICEPIPE_API_KEY="vp_wrong").returncode == 3
-    away = voicepipe("--retry-for", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
-    assert away.returncode == 5
-    assert "127.0.0.1:9" in away.stderr
+    unreachable = voicepipe("--retry-for", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
+    assert unreachable.returncode == 5
+    assert "127.0.0.1:9" in unreachable.stderr

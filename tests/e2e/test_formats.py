@@ -1,4 +1,4 @@
-"""Recordings as users have them, and transcripts as users want them."""
+"""Formats of recordings and of transcripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.front_door import FrontDoor, words
 
 @pytest.fixture(scope="module")
 def finished(door: FrontDoor, spoken_wav) -> str:
-    """A transcription that is completed."""
+    """A completed transcription."""
     job_id = door.accepted(spoken_wav)
     door.completed(job_id)
     return job_id
@@ -40,12 +40,12 @@ def test_other_options_give_another_transcription_of_the_same_words(door: FrontD
     assert words(door.completed(job_id)) == words(door.transcript(finished))
 
 
-def test_silence_gives_an_empty_transcript_and_does_not_fail(door: FrontDoor, tmp_path):
+def test_silence_gives_an_empty_transcript(door: FrontDoor, tmp_path):
     document = door.completed(door.accepted(silence(5).save(tmp_path / "silence.wav")))
     assert (document["text"], document["segments"], document["speech_s"]) == ("", [], 0)
 
 
-def test_a_job_that_asks_for_speakers_completes_with_a_warning_without_a_diarizer(door: FrontDoor, spoken_wav):
+def test_without_a_diarizer_a_job_with_speakers_completes_with_a_warning(door: FrontDoor, spoken_wav):
     job_id = door.accepted(spoken_wav, diarize="true")
     document = door.completed(job_id)
     assert [warning["code"] for warning in door.get(job_id)["warnings"]] == ["speakers_unavailable"]
@@ -53,7 +53,7 @@ def test_a_job_that_asks_for_speakers_completes_with_a_warning_without_a_diarize
 
 
 @pytest.mark.parametrize(
-    ("accept", "begins"),
+    ("accept", "start"),
     [
         ("application/json", r"\{"),
         ("text/plain", r"\w"),
@@ -61,26 +61,24 @@ def test_a_job_that_asks_for_speakers_completes_with_a_warning_without_a_diarize
         ("text/vtt", r"WEBVTT\n\n"),
     ],
 )
-def test_the_transcript_comes_in_the_format_that_accept_asks_for(
-    door: FrontDoor, finished: str, accept: str, begins: str
-):
+def test_the_transcript_has_the_format_of_the_accept_header(door: FrontDoor, finished: str, accept: str, start: str):
     answer = door.http.get(f"/v1/transcriptions/{finished}/transcript", headers={"Accept": accept})
     assert answer.status_code == httpx.codes.OK
     assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
-    assert re.match(begins, answer.text)
+    assert re.match(start, answer.text)
 
 
 def test_every_format_has_all_the_words(door: FrontDoor, finished: str):
-    said = words(door.transcript(finished))
+    expected = words(door.transcript(finished))
     for name in ("txt", "srt", "vtt"):
         text = door.http.get(f"/v1/transcriptions/{finished}/transcript", params={"format": name}).text
         spoken = [line for line in text.splitlines() if line != "WEBVTT" and "-->" not in line and not line.isdigit()]
-        assert normal(" ".join(spoken)) == said, name
+        assert normal(" ".join(spoken)) == expected, name
         if name != "txt":
             assert max(map(len, spoken)) <= 42
 
 
-def test_the_audio_comes_back_whole_and_by_range(door: FrontDoor, finished: str, spoken_wav):
+def test_the_audio_is_served_whole_and_by_range(door: FrontDoor, finished: str, spoken_wav):
     sent = spoken_wav.read_bytes()
     path = f"/v1/transcriptions/{finished}/audio"
     assert door.http.get(path).content == sent

@@ -1,4 +1,4 @@
-"""Following a transcription: connections are cut, and no event is missed or told twice."""
+"""The event stream: a client whose connection breaks misses no event and receives none twice."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from support.sse import Event
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory) -> bytes:
-    """Enough chunks that there is something to cut."""
+    """A recording with several chunks, so that the stream can be interrupted."""
     return compose(80, ["linda", "steph"], seed=11).save(tmp_path_factory.mktemp("live") / "live.wav").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def followed(door: FrontDoor, recording: bytes) -> tuple[str, list[Event]]:
-    """A job that is completed, and its events as they came to one who was never cut off."""
+    """A completed job, and its events as received over one connection."""
     job_id = door.accepted(with_another_hash(recording))
     return job_id, door.events(job_id)
 
@@ -45,7 +45,7 @@ def test_a_client_that_connects_after_the_end_receives_every_event(door: FrontDo
     assert (after.status_code, after.content) == (httpx.codes.NO_CONTENT, b"")
 
 
-def test_states_go_only_forward_and_through_every_stage(followed: tuple[str, list[Event]]):
+def test_job_states_only_advance_and_pass_through_every_stage(followed: tuple[str, list[Event]]):
     states = [event.data["job_state"] for event in followed[1] if event.type == "stage-changed"]
     order = ["queued", "preparing", "transcribing", "assembling", "completed"]
     assert [order.index(state) for state in states] == sorted(order.index(state) for state in states)

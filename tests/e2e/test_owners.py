@@ -1,4 +1,4 @@
-"""Whoever has another key sees nothing, and learns nothing, of what is not theirs."""
+"""The holder of another key cannot see the data of an owner, nor learn that it exists."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def stranger(new_user) -> FrontDoor:
 )
 def test_another_owners_transcription_is_not_found(stranger: FrontDoor, door: FrontDoor, finished: str, method, path):
     theirs = stranger.http.request(method, f"/v1/transcriptions/{finished}{path}")
-    nobodys = stranger.http.request(method, f"/v1/transcriptions/00000000-0000-4000-8000-000000000000{path}")
-    assert theirs.status_code == nobodys.status_code == httpx.codes.NOT_FOUND
-    assert theirs.content == nobodys.content
+    unknown = stranger.http.request(method, f"/v1/transcriptions/00000000-0000-4000-8000-000000000000{path}")
+    assert theirs.status_code == unknown.status_code == httpx.codes.NOT_FOUND
+    assert theirs.content == unknown.content
     if method != "HEAD":
         assert theirs.json()["code"] == "not_found"
     assert door.get(finished)["state"] == "completed"
@@ -56,8 +56,8 @@ def test_another_owners_upload_is_not_found_and_continues_for_its_owner(stranger
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": "10"}).headers["location"]
     more = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"} if method == "PATCH" else {}
     assert stranger.http.request(method, location, headers=TUS | more).status_code == httpx.codes.NOT_FOUND
-    looked = door.http.head(location, headers=TUS)
-    assert (looked.status_code, looked.headers["upload-offset"]) == (200, "0")
+    response = door.http.head(location, headers=TUS)
+    assert (response.status_code, response.headers["upload-offset"]) == (200, "0")
     assert door.http.delete(location, headers=TUS).status_code == httpx.codes.NO_CONTENT
 
 

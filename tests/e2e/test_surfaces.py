@@ -1,4 +1,4 @@
-"""What is served beside transcriptions: documentation, descriptions, health, metrics."""
+"""Other endpoints than transcriptions: documentation, OpenAPI, health, metrics."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from voicepipe_local import services
 
 
 @pytest.mark.parametrize("service", ["upload", "status"])
-def test_the_gateway_serves_the_description_of_both_services(stack, service):
+def test_the_gateway_serves_the_openapi_document_of_both_services(stack, service):
     document = httpx.get(f"{stack.url}/v1/openapi/{service}.json").raise_for_status().json()
     assert document["openapi"].startswith("3.1")
     assert document["paths"]
     assert all(path.startswith(("/v1/", "/version")) for path in document["paths"])
 
 
-def test_the_two_descriptions_share_no_operation(stack):
+def test_the_two_openapi_documents_share_no_operation(stack):
     operations = [
         (path, method)
         for service in ("upload", "status")
@@ -35,7 +35,7 @@ def test_one_page_documents_both_services_without_a_key(stack):
         assert f"/v1/openapi/{service}.json" in page.text
 
 
-def test_capabilities_name_the_model_that_serves(door: FrontDoor):
+def test_capabilities_list_the_served_model(door: FrontDoor):
     offered = door.http.get("/v1/capabilities").json()
     assert [(model["name"], model["tier"]) for model in offered["models"]] == [("accurate", "accurate")]
     assert offered["workers"]["transcribe"] == 1
@@ -43,7 +43,7 @@ def test_capabilities_name_the_model_that_serves(door: FrontDoor):
 
 
 @pytest.mark.parametrize("name", [service.name for service in services.ALL if service is not services.DIARIZER])
-def test_every_service_reports_its_health_and_its_metrics(stack, name):
+def test_every_service_serves_health_and_metrics(stack, name):
     address = f"http://{stack.component(name)['address']}"
     assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
     ready = httpx.get(f"{address}/readyz")
@@ -54,7 +54,7 @@ def test_every_service_reports_its_health_and_its_metrics(stack, name):
     assert "voicepipe_http_request_duration_seconds_count" in metrics.text
 
 
-def test_an_unknown_address_is_a_problem_that_names_the_documentation(stack):
+def test_the_problem_for_an_unknown_path_names_the_documentation(stack):
     answer = httpx.get(f"{stack.url}/transcribe")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "/docs" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""One trace follows a recording through every process, and no trace holds what users wrote."""
+"""One trace follows a recording through every process, and no trace contains text that users wrote."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def traced(collector: Collector) -> Iterator[FrontDoor]:
-    """A stack of its own that tells the collector what it does."""
+    """A separate stack that exports its traces to the collector."""
     with stacks() as start:
-        line = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"})
-        front = FrontDoor(line.url, line.api_key)
+        stack = start(env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"})
+        front = FrontDoor(stack.url, stack.api_key)
         yield front
         front.http.close()
 
@@ -76,7 +76,7 @@ def test_one_trace_follows_a_command_from_status_to_the_controller(traced: Front
     eventually(lambda: wanted <= names(), about=names)
 
 
-def test_traces_contain_no_probes_and_nothing_that_users_wrote(collector: Collector):
+def test_traces_contain_no_probes_and_no_text_that_users_wrote(collector: Collector):
     assert collector.spans
     assert [span for span in collector.spans if "/readyz" in span.name or "/metrics" in span.name] == []
     assert [span for span in collector.spans if "private" in span.attributes] == []

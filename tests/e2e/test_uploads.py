@@ -1,4 +1,4 @@
-"""Resumable uploads by tuspy, a client that nobody here has written."""
+"""Resumable uploads with tuspy, an independent client."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TUS = {"Tus-Resumable": "1.0.0"}
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
-class BreaksOff(io.BytesIO):
-    """A file on a disk that is pulled out."""
+class FailingFile(io.BytesIO):
+    """A file whose reads fail from a position on, as on a removed disk."""
 
-    def __init__(self, content: bytes, breaks_at: int) -> None:
+    def __init__(self, content: bytes, fails_at: int) -> None:
         super().__init__(content)
-        self._breaks_at = breaks_at
+        self._fails_at = fails_at
 
     def read(self, size: int | None = -1) -> bytes:
-        if self.tell() >= self._breaks_at:
+        if self.tell() >= self._fails_at:
             raise OSError("the disk is gone")
         return super().read(size)
 
@@ -39,7 +39,7 @@ def transcription_of(door: FrontDoor, url: str) -> str:
 def test_an_interrupted_upload_resumes_where_it_stopped(door: FrontDoor, spoken_wav):
     audio = with_another_hash(spoken_wav.read_bytes())
     metadata = {"filename": "talk.wav", "language": "en"}
-    broken = tus(door).uploader(file_stream=BreaksOff(audio, 300_000), chunk_size=100_000, metadata=metadata)
+    broken = tus(door).uploader(file_stream=FailingFile(audio, 300_000), chunk_size=100_000, metadata=metadata)
     with pytest.raises(OSError, match="the disk is gone"):
         broken.upload()
     resumed = tus(door).uploader(file_stream=io.BytesIO(audio), url=broken.url, chunk_size=100_000)
@@ -66,21 +66,21 @@ def test_the_same_bytes_by_tus_return_the_finished_transcription(door: FrontDoor
     assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (httpx.codes.OK, job_id, "completed")
 
 
-def test_a_terminated_upload_leaves_nothing(new_user, spoken_wav):
+def test_a_terminated_upload_leaves_no_data(new_user, spoken_wav):
     user = new_user()
-    begun = tus(user.door).uploader(file_stream=io.BytesIO(spoken_wav.read_bytes()), chunk_size=100_000)
-    begun.upload_chunk()
-    assert user.left() != []
-    assert user.door.http.delete(begun.url, headers=TUS).status_code == httpx.codes.NO_CONTENT
-    assert user.left() == []
-    assert user.door.http.head(begun.url, headers=TUS).status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}
+    started = tus(user.door).uploader(file_stream=io.BytesIO(spoken_wav.read_bytes()), chunk_size=100_000)
+    started.upload_chunk()
+    assert user.stored() != []
+    assert user.door.http.delete(started.url, headers=TUS).status_code == httpx.codes.NO_CONTENT
+    assert user.stored() == []
+    assert user.door.http.head(started.url, headers=TUS).status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}
 
 
-def test_an_option_that_does_not_exist_is_refused_before_a_byte_is_sent(new_user):
+def test_an_invalid_option_is_refused_before_any_bytes_are_sent(new_user):
     user = new_user()
     uploader = tus(user.door).uploader(file_stream=io.BytesIO(b"RIFF"), metadata={"language": "klingon"})
     with pytest.raises(TusCommunicationError) as refused:
         uploader.upload()
     assert refused.value.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert b'"code":"invalid_option"' in refused.value.response_content
-    assert user.left() == []
+    assert user.stored() == []

@@ -1,4 +1,4 @@
-"""One whole pipeline of real processes, for tests that kill what they like and leave it well."""
+"""One complete stack of real processes. A test may kill any of them, and leaves the stack healthy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from support.front_door import FrontDoor, words
 from voicepipe_local.disposable_stack import DisposableStack
 from voicepipe_local.testing import stacks
 
-# What a dead worker had in flight comes back after seconds; and chunks go through one after another, so that there is a middle.
+# The commands of a dead worker are delivered again after seconds, and chunks are transcribed one at a time, so that a
+# process can die in the middle of a job.
 ENVIRONMENT = {
     "VOICEPIPE_ACK_WAIT_S": "3",
     "VOICEPIPE_WINDOW_CHUNKS": "1",
@@ -42,7 +43,7 @@ def door(stack: DisposableStack) -> Iterator[FrontDoor]:
 
 @pytest.fixture(scope="package")
 def meeting() -> Recording:
-    """Long enough for a few chunks, so that the work has a beginning, a middle and an end."""
+    """Long enough for several chunks."""
     return compose(100, ["linda", "robert", "steph"], seed=5)
 
 
@@ -53,7 +54,7 @@ def audio(meeting: Recording, tmp_path_factory: pytest.TempPathFactory) -> bytes
 
 @pytest.fixture(scope="package")
 def undisturbed(door: FrontDoor, audio: bytes, meeting: Recording) -> list[str]:
-    """The words of the meeting when nothing happens."""
+    """The words of the meeting without any fault."""
     document = door.completed(door.accepted(audio))
     assert wer(meeting.text, document["text"]) <= 0.05
     return words(document)

@@ -1,4 +1,4 @@
-"""Whatever process dies in the middle, by kill -9: the same words come out, and nothing is done twice."""
+"""Any process may be killed with SIGKILL during a job: the words are the same, and no finished work is repeated."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from support.locks import SAVES_TO, held
 from tusclient.client import TusClient
 from voicepipe_local.disposable_stack import DisposableStack
 
-# Those that have something in flight then; upload, prepare and assemble are killed at their own work, below.
-AT_WORK = ("transcribe", "controller", "status", "gateway", "nats", "postgres", "s3", "triton-accurate")
+# The processes that take part in transcription. Upload, prepare and assemble are killed during their own work, below.
+IN_TRANSCRIPTION = ("transcribe", "controller", "status", "gateway", "nats", "postgres", "s3", "triton-accurate")
 MIB = 1024 * 1024
 
 
 @contextmanager
 def client_of(stack: DisposableStack, folder: Path, name: str, audio: bytes) -> Iterator[subprocess.Popen[str]]:
-    """A person who runs `voicepipe transcribe` and waits for the words."""
+    """A running `voicepipe transcribe` that waits for the words."""
     path = folder / name
     path.write_bytes(with_another_hash(audio))
-    given = {"VOICEPIPE_URL": stack.url, "VOICEPIPE_API_KEY": stack.api_key, "XDG_STATE_HOME": str(folder)}
+    settings = {"VOICEPIPE_URL": stack.url, "VOICEPIPE_API_KEY": stack.api_key, "XDG_STATE_HOME": str(folder)}
     command = [sys.executable, "-m", "voicepipe", "transcribe", str(path)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | given
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | settings
     ) as running:
         try:
             yield running
@@ -40,8 +40,8 @@ def client_of(stack: DisposableStack, folder: Path, name: str, audio: bytes) -> 
             running.kill()
 
 
-def check_told_once(door: FrontDoor, job_id: str) -> None:
-    """Of every chunk and of the end there is one event: nothing that was finished was done again."""
+def check_each_event_once(door: FrontDoor, job_id: str) -> None:
+    """Each chunk and the end of the job have exactly one event, so no finished work was repeated."""
     events = door.events(job_id)
     chunks = sorted(event.data["chunk_index"] for event in events if event.type == "chunk-transcribed")
     assert chunks == list(range(len(chunks)))
@@ -49,14 +49,14 @@ def check_told_once(door: FrontDoor, job_id: str) -> None:
     assert [event.type for event in events if event.type in FINAL] == ["job-completed"]
 
 
-def killed(stack: DisposableStack, name: str) -> int:
-    """Kill a part; how many restarts it has then."""
+def kill(stack: DisposableStack, name: str) -> int:
+    """Kill a component and return its number of restarts once it runs again."""
     restarts = stack.component(name)["restarts"] + 1
     stack.kill(name)
     return restarts
 
 
-@pytest.mark.parametrize("name", AT_WORK)
+@pytest.mark.parametrize("name", IN_TRANSCRIPTION)
 def test_a_waiting_client_gets_the_same_words_whichever_process_dies_during_transcription(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
@@ -65,35 +65,35 @@ def test_a_waiting_client_gets_the_same_words_whichever_process_dies_during_tran
         with held(stack.database_url) as holding:
             job_id = holding.lock_last_chunk(recording)
             holding.wait_until_blocking()
-            restarts = killed(stack, name)
+            restarts = kill(stack, name)
         stdout, stderr = client.communicate(timeout=300)
         assert client.returncode == 0, stderr
     assert normal(stdout) == undisturbed
     stack.wait_until_healthy(name, restarts=restarts)
     assert words(door.transcript(job_id)) == undisturbed
-    check_told_once(door, job_id)
+    check_each_event_once(door, job_id)
 
 
 @pytest.mark.parametrize("stage", ["prepare", "assemble"])
-def test_after_a_worker_dies_before_saving_another_saves_the_same_result(
+def test_a_worker_that_dies_before_saving_is_replaced_and_the_result_is_the_same(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], stage
 ):
     with held(stack.database_url, SAVES_TO[stage]) as holding:
         job_id = door.accepted(with_another_hash(audio))
         holding.wait_until_blocking()
-        restarts = killed(stack, stage)
+        restarts = kill(stack, stage)
     assert words(door.completed(job_id, 300)) == undisturbed
     assert door.get(job_id)["transcript_version"] == 1
-    check_told_once(door, job_id)
+    check_each_event_once(door, job_id)
     stack.wait_until_healthy(stage, restarts=restarts)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", ["upload", "gateway", "s3"])
-def test_an_upload_resumes_after_a_process_on_its_path_died(
+def test_an_upload_resumes_after_a_process_on_its_path_dies(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], tmp_path, name
 ):
-    """tuspy, 19 MB in three requests; in the middle of the second something dies."""
+    """tuspy sends 19 MB in three requests; a process dies in the middle of the second."""
     small = tmp_path / "small.wav"
     small.write_bytes(audio)
     large = with_another_hash(media.encode(small, tmp_path / "large.wav").read_bytes())
@@ -102,14 +102,14 @@ def test_an_upload_resumes_after_a_process_on_its_path_died(
     class Stream(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if self.tell() >= 12 * MIB and not restarts:
-                restarts.append(killed(stack, name))
+                restarts.append(kill(stack, name))
             return super().read(size)
 
     tus = TusClient(f"{stack.url}/v1/uploads", headers={"Authorization": f"Bearer {stack.api_key}"})
     uploader = tus.uploader(file_stream=Stream(large), chunk_size=8 * MIB, retries=30, retry_delay=1)
     uploader.upload()
     stack.wait_until_healthy(name, restarts=restarts[0])
-    looked = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
-    job_id = looked.headers["transcription-id"]
+    response = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
+    job_id = response.headers["transcription-id"]
     eventually(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)
     assert words(door.completed(job_id, 300)) == undisturbed

@@ -1,4 +1,4 @@
-"""Servers that are away for a while: clients are told, nothing is lost, and what was accepted is finished."""
+"""Outages of servers: clients are told to retry, nothing is lost, and accepted recordings complete."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
 
 
 @pytest.fixture
-def away(stack: DisposableStack):
-    """Stop a part; it is started again by calling the result, or after the test."""
+def outage(stack: DisposableStack):
+    """Stop a component. Calling the result starts it again; otherwise the end of the test does."""
     stopped: list[str] = []
 
     def stop(name: str):
         stack.stop_component(name)
         stopped.append(name)
-        return back
+        return restore
 
-    def back() -> None:
+    def restore() -> None:
         while stopped:
             stack.start_component(stopped.pop())
 
     yield stop
-    back()
+    restore()
 
 
-def check_told_to_come_back(answer: httpx.Response) -> None:
+def check_unavailable(answer: httpx.Response) -> None:
     assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
     assert int(answer.headers["retry-after"]) > 0
     if answer.request.method != "HEAD":
@@ -42,33 +42,33 @@ def check_told_to_come_back(answer: httpx.Response) -> None:
 
 
 def test_a_recording_is_accepted_while_nats_is_down_and_completes_when_it_is_back(
-    door: FrontDoor, audio: bytes, undisturbed: list[str], away
+    door: FrontDoor, audio: bytes, undisturbed: list[str], outage
 ):
-    back = away("nats")
+    restore = outage("nats")
     job_id = door.accepted(with_another_hash(audio))
     assert door.get(job_id)["state"] == "queued"
-    back()
+    restore()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
 @pytest.mark.parametrize("name", ["postgres", "s3"])
-def test_uploads_are_told_to_retry_and_resume_where_they_were(
-    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away, name
+def test_uploads_are_told_to_retry_and_resume_where_they_stopped(
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], outage, name
 ):
     content = with_another_hash(audio)
     location = door.http.post("/v1/uploads", headers=TUS | {"Upload-Length": str(len(content))}).headers["location"]
     first = door.http.patch(location, content=content[:1_000_000], headers=BYTES | {"Upload-Offset": "0"})
     assert first.headers["upload-offset"] == "1000000"
 
-    back = away(name)
-    check_told_to_come_back(door.send(content))
-    check_told_to_come_back(
+    restore = outage(name)
+    check_unavailable(door.send(content))
+    check_unavailable(
         door.http.patch(location, content=content[1_000_000:], headers=BYTES | {"Upload-Offset": "1000000"})
     )
     if name == "postgres":
-        check_told_to_come_back(door.http.get("/v1/transcriptions"))
-        check_told_to_come_back(door.http.head(location, headers=TUS))
-    back()
+        check_unavailable(door.http.get("/v1/transcriptions"))
+        check_unavailable(door.http.head(location, headers=TUS))
+    restore()
 
     stack.wait_until_healthy("upload")
     eventually(lambda: door.http.head(location, headers=TUS).status_code == httpx.codes.OK)
@@ -81,18 +81,18 @@ def test_uploads_are_told_to_retry_and_resume_where_they_were(
     assert door.http.get(f"/v1/transcriptions/{job_id}/audio").content == content
 
 
-def test_a_job_waits_for_a_model_that_is_down(door: FrontDoor, audio: bytes, undisturbed: list[str], away):
-    back = away("triton-accurate")
+def test_a_job_waits_for_a_model_that_is_down(door: FrontDoor, audio: bytes, undisturbed: list[str], outage):
+    restore = outage("triton-accurate")
     job_id = door.accepted(with_another_hash(audio))
     eventually(lambda: door.get(job_id)["state"] == "transcribing")
-    back()
+    restore()
     assert words(door.completed(job_id, 300)) == undisturbed
 
 
 def test_a_stack_that_is_stopped_during_a_job_continues_it_at_the_next_start(
-    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], away
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], outage
 ):
-    away("transcribe")
+    outage("transcribe")
     job_id = door.accepted(with_another_hash(audio))
     eventually(lambda: door.get(job_id)["state"] == "transcribing")
     stack.down()

@@ -1,4 +1,4 @@
-"""A whole pipeline with real Whisper and a real diarizer, and the phone call that comes with pyannote.audio: 30 s, two people."""
+"""A complete stack with real Whisper and a real diarizer, and the phone call from pyannote.audio: 30 s, two people."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def audio(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="package")
 def call_id(door: FrontDoor) -> str:
-    """The job of the whole call, completed, with its speakers."""
-    made = door.accepted(phone_call().path, diarize="true", min_speakers="2", max_speakers="4")
-    door.completed(made, 300)
-    return made
+    """The completed job of the whole call, with speakers."""
+    job_id = door.accepted(phone_call().path, diarize="true", min_speakers="2", max_speakers="4")
+    door.completed(job_id, 300)
+    return job_id

@@ -1,4 +1,4 @@
-"""Diarizers die, are two, or are not there."""
+"""Diarization when a diarizer dies, when there are two, and when there is none."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from voicepipe_local.testing import stacks
 from .stack_settings import ENVIRONMENT
 
 
-def who_spoke_when(document) -> list[tuple[str, float, float]]:
-    """The turns: they come of the diarizer alone."""
+def speaker_turns(document) -> list[tuple[str, float, float]]:
+    """The turns, which depend on the diarizer alone."""
     return [(turn["speaker"], turn["start_s"], turn["end_s"]) for turn in document["turns"]]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(door: FrontDoor, audio: bytes) -> list[tuple[str, float, float]]:
-    turns = who_spoke_when(door.completed(door.accepted(with_another_hash(audio), diarize="true")))
+    turns = speaker_turns(door.completed(door.accepted(with_another_hash(audio), diarize="true")))
     assert {who for who, *_ in turns} == {"speaker_1", "speaker_2"}
     return turns
 
 
-def speakers_are_told_apart(door: FrontDoor) -> bool:
+def diarization_is_available(door: FrontDoor) -> bool:
     return bool(door.http.get("/v1/capabilities").json()["speakers"]["available"])
 
 
@@ -44,19 +44,19 @@ def test_a_killed_diarizer_starts_again_and_gives_the_same_result(
         holding.wait_until_blocking()
         stack.kill("diarizer")
     stack.wait_until_healthy("diarizer", restarts=before + 1, timeout_s=180)
-    assert who_spoke_when(door.completed(job_id)) == undisturbed
+    assert speaker_turns(door.completed(job_id)) == undisturbed
     done = [
         event for event in door.events(job_id) if event.type == "stage-changed" and event.data["stage"] == "diarize"
     ]
     assert [event.data["state"] for event in done].count("done") == 1
 
 
-def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
+def test_a_recording_that_kills_the_diarizer_on_every_delivery_completes_without_speakers(
     stack: DisposableStack, door: FrontDoor, audio: bytes
 ):
     job_id, restarts = None, stack.component("diarizer")["restarts"]
     for attempt in range(3):
-        with held(stack.database_url, SAVES_TO["diarize"]) as holding:  # it cannot end before it is killed
+        with held(stack.database_url, SAVES_TO["diarize"]) as holding:  # it cannot finish before it is killed
             job_id = job_id or door.accepted(with_another_hash(audio), diarize="true")
             stack.wait_until_healthy("diarizer", restarts=restarts + attempt, timeout_s=180)
             holding.wait_until_blocking()
@@ -65,8 +65,8 @@ def test_a_recording_that_kills_every_diarizer_is_delivered_without_speakers(
     job = door.end_of(job_id)
     assert job["state"] == "completed"
     assert [warning["code"] for warning in job["warnings"]] == ["speakers_failed"]
-    letters = door.http.get("/v1/admin/dead-letters", params={"stage": "diarize"}).json()["items"]
-    assert [(letter["job_id"], letter["code"]) for letter in letters] == [(job_id, "worker_lost")]
+    entries = door.http.get("/v1/admin/dead-letters", params={"stage": "diarize"}).json()["items"]
+    assert [(entry["job_id"], entry["code"]) for entry in entries] == [(job_id, "worker_lost")]
 
 
 def test_two_diarizers_give_the_same_result_as_one(audio: bytes, undisturbed):
@@ -74,7 +74,7 @@ def test_two_diarizers_give_the_same_result_as_one(audio: bytes, undisturbed):
         two = start(workers={"diarizer": 2}, env=ENVIRONMENT)
         door = FrontDoor(two.url, two.api_key)
         jobs = [door.accepted(with_another_hash(audio), diarize="true") for _ in range(3)]
-        assert all(who_spoke_when(door.completed(job_id)) == undisturbed for job_id in jobs)
+        assert all(speaker_turns(door.completed(job_id)) == undisturbed for job_id in jobs)
         door.http.close()
         with psycopg.connect(two.database_url) as connection:
             assert connection.execute("SELECT count(*) FROM diarizations").fetchone() == (3,)
@@ -85,7 +85,7 @@ def test_without_a_diarizer_the_transcript_has_a_warning(
 ):
     stack.stop_component("diarizer")
     try:
-        eventually(lambda: not speakers_are_told_apart(door))  # those that were killed are believed for half a minute
+        eventually(lambda: not diarization_is_available(door))  # the last heartbeat counts for half a minute
         job_id = door.accepted(with_another_hash(audio), diarize="true")
         first = door.completed(job_id)
         assert [warning["code"] for warning in first["warnings"]] == ["speakers_unavailable"]
@@ -94,16 +94,18 @@ def test_without_a_diarizer_the_transcript_has_a_warning(
         assert int(refused.headers["retry-after"]) > 0
     finally:
         stack.start_component("diarizer")
-    eventually(lambda: speakers_are_told_apart(door), 120)
+    eventually(lambda: diarization_is_available(door), 120)
     assert door.http.post(f"/v1/transcriptions/{job_id}/diarization").status_code == 202
     eventually(lambda: door.get(job_id)["transcript_version"] == 2, 90)
     second = door.transcript(job_id)
     assert words(second) == words(first)
-    assert who_spoke_when(second) == undisturbed
+    assert speaker_turns(second) == undisturbed
 
 
-def test_a_restarted_diarizer_processes_what_waits(stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed):
-    eventually(lambda: speakers_are_told_apart(door), 120)
+def test_a_restarted_diarizer_processes_the_waiting_recording(
+    stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed
+):
+    eventually(lambda: diarization_is_available(door), 120)
     with held(stack.database_url, SAVES_TO["diarize"]) as holding:
         job_id = door.accepted(with_another_hash(audio), diarize="true")
         holding.wait_until_blocking()
@@ -112,4 +114,4 @@ def test_a_restarted_diarizer_processes_what_waits(stack: DisposableStack, door:
     eventually(lambda: stage_of(door, job_id, "transcribe")["state"] == "done")
     assert door.get(job_id)["state"] == "transcribing"
     stack.start_component("diarizer")
-    assert who_spoke_when(door.completed(job_id)) == undisturbed
+    assert speaker_turns(door.completed(job_id)) == undisturbed

@@ -1,4 +1,4 @@
-"""What a client sees of speakers: progress, formats, names, another diarization, cancelling."""
+"""Speakers as a client sees them: progress, formats, names, diarizing again, cancelling."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def document(door: FrontDoor, call_id: str) -> dict[str, Any]:
     return door.transcript(call_id)
 
 
-def shown(door: FrontDoor, job_id: str, form: str) -> str:
+def rendered(door: FrontDoor, job_id: str, form: str) -> str:
     answer = door.http.get(f"/v1/transcriptions/{job_id}/transcript", params={"format": form})
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
-def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
+def test_speaker_totals_agree_with_segments_and_turns(document: dict[str, Any]):
     assert [speaker["id"] for speaker in document["speakers"]] == ["speaker_1", "speaker_2"]
     assert document["segments"][0]["speaker"] == "speaker_1"
     for speaker in document["speakers"]:
@@ -38,7 +38,7 @@ def test_the_speakers_of_the_transcript_add_up(document: dict[str, Any]):
     assert document["diarization"]["name"] == "pyannote-campplus"
 
 
-def test_the_stage_reports_its_progress(door: FrontDoor, audio: bytes):
+def test_the_diarize_stage_reports_its_progress(door: FrontDoor, audio: bytes):
     events = door.events(door.accepted(with_another_hash(audio), diarize="true"))
     states = [
         event.data["state"] for event in events if event.type == "stage-changed" and event.data["stage"] == "diarize"
@@ -53,21 +53,21 @@ def test_the_stage_reports_its_progress(door: FrontDoor, audio: bytes):
     assert all(0 <= each <= PART_S[1] - PART_S[0] for each in done)
 
 
-def test_every_format_shows_a_name_once_it_is_given(door: FrontDoor, call_id: str):
+def test_every_format_shows_the_name_of_a_renamed_speaker(door: FrontDoor, call_id: str):
     answer = door.http.patch(f"/v1/transcriptions/{call_id}/speakers/speaker_1", json={"name": "Chair"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["name"] == "Chair"
     assert door.transcript(call_id)["speakers"][0]["name"] == "Chair"
-    assert re.search(r"^\[00:00:0\d\] Chair: ", shown(door, call_id, "txt"))
-    assert "Speaker 2: " in shown(door, call_id, "txt")
-    assert "Chair:" in shown(door, call_id, "srt")
-    assert "<v Chair>" in shown(door, call_id, "vtt")
+    assert re.search(r"^\[00:00:0\d\] Chair: ", rendered(door, call_id, "txt"))
+    assert "Speaker 2: " in rendered(door, call_id, "txt")
+    assert "Chair:" in rendered(door, call_id, "srt")
+    assert "<v Chair>" in rendered(door, call_id, "vtt")
     assert re.search(
-        r"^SPEAKER \S+ 1 [\d.]+ [\d.]+ <NA> <NA> Chair <NA> <NA>$", shown(door, call_id, "rttm"), re.MULTILINE
+        r"^SPEAKER \S+ 1 [\d.]+ [\d.]+ <NA> <NA> Chair <NA> <NA>$", rendered(door, call_id, "rttm"), re.MULTILINE
     )
 
 
-def test_diarizing_again_keeps_the_words_and_makes_a_version(door: FrontDoor, audio: bytes):
+def test_diarizing_again_keeps_the_words_and_creates_a_new_version(door: FrontDoor, audio: bytes):
     job_id = door.accepted(with_another_hash(audio), diarize="true")
     first = door.completed(job_id)
     answer = door.http.post(f"/v1/transcriptions/{job_id}/diarization", json={"min_speakers": 1, "max_speakers": 1})
@@ -95,11 +95,11 @@ def test_a_job_can_be_cancelled_during_diarization(door: FrontDoor, audio: bytes
     answer = door.http.post(f"/v1/transcriptions/{job_id}/cancel")
     assert answer.status_code == 200, answer.text
     assert answer.json()["state"] == "cancelled"
-    # The diarizer lets go of it, and has its hands free for the next one.
+    # The diarizer drops the job and is free for the next one.
     assert len(door.completed(door.accepted(with_another_hash(audio), diarize="true"))["speakers"]) == 2
 
 
-def test_the_diarizer_reports_its_health_and_its_metrics(stack: DisposableStack):
+def test_the_diarizer_serves_health_and_metrics(stack: DisposableStack):
     address = stack.component("diarizer")["address"]
     for probe in ("healthz", "readyz"):
         assert httpx.get(f"http://{address}/{probe}").status_code == httpx.codes.OK
@@ -107,6 +107,6 @@ def test_the_diarizer_reports_its_health_and_its_metrics(stack: DisposableStack)
 
 
 def test_capabilities_say_that_speakers_are_available(door: FrontDoor):
-    said = door.http.get("/v1/capabilities").json()
-    assert said["speakers"]["available"] is True
-    assert "rttm" in said["formats"]
+    capabilities = door.http.get("/v1/capabilities").json()
+    assert capabilities["speakers"]["available"] is True
+    assert "rttm" in capabilities["formats"]

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a limit and a reason when it never holds."""
+"""Waits for a condition, with a timeout and a reason if it never holds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def eventually(
     """Return the first truthy value of `condition`.
 
     Raises:
-        TimeoutError: there was none in time; the message ends with what `about` returns.
+        TimeoutError: no value was truthy in time; the message ends with the result of `about`.
     """
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -35,7 +35,7 @@ def eventually(
 async def eventually_async(
     condition: Callable[[], T | Awaitable[T]], timeout_s: float = 15, about: Callable[[], object] = lambda: ""
 ) -> T:
-    """The same in an event loop; `condition` may be a coroutine function, and is cancelled when time is up."""
+    """The same in an event loop. `condition` may be a coroutine function; it is cancelled at the timeout."""
     try:
         async with asyncio.timeout(timeout_s):
             while not (value := await _result(condition())):

@@ -1,4 +1,4 @@
-"""A client of the whole pipeline that knows only HTTP: what a stranger would write from the documentation."""
+"""A client of the whole pipeline that uses only HTTP, as written from the documentation."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class FrontDoor:
         return self.http.post("/v1/transcriptions", content=content, params={"name": chosen, **options})
 
     def accepted(self, audio: Path | bytes, name: str | None = None, **options: str) -> str:
-        """The id of what the recording became."""
+        """The id of the new transcription."""
         answer = self.send(audio, name, **options)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
     def accepted_or_known(self, audio: Path, **options: str) -> str:
-        """The id of what the recording became, or of the one that another test of the same stack has sent before."""
+        """The id of the new transcription, or of the existing one if another test has sent the same recording."""
         answer = self.send(audio, **options)
         assert answer.status_code in {200, 202}, answer.text
         return str(answer.json()["id"])
@@ -52,21 +52,21 @@ class FrontDoor:
         return dict(answer.json())
 
     def end_of(self, job_id: str, timeout_s: float = 150) -> dict[str, Any]:
-        """The transcription once it has ended. A service that is just away is asked again."""
-        found: dict[str, Any] = {}
+        """The transcription once it has ended. While a service is unavailable, the request is repeated."""
+        job: dict[str, Any] = {}
 
         def ended() -> bool:
             answer = self.http.get(f"/v1/transcriptions/{job_id}")
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 assert answer.status_code == httpx.codes.OK, answer.text
-                found.update(answer.json())
-            return found.get("state") in ENDED
+                job.update(answer.json())
+            return job.get("state") in ENDED
 
-        eventually(ended, timeout_s, lambda: found)
-        return found
+        eventually(ended, timeout_s, lambda: job)
+        return job
 
     def completed(self, job_id: str, timeout_s: float = 150) -> dict[str, Any]:
-        """The transcript document, once there is one."""
+        """The transcript document, once the job is completed."""
         job = self.end_of(job_id, timeout_s)
         assert job["state"] == "completed", job
         return self.transcript(job_id)
@@ -88,7 +88,7 @@ class FrontDoor:
 
     @contextmanager
     def following(self, job_id: str, last_event_id: int | None = None) -> Iterator[Iterator[Event]]:
-        """Events as they come; leaving the block cuts the connection."""
+        """Events as they arrive; leaving the block closes the connection."""
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
         with self.http.stream("GET", f"/v1/transcriptions/{job_id}/events", headers=headers) as answer:
             assert answer.status_code in {200, 204}, answer.read()
@@ -104,6 +104,6 @@ def words(document: dict[str, Any]) -> list[str]:
 
 
 def with_another_hash(wav: bytes) -> bytes:
-    """The same samples in a file with another hash, so that the pipeline does its work again."""
+    """The same samples in a file with another hash, so that the pipeline processes them again."""
     note = uuid.uuid4().hex.encode()
     return struct.pack("<4sI", b"RIFF", len(wav) + len(note)) + wav[8:] + struct.pack("<4sI", b"note", len(note)) + note

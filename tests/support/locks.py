@@ -1,4 +1,4 @@
-"""Stopping work in its middle: a test holds a lock in PostgreSQL that a stage needs for its last write."""
+"""Stops a stage before its last write: the test holds a lock in PostgreSQL that the write needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 
 from .eventually import eventually
 
-# Locks what a stage writes last. Readers are not blocked.
+# Lock the table that a stage writes last. Readers are not blocked.
 SAVES_TO = {
     "prepare": "LOCK TABLE chunks IN SHARE ROW EXCLUSIVE MODE",
     "assemble": "LOCK TABLE transcripts IN SHARE ROW EXCLUSIVE MODE",
@@ -31,7 +31,7 @@ class HeldLock:
             return other.execute(waiting, [self._pid]).fetchone()[0] > 0
 
     def wait_until_blocking(self) -> None:
-        """Return when another transaction waits for this lock: the work is in its middle."""
+        """Return once another transaction waits for this lock, so a stage is about to save."""
         eventually(self.is_blocking, 120)
 
     def lock_last_chunk(self, name: str) -> str:

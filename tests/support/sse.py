@@ -1,4 +1,4 @@
-"""Server-sent events as a client reads them: HTML standard, 9.2.6."""
+"""A client-side parser of server-sent events (HTML standard, 9.2.6)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Event:
 
 
 class _Parser:
-    """Takes one line after another. Comments and events without data are dropped."""
+    """Is fed one line after another. Comments and events without data are dropped."""
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
 
     def feed(self, line: str) -> Event | None:
-        """The event that an empty line ends."""
+        """Return an event if the line is empty and ends one."""
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")

@@ -1,4 +1,4 @@
-"""The helpers of the tests."""
+"""Tests of the test helpers."""
 
 import pytest
 
@@ -25,7 +25,7 @@ data: {}
 """
 
 
-def test_events_are_read_by_the_standard():
+def test_events_are_parsed_as_the_standard_says():
     assert list(events(iter(STREAM.splitlines()))) == [
         Event(7, "stage-changed", {"stage": "prepare"}),
         Event(9, "job-completed", {"version": 1}),

@@ -1,4 +1,4 @@
-"""A user of a stack, and what is stored for that user."""
+"""A user of a stack, and the data that is stored for this user."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class User:
         with psycopg.connect(self.database_url) as connection:
             return str(connection.execute("SELECT id FROM users WHERE name = %s", [self.name]).fetchone()[0])
 
-    def left(self) -> list[str]:
-        """Rows, objects and multipart uploads."""
+    def stored(self) -> list[str]:
+        """All rows, objects and multipart uploads of this user."""
         owner_id, tables = self.owner_id, ("uploads", "recordings", "jobs", "stages", "chunks", "transcripts")
         with psycopg.connect(self.database_url) as connection:
             queries = [(table, SQL("SELECT to_json(t) FROM {} t WHERE owner_id = %s")) for table in tables]
@@ -37,5 +37,5 @@ class User:
             ]
         client, bucket = self.store.client(), self.store.bucket
         objects = [item.object_name for item in client.list_objects(bucket, recursive=True)]
-        begun = [item.object_name for item in client._list_multipart_uploads(bucket).uploads]
-        return rows + [key for key in objects + begun if owner_id in key]
+        unfinished = [item.object_name for item in client._list_multipart_uploads(bucket).uploads]
+        return rows + [key for key in objects + unfinished if owner_id in key]

@@ -1,4 +1,4 @@
-"""What a process and everything below it needs, looked at again and again from outside."""
+"""Samples the memory of a process and its descendants, and measures its processor time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Self
 
 from voicepipe_local.guard import descendants
 
-LOOK_EVERY_S = 0.05
+SAMPLE_EVERY_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class Watch:
-    """Peak resident memory and processor time between entry and exit. Pages that processes share count for each of them."""
+class ProcessWatch:
+    """Peak resident memory and processor time between entry and exit. Shared pages count once for each process."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -43,31 +43,31 @@ class Watch:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While something else goes on that is not to count."""
+        """Do not sample inside this block."""
         self._paused.set()
         yield
         self._paused.clear()
 
     def _run(self) -> None:
-        below: list[int] = []
-        looked_s = 0.0
-        while not self._stop.wait(LOOK_EVERY_S):
+        children: list[int] = []
+        searched_s = 0.0
+        while not self._stop.wait(SAMPLE_EVERY_S):
             if self._paused.is_set():
                 continue
-            if time.monotonic() - looked_s > 10 * LOOK_EVERY_S:  # to find descendants, all of /proc is read
-                below, looked_s = descendants(self._pid), time.monotonic()
+            if time.monotonic() - searched_s > 10 * SAMPLE_EVERY_S:  # finding descendants reads all of /proc
+                children, searched_s = descendants(self._pid), time.monotonic()
             own = _resident_bytes(self._pid)
             self.peak_own_bytes = max(self.peak_own_bytes, own)
-            together = own + sum(map(_resident_bytes, below))
-            self.first_bytes = self.first_bytes or together
-            self.peak_bytes = max(self.peak_bytes, together)
+            total = own + sum(map(_resident_bytes, children))
+            self.first_bytes = self.first_bytes or total
+            self.peak_bytes = max(self.peak_bytes, total)
 
 
 def _resident_bytes(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
     except OSError:
-        return 0  # it ended while we looked
+        return 0  # the process has ended
 
 
 def _cpu_s(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""On what a run was made: what decides about its figures, and nothing that names the machine."""
+"""The environment of a run: everything that affects its figures, and nothing that identifies the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voicepipe_local import models
 from voicepipe_local.testing import stacks
 
 from .corpus import ROOT
-from .ours import Product
+from .product_client import ProductClient
 
 PACKAGES = {
     ".venv": ("jiwer", "meeteval", "whisper_normalizer", "num2words"),
@@ -28,29 +28,30 @@ PACKAGES = {
 
 
 def wanted_models() -> models.Models:
-    """Those that the environment names, or the defaults; what this machine lacks is pulled.
+    """The models that the environment variables name, or the defaults. Missing ones are pulled.
 
     Raises:
-        CannotStart: one cannot be had.
+        CannotStart: a model cannot be provided.
     """
     return models.put_in_place(models.wanted(os.environ), print)
 
 
 @contextmanager
-def product(chosen: models.Models) -> Iterator[Product]:
-    """A whole stack with these models, gone at the end."""
+def product(chosen: models.Models) -> Iterator[ProductClient]:
+    """A complete stack with these models, removed at the end."""
     speech = ",".join(f"{tier}={folder}" for tier, folder in chosen.speech.items())
     env = {"VOICEPIPE_MODELS": speech, "VOICEPIPE_DIARIZATION_MODEL": str(chosen.speakers or models.NO_SPEAKERS)}
     with stacks() as start:
         stack = start(env=env)
-        client = Product(stack.url, stack.headers)
+        client = ProductClient(stack.url, stack.headers)
         try:
             yield client
         finally:
             client.close()
 
 
-def about(chosen: models.Models) -> dict[str, Any]:
+def describe(chosen: models.Models) -> dict[str, Any]:
+    """Revision, machine, versions and weights."""
     return {
         "made_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "revision": _revision(),
@@ -68,8 +69,10 @@ def cores() -> int:
 
 
 def _revision() -> str:
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+        ).stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no")
     return f"{git('rev-parse', '--short', 'HEAD')}{' and changes' if changed else ''}"
@@ -87,19 +90,23 @@ def _memory_gb() -> float:
 def _versions() -> Iterator[tuple[str, str]]:
     for environment, packages in PACKAGES.items():
         for package in packages:
-            for found in (ROOT / environment).glob(f"lib/python3*/site-packages/{package}-*.dist-info"):
-                yield f"{package} ({environment})", found.name.removesuffix(".dist-info").partition("-")[2]
+            for metadata in (ROOT / environment).glob(f"lib/python3*/site-packages/{package}-*.dist-info"):
+                yield f"{package} ({environment})", metadata.name.removesuffix(".dist-info").partition("-")[2]
 
 
 def _weights(reference: str, folder: Path) -> str:
-    """The name that was asked for, without the path of a folder, and the SHA-256 of the largest file."""
+    """The requested name (of a folder only its last part), and the start of the SHA-256 of the largest file."""
     largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     with largest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{Path(reference).name}: {largest.relative_to(folder)} {digest[:16]}"
 
 
-def summary(described: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """For a table, as it was described."""
-    flat = [("made", described["made_at"]), ("revision", described["revision"]), ("machine", described["machine"])]
-    return [*flat, *described["weights"].items(), *described["versions"].items()]
+def summary(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The rows of a table, from the result of `describe`."""
+    flat = [
+        ("measured", description["made_at"]),
+        ("revision", description["revision"]),
+        ("machine", description["machine"]),
+    ]
+    return [*flat, *description["weights"].items(), *description["versions"].items()]

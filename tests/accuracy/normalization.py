@@ -1,8 +1,8 @@
-"""Texts before they are compared: only what a listener would call another word counts as one.
+"""Normalization of texts before they are compared: only a difference that a listener would notice counts as an error.
 
-English goes through Whisper's own English normaliser, everything else through its basic one. Beyond those: numbers are digits
-one by one in English and words in other languages, hesitations are left out, Chinese is simplified, the forms of Arabic's alef are one,
-and accents are not asked for where the reference lacks them.
+English goes through Whisper's English normaliser, everything else through its basic one. In addition, numbers become
+single digits in English and words in other languages, hesitations are removed, Chinese is simplified, the forms of the
+Arabic alef are unified, and accents are ignored if the reference lacks them.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from num2words import num2words
 from opencc import OpenCC
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # its docstrings hold escapes that are none
+    warnings.simplefilter("ignore", DeprecationWarning)  # its docstrings have invalid escapes
     from whisper_normalizer.basic import BasicTextNormalizer
     from whisper_normalizer.english import EnglishTextNormalizer
 
 BY_CHARACTER = frozenset({"zh", "ja"})  # written without spaces: characters are counted, not words
-ABUGIDAS = frozenset({"hi"})  # their vowel signs are marks, which the basic normaliser would take out of the words
+ABUGIDAS = frozenset({"hi"})  # vowel signs are marks, which the basic normaliser would remove
 HESITATIONS = re.compile(r"\b(?:u+h+m*|u+m+|e+r*m+|h+m+|m+h+m+|äh+m*|eh+m*|euh+)\b")
-# Arabic: alef with hamza above, below, madda, wasla; print leaves them out as it likes.
+# Arabic: alef with hamza above, below, madda, wasla; print often omits them.
 ALEF, FORMS_OF_ALEF = "\u0627", re.compile("[\u0623\u0625\u0622\u0671]")
-APOSTROPHES = re.compile("[\u2018\u2019\u02bc]")  # Whisper's normaliser knows only the one of the typewriter
-CONTRACTED = re.compile(r"\by'?know\b", re.IGNORECASE)  # Whisper's normaliser does not know this one
+APOSTROPHES = re.compile("[\u2018\u2019\u02bc]")  # Whisper's normaliser knows only the ASCII apostrophe
+CONTRACTED = re.compile(r"\by'?know\b", re.IGNORECASE)  # unknown to Whisper's normaliser
 NUMBER = re.compile(r"\d+")
-# Whisper's normaliser writes "one two" as 12, "one." as one, and joins neighbours as the punctuation has it.
+# Whisper's normaliser writes "one two" as 12 and "one." as one, and joins adjacent numbers depending on punctuation.
 ONE = re.compile(r"\bone\b")
 DIGIT = re.compile(r"(\d)")
 GROUPED = re.compile(r"(?<=\d)[.,](?=\d{3}\b)")
 PERCENT = re.compile(r"(\d+)\s*[%\uff05]")
-# Scripts of which every character is a unit of its own in a mix of languages: kana, Chinese characters.
+# Scripts in which every character is one unit in a mix of languages: kana, Chinese characters.
 CHARACTER = re.compile("([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 
 
 def units(text: str, language: str, *, has_accents: bool = True) -> list[str]:
-    """What is compared: words; characters of Chinese and Japanese; both in a mix (`en+zh`)."""
+    """The units that are compared: words; characters in Chinese and Japanese; both in a mix (`en+zh`)."""
     text = APOSTROPHES.sub("'", unicodedata.normalize("NFC", text))
     if language == "en":
         plain = ONE.sub("1", _english()(CONTRACTED.sub("you know", text)))
@@ -51,8 +51,11 @@ def units(text: str, language: str, *, has_accents: bool = True) -> list[str]:
 
 
 def units_of_words(words: Sequence[str], language: str) -> list[tuple[int, str]]:
-    """Units with the place of the word that each comes from: words that stand alone, so numbers of several words stay several."""
-    return [(place, unit) for place, word in enumerate(words) for unit in units(word, language)]
+    """Units, each with the index of its word.
+
+    Words are normalized one by one, so numbers of several words are not joined.
+    """
+    return [(index, unit) for index, word in enumerate(words) for unit in units(word, language)]
 
 
 def _plain(text: str, language: str, *, has_accents: bool = True) -> str:
@@ -67,10 +70,10 @@ def _plain(text: str, language: str, *, has_accents: bool = True) -> str:
 
 
 def _spelled(text: str, language: str) -> str:
-    """Numbers as words, where the language is known to num2words; Chinese writes them as Japanese does."""
+    """Numbers as words if num2words knows the language. Chinese writes them as Japanese does."""
     name = "ja" if language == "zh" else language
     try:
-        return NUMBER.sub(lambda found: f" {num2words(int(found[0]), lang=name)} ", GROUPED.sub("", text))
+        return NUMBER.sub(lambda match: f" {num2words(int(match[0]), lang=name)} ", GROUPED.sub("", text))
     except NotImplementedError:
         return text
 

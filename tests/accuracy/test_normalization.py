@@ -1,8 +1,8 @@
-"""Texts that say the same are the same, and others are not."""
+"""Equal texts normalize to equal units, different ones do not."""
 
 import pytest
 
-from .normal import units, units_of_words
+from .normalization import units, units_of_words
 
 
 @pytest.mark.parametrize(
