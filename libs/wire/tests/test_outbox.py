@@ -45,6 +45,21 @@ async def test_messages_are_published_after_the_commit(pool, jetstream):
     assert [(row["work"], row["stream_seq"]) for row in rows] == [("prepare", 1)]
 
 
+class RecordingBroker:
+    def __init__(self) -> None:
+        self.subjects = []
+
+    async def publish(self, subject, _payload, _headers) -> int:
+        self.subjects.append(subject.partition(".")[0])
+        return len(self.subjects)
+
+
+async def test_events_are_published_before_the_command_that_a_worker_may_start_at_once(pool):
+    broker = RecordingBroker()
+    await change_state(Outbox(pool, broker, "test"))
+    assert broker.subjects == ["events", "work"]
+
+
 async def test_a_rolled_back_change_publishes_nothing(pool, jetstream):
     with pytest.raises(RuntimeError):
         await change_state(Outbox(pool, jetstream, "test"), fails=True)

@@ -8,6 +8,8 @@ Invariants:
   older than `older_than_s` so that it rarely meets the direct publish.
 - The id of a row is the `Nats-Msg-Id` of its message, so the stream drops a second copy within its duplicate window and
   acknowledges it with the sequence of the first. Marking twice therefore writes the same sequence.
+- The events of a transaction are published before its commands. Otherwise a fast worker could announce the next state
+  of the job before this one is announced.
 - An event's row is deleted when it is published. A command's row keeps its stream sequence until the job ends, because
   the sweeper compares the two.
 
@@ -128,13 +130,14 @@ class Outbox:
                 async with connection.transaction():
                     transaction = Transaction(connection, self._source)
                     yield transaction
-                    await _insert(connection, transaction.outgoing)
+                    outgoing = _events_first(transaction.outgoing)
+                    await _insert(connection, outgoing)
             except asyncpg.InterfaceError as error:
                 # asyncpg raises this for misuse and for a lost connection alike.
                 if connection.is_closed():
                     raise ConnectionError("the connection to PostgreSQL was lost") from error
                 raise
-        await self._publish_committed(transaction.outgoing)
+        await self._publish_committed(outgoing)
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
         """Publish unpublished messages, oldest first, and return their number. Several relays may run concurrently."""
@@ -195,6 +198,10 @@ async def delete_expired(connection: Connection) -> None:
             AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = o.job_id AND j.finished_at IS NULL)
         """
     )
+
+
+def _events_first(outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+    return sorted(outgoing, key=lambda message: message.work is not None)
 
 
 async def _insert(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
