@@ -10,6 +10,8 @@ from model_server import REPOSITORY, FileServer, serving
 from model_workspace import Workspace, file
 from voicepipe_models import Kind, ModelUnavailable, Store, load_catalogue, resolve
 
+pytestmark = pytest.mark.servers  # a package index, a hub and commands that are killed
+
 FILES = {"model.bin": bytes(range(256)) * 4096, "config.json": b"{}", "tokenizer.json": b"[]"}
 
 

@@ -9,6 +9,8 @@ import time
 import pytest
 from model_workspace import SMALL, WEIGHTS, Workspace, file, sha256, wheel_table
 
+pytestmark = pytest.mark.servers  # a package index, and commands that are killed
+
 BIG_BYTES = 16 << 20
 
 
