@@ -163,7 +163,7 @@ class Client:
         """The transcript as text in that format.
 
         Raises:
-            ApiError: there is no transcript (yet).
+            ApiError: the transcript does not exist or is not ready.
             NoSpeakers: RTTM was requested, and the transcript has no speakers.
         """
         query = {"format": transcript_format} | ({} if version is None else {"version": str(version)})
@@ -186,7 +186,7 @@ class Client:
         """The speakers of the latest transcript, in the order of first words; empty without diarization.
 
         Raises:
-            ApiError: there is no transcript (yet).
+            ApiError: the transcript does not exist or is not ready.
         """
         response = await self._transport.send("GET", f"{_path(transcription_id)}/transcript", params={"format": "json"})
         return self._transport.read(_speakers, response)

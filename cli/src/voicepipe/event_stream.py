@@ -32,7 +32,7 @@ class EventStream:
         stream ends without a final event only if the server no longer keeps it (events are kept for a few days).
 
         Raises:
-            ApiError: there is no such transcription.
+            ApiError: the transcription does not exist.
             ServerUnavailable: the server did not answer for `Pace.retry_for_s`.
         """
         outage = self._transport.outage()

@@ -26,7 +26,7 @@ class Recording:
         """Describe the file at `path`.
 
         Raises:
-            InvalidFile: there is no such file, or it is empty or not readable.
+            InvalidFile: the file does not exist, is empty or cannot be read.
         """
         if not path.exists():
             raise InvalidFile(f"There is no file {path}.")

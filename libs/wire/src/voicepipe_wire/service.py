@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ BAD_SETTINGS = 2
 UNAVAILABLE = 1
 
 
-def run_service(name: str, settings_class: type[S], run: Callable[[S], Awaitable[None]]) -> int:
+def run_service(name: str, settings_class: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> int:
     """Run a service until it is stopped, and return its exit status.
 
     0: it was stopped. 1: PostgreSQL or NATS did not answer at startup; start it again. 2: a setting is missing or
@@ -32,19 +32,15 @@ def run_service(name: str, settings_class: type[S], run: Callable[[S], Awaitable
         settings = settings_class()
     except ValidationError as error:
         wrong = ", ".join(f"VOICEPIPE_{'_'.join(map(str, fault['loc'])).upper()}" for fault in error.errors())
-        print(f"{name} cannot start. Missing or invalid settings: {wrong}.", file=sys.stderr)  # noqa: T201
+        print(f"{name} cannot start. Missing or invalid settings: {wrong}.", file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return BAD_SETTINGS
     telemetry.configure(name, settings.log_level)
     try:
-        asyncio.run(_run(run, settings))
+        asyncio.run(run(settings))
     except TRANSIENT_ERRORS as error:
         reason = f"{type(error).__name__}: {error}"[:200]
-        log.error("cannot start, PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400
+        log.error("cannot start, PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400 - a traceback would not help an operator
         return UNAVAILABLE
     finally:
         telemetry.shutdown()
     return 0
-
-
-async def _run(run: Callable[[S], Awaitable[None]], settings: S) -> None:
-    await run(settings)
