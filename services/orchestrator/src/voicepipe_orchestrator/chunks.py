@@ -172,8 +172,7 @@ async def finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
     counts = await transaction.connection.fetchrow(
         """
         SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued')) AS unfinished,
-            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned,
-            max(error_code) AS error_code
+            count(*) FILTER (WHERE state = 'done') AS done, count(*) AS planned
         FROM chunks WHERE job_id = $1
         """,
         job.id,
