@@ -324,6 +324,13 @@ REQUESTS: Mapping[str, Entry] = {
         "Too many uploads are arriving at once.",
         "Nothing was lost; try again in a few seconds.",
     ),
+    "starting": row(
+        503,
+        "UNAVAILABLE",
+        "Starting",
+        "This part of the service has just been started and is not ready yet.",
+        "Nothing was lost; try again in a few seconds.",
+    ),
     "unavailable": row(
         503,
         "UNAVAILABLE",

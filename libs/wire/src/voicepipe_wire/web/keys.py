@@ -1,21 +1,28 @@
 """Create an API key: `python -m voicepipe_wire.web.keys create --user NAME --name PURPOSE`.
 
-The key is printed once; only its hash is stored. The user is created if it does not exist.
+The key is printed once; only its hash is stored. The user is created if it does not exist. With `--key-from-file` the
+key in that file is stored instead, and nothing is printed; doing so again changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
+from pathlib import Path
 
 import asyncpg
+from pydantic import ValidationError
 
-from .auth import key_hash, new_key
+from voicepipe_wire.settings import FromEnvironment
+
+from .auth import KEY_PREFIX, key_hash, new_key
+
+SHORTEST_KEY = 24
 
 
-async def create(database_url: str, user: str, name: str, *, operator: bool) -> str:
+async def store(database_url: str, user: str, name: str, key: str, *, operator: bool) -> None:
+    """Store the hash of a key for a user. A key that is stored already stays as it is, revoked or not."""
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
@@ -27,13 +34,29 @@ async def create(database_url: str, user: str, name: str, *, operator: bool) -> 
                 user,
                 operator,
             )
-            key = new_key()
             await connection.execute(
-                "INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, $2, $3)", owner_id, name, key_hash(key)
+                """
+                INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, $2, $3)
+                ON CONFLICT (key_sha256) DO NOTHING
+                """,
+                owner_id,
+                name,
+                key_hash(key),
             )
-            return key
     finally:
         await connection.close()
+
+
+def read_key(path: Path) -> str:
+    """The key in a file.
+
+    Raises:
+        ValueError: it is too short to be safe, or has another form.
+    """
+    key = path.read_text(encoding="utf-8").strip()
+    if not key.startswith(KEY_PREFIX) or len(key) < SHORTEST_KEY or len(key.split()) != 1:
+        raise ValueError(f"The key in {path} must start with {KEY_PREFIX} and have at least {SHORTEST_KEY} characters.")
+    return key
 
 
 def main() -> int:
@@ -42,12 +65,20 @@ def main() -> int:
     command.add_argument("--user", required=True)
     command.add_argument("--name", required=True, help="what the key is for")
     command.add_argument("--operator", action="store_true", help="the user may see and redrive dead letters")
+    command.add_argument("--key-from-file", type=Path, help="store the key in this file instead of a new one")
     arguments = parser.parse_args()
-    url = os.environ.get("VOICEPIPE_DATABASE_URL")
-    if not url:
+    try:
+        url = FromEnvironment().database_url.get_secret_value()
+        key = read_key(arguments.key_from_file) if arguments.key_from_file else new_key()
+    except ValidationError:
         print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
-    print(asyncio.run(create(url, arguments.user, arguments.name, operator=arguments.operator)))
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    asyncio.run(store(url, arguments.user, arguments.name, key, operator=arguments.operator))
+    if not arguments.key_from_file:
+        print(key)
     return 0
 
 
