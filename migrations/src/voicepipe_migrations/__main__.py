@@ -4,7 +4,7 @@ Waits for PostgreSQL. Safe to repeat, and safe when several replicas start at on
 lock while the others wait. yoyo has a lock of its own, a table row that a killed process leaves behind. While the
 advisory lock is held that row is stale, so `migrate` breaks it.
 
-If a first key is given (`VOICEPIPE_API_KEY_FILE`), it is stored for the operator `VOICEPIPE_API_KEY_USER`.
+If a first key is given (`VOICEPIPE_API_KEY`), its hash is stored for the operator `VOICEPIPE_API_KEY_USER`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import yoyo
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from voicepipe_wire.settings import FromEnvironment
 from voicepipe_wire.web import keys
 
@@ -31,19 +31,21 @@ SAY_EVERY_S = 10.0
 class Settings(FromEnvironment):
     # How long to wait for PostgreSQL.
     database_wait_s: float = 300.0
-    api_key_file: Path | None = None
+    api_key: SecretStr | None = None
     api_key_user: str = "operator"
 
 
 def main() -> int:
     try:
         settings = Settings()
-        key = keys.read_key(settings.api_key_file) if settings.api_key_file else None
+        key = settings.api_key.get_secret_value() if settings.api_key else ""
+        if key:
+            keys.check_form(key)
     except ValidationError:
         print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+    except ValueError as error:
+        print(f"VOICEPIPE_API_KEY cannot be used. {error}", file=sys.stderr)
         return 2
     url = settings.database_url.get_secret_value()
     try:

@@ -108,7 +108,7 @@ async def test_a_file_without_audio_fails_the_job_and_is_dead_lettered(pipeline)
 
 
 async def test_a_job_with_diarization_completes_with_a_warning_if_there_is_no_diarizer(pipeline, meeting):
-    pipeline.start(*ALL)
+    pipeline.start(*ALL, speakers=False)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     job = await pipeline.end_of(job_id)
     assert job.state == "completed"
@@ -123,7 +123,7 @@ async def test_a_job_waits_for_an_unavailable_model_and_then_completes(pipeline,
     address, server = private_triton()
     server.kill()
     pipeline.start("prepare", "assemble", "controller")
-    pipeline.start("transcribe", triton_urls=f"accurate={address}")
+    pipeline.start("transcribe", triton_url=address)
     job_id = await pipeline.submit(wav(meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await asyncio.sleep(4)  # longer than ack_wait: the command must not be redelivered or dead-lettered meanwhile

@@ -13,7 +13,7 @@ class Settings(WireSettings):
     # transcribe: the pool of this worker, and the gRPC address of its Triton: HOST:PORT, or dns:///HOST:PORT to spread
     # the requests over all addresses of a name.
     pool: str = Field("accurate", pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)
-    triton_url: str = Field("127.0.0.1:8001", pattern=r"^(dns:///)?[^/\s]+:[0-9]+$")
+    triton_url: str = Field("127.0.0.1:8001", pattern=r"^(dns:///)?[^/\s,]+:[0-9]+$")
     # controller: the pools of this installation, separated by commas. They can be ordered while none of their workers is
     # alive.
     pools: str = "accurate,fast"
@@ -21,7 +21,7 @@ class Settings(WireSettings):
     speakers: bool = True
     # prepare: the measures of the decoder's sandbox that must take effect (see prepare/sandbox.py), separated by commas.
     # The worker takes no work while one of them is missing.
-    required_confinement: str = ""
+    required_confinement: str = Field("", pattern=r"^\s*((limits|no_new_privs|user|landlock|seccomp)\s*(,\s*|$))*$")
     # Needs room for one original per recording in preparation: the decoder reads from a seekable file.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)

@@ -203,6 +203,13 @@ class JetStream:
         """
         return await self.context.stream_info(stream, subjects_filter=subject)
 
+    async def message_count(self, stream: str) -> int:
+        """The number of messages in a stream; 0 if there is no such stream."""
+        try:
+            return (await self.stream_info(stream)).state.messages
+        except NotFoundError:
+            return 0
+
     async def purge(self, stream: str, subject: str) -> None:
         await self.context.purge_stream(stream, subject=subject)
 

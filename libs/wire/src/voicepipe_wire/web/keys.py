@@ -1,7 +1,6 @@
 """Create an API key: `python -m voicepipe_wire.web.keys create --user NAME --name PURPOSE`.
 
-The key is printed once; only its hash is stored. The user is created if it does not exist. With `--key-from-file` the
-key in that file is stored instead, and nothing is printed; doing so again changes nothing.
+The key is printed once; only its hash is stored. The user is created if it does not exist.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
 import asyncpg
 from pydantic import ValidationError
@@ -47,16 +45,14 @@ async def store(database_url: str, user: str, name: str, key: str, *, operator: 
         await connection.close()
 
 
-def read_key(path: Path) -> str:
-    """The key in a file.
+def check_form(key: str) -> None:
+    """Check a key that somebody made elsewhere.
 
     Raises:
         ValueError: it is too short to be safe, or has another form.
     """
-    key = path.read_text(encoding="utf-8").strip()
     if not key.startswith(KEY_PREFIX) or len(key) < SHORTEST_KEY or len(key.split()) != 1:
-        raise ValueError(f"The key in {path} must start with {KEY_PREFIX} and have at least {SHORTEST_KEY} characters.")
-    return key
+        raise ValueError(f"An API key starts with {KEY_PREFIX} and has at least {SHORTEST_KEY} characters.")
 
 
 def main() -> int:
@@ -65,20 +61,15 @@ def main() -> int:
     command.add_argument("--user", required=True)
     command.add_argument("--name", required=True, help="what the key is for")
     command.add_argument("--operator", action="store_true", help="the user may see and redrive dead letters")
-    command.add_argument("--key-from-file", type=Path, help="store the key in this file instead of a new one")
     arguments = parser.parse_args()
     try:
         url = FromEnvironment().database_url.get_secret_value()
-        key = read_key(arguments.key_from_file) if arguments.key_from_file else new_key()
     except ValidationError:
         print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    key = new_key()
     asyncio.run(store(url, arguments.user, arguments.name, key, operator=arguments.operator))
-    if not arguments.key_from_file:
-        print(key)
+    print(key)
     return 0
 
 

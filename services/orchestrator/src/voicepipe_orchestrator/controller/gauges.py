@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
 from voicepipe_wire.jobs.stages import FINAL, JobState, Stage
 from voicepipe_wire.messaging.broker import JetStream
@@ -68,7 +67,4 @@ class Gauges:
             for priority in Priority:
                 waiting = await self._jetstream.backlog(queue, priority)
                 BACKLOG.labels(queue.stage, priority, queue.pool or "").set(waiting or 0)
-        try:
-            DEAD_LETTERS.set((await self._jetstream.stream_info(DLQ)).state.messages)
-        except NotFoundError:
-            DEAD_LETTERS.set(0)
+        DEAD_LETTERS.set(await self._jetstream.message_count(DLQ))

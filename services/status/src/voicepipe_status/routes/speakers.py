@@ -20,8 +20,6 @@ from voicepipe_status.schema import Speaker, SpeakerLimits, SpeakerName, Transcr
 from .transcriptions import read_transcription
 from .transcripts import no_transcript
 
-DIARIZER_RETRY_AFTER_S = 30
-
 router = APIRouter(tags=["speakers"])
 
 SpeakerId = Annotated[str, Path(description="Id of the speaker in the transcript", examples=["speaker_1"])]
