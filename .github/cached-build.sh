@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# `docker build` for the workflow, with a cache in the folder IMAGE_CACHE if that is set. The new cache is written to IMAGE_CACHE.new.
+# Every image has its own, because each export replaces the one before.
+set -euo pipefail
+cache=()
+if [ -n "${IMAGE_CACHE:-}" ]; then
+    previous=
+    for argument in "$@"; do
+        [ "$previous" != -t ] || tag=$argument
+        previous=$argument
+    done
+    name=${tag##*/}
+    name=${name%%:*}
+    cache=("--cache-from=type=local,src=$IMAGE_CACHE/$name" "--cache-to=type=local,dest=$IMAGE_CACHE.new/$name,mode=max")
+fi
+exec docker buildx build --load "${cache[@]}" "$@"
