@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,6 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGEST = f"sha256:{'0' * 64}"
-
 Config = dict[str, Any]
 
 
@@ -55,19 +54,22 @@ def build_command(artifact: Config) -> list[str]:
     return str(artifact["custom"]["buildCommand"]).split()
 
 
-def reference(image: str, digest: str = f"@{DIGEST}") -> str:
-    """The name under which skaffold deploys an image that it has built."""
-    return f"registry.example.org/team/{image.replace('/', '_')}:v1{digest}"
+def reference(image: str, *, pushed: bool = True) -> str:
+    """The name under which skaffold deploys an image that it has built; only a pushed one has a digest."""
+    name = image.replace("/", "_")
+    digest = f"@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+    return f"registry.example.org/team/{name}:tag-of-{name}{digest if pushed else ''}"
 
 
-def set_values(config: Config, digest: str = f"@{DIGEST}") -> dict[str, str]:
+def set_values(config: Config, *, pushed: bool = True) -> dict[str, str]:
     """What skaffold makes of setValueTemplates."""
     variables = {}
     for image in artifacts(config):
-        repository, tag = reference(image, "").rsplit(":", 1)
+        named, _, digest = reference(image, pushed=pushed).partition("@")
+        repository, tag = named.rsplit(":", 1)
         suffix = re.sub(r"[/\-.:]", "_", image)
-        variables |= {f"IMAGE_REPO_{suffix}": repository, f"IMAGE_TAG_{suffix}": tag}
-        variables[f"IMAGE_DIGEST_{suffix}"] = digest.removeprefix("@")
+        parts = {"REPO": repository, "TAG": tag, "DIGEST": digest}
+        variables |= {f"IMAGE_{part}_{suffix}": value for part, value in parts.items()}
     templates: dict[str, str] = release(config)["setValueTemplates"]
     return {
         key: re.sub(r"\{\{\.(\w+)\}\}", lambda match: variables[match[1]], template).removesuffix("@")
@@ -75,11 +77,11 @@ def set_values(config: Config, digest: str = f"@{DIGEST}") -> dict[str, str]:
     }
 
 
-def helm_arguments(config: Config, digest: str = f"@{DIGEST}") -> list[str]:
+def helm_arguments(config: Config, *, pushed: bool = True) -> list[str]:
     """The options of helm that skaffold makes of a release."""
     deployed = release(config)
     values = [f"--values={ROOT / path}" for path in deployed["valuesFiles"]]
-    images = [f"--set={key}={value}" for key, value in set_values(config, digest).items()]
+    images = [f"--set={key}={value}" for key, value in set_values(config, pushed=pushed).items()]
     files = [f"--set-file={key}={ROOT / path}" for key, path in deployed.get("setFiles", {}).items()]
     return [*values, *images, *files]
 

@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+from functools import cache
 
 import jsonschema
 import pytest
@@ -32,8 +33,11 @@ def helm():
         pytest.skip(rendering.NO_HELM)
 
 
-def rendered(config, digest=f"@{skaffold_config.DIGEST}"):
-    arguments = skaffold_config.helm_arguments(config, digest)
+@cache
+def rendered(profiles, *, pushed=True):
+    """What helm makes of the chart as skaffold deploys it."""
+    config = activated(profiles)
+    arguments = skaffold_config.helm_arguments(config, pushed=pushed)
     deployed = release(config)
     place = ["--kube-version", "1.34.0", "--namespace", deployed["namespace"]]
     text = rendering.run_helm("template", deployed["name"], str(ROOT / deployed["chartPath"]), *place, *arguments)
@@ -95,19 +99,19 @@ def test_every_value_that_it_sets_is_in_the_schema_of_the_chart(profiles):
 def test_pods_run_exactly_the_images_that_it_builds(helm, profiles):
     config = activated(profiles)
     expected = {skaffold_config.reference(image) for image in artifacts(config)}
-    assert images(rendered(config)) == expected
+    assert images(rendered(profiles)) == expected
     assert bool(GPU_IMAGES & artifacts(config).keys()) == ("gpu" in profiles)
 
 
 def test_an_image_that_was_not_pushed_is_named_by_its_tag_alone(helm):
     config = activated(())
-    expected = {skaffold_config.reference(image, "") for image in artifacts(config)}
-    assert images(rendered(config, digest="")) == expected
+    expected = {skaffold_config.reference(image, pushed=False) for image in artifacts(config)}
+    assert images(rendered((), pushed=False)) == expected
 
 
 def test_the_forwarded_port_is_that_of_a_service(helm):
     (forwarded,) = activated(())["portForward"]
-    services = {item["metadata"]["name"]: item for item in rendered(activated(())) if item["kind"] == "Service"}
+    services = {item["metadata"]["name"]: item for item in rendered(()) if item["kind"] == "Service"}
     assert forwarded["port"] in [port["port"] for port in services[forwarded["resourceName"]]["spec"]["ports"]]
     assert forwarded["namespace"] == release(activated(()))["namespace"]
 
@@ -133,7 +137,7 @@ def test_a_changed_file_is_copied_to_where_the_image_has_it(profiles):
 
 def test_in_the_profile_dev_every_process_of_a_synced_image_runs_from_the_copy(helm):
     config = activated(("dev", "gpu"))
-    objects = rendered(config)
+    objects = rendered(("dev", "gpu"))
     synced = {skaffold_config.reference(name) for name, artifact in artifacts(config).items() if "sync" in artifact}
     processes = [
         (name, container, pod["spec"])
