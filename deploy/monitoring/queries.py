@@ -1,0 +1,29 @@
+"""The PromQL that several panels share."""
+
+from __future__ import annotations
+
+# What a dashboard shows: one installation.
+NAMESPACE = 'namespace="$namespace"'
+# The requests of clients, without those of the kubelet and of Prometheus.
+NO_PROBES = 'route!~"/healthz|/readyz|/metrics"'
+CLIENT_ERRORS = f'{NO_PROBES}, status=~"4.."'
+SERVER_ERRORS = f'{NO_PROBES}, status=~"5.."'
+
+
+def rate(metric: str, *by: str, where: str = "") -> str:
+    """Per second, summed over the pods."""
+    grouping = f" by ({', '.join(by)})" if by else ""
+    return f"sum{grouping} (rate({selected(metric, where)}[$__rate_interval]))"
+
+
+def selected(metric: str, where: str = "") -> str:
+    matchers = f"{NAMESPACE}, {where}" if where else NAMESPACE
+    return f"{metric}{{{matchers}}}"
+
+
+def quantile(share: float, histogram: str, *by: str, where: str = "") -> str:
+    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', 'le', *by, where=where)})"
+
+
+def mean(histogram: str, *by: str, where: str = "") -> str:
+    return f"{rate(f'{histogram}_sum', *by, where=where)} / {rate(f'{histogram}_count', *by, where=where)}"
