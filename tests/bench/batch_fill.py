@@ -18,7 +18,7 @@ _TRITON = re.compile(r'^(nv_inference_count|nv_inference_exec_count)\{model="whi
 
 
 def measure(testbed: Testbed, speech: Speech) -> list[Row]:
-    testbed.stack.stop_component("transcribe")
+    testbed.stack.stop_component("transcribe-accurate")
     jobs = [
         testbed.send(recordings.wav(speech.varied(testbed.sizes.backlog_s, n)), f"backlog-{n}.wav")
         for n in range(testbed.sizes.backlog)
@@ -26,7 +26,7 @@ def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     for job in jobs:
         testbed.wait_for_stage(job, "transcribe", "queued")
     before = _triton(testbed)
-    testbed.stack.start_component("transcribe")  # a new process, whose histogram is empty
+    testbed.stack.start_component("transcribe-accurate")  # a new process, whose histogram is empty
     for job in jobs:
         testbed.completed(job)
     sizes = _batch_sizes(httpx.get(f"http://{testbed.address('transcribe')}/metrics", trust_env=False).text)

@@ -20,11 +20,11 @@ def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     wav = recordings.wav(speech.varied(testbed.sizes.recording_s))
     path = testbed.scratch / "prepared.wav"
     path.write_bytes(wav)
-    testbed.stack.stop_component("transcribe")
+    testbed.stack.stop_component("transcribe-accurate")
     try:
         rounds = [(_decode_s(path), _prepare_s(testbed, wav)) for _ in range(testbed.sizes.repeats)]
     finally:
-        testbed.stack.start_component("transcribe")
+        testbed.stack.start_component("transcribe-accurate")
     alone_s, took_s = (median(times) for times in zip(*rounds, strict=True))
     each = ", ".join(f"{seconds:.2f}" for _, seconds in rounds)
     return [

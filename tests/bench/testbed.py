@@ -91,11 +91,15 @@ class Testbed:
     def scratch(self) -> Path:
         return self.stack.data_dir.folder("bench")
 
-    def address(self, component: str) -> str:
-        return str(self.stack.component(component)["address"])
+    def address(self, service: str) -> str:
+        return str(self._component(service)["address"])
 
-    def pid(self, component: str) -> int:
-        return int(self.stack.component(component)["pid"])
+    def pid(self, service: str) -> int:
+        return int(self._component(service)["pid"])
+
+    def _component(self, service: str) -> dict[str, Any]:
+        """The process of a service; of `transcribe`, the one of the pool that is measured."""
+        return self.stack.component("transcribe-accurate" if service == "transcribe" else service)
 
     def send(self, wav: bytes, name: str, **options: str) -> str:
         """Send a recording; returns the id of the job."""

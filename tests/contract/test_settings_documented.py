@@ -11,6 +11,7 @@ import voicepipe_orchestrator.settings
 import voicepipe_status.settings
 import voicepipe_upload.settings
 import voicepipe_wire.settings
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -53,6 +54,8 @@ def _shown(field: FieldInfo) -> str:
     match field.default:
         case None | "":
             return ""
+        case SecretStr() as secret:
+            return secret.get_secret_value()
         case bool() as flag:
             return str(flag).lower()
         case float() as number if number.is_integer():

@@ -52,7 +52,7 @@ def spoken_wav(spoken: meetings.Recording, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def resume_transcription(stack: DisposableStack) -> Iterator[Callable[[], None]]:
     """Transcription is stopped, so chunks stay queued, until the test calls this or ends."""
-    stack.stop_component("transcribe")
-    yield lambda: stack.start_component("transcribe")
-    if stack.component("transcribe")["state"] == "stopped":
-        stack.start_component("transcribe")
+    stack.stop_component("transcribe-accurate")
+    yield lambda: stack.start_component("transcribe-accurate")
+    if stack.component("transcribe-accurate")["state"] == "stopped":
+        stack.start_component("transcribe-accurate")

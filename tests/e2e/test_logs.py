@@ -7,7 +7,7 @@ import json
 import pytest
 from support.front_door import FrontDoor, with_another_hash, words
 
-SERVICES = ("upload", "prepare", "transcribe", "assemble", "controller", "status")
+SERVICES = ("upload", "prepare", "transcribe-accurate", "assemble", "controller", "status")
 RUN = 4  # words in a row that do not match by coincidence
 
 

@@ -20,7 +20,16 @@ from tusclient.client import TusClient
 from voicepipe_local.disposable_stack import DisposableStack
 
 # The processes that take part in transcription. Upload, prepare and assemble are killed during their own work, below.
-IN_TRANSCRIPTION = ("transcribe", "controller", "status", "gateway", "nats", "postgres", "s3", "triton-accurate")
+IN_TRANSCRIPTION = (
+    "transcribe-accurate",
+    "controller",
+    "status",
+    "gateway",
+    "nats",
+    "postgres",
+    "s3",
+    "triton-accurate",
+)
 MIB = 1024 * 1024
 
 

@@ -92,7 +92,7 @@ def test_a_job_waits_for_a_model_that_is_down(door: FrontDoor, audio: bytes, und
 def test_a_stack_that_is_stopped_during_a_job_continues_it_at_the_next_start(
     stack: DisposableStack, door: FrontDoor, audio: bytes, undisturbed: list[str], outage
 ):
-    outage("transcribe")
+    outage("transcribe-accurate")
     job_id = door.accepted(with_another_hash(audio))
     eventually(lambda: door.get(job_id)["state"] == "transcribing")
     stack.down()

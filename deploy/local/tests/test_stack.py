@@ -46,7 +46,7 @@ def test_internal_paths_are_not_exposed_to_clients(client, path):
 
 def test_a_stack_continues_after_a_crash(private_stack):
     stack = private_stack(workers={"transcribe": 2})
-    assert stack.component("transcribe-2")["health"] == "healthy"
+    assert stack.component("transcribe-accurate-2")["health"] == "healthy"
     before = (stack.url, stack.api_key)
     stack.kill("status")
     stack.wait_until_healthy("status", restarts=1)

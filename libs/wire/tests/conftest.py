@@ -2,8 +2,8 @@ import os
 from contextlib import suppress
 
 import pytest
+from support.eventually import eventually_async
 from voicepipe_wire.messaging import broker
-from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.settings import Settings
 from voicepipe_wire.storage import database
 
@@ -22,11 +22,10 @@ async def pool(settings):
 
 @pytest.fixture
 async def jetstream(settings):
-    client = await broker.connect(settings, f"test-{os.getpid()}")
-    jetstream = JetStream(client)
-    for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
-        with suppress(Exception):
-            await jetstream.context.delete_stream(name)
-    await jetstream.ensure_streams()
-    yield jetstream
-    await client.close()
+    async with broker.connect(settings, f"test-{os.getpid()}") as jetstream:
+        await eventually_async(lambda: jetstream.is_connected)
+        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
+            with suppress(Exception):
+                await jetstream.context.delete_stream(name)
+        await jetstream.ensure_streams()
+        yield jetstream

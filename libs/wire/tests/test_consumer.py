@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -11,9 +12,10 @@ from voicepipe_wire.errors import Reject, RetryLater
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker, retry_delay_s
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.messaging.subjects import DLQ, WORK, Priority
+from voicepipe_wire.messaging.subjects import DLQ, WORK, Priority, Queue
 from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
 
+QUEUE = Queue("prepare")
 DELIVERY = Delivery(ack_wait_s=1.0, max_deliver=3)
 
 
@@ -38,10 +40,16 @@ class Handler:
 
 
 @asynccontextmanager
-async def working(jetstream, handler, *, concurrency=1):
-    handlers = {PrepareRecording: handler}
+async def working(pool, jetstream, handler, *, concurrency=1, **more):
     worker = Worker(
-        jetstream, "prepare", handlers, handler.on_dead_lettered, concurrency=concurrency, delivery=DELIVERY
+        jetstream,
+        Outbox(pool, jetstream, "test"),
+        QUEUE,
+        {PrepareRecording: handler},
+        handler.on_dead_lettered,
+        concurrency=concurrency,
+        delivery=DELIVERY,
+        **more,
     )
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
@@ -54,7 +62,7 @@ async def working(jetstream, handler, *, concurrency=1):
 
 async def send(pool, jetstream, name, priority=Priority.STANDARD) -> None:
     async with Outbox(pool, jetstream, "test").transaction() as transaction:
-        transaction.command("prepare", priority, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
+        transaction.command(QUEUE, priority, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
 
 
 async def queue_empties(jetstream) -> None:
@@ -68,7 +76,7 @@ async def queue_empties(jetstream) -> None:
 
 async def test_a_handled_command_leaves_the_queue(pool, jetstream):
     handler = Handler()
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: handler.seen == ["a"])
     await queue_empties(jetstream)
@@ -77,7 +85,7 @@ async def test_a_handled_command_leaves_the_queue(pool, jetstream):
 async def test_retry_later_spends_no_delivery_and_keeps_the_message_in_flight(pool, jetstream):
     """For longer than ack_wait_s, and more often than max_deliver."""
     handler = Handler(*(RetryLater(0.5, "unavailable") for _ in range(5)))
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: len(handler.seen) == 6)
         await asyncio.sleep(1.5)
@@ -91,7 +99,7 @@ async def test_long_work_is_not_redelivered(pool, jetstream):
         await asyncio.sleep(2.5)
 
     handler = Handler(long)
-    async with working(jetstream, handler, concurrency=4):
+    async with working(pool, jetstream, handler, concurrency=4):
         await send(pool, jetstream, "a")
         await asyncio.sleep(3)
     assert handler.seen == ["a"]
@@ -99,7 +107,7 @@ async def test_long_work_is_not_redelivered(pool, jetstream):
 
 async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream):
     handler = Handler(Reject("not_audio", "No audio."))
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: handler.dead_lettered == [("a", "not_audio")])
     entry = await jetstream.context.get_last_msg(DLQ, "dlq.prepare")
@@ -111,7 +119,7 @@ async def test_a_rejected_command_becomes_a_dead_letter_at_once(pool, jetstream)
 
 async def test_a_bug_is_retried_a_bounded_number_of_times(pool, jetstream):
     handler = Handler(*(RuntimeError("bug") for _ in range(10)))
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: bool(handler.dead_lettered))
     assert len(handler.seen) == DELIVERY.max_deliver
@@ -123,9 +131,9 @@ async def test_a_bug_is_retried_a_bounded_number_of_times(pool, jetstream):
 
 async def test_a_command_of_another_stage_becomes_a_dead_letter(pool, jetstream):
     handler = Handler()
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         async with Outbox(pool, jetstream, "test").transaction() as transaction:
-            transaction.command("prepare", Priority.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
+            transaction.command(QUEUE, Priority.STANDARD, CancelJob(job_id="x"), job_id=None, owner_id=None)
         await eventually_async(_has_dead_letters(jetstream))
     assert not handler.seen
 
@@ -142,7 +150,7 @@ async def test_premium_is_served_first_and_standard_is_not_starved(pool, jetstre
         await send(pool, jetstream, f"standard {number}")
         await send(pool, jetstream, f"premium {number}", Priority.PREMIUM)
     handler = Handler()
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await eventually_async(lambda: len(handler.seen) == 40)
     first = handler.seen[:20]
     assert sum(name.startswith("premium") for name in first) == 16
@@ -152,7 +160,7 @@ async def test_premium_is_served_first_and_standard_is_not_starved(pool, jetstre
 @pytest.mark.parametrize("deleted", ["consumer", "stream"])
 async def test_a_deleted_consumer_or_stream_is_created_again(pool, jetstream, deleted):
     handler = Handler()
-    async with working(jetstream, handler) as worker:
+    async with working(pool, jetstream, handler) as worker:
         await send(pool, jetstream, "before")
         await eventually_async(lambda: handler.seen == ["before"])
         if deleted == "consumer":
@@ -179,7 +187,7 @@ async def test_commands_in_flight_are_finished_before_the_worker_stops(pool, jet
         handler.seen.append("done")
 
     handler = Handler(slow)
-    async with working(jetstream, handler):
+    async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: handler.seen == ["a"])
     assert handler.seen == ["a", "done"]
@@ -190,10 +198,10 @@ async def test_worker_restarts_during_an_outage_spend_no_delivery(pool, jetstrea
     await send(pool, jetstream, "a")
     for _ in range(2 * DELIVERY.max_deliver):
         unavailable = Handler(*(RetryLater(0.1, "unavailable") for _ in range(100)))
-        async with working(jetstream, unavailable):
+        async with working(pool, jetstream, unavailable):
             await eventually_async(lambda unavailable=unavailable: unavailable.seen)
     recovered = Handler()
-    async with working(jetstream, recovered):
+    async with working(pool, jetstream, recovered):
         await eventually_async(lambda: recovered.seen == ["a"])
     await queue_empties(jetstream)
     assert (unavailable.dead_lettered, recovered.dead_lettered) == ([], [])
@@ -213,3 +221,79 @@ async def test_dropping_a_missing_message_does_nothing(pool, jetstream):
 def test_the_retry_delay_grows_and_is_bounded():
     assert 0.7 < retry_delay_s(1) < 1.3
     assert retry_delay_s(20) <= 75
+
+
+async def test_a_handler_that_outlasts_the_grace_is_cancelled_and_its_command_handed_back_without_a_delivery(
+    pool, jetstream
+):
+    cancelled = asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    await send(pool, jetstream, "a")
+    for _ in range(2 * DELIVERY.max_deliver):
+        cancelled.clear()
+        slow = Handler(endless)
+        async with working(pool, jetstream, slow, grace_s=0.1):
+            await eventually_async(lambda slow=slow: slow.seen)
+        assert cancelled.is_set()
+    recovered = Handler()
+    async with working(pool, jetstream, recovered):
+        await eventually_async(lambda: recovered.seen == ["a"], 5)
+    await queue_empties(jetstream)
+    assert (slow.dead_lettered, recovered.dead_lettered) == ([], [])
+
+
+async def test_a_command_that_was_handed_back_is_the_one_that_the_outbox_refers_to(pool, jetstream):
+    await send(pool, jetstream, "a")
+    before = await pool.fetchrow("SELECT id, stream_seq FROM outbox")
+    unavailable = Handler(RetryLater(60, "unavailable"))
+    async with working(pool, jetstream, unavailable):
+        await eventually_async(lambda: unavailable.seen)
+    (row,) = await pool.fetch("SELECT id, stream_seq, work FROM outbox")
+    assert row["id"] != before["id"]
+    assert row["work"] == "prepare"
+    message = await jetstream.find(WORK, row["stream_seq"])
+    assert message.headers["Nats-Msg-Id"] == message.headers["ce-id"] == str(row["id"])
+    await eventually_async(lambda: _is_gone(jetstream, before["stream_seq"]))
+
+
+async def _is_gone(jetstream, sequence) -> bool:
+    return await jetstream.find(WORK, sequence) is None
+
+
+async def test_a_worker_that_may_not_pull_leaves_commands_to_others(pool, jetstream):
+    closed, handler = Handler(), Handler()
+    async with working(pool, jetstream, closed, may_pull=lambda: False):
+        await send(pool, jetstream, "a")
+        async with working(pool, jetstream, handler):
+            await eventually_async(lambda: handler.seen == ["a"])
+    assert closed.seen == []
+
+
+async def test_a_worker_handles_the_commands_of_its_pool_only(pool, jetstream):
+    handler, queue = Handler(), Queue("prepare", "fast")
+    async with Outbox(pool, jetstream, "test").transaction() as transaction:
+        for name, where in (("own", queue), ("other", Queue("prepare", "accurate")), ("none", QUEUE)):
+            transaction.command(where, Priority.STANDARD, PrepareRecording(job_id=name), job_id=uuid4(), owner_id=None)
+    worker = Worker(
+        jetstream, Outbox(pool, jetstream, "test"), queue, {PrepareRecording: handler}, handler.on_dead_lettered
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    await eventually_async(lambda: handler.seen == ["own"])
+    stop.set()
+    await task
+    assert (await jetstream.context.stream_info(WORK)).state.messages == 2
+
+
+async def test_streams_keep_what_an_operator_has_set_on_them(jetstream):
+    config = (await jetstream.context.stream_info(WORK)).config
+    await jetstream.context.update_stream(replace(config, max_bytes=1 << 30, subjects=["work.prepare.*"]))
+    await jetstream.ensure_streams()
+    after = (await jetstream.context.stream_info(WORK)).config
+    assert (after.max_bytes, after.subjects) == (1 << 30, ["work.>"])

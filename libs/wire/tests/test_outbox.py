@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from voicepipe_wire.messaging.outbox import Outbox, Owned
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import JobCancelled
 
@@ -25,7 +26,9 @@ class FailingBroker:
 async def change_state(outbox, *, fails: bool = False):
     job_id = uuid4()
     async with outbox.transaction() as transaction:
-        transaction.command("prepare", "standard", PrepareRecording(job_id=str(job_id)), job_id=job_id, owner_id=None)
+        transaction.command(
+            Queue("prepare"), "standard", PrepareRecording(job_id=str(job_id)), job_id=job_id, owner_id=None
+        )
         transaction.event(Owned(job_id, uuid4()), JobCancelled(job_id=str(job_id)))
         await transaction.connection.execute("INSERT INTO users (name) VALUES ($1)", str(job_id))
         if fails:

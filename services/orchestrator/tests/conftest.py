@@ -15,7 +15,7 @@ def settings(database_url, nats_url, object_store, triton, tmp_path):
         s3_bucket=object_store.bucket,
         s3_access_key=object_store.access_key,
         s3_secret_key=object_store.secret_key,
-        triton_urls=f"accurate={triton}",
+        triton_url=triton,
         scratch_dir=tmp_path,
         sweep_every_s=0.5,
         stuck_after_s=1.0,

@@ -45,7 +45,7 @@ class Bilingual:
         text = {"es": "hola buenos dias", "en": "good day to you"}[language] if spoken[language] else "blah blah blah"
         return answer(text, language, languages=languages, avg_logprob=-0.2 if spoken[language] else -0.9)
 
-    async def languages(self, audio, model, job_id):
+    async def languages(self, audio, job_id):
         spoken = self._spoken(audio)
         return {code: count / sum(spoken.values()) for code, count in spoken.items()}
 
@@ -101,7 +101,7 @@ async def test_a_language_that_the_owner_chose_is_never_switched():
 
 async def test_a_second_language_with_less_confident_words_is_discarded():
     class Unsure(Bilingual):
-        async def languages(self, audio, model, job_id):
+        async def languages(self, audio, job_id):
             return {"en": 0.4, "es": 0.5}
 
         async def recognize(self, audio, request):

@@ -10,6 +10,7 @@ from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.sweep import Sweeper
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.messaging.broker import Delivery
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import (
     CancelJob,
@@ -141,7 +142,7 @@ async def test_a_command_that_kills_every_worker_fails_its_job_and_is_dead_lette
     pipeline.start("controller")
     job_id = await pipeline.submit(wav(meeting))
     delivery = Delivery(ack_wait_s=0.5, max_deliver=pipeline.settings.max_deliver)
-    await pipeline.jetstream.ensure_consumer("prepare", "standard", delivery)
+    await pipeline.jetstream.ensure_consumer(Queue("prepare"), "standard", delivery)
     pulling = asyncio.create_task(pull_and_die(pipeline))
     job = await pipeline.end_of(job_id, 30)
     pulling.cancel()
@@ -183,7 +184,8 @@ async def test_a_finished_chunk_is_never_transcribed_again(pipeline, long_meetin
     before = await pipeline.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
     async with pipeline.outbox.transaction() as transaction:
         again = TranscribeChunk(job_id=str(job_id), owner_id=str(job.owner_id), chunk_index=0)
-        transaction.command("transcribe/0", "standard", again, job_id=job_id, owner_id=job.owner_id)
+        queue = Queue("transcribe", job.pool)
+        transaction.command(queue, "standard", again, job_id=job_id, owner_id=job.owner_id, work="transcribe/0")
     await asyncio.sleep(1)
     after = await pipeline.pool.fetch("SELECT finished_at FROM chunks WHERE job_id = $1 ORDER BY chunk_index", job_id)
     assert before == after

@@ -5,12 +5,13 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from voicepipe_orchestrator.domain import SpeechPool
 from voicepipe_orchestrator.transcribe.handler import _restrict_to_model
 from voicepipe_orchestrator.transcribe.language import (
     ENOUGH_SPEECH_S,
     LanguageChoice,
     choose_language,
-    detecting_model,
+    detecting_pool,
     probe_indices,
 )
 from voicepipe_wire.errors import Reject
@@ -73,20 +74,31 @@ def test_the_order_of_the_probes_does_not_matter(probed, random):
     assert choose_language(shuffled) == choose_language(probed)
 
 
+ENGLISH, BOTH = ("en",), ("en", "de")
+
+
+def pools(ready=None, **languages):
+    return {name: SpeechPool(name, codes, is_ready=ready is None or name in ready) for name, codes in languages.items()}
+
+
 def test_a_multilingual_model_detects_the_language_itself():
-    assert detecting_model("accurate", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+    assert detecting_pool("accurate", pools(accurate=BOTH, fast=ENGLISH)) == "accurate"
 
 
 def test_a_multilingual_model_detects_the_language_for_a_monolingual_one():
-    assert detecting_model("fast", {"accurate": ("en", "de"), "fast": ("en",)}) == "accurate"
+    assert detecting_pool("fast", pools(accurate=BOTH, fast=ENGLISH)) == "accurate"
+
+
+def test_a_pool_without_a_worker_detects_no_language_for_another():
+    assert detecting_pool("fast", pools(accurate=BOTH, fast=ENGLISH, ready=("fast",))) is None
 
 
 def test_no_model_detects_the_language_if_all_are_monolingual():
-    assert detecting_model("fast", {"fast": ("en",)}) is None
+    assert detecting_pool("fast", pools(fast=ENGLISH)) is None
 
 
 def test_an_unregistered_model_detects_the_language_itself():
-    assert detecting_model("accurate", {"fast": ("en",)}) == "accurate"
+    assert detecting_pool("accurate", pools(fast=ENGLISH)) == "accurate"
 
 
 def test_a_monolingual_model_rejects_a_recording_confidently_in_another_language():

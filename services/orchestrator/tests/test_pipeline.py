@@ -2,10 +2,13 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from fixtures.meeting import compose, silence
 from fixtures.score import wer
+from support.eventually import eventually_async
+from voicepipe_orchestrator import pools
 from voicepipe_orchestrator.prepare.decode import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
@@ -108,7 +111,7 @@ async def test_a_file_without_audio_fails_the_job_and_is_dead_lettered(pipeline)
 
 
 async def test_a_job_with_diarization_completes_with_a_warning_if_there_is_no_diarizer(pipeline, meeting):
-    pipeline.start(*ALL)
+    pipeline.start(*ALL, speakers=False)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     job = await pipeline.end_of(job_id)
     assert job.state == "completed"
@@ -123,10 +126,57 @@ async def test_a_job_waits_for_an_unavailable_model_and_then_completes(pipeline,
     address, server = private_triton()
     server.kill()
     pipeline.start("prepare", "assemble", "controller")
-    pipeline.start("transcribe", triton_urls=f"accurate={address}")
+    pipeline.start("transcribe", triton_url=address)
     job_id = await pipeline.submit(wav(meeting))
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
     await asyncio.sleep(4)  # longer than ack_wait: the command must not be redelivered or dead-lettered meanwhile
     assert (await pipeline.job(job_id)).state == "transcribing"
     server.start()
     assert (await pipeline.end_of(job_id)).state == "completed"
+
+
+async def test_a_pool_that_knows_one_language_lets_another_detect_that_of_a_recording(pipeline, meeting, monkeypatch):
+    found = pools.load_all
+
+    async def one_knows_only_english(connection):
+        known = await found(connection)
+        return {name: replace(pool, languages=("en",)) if name == "fast" else pool for name, pool in known.items()}
+
+    monkeypatch.setattr(pools, "load_all", one_knows_only_english)
+    pipeline.start("prepare", "assemble", "controller", "transcribe")
+    pipeline.start("transcribe2", pool="fast")
+    await eventually_async(lambda: _are_ready(pipeline, "accurate", "fast"))
+    job = await pipeline.end_of(await pipeline.submit(wav(meeting), model={"name": "fast", "tier": "fast"}))
+    assert (job.state, job.language, job.warnings) == ("completed", "en", ())
+    assert job.language_probability > 0.5
+
+
+async def test_without_a_pool_that_detects_languages_the_only_one_is_assumed(pipeline, meeting, monkeypatch):
+    found = pools.load_all
+
+    async def only_english(connection):
+        return {name: replace(pool, languages=("en",)) for name, pool in (await found(connection)).items()}
+
+    monkeypatch.setattr(pools, "load_all", only_english)
+    pipeline.start(*ALL)
+    await eventually_async(lambda: _are_ready(pipeline, "accurate"))
+    job = await pipeline.end_of(await pipeline.submit(wav(meeting)))
+    assert (job.state, job.language, job.language_probability) == ("completed", "en", None)
+    assert [warning["code"] for warning in job.warnings] == ["language_assumed"]
+
+
+async def _are_ready(pipeline, *names) -> bool:
+    known = await pools.load_all(pipeline.pool)
+    return all(name in known and known[name].is_ready for name in names)
+
+
+async def test_a_job_for_a_pool_that_is_gone_fails_and_one_for_a_declared_pool_waits(pipeline, meeting):
+    pipeline.start("prepare", "assemble")
+    pipeline.start("controller", pools="asleep")
+    gone = await pipeline.submit(wav(meeting), model={"name": "gone", "tier": "fast"})
+    waits = await pipeline.submit(wav(meeting), model={"name": "asleep", "tier": "fast"})
+    assert (await pipeline.end_of(gone)).state == "failed"
+    assert await pipeline.error_code(gone) == "model_gone"
+    assert (await pipeline.until(waits, lambda job: job.state == "transcribing")).pool == "asleep"
+    await asyncio.sleep(2)
+    assert (await pipeline.job(waits)).state == "transcribing"

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from fixtures.meeting import compose
@@ -15,6 +15,7 @@ from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DiarizeAgain, DiarizeRecording, RedriveDeadLetter, RenameSpeaker
 from worker_pipeline import ALL, events_of, send_control, wav, words_of
@@ -46,7 +47,8 @@ async def diarizer(pipeline, meeting, begin: asyncio.Event | None = None, fault:
     delivery = Delivery(ack_wait_s=2, max_deliver=2)
     worker = Worker(
         pipeline.jetstream,
-        Stage.DIARIZE,
+        pipeline.outbox,
+        Queue(Stage.DIARIZE),
         {DiarizeRecording: handle},
         DeadLetterPolicy(pipeline.outbox, 1),
         delivery=delivery,
@@ -127,8 +129,7 @@ async def test_a_job_completes_without_speakers_after_the_diarization_deadline(p
     assert await pipeline.pool.fetchval("SELECT count(*) FROM diarizations") == 0
 
 
-async def test_a_restarted_diarizer_finds_the_waiting_command(pipeline, meeting):
-    await pipeline.pool.execute("INSERT INTO workers (id, stage, version) VALUES ($1, 'diarize', 'gone now')", uuid4())
+async def test_a_diarizer_that_starts_later_finds_the_waiting_command(pipeline, meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     await pipeline.until(job_id, lambda job: job.stages[Stage.TRANSCRIBE] == "done")
@@ -139,11 +140,13 @@ async def test_a_restarted_diarizer_finds_the_waiting_command(pipeline, meeting)
 
 
 async def test_diarizing_again_gives_a_new_version_with_the_same_words(pipeline, meeting):
-    pipeline.start(*ALL)
+    pipeline.start(*ALL, speakers=False)
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     await pipeline.end_of(job_id)
     assert await codes_of(pipeline, job_id) == ["speakers_unavailable"]
     before = await chunk_times(pipeline, job_id)
+    await pipeline.stop("prepare")
+    pipeline.start("prepare")
     async with diarizer(pipeline, meeting):
         await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=2, max_speakers=3))
         await pipeline.until(job_id, lambda job: job.state != "completed")
@@ -164,7 +167,8 @@ async def test_diarizing_again_without_a_diarizer_drops_the_previous_speakers(pi
     async with diarizer(pipeline, meeting):
         await pipeline.end_of(job_id)
     assert len((await pipeline.transcript(job_id))["speakers"]) == 2
-    await pipeline.pool.execute("DELETE FROM workers WHERE stage = 'diarize'")
+    await pipeline.stop("prepare")
+    pipeline.start("prepare", speakers=False)
     await send_control(pipeline, DiarizeAgain(job_id=str(job_id), min_speakers=3))
     await pipeline.until(job_id, lambda job: job.state != "completed")
     await pipeline.until(job_id, lambda job: job.state == "completed")

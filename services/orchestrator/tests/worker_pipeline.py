@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from voicepipe_wire.jobs.jobs import NewJob, StoredJob
 from voicepipe_wire.jobs.stages import FINAL
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.storage.objects import ObjectStore
 
@@ -56,9 +57,9 @@ class Pipeline:
             dependencies = roles.Dependencies(
                 self.settings.model_copy(update=settings), self.pool, self.jetstream, self.store
             )
-            worker, tasks = roles.ROLES[name.rstrip("0123456789")](dependencies)
+            role = roles.ROLES[name.rstrip("0123456789")](dependencies)
             stop = asyncio.Event()
-            self.running[name] = (stop, asyncio.create_task(_run(worker, tasks, stop)))
+            self.running[name] = (stop, asyncio.create_task(role.run(stop)))
 
     async def stop(self, *names: str) -> None:
         for name in names or list(self.running):
@@ -138,22 +139,15 @@ async def events_of(pipeline: Pipeline, job_id: UUID) -> list[str]:
 async def send_control(pipeline: Pipeline, message) -> None:
     """Send a control command."""
     async with pipeline.outbox.transaction() as transaction:
-        transaction.command("control", "premium", message, job_id=None, owner_id=None)
-
-
-async def _run(worker, tasks, stop) -> None:
-    async with asyncio.TaskGroup() as group:
-        for task in tasks:
-            group.create_task(task(stop))
-        group.create_task(worker.run(stop))
+        transaction.command(Queue("control"), "premium", message, job_id=None, owner_id=None)
 
 
 @asynccontextmanager
 async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
-    pool = await database.connect(settings)
-    client = await broker.connect(settings, "test")
-    try:
-        jetstream = JetStream(client)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(await database.connect(settings))
+        jetstream = await stack.enter_async_context(broker.connect(settings, "test"))
+        await eventually_async(lambda: jetstream.is_connected)
         for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
             with suppress(Exception):
                 await jetstream.context.delete_stream(name)
@@ -170,6 +164,3 @@ async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
                     task.cancel()
                 if tasks:
                     await asyncio.wait(tasks, timeout=10)
-    finally:
-        await client.close()
-        await pool.close()

@@ -15,18 +15,20 @@ import httpx
 import pytest
 import uvicorn
 from support import sse
+from support.eventually import eventually_async
 from support.sse import Event
 from voicepipe_local.objectstore import ObjectStore as TestStore
-from voicepipe_status import app
-from voicepipe_status.__main__ import open_dependencies
+from voicepipe_status.__main__ import start as start_service
 from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.settings import StatusSettings
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.outbox import Outbox, Owned
+from voicepipe_wire.service import Startup
 from voicepipe_wire.storage import database
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
 from voicepipe_wire.web.auth import key_hash, new_key
+from voicepipe_wire.web.probes import Probes
 
 OPTIONS = {
     "model": {"name": "accurate", "tier": "accurate"},
@@ -179,15 +181,18 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
     """Run the service on a free port, with its hub following, and the simulated pipeline."""
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        dependencies = await stack.enter_async_context(open_dependencies(settings))
-        pool = await database.connect(settings)
-        stack.push_async_callback(pool.close)
-        jetstream = JetStream(dependencies.hub._jetstream.client)
+        probes = Probes()
+        started = await stack.enter_async_context(start_service(settings, Startup(probes, stop)))
+        probes.start(started.app, started.checks, started.reported)
+        dependencies = started.app.state.dependencies
+        pool = await stack.enter_async_context(await database.connect(settings))
+        jetstream = dependencies.hub._jetstream
+        await eventually_async(lambda: jetstream.is_connected)
         await jetstream.ensure_streams()
         hub = asyncio.create_task(dependencies.hub.run(stop))
         server = uvicorn.Server(
             uvicorn.Config(
-                app.create(dependencies), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3
+                probes, port=0, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=3
             )
         )
         serving = asyncio.create_task(server._serve())

@@ -331,4 +331,4 @@ async def test_more_events_than_a_page_are_all_replayed(alice: Client, pipeline:
 async def test_the_service_is_ready_while_it_follows_events(service: Service):
     async with httpx.AsyncClient(base_url=service.url) as client:
         ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()["checks"]) == (200, {"postgres": "ok", "events": "ok"})
+    assert (ready.status_code, ready.json()["checks"]) == (200, {"postgresql": "ok", "nats": "ok", "events": "ok"})

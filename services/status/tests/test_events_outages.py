@@ -31,14 +31,14 @@ async def isolated(start, broker) -> AsyncIterator[Service]:
         yield service
 
 
-async def readiness(service: Service) -> int:
-    async with httpx.AsyncClient(base_url=service.url, timeout=10) as client:
-        return (await client.get("/readyz")).status_code
+async def until_following(service: Service, wanted: bool) -> None:
+    """Until the service follows the events, or has noticed that it does not. It stays ready either way."""
 
-
-async def until_ready(service: Service, wanted: int) -> None:
     async def is_as_wanted() -> bool:
-        return await readiness(service) == wanted
+        async with httpx.AsyncClient(base_url=service.url, timeout=10) as client:
+            answer = await client.get("/readyz")
+        assert answer.status_code == 200
+        return (answer.json()["checks"]["events"] == "ok") == wanted
 
     await eventually_async(is_as_wanted, 30)
 
@@ -72,9 +72,9 @@ async def test_a_deleted_consumer_loses_no_event(isolated: Service):
         await pipeline.transcribe_chunks(user.owner_id, job_id, 0)
         await delete_consumer(pipeline)
         await pipeline.transcribe_chunks(user.owner_id, job_id, 1, 2)
-        await until_ready(isolated, 503)
+        await until_following(isolated, wanted=False)
         await pipeline.transcribe_chunks(user.owner_id, job_id, 3)
-        await until_ready(isolated, 200)
+        await until_following(isolated, wanted=True)
         await pipeline.transcribe_chunks(user.owner_id, job_id, 4)
         await pipeline.end(user.owner_id, job_id)
         sent = await client
@@ -91,8 +91,8 @@ async def test_a_recreated_stream_is_followed_from_its_beginning(isolated: Servi
         # Another service may recreate and use it before this one notices.
         await pipeline.jetstream.ensure_streams()
         await pipeline.transcribe_chunks(user.owner_id, job_id, 5, 6)
-        await until_ready(isolated, 503)
-        await until_ready(isolated, 200)
+        await until_following(isolated, wanted=False)
+        await until_following(isolated, wanted=True)
         await pipeline.transcribe_chunks(user.owner_id, job_id, 7)
         # A client that reconnects with an id of the old stream receives all of the new one.
         async with following(user, job_id, **{"Last-Event-ID": "7"}) as events:
@@ -106,8 +106,8 @@ async def test_a_recreated_stream_is_followed_from_its_beginning(isolated: Servi
 async def test_a_deleted_stream_is_recreated(isolated: Service):
     pipeline = isolated.pipeline
     await pipeline.jetstream.context.delete_stream(EVENTS)
-    await until_ready(isolated, 503)
-    await until_ready(isolated, 200)
+    await until_following(isolated, wanted=False)
+    await until_following(isolated, wanted=True)
     assert (await pipeline.jetstream.context.stream_info(EVENTS)).state.messages == 0
 
 
@@ -117,7 +117,7 @@ async def test_a_killed_broker_loses_no_event(isolated: Service, broker):
     async with collecting(user, job_id) as client:
         await pipeline.transcribe_chunks(user.owner_id, job_id, 0)
         broker[1].kill()
-        await until_ready(isolated, 503)
+        await until_following(isolated, wanted=False)
         # The job continues; its events wait in the outbox.
         await pipeline.transcribe_chunks(user.owner_id, job_id, 1, 2)
         answer = await user.get(f"/v1/transcriptions/{job_id}")
@@ -125,7 +125,7 @@ async def test_a_killed_broker_loses_no_event(isolated: Service, broker):
         refused = await user.get(f"/v1/transcriptions/{job_id}/events")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         await asyncio.to_thread(broker[1].start)
-        await until_ready(isolated, 200)
+        await until_following(isolated, wanted=True)
         assert await pipeline.outbox.relay(older_than_s=0) == 2
         await pipeline.end(user.owner_id, job_id)
         sent = await client

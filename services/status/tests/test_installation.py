@@ -32,9 +32,21 @@ async def test_capabilities_list_what_is_served_now(alice: Client, pipeline: Pip
     assert answer["tasks"] == ["transcribe", "translate"]
     assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]
     assert answer["workers"] == {"transcribe": 2}
-    assert answer["speakers"] == {"available": False}
+    assert model["state"] == "ready"
+    assert answer["speakers"] == {"available": True, "state": "away"}
     await pipeline.pool.execute("UPDATE workers SET seen_at = now()")
-    assert (await alice.get("/v1/capabilities")).json()["speakers"] == {"available": True}
+    await pipeline.pool.execute("UPDATE models SET seen_at = now() - interval '31 seconds'")
+    answer = (await alice.get("/v1/capabilities")).json()
+    assert answer["speakers"] == {"available": True, "state": "ready"}
+    assert answer["models"][0]["state"] == "away"
+    await pipeline.pool.execute("UPDATE models SET retired_at = now()")
+    assert (await alice.get("/v1/capabilities")).json()["models"] == []
+
+
+async def test_an_installation_without_a_diarizer_says_so(start):
+    async with start(speakers=False) as service:
+        answer = await (await service.user()).get("/v1/capabilities")
+    assert answer.json()["speakers"] == {"available": False, "state": "off"}
 
 
 async def test_capabilities_of_an_installation_without_workers_are_empty(alice: Client):

@@ -93,14 +93,6 @@ async def in_every_format(client: Client, job_id: UUID) -> dict[str, httpx.Respo
     return {name: await client.get(path, params={"format": name}) for name in FORMATS}
 
 
-async def register_diarizer(pipeline: Pipeline, seconds_ago: float = 0) -> None:
-    await pipeline.pool.execute(
-        "INSERT INTO workers (id, stage, version, seen_at)"
-        " VALUES (gen_random_uuid(), 'diarize', '1', now() - make_interval(secs => $1))",
-        seconds_ago,
-    )
-
-
 async def test_renaming_writes_the_command_and_answers_with_the_speaker(alice: Client, pipeline: Pipeline):
     job_id = await completed(pipeline, alice.owner_id, 1, 2)
     controller = asyncio.create_task(
@@ -197,7 +189,6 @@ async def test_an_unknown_speaker_cannot_be_renamed(alice: Client, pipeline: Pip
 
 
 async def test_speakers_of_others_are_not_found(alice: Client, bob: Client, pipeline: Pipeline):
-    await register_diarizer(pipeline)
     job_id = await completed(pipeline, bob.owner_id)
     await set_name(pipeline, job_id, "speaker_1", "Secret")
     for answer in (
@@ -281,7 +272,6 @@ async def test_a_client_that_reconnects_receives_the_rename_event(alice: Client,
 async def test_diarization_runs_again_within_limits(
     alice: Client, pipeline: Pipeline, body: dict[str, Any] | None, limits: tuple[int, int]
 ):
-    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
 
@@ -304,7 +294,6 @@ async def test_diarization_runs_again_within_limits(
 
 
 async def test_without_a_controller_diarizing_again_is_accepted(alice: Client, pipeline: Pipeline):
-    await register_diarizer(pipeline, seconds_ago=20)
     job_id = await completed(pipeline, alice.owner_id)
     await pipeline.store_audio(job_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -326,7 +315,6 @@ async def test_without_a_controller_diarizing_again_is_accepted(alice: Client, p
     ],
 )
 async def test_invalid_limits_are_rejected(alice: Client, pipeline: Pipeline, body: Any):
-    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -334,7 +322,6 @@ async def test_invalid_limits_are_rejected(alice: Client, pipeline: Pipeline, bo
 
 
 async def test_only_a_completed_job_can_be_diarized_again(alice: Client, pipeline: Pipeline):
-    await register_diarizer(pipeline)
     for state in ("queued", "transcribing", "failed", "cancelled"):
         job_id = await pipeline.job(alice.owner_id, state=state)
         answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
@@ -342,18 +329,17 @@ async def test_only_a_completed_job_can_be_diarized_again(alice: Client, pipelin
     assert await pipeline.commands() == []
 
 
-async def test_diarizing_again_needs_a_live_diarizer(alice: Client, pipeline: Pipeline):
-    await register_diarizer(pipeline, seconds_ago=31)
-    job_id = await completed(pipeline, alice.owner_id)
-    await pipeline.store_audio(job_id)
-    answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
-    assert (answer.status_code, answer.json()["code"]) == (503, "no_diarizer")
-    assert int(answer.headers["retry-after"]) > 0
-    assert await pipeline.commands() == []
+async def test_an_installation_without_a_diarizer_refuses_to_diarize_again(start):
+    async with start(speakers=False) as service:
+        user, pipeline = await service.user(), service.pipeline
+        job_id = await completed(pipeline, user.owner_id)
+        await pipeline.store_audio(job_id)
+        answer = await user.http.post(f"/v1/transcriptions/{job_id}/diarization", json={})
+        assert (answer.status_code, answer.json()["code"]) == (501, "no_diarizer")
+        assert await pipeline.commands() == []
 
 
 async def test_a_job_whose_audio_is_gone_cannot_be_diarized_again(alice: Client, pipeline: Pipeline):
-    await register_diarizer(pipeline)
     job_id = await completed(pipeline, alice.owner_id)
     answer = await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")
     assert (answer.status_code, answer.json()["code"]) == (410, "audio_gone")

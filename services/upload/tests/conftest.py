@@ -7,18 +7,18 @@ from contextlib import AsyncExitStack
 import asyncpg
 import httpx
 import pytest
+from api_keys import new_key
 from leftovers import Leftovers
+from support.eventually import eventually_async
 from upload_process import Process
 from voicepipe_local import gateway as caddy
 from voicepipe_local import testing
 from voicepipe_local.data_dir import free_port
 from voicepipe_upload import app
-from voicepipe_upload.lazy_publisher import LazyPublisher
 from voicepipe_upload.settings import Settings
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import connect as connect_database
-from voicepipe_wire.web import keys
 
 WHISPER = {
     "model": "whisper-small",
@@ -52,10 +52,10 @@ def migrated():
 
 @pytest.fixture
 async def nats_streams(nats_url, settings):
-    client = await broker.connect(settings(), "tests")
-    await broker.JetStream(client).ensure_streams()
-    yield
-    await client.close()
+    async with broker.connect(settings(), "tests") as jetstream:
+        await eventually_async(lambda: jetstream.is_connected)
+        await jetstream.ensure_streams()
+        yield
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def database(database_url):
 
 @pytest.fixture
 async def key(database, database_url):
-    return await keys.create(database_url, "ada", "tests", operator=False)
+    return await new_key(database_url, "ada")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def gateway(process):
 
 @pytest.fixture
 async def other_key(database, database_url):
-    return await keys.create(database_url, "bob", "tests", operator=False)
+    return await new_key(database_url, "bob")
 
 
 @pytest.fixture
@@ -149,7 +149,8 @@ async def make_client(settings, key):
             made = settings(**changes)
             pool = await stack.enter_async_context(await connect_database(made))
             store = await stack.enter_async_context(objects.connect(made))
-            transport = httpx.ASGITransport(app.create(made, pool, store, LazyPublisher(made)))
+            jetstream = await stack.enter_async_context(broker.connect(made, "tests"))
+            transport = httpx.ASGITransport(app.create(made, pool, store, jetstream))
             headers = {"Authorization": f"Bearer {key}"}
             return await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="http://upload", headers=headers, timeout=60)

@@ -21,7 +21,7 @@ class DisposableStack(Stack):
     """A whole pipeline that belongs to a test.
 
     Component names are those in `ps`: `nats`, `postgres`, `s3`, `triton-accurate`, `upload`, `status`, `prepare`,
-    `transcribe`, `assemble`, `controller`, `gateway`. The second process of `transcribe` is `transcribe-2`.
+    `transcribe-accurate`, `assemble`, `controller`, `gateway`. The second process of `transcribe` is `transcribe-accurate-2`.
     """
 
     def __init__(self, data: Path, workers: Mapping[str, int], env: Mapping[str, str]) -> None:

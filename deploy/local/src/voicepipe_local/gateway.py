@@ -21,9 +21,10 @@ def url(data_dir: DataDir) -> str:
 
 def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]) -> Component:
     """`upload` and `status`: the addresses (host:port) of every replica."""
+    probes = f"http://{LOOPBACK}:{data_dir.port('gateway-probes')}"
 
     async def healthy() -> None:
-        await expect_ok(f"{url(data_dir)}/healthz")
+        await expect_ok(f"{probes}/healthz")
 
     return Component(
         name="gateway",
@@ -39,6 +40,7 @@ def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]
         env={
             "VOICEPIPE_GATEWAY_ADDRESS": f"http://:{data_dir.port('gateway')}",
             "VOICEPIPE_GATEWAY_BIND": LOOPBACK,
+            "VOICEPIPE_GATEWAY_PROBES": probes,
             "VOICEPIPE_UPLOAD_ADDRESSES": " ".join(upload),
             "VOICEPIPE_STATUS_ADDRESSES": " ".join(status),
             "XDG_DATA_HOME": str(data_dir.folder("gateway")),

@@ -35,16 +35,20 @@ UPLOAD = Service("upload", ("voicepipe_upload",), "voicepipe-upload")
 STATUS = Service("status", ("voicepipe_status",), "voicepipe-status")
 WORKERS = tuple(
     Service(name, ("voicepipe_orchestrator", name), "voicepipe-orchestrator")
-    for name in ("prepare", "transcribe", "assemble", "controller")
+    for name in ("prepare", "assemble", "controller")
 )
+TRANSCRIBE = Service("transcribe", ("voicepipe_orchestrator", "transcribe"), "voicepipe-orchestrator")
 DIARIZER = Service("diarizer", ("voicepipe_diarizer",), "voicepipe-diarizer", ".venv-diarizer")
-ALL = (UPLOAD, STATUS, *WORKERS, DIARIZER)
+ALL = (UPLOAD, STATUS, *WORKERS, TRANSCRIBE, DIARIZER)
 
 
-def replicas(data_dir: DataDir, service: Service, count: int, env: Mapping[str, str]) -> Iterator[Component]:
-    """`count` processes of `service`: NAME, NAME-2, NAME-3, ..."""
+def replicas(
+    data_dir: DataDir, service: Service, count: int, env: Mapping[str, str], *, pool: str = ""
+) -> Iterator[Component]:
+    """`count` processes of `service`, or of one pool of it: NAME, NAME-2, NAME-3, ..., or NAME-POOL, NAME-POOL-2, ..."""
+    name = f"{service.name}-{pool}" if pool else service.name
     for number in range(1, count + 1):
-        yield _replica(data_dir, service, service.name if number == 1 else f"{service.name}-{number}", env)
+        yield _replica(data_dir, service, name if number == 1 else f"{name}-{number}", env)
 
 
 def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Component:

@@ -16,8 +16,8 @@ from .supervisor import OneOffTask, StartStep, Supervisor
 API_KEY = "api-key"
 DATABASE = "voicepipe"
 
-# Concurrent requests to all pools together. The limit is low because a shorter recording cannot overtake requests in a
-# model's queue.
+# Concurrent requests to one pool. The limit is low because a shorter recording cannot overtake requests in a model's
+# queue.
 REQUESTS_GPU = 16  # one batch of eight running, one waiting
 REQUESTS_CPU = triton.CPU_INSTANCES  # one per instance: batches gain nothing on a CPU
 REQUESTS_CPU_PER_JOB = triton.CPU_INSTANCES - 1  # a long recording leaves one instance for other jobs
@@ -40,7 +40,7 @@ def full(
         CannotStart: a package is not installed, or `workers` names an unknown service.
     """
     check(workers)
-    env = _environment(data_dir) | _model_settings(data_dir, models, environment)
+    env = _environment(data_dir) | _model_settings(models, environment)
     count = {service.name: workers.get(service.name, 1) for service in services.ALL}
     upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
@@ -65,12 +65,12 @@ def full(
     )
 
 
-def _model_settings(data_dir: DataDir, models: Models, environment: Mapping[str, str]) -> dict[str, str]:
-    addresses = {tier: triton.url(data_dir, tier) for tier in models.speech}
+def _model_settings(models: Models, environment: Mapping[str, str]) -> dict[str, str]:
     return {
         "VOICEPIPE_MODEL_REQUESTS": str(model_requests(environment)),
         "VOICEPIPE_MODEL_REQUESTS_PER_JOB": str(model_requests_per_job(environment)),
-        "VOICEPIPE_TRITON_URLS": ",".join(f"{tier}={address}" for tier, address in addresses.items()),
+        "VOICEPIPE_POOLS": ",".join(models.speech),
+        "VOICEPIPE_SPEAKERS": str(models.speakers is not None).lower(),
     }
 
 
@@ -80,6 +80,9 @@ def _workers(
     workers = [
         component for each in services.WORKERS for component in services.replicas(data_dir, each, count[each.name], env)
     ]
+    for tier in models.speech:
+        pool_env = {**env, "VOICEPIPE_POOL": tier, "VOICEPIPE_TRITON_URL": triton.url(data_dir, tier)}
+        workers += services.replicas(data_dir, services.TRANSCRIBE, count["transcribe"], pool_env, pool=tier)
     if models.speakers:
         diarizer_env = {**env, "VOICEPIPE_DIARIZATION_MODEL": str(models.speakers)}
         workers += services.replicas(data_dir, services.DIARIZER, count["diarizer"], diarizer_env)
@@ -87,7 +90,7 @@ def _workers(
 
 
 def model_requests(environment: Mapping[str, str] = os.environ) -> int:
-    """The limit of concurrent requests to the models: the operator's setting, or the default for a GPU or a CPU.
+    """The limit of concurrent requests to a pool: the operator's setting, or the default for a GPU or a CPU.
 
     Raises:
         CannotStart: the setting is not a number.

@@ -1,32 +1,120 @@
-"""Start and stop of a service process."""
+"""The life of a service process: start, wait for servers, run, stop.
+
+Invariants:
+
+- The probes answer from the first moment to the last (`web.probes`), so an operator can always ask a process what it
+  waits for, and Prometheus sees the work that ends during a stop.
+- A missing server never ends the process. It waits, unready, and says for what: a restart repairs nothing, and a crash
+  loop delays the start long after the server is back.
+- After SIGTERM the process is unready at once. `drain_s` later, when proxies have noticed, `stop` is set; the work then
+  has `grace_s` to end (`messaging.consumer` hands back what does not).
+
+Races:
+
+- SIGTERM while the process waits for a server: `Startup.wait_for` raises `StoppedEarly`, and the process exits with 0.
+- SIGTERM twice: the second one changes nothing. Only SIGKILL ends a process early.
+- The work ends by itself, or fails: the server ends too, and the error decides the exit status.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
+import uvicorn
 from pydantic import ValidationError
+from starlette.types import ASGIApp
 
-from . import telemetry
+from . import aio, telemetry
 from .settings import Settings
-from .storage.database import TRANSIENT_ERRORS
+from .storage import database
+from .storage.database import Pool
+from .web.probes import Checks, Probes
 
 log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=Settings)
+Result = TypeVar("Result")
 
+BUG = 1
 BAD_SETTINGS = 2
-UNAVAILABLE = 1
+
+RETRY_S = 1.0
+LOG_EVERY_S = 10.0
 
 
-def run_service(name: str, settings_class: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> int:
+class StoppedEarly(Exception):
+    """The process was stopped before it had started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that has started.
+
+    `work` runs until its event is set, and then until everything in flight has ended. `checks` decide about readiness;
+    `reported` are shown with them, but concern other processes as well, so they do not decide. A check raises when what
+    it is named after cannot be used.
+    """
+
+    work: Callable[[asyncio.Event], Awaitable[object]]
+    app: ASGIApp | None = None
+    checks: Checks = field(default_factory=dict)
+    reported: Checks = field(default_factory=dict)
+
+
+class Startup:
+    """Waits for the servers that a service needs. The probes show what it waits for."""
+
+    def __init__(self, probes: Probes, stopping: asyncio.Event) -> None:
+        self._probes = probes
+        self._stopping = stopping
+
+    async def wait_for(self, what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        """Repeat `attempt` until it succeeds, and return its result. Any error is a reason to wait.
+
+        A wrong password counts too: it may be set a moment later, and `/readyz` shows it either way.
+
+        Raises:
+            StoppedEarly: the process is to stop.
+        """
+        logged_at = -LOG_EVERY_S
+        while not self._stopping.is_set():
+            try:
+                return await attempt()
+            except Exception as error:  # noqa: BLE001 - see above
+                reason = f"{type(error).__name__}: {error}".strip(": ")[:200]
+            self._probes.wait_for(what, reason)
+            if time.monotonic() - logged_at >= LOG_EVERY_S:
+                logged_at = time.monotonic()
+                log.warning("waiting", server=what, reason=reason)
+            await aio.pause(self._stopping, RETRY_S)
+        raise StoppedEarly
+
+    @asynccontextmanager
+    async def database(self, settings: Settings) -> AsyncIterator[Pool]:
+        """A pool of connections to a database whose schema is new enough."""
+        pool = await self.wait_for("PostgreSQL", lambda: database.connect(settings))
+        try:
+            await self.wait_for("the database schema", lambda: database.check_schema(pool))
+            yield pool
+        finally:
+            await database.close(pool)
+
+
+Start = Callable[[S, Startup], AbstractAsyncContextManager[Running]]
+
+
+def run_service(name: str, settings_class: type[S], start: Start[S]) -> int:
     """Run a service until it is stopped, and return its exit status.
 
-    0: it was stopped. 1: PostgreSQL or NATS did not answer at startup; start it again. 2: a setting is missing or
-    invalid. Telemetry is flushed in every case.
+    0: it was stopped. 1: a bug. 2: a setting is missing or invalid. Telemetry is flushed in every case.
     """
     try:
         settings = settings_class()
@@ -36,11 +124,59 @@ def run_service(name: str, settings_class: type[S], run: Callable[[S], Coroutine
         return BAD_SETTINGS
     telemetry.configure(name, settings.log_level)
     try:
-        asyncio.run(run(settings))
-    except TRANSIENT_ERRORS as error:
-        reason = f"{type(error).__name__}: {error}"[:200]
-        log.error("cannot start, PostgreSQL or NATS does not answer", reason=reason)  # noqa: TRY400 - a traceback would not help an operator
-        return UNAVAILABLE
+        asyncio.run(_run(settings, start))
+    except Exception:
+        log.exception("bug, the process ends")
+        return BUG
     finally:
         telemetry.shutdown()
     return 0
+
+
+async def _run(settings: S, start: Start[S]) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    probes = Probes()
+    server = _Server(
+        uvicorn.Config(
+            probes,
+            host=settings.http_host,
+            port=settings.http_port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=max(1, int(settings.grace_s)),
+        )
+    )
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve())
+        serving.add_done_callback(lambda _: stopping.set())
+        try:
+            async with start(settings, Startup(probes, stopping)) as running:
+                probes.start(running.app, running.checks, running.reported)
+                stop = asyncio.Event()
+                async with aio.background(_drain(settings, probes, stopping, stop)):
+                    await running.work(stop)
+                # The open requests need what `start` has opened, so they end first.
+                server.should_exit = True
+                await serving
+        except StoppedEarly:
+            log.info("stopped before it had started")
+        finally:
+            server.should_exit = True
+
+
+async def _drain(settings: Settings, probes: Probes, stopping: asyncio.Event, stop: asyncio.Event) -> None:
+    await stopping.wait()
+    log.info("stopping", drain_s=settings.drain_s, grace_s=settings.grace_s)
+    probes.stop()
+    await asyncio.sleep(settings.drain_s)
+    stop.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: this module has more to stop."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()

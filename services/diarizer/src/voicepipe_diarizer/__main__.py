@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
-from fastapi import FastAPI
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
@@ -21,10 +21,10 @@ from voicepipe_wire.messaging.broker import Delivery, JetStream
 from voicepipe_wire.messaging.consumer import Handlers, OnDeadLettered, Worker
 from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.service import run_service
+from voicepipe_wire.messaging.subjects import Queue
+from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
-from voicepipe_wire.web import server
 
 from .diarize import DiarizeHandler
 from .model import Model, ModelUnusable, load
@@ -33,29 +33,38 @@ from .settings import Settings
 log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings) -> None:
-    async with AsyncExitStack() as stack:
-        app = FastAPI(title="Voicepipe diarizer", openapi_url=None, telemetry=server.NO_TELEMETRY)
-        try:
-            model = await asyncio.to_thread(load, settings)
-        except ModelUnusable as error:
-            await _serve_unready(app, settings, error)
-            return
-        log.info("model loaded", model=model.name, revision=model.revision, threads=settings.threads)
-        pool = await database.connect(settings)
-        stack.push_async_callback(pool.close)
-        client = await broker.connect(settings, "diarizer")
-        stack.push_async_callback(client.close)
-        store = await stack.enter_async_context(objects.connect(settings))
-        worker = _worker(settings, pool, JetStream(client), store, model)
+@asynccontextmanager
+async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
+    try:
+        model = await asyncio.to_thread(load, settings)
+    except ModelUnusable as error:
+        yield _unready(error)
+        return
+    log.info("model loaded", model=model.name, revision=model.revision, threads=settings.threads)
+    async with (
+        broker.connect(settings, "diarizer") as jetstream,
+        startup.database(settings) as pool,
+        objects.connect(settings) as store,
+    ):
+        await startup.wait_for("NATS", jetstream.check)
+        worker = _worker(settings, pool, jetstream, store, model)
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(send_heartbeats(pool, Stage.DIARIZE, stop))
                 group.create_task(worker.run(stop))
 
-        server.install(app, {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
-        await server.serve(app, settings.http_host, settings.http_port, work)
+        yield Running(work, reported={"postgresql": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+
+
+def _unready(missing: ModelUnusable) -> Running:
+    """Only the probes, not ready: a restart would not help. Recordings wait for a diarizer until their deadline."""
+    log.error("model unusable, taking no work", reason=str(missing))
+
+    async def no_model() -> None:
+        raise missing
+
+    return Running(asyncio.Event.wait, checks={"model": no_model})
 
 
 def _worker(
@@ -66,7 +75,16 @@ def _worker(
     delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
     handlers: Handlers = {DiarizeRecording: handler.handle}
     # One recording uses all threads; a second one at the same time would only cost memory.
-    return Worker(jetstream, Stage.DIARIZE, handlers, _on_dead_lettered(outbox), concurrency=1, delivery=delivery)
+    return Worker(
+        jetstream,
+        outbox,
+        Queue(Stage.DIARIZE),
+        handlers,
+        _on_dead_lettered(outbox),
+        concurrency=1,
+        delivery=delivery,
+        grace_s=settings.grace_s,
+    )
 
 
 def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
@@ -80,22 +98,8 @@ def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
     return on_dead_lettered
 
 
-async def _serve_unready(app: FastAPI, settings: Settings, missing: ModelUnusable) -> None:
-    """Serve the probes, not ready, because a restart would not help. Jobs are delivered without speakers."""
-    log.error("model unusable, taking no work", reason=str(missing))
-
-    async def no_model() -> None:
-        raise missing
-
-    async def wait(stop: asyncio.Event) -> None:
-        await stop.wait()
-
-    server.install(app, {"model": no_model})
-    await server.serve(app, settings.http_host, settings.http_port, wait)
-
-
 def main() -> int:
-    return run_service("diarizer", Settings, run)
+    return run_service("diarizer", Settings, start)
 
 
 if __name__ == "__main__":

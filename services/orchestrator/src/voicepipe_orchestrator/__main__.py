@@ -5,30 +5,32 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
-from fastapi import FastAPI
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
 from voicepipe_wire.messaging.consumer import Handlers, Worker
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.messaging.subjects import CONTROL
-from voicepipe_wire.service import run_service
-from voicepipe_wire.storage import database, objects
+from voicepipe_wire.messaging.subjects import CONTROL, Queue
+from voicepipe_wire.service import Running, Startup, run_service
+from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, PrepareRecording, StartTranscription, TranscribeChunk
-from voicepipe_wire.web import server
+from voicepipe_wire.web.probes import Checks
 
 from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
 from .controller.commands import ControlCommands
 from .controller.diarization_deadline import DiarizationDeadline
+from .controller.gauges import Gauges
 from .controller.loop import Controller
+from .controller.missing_pools import MissingPools
 from .controller.retention import Retention
 from .controller.sweep import Sweeper
 from .dead_letters import DeadLetterPolicy
@@ -37,7 +39,7 @@ from .prepare.decode import DecodeLimits
 from .settings import Settings
 from .transcribe.fair_semaphore import FairSemaphore
 from .transcribe.handler import ChunkHandler, StartHandler
-from .transcribe.model_registry import any_model_registered, register_models
+from .transcribe.model_watch import ModelWatch
 
 Task = Callable[[asyncio.Event], Awaitable[object]]
 
@@ -53,15 +55,39 @@ class Dependencies:
         self.outbox = Outbox(pool, jetstream, "orchestrator")
         self.on_dead_lettered = DeadLetterPolicy(self.outbox, settings.window_chunks)
 
-    def worker(self, stage: str, handlers: Handlers, concurrency: int) -> Worker:
-        delivery = Delivery(self.settings.ack_wait_s, self.settings.max_deliver)
+    def worker(
+        self, queue: Queue, handlers: Handlers, concurrency: int, may_pull: Callable[[], bool] = lambda: True
+    ) -> Worker:
         return Worker(
-            self.jetstream, stage, handlers, self.on_dead_lettered, concurrency=concurrency, delivery=delivery
+            self.jetstream,
+            self.outbox,
+            queue,
+            handlers,
+            self.on_dead_lettered,
+            concurrency=concurrency,
+            delivery=Delivery(self.settings.ack_wait_s, self.settings.max_deliver),
+            grace_s=self.settings.grace_s,
+            may_pull=may_pull,
         )
 
 
-def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A worker, what runs beside it, and what must be usable before it takes work."""
+
+    worker: Worker
+    tasks: tuple[Task, ...] = ()
+    checks: Checks = field(default_factory=dict)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            for task in (*self.tasks, self.worker.run):
+                group.create_task(_run(task, stop))
+
+
+def prepare(dependencies: Dependencies) -> Role:
     # Imported here because onnxruntime costs memory and startup time that the other workers need not spend.
+    from .prepare.confinement import Confinement
     from .prepare.handler import PrepareHandler
     from .prepare.vad import load_detector
 
@@ -73,23 +99,26 @@ def prepare(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
         load_detector(),
         settings.scratch_dir,
         DecodeLimits(max_audio_s=settings.max_audio_s),
+        speakers=settings.speakers,
     )
-    return dependencies.worker(Stage.PREPARE, {PrepareRecording: handler.handle}, settings.prepare_concurrency), []
+    confinement = Confinement(settings.required_measures)
+    worker = dependencies.worker(
+        Queue(Stage.PREPARE),
+        {PrepareRecording: handler.handle},
+        settings.prepare_concurrency,
+        lambda: confinement.is_sufficient,
+    )
+    return Role(worker, (lambda _: confinement.try_out(),), {"confinement": confinement.check})
 
 
-def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
+def transcribe(dependencies: Dependencies) -> Role:
     # Imported here for the same reason: gRPC and Triton's client.
-    import tritonclient.grpc.aio as triton
-
-    from .transcribe.triton_recognizer import KEEPALIVE, TritonRecognizer
+    from .transcribe.triton_recognizer import TritonRecognizer, client
 
     settings = dependencies.settings
-    clients = {
-        pool: triton.InferenceServerClient(address, keepalive_options=KEEPALIVE)
-        for pool, address in settings.pools.items()
-    }
     semaphore = FairSemaphore(settings.model_requests, settings.model_requests_per_job)
-    recognizer = TritonRecognizer(clients, semaphore, settings.model_wait_timeout_s)
+    recognizer = TritonRecognizer(client(settings.triton_url), settings.pool, semaphore)
+    watch = ModelWatch(dependencies.pool, recognizer, settings.pool)
     built = (
         dependencies.pool,
         dependencies.outbox,
@@ -97,62 +126,58 @@ def transcribe(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
         recognizer,
         settings.window_chunks,
     )
-    start, chunk = StartHandler(*built), ChunkHandler(*built)
+    start, chunk = StartHandler(*built, settings.pool), ChunkHandler(*built)
+    worker = dependencies.worker(
+        Queue(Stage.TRANSCRIBE, settings.pool),
+        {StartTranscription: start.handle, TranscribeChunk: chunk.handle},
+        settings.transcribe_concurrency,
+        lambda: watch.is_ready,
+    )
+    return Role(worker, (watch.run,), {"model": watch.check})
 
-    handlers: Handlers = {StartTranscription: start.handle, TranscribeChunk: chunk.handle}
-    worker = dependencies.worker(Stage.TRANSCRIBE, handlers, settings.transcribe_concurrency)
-    return worker, [lambda stop: register_models(dependencies.pool, recognizer, settings.pools, stop)]
 
-
-def assemble(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
+def assemble(dependencies: Dependencies) -> Role:
     handler = AssembleHandler(dependencies.pool, dependencies.outbox, dependencies.store)
-    return dependencies.worker(
-        Stage.ASSEMBLE, {AssembleTranscript: handler.handle}, dependencies.settings.assemble_concurrency
-    ), []
+    handlers: Handlers = {AssembleTranscript: handler.handle}
+    return Role(dependencies.worker(Queue(Stage.ASSEMBLE), handlers, dependencies.settings.assemble_concurrency))
 
 
-def controller(dependencies: Dependencies) -> tuple[Worker, list[Task]]:
-    settings = dependencies.settings
+def controller(dependencies: Dependencies) -> Role:
+    settings, pool, jetstream = dependencies.settings, dependencies.pool, dependencies.jetstream
+    outbox = dependencies.outbox
     controller = Controller(
-        dependencies.outbox,
-        Sweeper(dependencies.pool, dependencies.outbox, dependencies.jetstream, settings.stuck_after_s),
-        Advisories(dependencies.jetstream, dependencies.on_dead_lettered),
-        Retention(dependencies.pool, dependencies.store, settings.keep_failed_pcm_s),
-        DiarizationDeadline(dependencies.pool, dependencies.outbox, settings.diarization_deadline_s),
-        dependencies.jetstream,
+        outbox,
+        Sweeper(pool, outbox, jetstream, settings.stuck_after_s),
+        Advisories(jetstream, dependencies.on_dead_lettered),
+        Retention(pool, dependencies.store, settings.keep_failed_pcm_s),
+        DiarizationDeadline(pool, outbox, settings.diarization_deadline_s),
+        MissingPools(pool, outbox, settings.declared_pools, settings.model_wait_timeout_s),
+        Gauges(pool, jetstream, settings.declared_pools),
         settings.sweep_every_s,
     )
-    control = ControlCommands(dependencies.pool, dependencies.outbox, dependencies.store, dependencies.jetstream)
-    return dependencies.worker(CONTROL, control.handlers, 4), [controller.run]
+    control = ControlCommands(pool, outbox, dependencies.store, jetstream)
+    return Role(dependencies.worker(Queue(CONTROL), control.handlers, 4), (controller.run,))
 
 
 ROLES = {"prepare": prepare, "transcribe": transcribe, "assemble": assemble, "controller": controller}
 
 
-async def run(role: str, settings: Settings) -> None:
+@asynccontextmanager
+async def start(name: str, settings: Settings, startup: Startup) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
-        pool = await database.connect(settings)
-        stack.push_async_callback(pool.close)
-        client = await broker.connect(settings, f"orchestrator-{role}")
-        stack.push_async_callback(client.close)
-        jetstream = JetStream(client)
+        jetstream = await stack.enter_async_context(broker.connect(settings, f"orchestrator-{name}"))
+        pool = await stack.enter_async_context(startup.database(settings))
         store = await stack.enter_async_context(objects.connect(settings))
-        dependencies = Dependencies(settings, pool, jetstream, store)
-        worker, tasks = ROLES[role](dependencies)
+        await startup.wait_for("NATS", jetstream.check)
+        role = ROLES[name](Dependencies(settings, pool, jetstream, store))
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:
-                group.create_task(send_heartbeats(pool, role, stop))
-                for task in tasks:
-                    group.create_task(_run(task, stop))
-                group.create_task(worker.run(stop))
+                group.create_task(send_heartbeats(pool, name, stop))
+                group.create_task(role.run(stop))
 
-        app = FastAPI(title=f"Voicepipe orchestrator {role}", openapi_url=None, telemetry=server.NO_TELEMETRY)
-        checks: server.Checks = {"postgres": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
-        server.install(
-            app, {**checks, "models": lambda: any_model_registered(pool)} if role == Stage.TRANSCRIBE else checks
-        )
-        await server.serve(app, settings.http_host, settings.http_port, work)
+        reported: Checks = {"postgresql": lambda: pool.fetchval("SELECT 1"), "nats": role.worker.ready}
+        yield Running(work, checks=role.checks, reported=reported)
 
 
 async def _run(task: Task, stop: asyncio.Event) -> None:
@@ -163,7 +188,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m voicepipe_orchestrator")
     parser.add_argument("role", choices=ROLES)
     role = parser.parse_args().role
-    return run_service(f"orchestrator-{role}", Settings, partial(run, role))
+    return run_service(f"orchestrator-{role}", Settings, partial(start, role))
 
 
 if __name__ == "__main__":

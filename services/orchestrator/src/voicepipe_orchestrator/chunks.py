@@ -23,6 +23,7 @@ from voicepipe_wire.jobs import jobs, stages
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.storage.database import affected
 from voicepipe_wire.v1.commands_pb2 import TranscribeChunk
 
@@ -189,7 +190,8 @@ async def finish_if_complete(transaction: Transaction, job: StoredJob) -> None:
 def command(transaction: Transaction, job: StoredJob, index: int) -> None:
     """Queue the command that recognizes a chunk."""
     message = TranscribeChunk(job_id=str(job.id), owner_id=str(job.owner_id), chunk_index=index)
-    transaction.command(work_of(index), job.priority, message, job_id=job.id, owner_id=job.owner_id)
+    queue = Queue(Stage.TRANSCRIBE, job.pool)
+    transaction.command(queue, job.priority, message, job_id=job.id, owner_id=job.owner_id, work=work_of(index))
 
 
 def work_of(index: int) -> str:

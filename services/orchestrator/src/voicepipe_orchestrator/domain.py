@@ -15,6 +15,7 @@ __all__ = [
     "Recognition",
     "Segment",
     "Span",
+    "SpeechPool",
     "Word",
     "halves",
 ]
@@ -48,6 +49,19 @@ class ChunkPlan:
     @property
     def samples(self) -> int:
         return sum(span.samples for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPool:
+    """A pool of speech models. `languages` are codes; `is_ready`: a worker has seen the model within 30 s."""
+
+    name: str
+    languages: tuple[str, ...]
+    is_ready: bool
+
+    @property
+    def is_multilingual(self) -> bool:
+        return len(self.languages) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,12 @@ Pcm = npt.NDArray[np.int16]
 class RecognitionRequest:
     """One request to a speech model.
 
-    `job_id` is the job that the request belongs to: while the model is busy, jobs take turns. `model` is the name of a
-    pool. With `language` None the model detects the language. With `switch_above` it detects it too, and uses a
+    `job_id` is the job that the request belongs to: while the model is busy, jobs take turns. With `language` None the
+    model detects the language. With `switch_above` it detects it too, and uses a
     language other than `language` if its probability is at least that. `prompt` is text that precedes the audio.
     """
 
     job_id: UUID
-    model: str
     attempt: Attempt
     language: str | None
     task: str
@@ -34,7 +33,7 @@ class RecognitionRequest:
 
 
 class Recognizer(Protocol):
-    """A speech model. Takes at most 30 s of 16 kHz mono audio.
+    """The speech model of a pool. Takes at most 30 s of 16 kHz mono audio.
 
     It never blocks the event loop, and cancelling a call cancels its work.
 
@@ -45,16 +44,12 @@ class Recognizer(Protocol):
 
     async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition: ...
 
-    async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
+    async def languages(self, audio: Pcm, job_id: UUID) -> Mapping[str, float]:
         """The likeliest languages, code to probability."""
         ...
 
-    async def describe(self) -> Mapping[str, Mapping[str, Any]]:
-        """The description that each pool's model gives of itself, by name of the pool. Unreachable pools are left out.
-
-        Raises:
-            RetryLater: no pool is reachable.
-        """
+    async def describe(self) -> Mapping[str, Any]:
+        """The description that the model gives of itself. It runs the model, so it shows that the model works."""
         ...
 
 

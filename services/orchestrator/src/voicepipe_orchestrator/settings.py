@@ -5,13 +5,23 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from voicepipe_wire.settings import Settings as WireSettings
 
 
 class Settings(WireSettings):
-    # The Triton server of each pool: `accurate=HOST:PORT,fast=HOST:PORT`.
-    triton_urls: str = "accurate=127.0.0.1:8001"
+    # transcribe: the pool of this worker, and the gRPC address of its Triton: HOST:PORT, or dns:///HOST:PORT to spread
+    # the requests over all addresses of a name.
+    pool: str = Field("accurate", pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)
+    triton_url: str = Field("127.0.0.1:8001", pattern=r"^(dns:///)?[^/\s,]+:[0-9]+$")
+    # controller: the pools of this installation, separated by commas. They can be ordered while none of their workers is
+    # alive.
+    pools: str = "accurate,fast"
+    # Whether this installation has a diarizer. If so, recordings wait for it, even if it is not running yet.
+    speakers: bool = True
+    # prepare: the measures of the decoder's sandbox that must take effect (see prepare/sandbox.py), separated by commas.
+    # The worker takes no work while one of them is missing.
+    required_confinement: str = Field("", pattern=r"^\s*((limits|no_new_privs|user|landlock|seccomp)\s*(,\s*|$))*$")
     # Needs room for one original per recording in preparation: the decoder reads from a seekable file.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)
@@ -30,8 +40,8 @@ class Settings(WireSettings):
     # Recordings in flight in one prepare worker: a short one need not wait until a long one is decoded.
     prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)
-    # How long a job waits for a model that is no longer served.
-    model_wait_timeout_s: float = 600.0
+    # How long a job waits for a pool that is no longer declared and has no worker left.
+    model_wait_timeout_s: float = Field(600.0, ge=0)
     ack_wait_s: float = Field(30.0, gt=0)
     max_deliver: int = Field(5, ge=1)
     sweep_every_s: float = Field(15.0, gt=0)
@@ -42,31 +52,15 @@ class Settings(WireSettings):
     # A transcript whose words are complete waits for its speakers for this long plus the length of the recording.
     diarization_deadline_s: float = Field(600.0, ge=0)
 
-    @field_validator("triton_urls")
-    @classmethod
-    def _is_valid(cls, text: str) -> str:
-        addresses_of_pools(text)
-        return text
+    @property
+    def declared_pools(self) -> tuple[str, ...]:
+        return words(self.pools)
 
     @property
-    def pools(self) -> dict[str, str]:
-        """The gRPC address (host:port) of each pool of speech models."""
-        return addresses_of_pools(self.triton_urls)
+    def required_measures(self) -> tuple[str, ...]:
+        return words(self.required_confinement)
 
 
-def addresses_of_pools(text: str) -> dict[str, str]:
-    """Parse `accurate=HOST:PORT,fast=HOST:PORT`.
-
-    Raises:
-        ValueError: `text` has another form, or names a pool twice.
-    """
-    addresses: dict[str, str] = {}
-    for entry in text.split(","):
-        pool, _, address = (word.strip() for word in entry.partition("="))
-        host, _, port = address.rpartition(":")
-        if not (pool and host and port.isdigit()):
-            raise ValueError(f"{entry.strip()!r} is not like accurate=HOST:PORT")
-        if pool in addresses:
-            raise ValueError(f"pool {pool!r} has two addresses")
-        addresses[pool] = address
-    return addresses
+def words(text: str) -> tuple[str, ...]:
+    """The entries of a comma-separated list, without blanks and repetitions."""
+    return tuple(dict.fromkeys(word for entry in text.split(",") if (word := entry.strip())))

@@ -31,7 +31,7 @@ def create(dependencies: Dependencies) -> FastAPI:
     app.add_middleware(BodyLimit)
     for module in _ROUTERS:
         app.include_router(module.router)
-    server.install(app, {"postgres": dependencies.queries.ping, "events": dependencies.hub.ready})
+    server.install(app)
     _describe_problems(app)
     return app
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.messaging.subjects import CONTROL, Priority
+from voicepipe_wire.messaging.subjects import CONTROL, Priority, Queue
 
 from . import metrics
 from .dependencies import Dependencies
@@ -39,7 +39,7 @@ async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> 
 
 async def send(dependencies: Dependencies, command: Message, owner_id: UUID, job_id: UUID) -> None:
     async with dependencies.outbox.transaction() as transaction:
-        transaction.command(CONTROL, Priority.PREMIUM, command, job_id=job_id, owner_id=owner_id)
+        transaction.command(Queue(CONTROL), Priority.PREMIUM, command, job_id=job_id, owner_id=owner_id)
     metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 
 

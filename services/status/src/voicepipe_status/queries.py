@@ -130,7 +130,11 @@ FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.owner_id = $1 AND
 
 # The served models and the number of live workers by stage.
 _MODELS_AND_WORKERS = """
-SELECT (SELECT jsonb_agg(description || jsonb_build_object('name', name, 'seen_at', seen_at) ORDER BY name) FROM models) AS models,
+SELECT (
+        SELECT jsonb_agg(description || jsonb_build_object('name', name, 'seen_at', seen_at, 'state',
+            CASE WHEN seen_at > now() - make_interval(secs => $1) THEN 'ready' ELSE 'away' END) ORDER BY name)
+        FROM models WHERE retired_at IS NULL
+    ) AS models,
     (SELECT jsonb_object_agg(stage, alive) FROM (
         SELECT stage, count(*) AS alive FROM workers WHERE seen_at > now() - make_interval(secs => $1) GROUP BY stage
     ) counted) AS workers
@@ -214,10 +218,6 @@ class Queries:
         return await self._pool.fetchrow(_RECORDING, owner_id, job_id)
 
     async def models_and_workers(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """The served models, and the number of live workers by stage."""
+        """The pools of speech models, and the number of live workers by stage."""
         row = await self._pool.fetchrow(_MODELS_AND_WORKERS, heartbeats.HEARTBEAT_TIMEOUT_S)
         return row["models"] or [], row["workers"] or {}
-
-    async def is_alive(self, stage: str) -> bool:
-        """Whether a worker of the stage is alive."""
-        return await heartbeats.is_alive(self._pool, stage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -166,6 +166,9 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(description="Name of the pool", examples=["accurate"])
+    state: Literal["ready", "away"] = Field(
+        description="away: no worker has seen the model within 30 s. It can be ordered; the work waits for it"
+    )
     seen_at: datetime
 
 
@@ -183,7 +186,10 @@ class Limits(BaseModel):
 
 
 class Speakers(BaseModel):
-    available: bool = Field(description="Whether diarization is available: a diarizer was seen within 30 s")
+    available: bool = Field(description="Whether this installation has a diarizer")
+    state: Literal["ready", "away", "off"] = Field(
+        description="away: no diarizer was seen within 30 s; recordings wait for it. off: there is none"
+    )
 
 
 class Capabilities(BaseModel):

@@ -11,6 +11,8 @@ class StatusSettings(Settings):
     public_url: str = Field("", pattern=r"^(https?://[^/]+.*)?$")
     # The variable and default of upload; shown in capabilities.
     max_upload_bytes: int = Field(5 * 1024**3, gt=0)
+    # Whether this installation has a diarizer, running or not.
+    speakers: bool = True
     # Per owner and replica.
     max_event_streams: int = Field(200, ge=1)
     # Events queued for a slow client before its stream is closed.

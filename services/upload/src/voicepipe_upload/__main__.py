@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from voicepipe_wire.service import run_service
-from voicepipe_wire.storage import database, objects
-from voicepipe_wire.web import server
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.service import Running, Startup, run_service
+from voicepipe_wire.storage import objects
 
 from . import app
-from .lazy_publisher import LazyPublisher
 from .settings import Settings
 
 
-async def run(settings: Settings) -> None:
-    publisher = LazyPublisher(settings)
-    async with await database.connect(settings) as pool, objects.connect(settings) as store:
-        application = app.create(settings, pool, store, publisher)
-        try:
-            await server.serve(application, settings.http_host, settings.http_port, publisher.connect)
-        finally:
-            # After the server has stopped, so that the last uploads are still published.
-            await publisher.close()
+@asynccontextmanager
+async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
+    # Without NATS and the object store it starts too: NATS is not needed to accept an upload, and while the object store
+    # is away, every upload is answered with the reason.
+    async with (
+        broker.connect(settings, "upload") as jetstream,
+        startup.database(settings) as pool,
+        objects.connect(settings) as store,
+    ):
+        yield Running(
+            asyncio.Event.wait,
+            app.create(settings, pool, store, jetstream),
+            checks={"postgresql": lambda: pool.fetchval("SELECT 1")},
+            reported={"nats": jetstream.check, "object_store": store.ensure_bucket},
+        )
 
 
 def main() -> int:
-    return run_service("upload", Settings, run)
+    return run_service("upload", Settings, start)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,7 @@ def create(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publis
         docs_url=None,
         redoc_url=None,
     )
-    # NATS is not checked: uploads are accepted without it.
-    server.install(app, {"postgresql": lambda: pool.execute("SELECT 1"), "object_store": store.ensure_bucket})
+    server.install(app)
     app.exception_handler(Superseded)(_on_superseded)
     app.exception_handler(ObjectMissing)(_on_object_missing)
     app.add_middleware(tus_routes.TusMiddleware)

@@ -311,17 +311,24 @@ REQUESTS: Mapping[str, Entry] = {
         "Try again in a moment. If this persists, an operator should check Triton and the transcribe workers.",
     ),
     "no_diarizer": row(
-        503,
-        "UNAVAILABLE",
+        501,
+        "UNIMPLEMENTED",
         "No diarizer",
-        "No diarizer is running, so speakers cannot be told apart at the moment.",
-        "Try again later, or ask an operator to start one.",
+        "This installation has no diarizer, so it cannot tell speakers apart.",
+        "Ask its operator for one.",
     ),
     "busy": row(
         503,
         "UNAVAILABLE",
         "Busy",
         "Too many uploads are arriving at once.",
+        "Nothing was lost; try again in a few seconds.",
+    ),
+    "starting": row(
+        503,
+        "UNAVAILABLE",
+        "Starting",
+        "This part of the service has just been started and is not ready yet.",
         "Nothing was lost; try again in a few seconds.",
     ),
     "unavailable": row(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 from uuid import uuid4
 
 from voicepipe_wire import __version__, aio
@@ -12,12 +11,6 @@ from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
 
 HEARTBEAT_INTERVAL_S = 5.0
 HEARTBEAT_TIMEOUT_S = 30.0
-
-
-async def is_alive(connection: Any, stage: str) -> bool:
-    """Whether a worker of the stage sent a heartbeat within `HEARTBEAT_TIMEOUT_S`."""
-    query = "SELECT EXISTS (SELECT FROM workers WHERE stage = $1 AND seen_at > now() - make_interval(secs => $2))"
-    return bool(await connection.fetchval(query, stage, HEARTBEAT_TIMEOUT_S))
 
 
 async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:

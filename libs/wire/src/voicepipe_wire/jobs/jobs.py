@@ -26,11 +26,13 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
+from prometheus_client import Counter
 
 from voicepipe_wire.error_catalogue import WARNINGS
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging import outbox
 from voicepipe_wire.messaging.outbox import Transaction
+from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.storage.database import Connection, affected
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
 from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
@@ -43,6 +45,9 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
     Stage.DIARIZE: DiarizeRecording,
     Stage.ASSEMBLE: AssembleTranscript,
 }
+
+
+FINISHED = Counter("voicepipe_jobs_finished_total", "Jobs that ended", ["outcome"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,11 @@ class StoredJob:
     @property
     def state(self) -> JobState:
         return job_state(self.stages)
+
+    @property
+    def pool(self) -> str:
+        """The pool of speech models that transcribes it."""
+        return str(self.options["model"]["name"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,8 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
             new_state in FINAL,
         )
     if new_state in FINAL:
+        if before.state is not new_state:
+            FINISHED.labels(new_state).inc()
         await outbox.delete_published(transaction.connection, before.id)
         if new_state is JobState.CANCELLED and before.state is not JobState.CANCELLED:
             transaction.event(before, JobCancelled(job_id=str(before.id)))
@@ -287,10 +299,11 @@ async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
     return recording_id
 
 
-def command(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
-    """Add the command of a stage to the transaction."""
+def command(transaction: Transaction, job: StoredJob, stage: Stage, *, pool: str | None = None) -> None:
+    """Add the command of a stage to the transaction; that of `transcribe` for the pool of the job, unless `pool` is given."""
     message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
-    transaction.command(stage, job.priority, message, job_id=job.id, owner_id=job.owner_id)
+    queue = Queue(stage, pool or job.pool) if stage is Stage.TRANSCRIBE else Queue(stage)
+    transaction.command(queue, job.priority, message, job_id=job.id, owner_id=job.owner_id)
 
 
 def _emit(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -23,9 +25,11 @@ from nats.js.api import (
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
+from voicepipe_wire import aio
 from voicepipe_wire.settings import Settings
 
 from . import subjects
+from .subjects import Queue
 
 # Raised by the client while the server is unavailable or starting, besides ConnectionError and TimeoutError.
 BROKER_TRANSIENT_ERRORS = NatsError
@@ -40,7 +44,7 @@ PUBLISH_TIMEOUT_S = 2.0
 STREAMS = (
     StreamConfig(
         name=subjects.WORK,
-        subjects=["work.*.*"],
+        subjects=["work.>"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
@@ -72,6 +76,12 @@ STREAMS = (
 )
 
 
+# The settings of a stream that the code relies on. Others (replicas, limits, placement) belong to the operator.
+MUST_HOLD = ("subjects", "discard", "duplicate_window", "allow_direct")
+
+LOG_EVERY_S = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How a stage's commands are delivered. A worker that sends no heartbeat for `ack_wait_s` counts as dead."""
@@ -83,29 +93,50 @@ class Delivery:
 DEFAULT_DELIVERY = Delivery()
 
 
-async def connect(settings: Settings, name: str) -> Client:
-    """Connect, and reconnect forever: by default the client closes for good after two minutes without a server.
+@asynccontextmanager
+async def connect(settings: Settings, name: str) -> AsyncIterator[JetStream]:
+    """A client that connects in the background, and reconnects for ever. The server may be unavailable at any time.
 
-    Raises:
-        ConnectionError: no server answers now.
+    By default nats-py would give up after two minutes without a server.
     """
-    try:
-        return await nats.connect(
-            settings.nats_url,
-            name=name,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,
-            ping_interval=10,
-            max_outstanding_pings=2,
-            error_cb=_log_error,
-            disconnected_cb=_log_disconnect,
-        )
-    except (TimeoutError, NatsError, OSError) as error:
-        raise ConnectionError("NATS does not answer") from error
+    client, errors = Client(), _ErrorLog()
+    connecting = client.connect(
+        settings.nats_url.get_secret_value(),
+        name=name,
+        tls=settings.tls_context() if settings.ca_file else None,
+        user_credentials=str(settings.nats_credentials_file) if settings.nats_credentials_file else None,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds, and any number works
+        ping_interval=10,
+        max_outstanding_pings=2,
+        error_cb=errors.record,
+        disconnected_cb=_log_disconnect,
+    )
+    async with aio.background(errors.watch(connecting)):
+        try:
+            yield JetStream(client, errors, settings.nats_replicas)
+        finally:
+            await client.close()
 
 
-async def _log_error(error: Exception) -> None:
-    log.warning("broker connection error", error=type(error).__name__)
+class _ErrorLog:
+    """Remembers the last error of a connection, and logs it at most every `LOG_EVERY_S`: nats-py retries twice a second."""
+
+    def __init__(self) -> None:
+        self.last = "not connected yet"
+        self._logged_at = -LOG_EVERY_S
+
+    async def record(self, error: Exception) -> None:
+        self.last = f"{type(error).__name__}: {error}".rstrip(": ")
+        if time.monotonic() - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = time.monotonic()
+            log.warning("NATS connection error", reason=self.last)
+
+    async def watch(self, connecting: Coroutine[Any, Any, None]) -> None:
+        try:
+            await connecting
+        except Exception as error:  # noqa: BLE001 - an invalid URL; the process stays up and says so
+            await self.record(error)
 
 
 async def _log_disconnect() -> None:
@@ -119,13 +150,14 @@ class JetStream:
         nats.errors.Error, TimeoutError: from every method but `publish`, when the broker is unavailable.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, errors: _ErrorLog, replicas: int) -> None:
         self.client = client
         self.context: JetStreamContext = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        self._errors = errors
+        self._replicas = replicas
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
-        if not self.client.is_connected:
-            raise ConnectionError("NATS is unavailable")
+        await self.check()
         try:
             ack = await self.context.publish(subject, payload, headers=headers, timeout=PUBLISH_TIMEOUT_S)
         except (TimeoutError, NatsError) as error:
@@ -136,8 +168,14 @@ class JetStream:
     def is_connected(self) -> bool:
         return bool(self.client.is_connected)
 
-    async def close(self) -> None:
-        await self.client.close()
+    async def check(self) -> None:
+        """Check that the client is connected.
+
+        Raises:
+            ConnectionError: it is not; the message has the last error.
+        """
+        if not self.is_connected:
+            raise ConnectionError(f"NATS is unavailable: {self._errors.last}")
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float, own_inbox: bool = False) -> Msg:
         """Send a request and return its one reply.
@@ -164,6 +202,13 @@ class JetStream:
             NotFoundError: there is no such stream.
         """
         return await self.context.stream_info(stream, subjects_filter=subject)
+
+    async def message_count(self, stream: str) -> int:
+        """The number of messages in a stream; 0 if there is no such stream."""
+        try:
+            return (await self.stream_info(stream)).state.messages
+        except NotFoundError:
+            return 0
 
     async def purge(self, stream: str, subject: str) -> None:
         await self.context.purge_stream(stream, subject=subject)
@@ -203,34 +248,37 @@ class JetStream:
             if await self.find(stream, sequence) is not None:
                 raise
 
-    async def backlog(self, stage: str, priority: str) -> int | None:
-        """The number of commands that wait for a worker; None if no worker of that stage ever connected."""
+    async def backlog(self, queue: Queue, priority: str) -> int | None:
+        """The number of commands that wait for a worker; None if no worker of that queue ever connected."""
         try:
-            info = await self.context.consumer_info(subjects.WORK, f"{stage}-{priority}")
+            info = await self.context.consumer_info(subjects.WORK, queue.consumer(priority))
         except NotFoundError:
             return None
         return info.num_pending or 0
 
     async def ensure_streams(self) -> None:
-        """Create missing streams and update existing ones."""
+        """Create missing streams, and set on existing ones what must hold. Whatever else an operator set on them stays."""
         for config in STREAMS:
             try:
-                await self.context.update_stream(config)
+                existing = (await self.context.stream_info(str(config.name))).config
             except NotFoundError:
                 log.info("stream missing, creating it", stream=config.name)
-                await self.context.add_stream(config)
+                await self.context.add_stream(replace(config, num_replicas=self._replicas))
+                continue
+            wanted = replace(existing, **{name: getattr(config, name) for name in MUST_HOLD})
+            if wanted != existing:
+                log.info("stream changed, updating it", stream=config.name)
+                await self.context.update_stream(wanted)
 
-    async def ensure_consumer(self, stage: str, priority: str, delivery: Delivery) -> str:
-        """Create or update the durable consumer of a stage and priority, and return its name."""
-        name = f"{stage}-{priority}"
+    async def ensure_consumer(self, queue: Queue, priority: str, delivery: Delivery) -> None:
+        """Create or update the durable consumer of a queue and priority."""
         await self.context.add_consumer(
             subjects.WORK,
             ConsumerConfig(
-                durable_name=name,
-                filter_subject=subjects.work(stage, priority),
+                durable_name=queue.consumer(priority),
+                filter_subject=queue.subject(priority),
                 ack_wait=delivery.ack_wait_s,
                 max_deliver=delivery.max_deliver,
                 max_ack_pending=10_000,
             ),
         )
-        return name

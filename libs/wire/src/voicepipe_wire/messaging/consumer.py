@@ -6,6 +6,7 @@
 | raises RetryLater | stays in flight: heartbeats continue, the handler runs again later; no delivery is spent |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
+| does not end within `grace_s` after `stop` | is handed back: the handler is cancelled, the command published as a new message |
 | dies with its process | is redelivered after `ack_wait_s`; after the last delivery, the controller reads an advisory |
 
 Invariants:
@@ -27,9 +28,10 @@ Races:
   follow find it. Redeliveries cause no wake-up; the poll every `POLL_INTERVAL_S` finds them.
 - The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
 - `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
-- `stop` is set during RetryLater. `_deliver` checks it after each delay and hands the message back with a nak. After
-  the last delivery a nak would end the message, so `_hand_back` first publishes a copy under a new id and then acks: a
-  crash in between leaves two copies, never none.
+- `stop` is set during RetryLater: the message is handed back at once, because waiting longer helps nobody.
+- A handler is cancelled while its last transaction commits. Whether it did is unknown, so the command is handed back
+  either way; the worker that repeats it finds the stage ended.
+- A worker dies between publishing a command again and acking the old message. There are two copies, never none.
 - A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
   terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is
   missing. Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window,
@@ -51,7 +53,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from google.protobuf.message import Message
@@ -65,8 +66,9 @@ from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .dead_letters import DeadLetter
-from .envelope import MSG_ID, Envelope, unpack
-from .subjects import WORK, Priority, work
+from .envelope import Envelope, unpack
+from .outbox import Outbox
+from .subjects import WORK, Priority, Queue, priority_of
 
 log = structlog.get_logger(__name__)
 
@@ -96,24 +98,39 @@ Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
 
+def _always() -> bool:
+    return True
+
+
 class Worker:
-    """Handles the commands of one stage, up to `concurrency` at a time."""
+    """Handles the commands of one queue, up to `concurrency` at a time.
+
+    It pulls only while `may_pull()` is true. After `stop`, handlers have `grace_s` to end.
+    """
 
     def __init__(
         self,
         jetstream: JetStream,
-        stage: str,
+        outbox: Outbox,
+        queue: Queue,
         handlers: Handlers,
         on_dead_lettered: OnDeadLettered,
         *,
         concurrency: int = 1,
         delivery: Delivery = DEFAULT_DELIVERY,
+        grace_s: float = 10.0,
+        may_pull: Callable[[], bool] = _always,
     ) -> None:
         self._jetstream = jetstream
-        self._stage = stage
+        self._outbox = outbox
+        self._queue = queue
+        self._stage = queue.stage
         self._handlers = handlers
         self._on_dead_lettered = on_dead_lettered
         self._delivery = delivery
+        self._grace_s = grace_s
+        self._may_pull = may_pull
+        self._out_of_time = asyncio.Event()
         self._slots = asyncio.Semaphore(concurrency)
         self._wake_up = asyncio.Event()
         self._rotation = itertools.cycle(PRIORITY_ROTATION)
@@ -129,9 +146,9 @@ class Worker:
             raise ConnectionError("no commands can be pulled")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Handle commands until `stop` is set, then finish those in flight."""
+        """Handle commands until `stop` is set, then finish those in flight, or hand them back after `grace_s`."""
         await self._recreate_missing()
-        async with self._wake_ups(stop), asyncio.TaskGroup() as handlers:
+        async with self._wake_ups(stop), aio.background(self._end_grace(stop)), asyncio.TaskGroup() as handlers:
             while not stop.is_set():
                 await self._slots.acquire()
                 message = await self._next_message(stop)
@@ -145,7 +162,7 @@ class Worker:
         while not stop.is_set():
             self._wake_up.clear()
             try:
-                message = await self._pull_by_priority()
+                message = await self._pull_by_priority() if self._may_pull() else None
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
@@ -171,7 +188,7 @@ class Worker:
         return None
 
     async def _pull(self, priority: Priority) -> Msg | None:
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._stage}-{priority}"
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._queue.consumer(priority)}"
         request = json.dumps({"batch": 1, "no_wait": True}).encode()
         try:
             message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
@@ -190,10 +207,10 @@ class Worker:
         with suppress(NatsError, TimeoutError, ConnectionError):
             await self._jetstream.ensure_streams()
             for priority in Priority:
-                await self._jetstream.ensure_consumer(self._stage, priority, self._delivery)
+                await self._jetstream.ensure_consumer(self._queue, priority, self._delivery)
 
     async def _process(self, message: Msg, stop: asyncio.Event) -> None:
-        priority = message.subject.rpartition(".")[2]
+        priority = priority_of(message.subject)
         IN_FLIGHT.labels(self._stage).inc()
         outcome = "lost"
         try:
@@ -220,9 +237,7 @@ class Worker:
             return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         try:
-            is_done = await self._run_handler(command)
-            while not is_done and not stop.is_set():
-                is_done = await self._run_handler(command)
+            is_done = await self._handle(command, stop)
         except Reject as reject:
             log.info("command rejected", stage=self._stage, code=reject.code)
             return await self._dead_letter(message, command, reject)
@@ -236,19 +251,36 @@ class Worker:
             return "failed"
         # Not within the `try`: what fails from here on is the connection, not the handler.
         if not is_done:
-            await self._hand_back(message)
+            await self._hand_back(message, envelope)
             return "handed_back"
         await message.ack()
         return "done"
 
-    async def _hand_back(self, message: Msg) -> None:
-        """Return the message to the queue. A restart during an outage must not use up the last delivery."""
-        if message.metadata.num_delivered < self._delivery.max_deliver:
+    async def _handle(self, command: Message, stop: asyncio.Event) -> bool:
+        """Run the handler until it is done; False, with the handler cancelled, if the worker stops before that."""
+        async with aio.background(self._repeat(command, stop)) as handling:
+            async with aio.background(self._out_of_time.wait()) as waiting:
+                await asyncio.wait({handling, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            return handling.result() if handling.done() else False
+
+    async def _repeat(self, command: Message, stop: asyncio.Event) -> bool:
+        """Run the handler, again after each RetryLater; False if the worker stops before it is done."""
+        while (delay_s := await self._run_handler(command)) is not None:
+            if await aio.pause(stop, delay_s * random.uniform(0.8, 1.2)):
+                return False
+        return True
+
+    async def _hand_back(self, message: Msg, envelope: Envelope) -> None:
+        """Return the message to the queue as a new one, so that no delivery is spent."""
+        if await self._outbox.publish_again(envelope.id):
+            await message.ack()
+        else:  # the job has ended, or the command is old: whoever gets it next will find little to do
             await message.nak(delay=FIRST_RETRY_DELAY_S)
-            return
-        headers = {**(message.headers or {}), MSG_ID: str(uuid4())}
-        await self._jetstream.publish(message.subject, message.data, headers)
-        await message.ack()
+
+    async def _end_grace(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await asyncio.sleep(self._grace_s)
+        self._out_of_time.set()
 
     def _decode(self, message: Msg) -> tuple[Envelope, Message]:
         envelope, command = unpack(message.headers, message.data)
@@ -256,8 +288,8 @@ class Worker:
             raise Reject.of("bad_message", reason=f"{envelope.type} is not a command of {self._stage}")
         return envelope, command
 
-    async def _run_handler(self, command: Message) -> bool:
-        """Run the handler; False, after the requested delay, if it must run again."""
+    async def _run_handler(self, command: Message) -> float | None:
+        """Run the handler once; returns None if it is done, or the delay in seconds after which it must run again."""
         try:
             await self._handlers[type(command)](command)
         except RetryLater as later:
@@ -265,10 +297,9 @@ class Worker:
         except TRANSIENT_ERRORS as error:
             delay_s, reason = 2.0, type(error).__name__
         else:
-            return True
+            return None
         log.warning("dependency unavailable, retrying later", stage=self._stage, reason=reason, delay_s=delay_s)
-        await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))
-        return False
+        return delay_s
 
     async def _dead_letter(self, message: Msg, command: Message | None, reject: Reject, cause: str = "") -> str:
         entry = DeadLetter.from_message(message, reject.code, cause or reject.message)
@@ -295,7 +326,7 @@ class Worker:
             await stop.wait()
             self._wake_up.set()
 
-        subscription = await self._jetstream.subscribe(work(self._stage, "*"), wake)
+        subscription = await self._jetstream.subscribe(self._queue.subject("*"), wake)
         try:
             async with aio.background(wake_at_end()):
                 yield

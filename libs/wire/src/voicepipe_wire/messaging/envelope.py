@@ -35,9 +35,8 @@ class Envelope:
 def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, str]:
     """Headers of a new message, with the time and trace of now. `source` is the service, such as `upload`."""
     headers = {
-        MSG_ID: str(message_id),
+        **renumbered({}, message_id),
         "ce-specversion": "1.0",
-        "ce-id": str(message_id),
         "ce-type": TYPE_PREFIX + message.DESCRIPTOR.name,
         "ce-source": f"/voicepipe/{source}",
         "ce-time": datetime.now(UTC).isoformat(),
@@ -45,6 +44,11 @@ def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, st
     }
     inject(headers)
     return headers
+
+
+def renumbered(headers: Mapping[str, str], message_id: UUID) -> dict[str, str]:
+    """Headers of the same message under another id."""
+    return {**headers, MSG_ID: str(message_id), "ce-id": str(message_id)}
 
 
 def unpack(headers: Mapping[str, str] | None, payload: bytes) -> tuple[Envelope, Message]:

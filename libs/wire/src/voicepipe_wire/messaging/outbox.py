@@ -20,13 +20,15 @@ Races:
 - Two relays at once: `FOR UPDATE SKIP LOCKED` gives each row to one of them. A relay that overtakes a slow direct
   publish sends the same id.
 - A command is published after its job has ended: `claim` finds nothing to do, and the command is acked.
+- A command is handed back (`publish_again`) while the sweeper queues it again: there are two commands, and handlers are
+  safe to repeat.
 - An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure, so the rest
   follows in order. Messages of different transactions may overtake each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,7 +41,8 @@ from google.protobuf.message import Message
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Connection, Pool
 
 from . import subjects
-from .envelope import headers_for
+from .envelope import headers_for, renumbered
+from .subjects import Queue
 
 log = structlog.get_logger(__name__)
 
@@ -96,15 +99,28 @@ class Transaction:
     outgoing: list[Outgoing] = field(default_factory=list)
 
     def command(
-        self, work: str, priority: str, message: Message, *, job_id: UUID | None, owner_id: UUID | None
+        self,
+        queue: Queue,
+        priority: str,
+        message: Message,
+        *,
+        job_id: UUID | None,
+        owner_id: UUID | None,
+        work: str | None = None,
     ) -> None:
-        """Add a command. `work` is its stage, for a chunk with the index: `transcribe/7`."""
-        stage = work.partition("/")[0]
-        self._add(subjects.work(stage, priority), message, work=work, job_id=job_id, owner_id=owner_id)
+        """Add a command. `work` names what it is about; by default its stage."""
+        self._add(queue.subject(priority), message, work=work or queue.stage, job_id=job_id, owner_id=owner_id)
 
     def event(self, job: HasOwner, message: Message) -> None:
         """Add an event for the owner of a job."""
         self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
+
+    def repeat(self, row: Mapping[str, Any]) -> None:
+        """Add a command once more, from its row, under a new id."""
+        message_id = uuid4()
+        headers = renumbered(row["headers"], message_id)
+        fields = {name: row[name] for name in ("work", "job_id", "owner_id")}
+        self.outgoing.append(Outgoing(message_id, row["subject"], headers, row["payload"], **fields))
 
     def _add(self, subject: str, message: Message, **fields: Any) -> None:
         message_id = uuid4()
@@ -138,6 +154,20 @@ class Outbox:
                     raise ConnectionError("the connection to PostgreSQL was lost") from error
                 raise
         await self._publish_committed(outgoing)
+
+    async def publish_again(self, message_id: UUID) -> bool:
+        """Publish a command as a new message that takes the place of the old one; False if it is no longer known.
+
+        The sweeper then looks for the new message. The caller acks the old one.
+
+        Raises:
+            TRANSIENT_ERRORS: PostgreSQL is unavailable.
+        """
+        async with self.transaction() as transaction:
+            row = await transaction.connection.fetchrow("DELETE FROM outbox WHERE id = $1 RETURNING *", message_id)
+            if row is not None:
+                transaction.repeat(row)
+        return row is not None
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
         """Publish unpublished messages, oldest first, and return their number. Several relays may run concurrently."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -28,8 +29,25 @@ class Priority(StrEnum):
 CONTROL = "control"
 
 
-def work(stage: str, priority: str) -> str:
-    return f"work.{stage}.{priority}"
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The commands of a stage, or of one pool of a stage. Each priority has a subject and a durable consumer."""
+
+    stage: str
+    pool: str | None = None
+
+    def subject(self, priority: str) -> str:
+        """The subject of the commands of a priority; `*` for all."""
+        return f"work.{self.stage}.{priority}" + (f".{self.pool}" if self.pool else "")
+
+    def consumer(self, priority: str) -> str:
+        """The name of the durable consumer."""
+        return f"{self.stage}-{priority}" + (f"-{self.pool}" if self.pool else "")
+
+
+def priority_of(subject: str) -> str:
+    """The priority of a command, from its subject."""
+    return subject.split(".")[2]
 
 
 def event(owner_id: UUID, job_id: UUID, message: Message) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import asyncpg
@@ -11,7 +13,12 @@ from asyncpg import Pool
 
 from voicepipe_wire.settings import Settings
 
-__all__ = ["TRANSIENT_ERRORS", "Connection", "Pool", "affected", "connect"]
+__all__ = ["SCHEMA_VERSION", "TRANSIENT_ERRORS", "Connection", "Pool", "affected", "check_schema", "close", "connect"]
+
+# The number of the newest migration. A test compares it with the folder of migrations.
+SCHEMA_VERSION = 4
+
+CLOSE_TIMEOUT_S = 5.0
 
 # Raised by PostgreSQL and the driver while the server is unavailable, starting or stopping. The same work succeeds
 # later.
@@ -40,6 +47,31 @@ async def connect(settings: Settings) -> Pool:
         init=_register_json_codec,
         reset=_skip_reset,
     )
+
+
+async def close(pool: Pool) -> None:
+    """Close the pool, by force if the server does not answer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await pool.close()
+
+
+async def check_schema(pool: Pool) -> None:
+    """Check that the schema has at least the version that this code needs.
+
+    A newer one is fine: every migration leaves a schema with which the version before it works, so that a rollback
+    needs no change of the database.
+
+    Raises:
+        LookupError: the database must be migrated first.
+        TRANSIENT_ERRORS: the server does not answer.
+    """
+    try:
+        version = await pool.fetchval("SELECT max(left(migration_id, 4)::int) FROM _yoyo_migration")
+    except asyncpg.UndefinedTableError:
+        version = None
+    if (version or 0) < SCHEMA_VERSION:
+        raise LookupError(f"it has version {version or 0}, {SCHEMA_VERSION} is needed: run the migrations")
 
 
 class Connection(Protocol):

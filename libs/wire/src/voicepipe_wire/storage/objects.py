@@ -85,20 +85,26 @@ class ObjectStore:
     """
 
     def __init__(
-        self, minio: Minio, blocking: urllib3.PoolManager, senders: Executor, http: httpx.AsyncClient, bucket: str
+        self,
+        minio: Minio,
+        blocking: urllib3.PoolManager,
+        senders: Executor,
+        http: httpx.AsyncClient,
+        settings: Settings,
     ) -> None:
         self._minio = minio
         self._blocking = blocking
         self._senders = senders
         self._http = http
-        self._bucket = bucket
+        self._bucket = settings.s3_bucket
+        self._encryption = _encryption(settings)
 
     async def ensure_bucket(self) -> None:
         if not await self._call(self._minio.bucket_exists, self._bucket):
             await self._call(self._minio.make_bucket, self._bucket)
 
     async def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
-        await self._send("PUT", key, content=data, headers={"Content-Type": media_type})
+        await self._send("PUT", key, content=data, headers={"Content-Type": media_type, **self._encryption})
 
     async def size_bytes(self, key: str) -> int:
         response = await self._send("HEAD", key)
@@ -135,7 +141,9 @@ class ObjectStore:
         await self._call(delete_listed)
 
     async def begin_multipart(self, key: str, media_type: str) -> str:
-        response = await self._send("POST", key, {"uploads": ""}, headers={"Content-Type": media_type})
+        response = await self._send(
+            "POST", key, {"uploads": ""}, headers={"Content-Type": media_type, **self._encryption}
+        )
         upload_id = ET.fromstring(response.content).findtext("{*}UploadId")  # noqa: S314 - the answer of our own store
         if not upload_id:
             raise RetryLater(RETRY_DELAY_S, "the object store returned no upload id")
@@ -255,8 +263,12 @@ class MultipartWriter:
 async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     """The store of the settings. Sends nothing, so the store may be unavailable."""
     address = urlsplit(settings.s3_endpoint)
+    tls = settings.tls_context()
     pool = urllib3.PoolManager(
-        maxsize=MAX_PARTS_IN_FLIGHT, timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(1)
+        maxsize=MAX_PARTS_IN_FLIGHT,
+        timeout=urllib3.Timeout(connect=3, read=30),
+        retries=urllib3.Retry(1),
+        ssl_context=tls,
     )
     minio = Minio(
         endpoint=address.netloc,
@@ -268,8 +280,17 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     )
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
     with ThreadPoolExecutor(MAX_PARTS_IN_FLIGHT, "object-store") as senders:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as http:
-            yield ObjectStore(minio, pool, senders, http, settings.s3_bucket)
+        async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits, verify=tls) as http:
+            yield ObjectStore(minio, pool, senders, http, settings)
+
+
+def _encryption(settings: Settings) -> dict[str, str]:
+    """The headers that ask the store to encrypt an object at rest."""
+    wanted = {
+        "x-amz-server-side-encryption": str(settings.s3_server_side_encryption),
+        "x-amz-server-side-encryption-aws-kms-key-id": settings.s3_kms_key_id,
+    }
+    return {name: value for name, value in wanted.items() if value}
 
 
 def _check(status: int, key: str) -> None:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 
 import asyncpg
+from pydantic import ValidationError
 
-from .auth import key_hash, new_key
+from voicepipe_wire.settings import FromEnvironment
+
+from .auth import KEY_PREFIX, key_hash, new_key
+
+SHORTEST_KEY = 24
 
 
-async def create(database_url: str, user: str, name: str, *, operator: bool) -> str:
+async def store(database_url: str, user: str, name: str, key: str, *, operator: bool) -> None:
+    """Store the hash of a key for a user. A key that is stored already stays as it is, revoked or not."""
     connection = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
@@ -27,13 +32,27 @@ async def create(database_url: str, user: str, name: str, *, operator: bool) -> 
                 user,
                 operator,
             )
-            key = new_key()
             await connection.execute(
-                "INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, $2, $3)", owner_id, name, key_hash(key)
+                """
+                INSERT INTO api_keys (owner_id, name, key_sha256) VALUES ($1, $2, $3)
+                ON CONFLICT (key_sha256) DO NOTHING
+                """,
+                owner_id,
+                name,
+                key_hash(key),
             )
-            return key
     finally:
         await connection.close()
+
+
+def check_form(key: str) -> None:
+    """Check a key that somebody made elsewhere.
+
+    Raises:
+        ValueError: it is too short to be safe, or has another form.
+    """
+    if not key.startswith(KEY_PREFIX) or len(key) < SHORTEST_KEY or len(key.split()) != 1:
+        raise ValueError(f"An API key starts with {KEY_PREFIX} and has at least {SHORTEST_KEY} characters.")
 
 
 def main() -> int:
@@ -43,11 +62,14 @@ def main() -> int:
     command.add_argument("--name", required=True, help="what the key is for")
     command.add_argument("--operator", action="store_true", help="the user may see and redrive dead letters")
     arguments = parser.parse_args()
-    url = os.environ.get("VOICEPIPE_DATABASE_URL")
-    if not url:
+    try:
+        url = FromEnvironment().database_url.get_secret_value()
+    except ValidationError:
         print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
-    print(asyncio.run(create(url, arguments.user, arguments.name, operator=arguments.operator)))
+    key = new_key()
+    asyncio.run(store(url, arguments.user, arguments.name, key, operator=arguments.operator))
+    print(key)
     return 0
 
 

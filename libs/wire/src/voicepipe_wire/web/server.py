@@ -1,27 +1,21 @@
-"""The common parts of every HTTP server: problems, health, metrics, start and stop."""
+"""The common parts of every HTTP API: problem JSON for every error, a metric and a span for every request."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from http import HTTPStatus
-from typing import Any
 
 import structlog
-import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
-from voicepipe_wire import __version__, telemetry
+from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
@@ -30,7 +24,6 @@ from .problems import problem_response
 log = structlog.get_logger(__name__)
 
 UNAVAILABLE_RETRY_AFTER_S = 5
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # For every FastAPI app. The spans of FastAPI contain the query, and so names of recordings and key terms; those of
 # `install` do not.
@@ -42,12 +35,9 @@ REQUEST_DURATION = Histogram(
     ["method", "route", "status"],
 )
 
-# Name of a dependency -> a check that raises when it is unusable.
-Checks = Mapping[str, Callable[[], Awaitable[object]]]
 
-
-def install(app: FastAPI, checks: Checks) -> None:
-    """Add problem JSON for every error, `/healthz`, `/readyz`, `/metrics`, and a metric and a span per request."""
+def install(app: FastAPI) -> None:
+    """Add problem JSON for every error, and a metric and a span for every request."""
     app.exception_handler(Problem)(_on_problem)
     app.exception_handler(RetryLater)(_on_unavailable)
     for kind in TRANSIENT_ERRORS:
@@ -56,71 +46,6 @@ def install(app: FastAPI, checks: Checks) -> None:
     app.exception_handler(HTTPException)(_on_http)
     app.exception_handler(Exception)(_on_bug)
     app.add_middleware(_Measure)
-
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
-
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> JSONResponse:
-        return await readiness(checks)
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def readiness(checks: Checks) -> JSONResponse:
-    """200 if every check passes within 2 s, else 503; the body has the result of each."""
-
-    async def state(check: Callable[[], Awaitable[object]]) -> str:
-        try:
-            async with asyncio.timeout(2):
-                await check()
-        except Exception as error:  # noqa: BLE001 - any error means not ready
-            return f"unavailable: {type(error).__name__}"
-        return "ok"
-
-    states = dict(zip(checks, await asyncio.gather(*map(state, checks.values())), strict=True))
-    ready = all(value == "ok" for value in states.values())
-    return JSONResponse({"status": "ready" if ready else "unavailable", "checks": states}, 200 if ready else 503)
-
-
-async def serve(
-    app: FastAPI, host: str, port: int, work: Callable[[asyncio.Event], Awaitable[object]] | None = None
-) -> None:
-    """Serve until SIGTERM or SIGINT, alongside `work`, which ends when its event is set. If either fails, both end."""
-    stop = asyncio.Event()
-    server = _Server(
-        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    async def end_server() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    async def run_server() -> None:
-        await server.serve()
-        stop.set()
-
-    async def run_work() -> None:
-        if work is not None:
-            await work(stop)
-            stop.set()
-
-    async with asyncio.TaskGroup() as tasks:
-        for task in (end_server, run_server, run_work):
-            tasks.create_task(task())
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: `serve` has more to stop."""
-
-    def capture_signals(self) -> Any:
-        return nullcontext()
 
 
 async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
@@ -171,20 +96,17 @@ class _Measure:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        # No spans for probes and scrapes, which come every few seconds.
-        span = telemetry.span(scope["method"], _text_headers(scope)) if scope["path"] not in PROBES else nullcontext()
 
         async def measured(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unknown")
                 seconds = time.perf_counter() - started
                 REQUEST_DURATION.labels(scope["method"], route, message["status"]).observe(seconds)
-                if current is not None:
-                    current.update_name(f"{scope['method']} {route}")
-                    current.set_attribute("http.response.status_code", message["status"])
+                current.update_name(f"{scope['method']} {route}")
+                current.set_attribute("http.response.status_code", message["status"])
             await send(message)
 
-        with span as current:
+        with telemetry.span(scope["method"], _text_headers(scope)) as current:
             await self._app(scope, receive, measured)
 
 

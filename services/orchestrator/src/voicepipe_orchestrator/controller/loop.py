@@ -10,23 +10,27 @@ import structlog
 from prometheus_client import Gauge
 from voicepipe_wire import aio
 from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.jobs.stages import Stage
-from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS, JetStream
+from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.messaging.subjects import CONTROL, Priority
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .advisories import Advisories
 from .diarization_deadline import DiarizationDeadline
+from .gauges import Gauges
+from .missing_pools import MissingPools
 from .retention import Retention
 from .sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 
-BACKLOG = Gauge("voicepipe_backlog", "Commands waiting for a worker", ["stage", "priority"])
+LAST_PASS = Gauge(
+    "voicepipe_controller_last_pass_timestamp_seconds",
+    "When a periodic task of the controller last succeeded",
+    ["task"],
+)
 
 RELAY_EVERY_S = 1.0
-BACKLOG_EVERY_S = 5.0
+GAUGES_EVERY_S = 5.0
 RETENTION_EVERY_S = 30.0
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, BROKER_TRANSIENT_ERRORS, *TRANSIENT_ERRORS)
@@ -39,7 +43,8 @@ class Controller:
     advisories: Advisories
     retention: Retention
     diarization_deadline: DiarizationDeadline
-    jetstream: JetStream
+    missing_pools: MissingPools
+    gauges: Gauges
     sweep_every_s: float
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -49,26 +54,20 @@ class Controller:
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
             tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.enforce, stop))
             tasks.create_task(_every(RETENTION_EVERY_S, self.retention.apply, stop))
-            tasks.create_task(_every(BACKLOG_EVERY_S, self._measure_backlog, stop))
-
-    async def _measure_backlog(self) -> None:
-        for stage in (*Stage, CONTROL):
-            for priority in Priority:
-                waiting = await self.jetstream.backlog(stage, priority)
-                if waiting is not None:
-                    BACKLOG.labels(stage, priority).set(waiting)
+            tasks.create_task(_every(self.sweep_every_s, self.missing_pools.enforce, stop))
+            tasks.create_task(_every(GAUGES_EVERY_S, self.gauges.measure, stop))
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
     """Call `act` until `stop` is set. If a dependency is unavailable, the next call tries again."""
+    task = getattr(act, "__qualname__", "?")
     while not stop.is_set():
         try:
             await act()
         except TRANSIENT as error:
             log.warning(
-                "periodic task failed, retrying",
-                task=getattr(act, "__qualname__", "?"),
-                error=type(error).__name__,
-                reason=str(error)[:200],
+                "periodic task failed, retrying", task=task, error=type(error).__name__, reason=str(error)[:200]
             )
+        else:
+            LAST_PASS.labels(task).set_to_current_time()
         await aio.pause(stop, seconds)

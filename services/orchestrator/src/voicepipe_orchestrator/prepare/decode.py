@@ -113,6 +113,20 @@ async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
             await process.communicate()
 
 
+async def confinement() -> tuple[str, ...]:
+    """The measures of the sandbox that take effect on this machine, from a run of the decoder without a recording.
+
+    Raises:
+        OSError: the decoder cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
+        process = await _start_confined([imageio_ffmpeg.get_ffmpeg_exe(), "-version"], DecodeLimits(), empty_folder)
+        _, stderr = await process.communicate()
+    ffmpeg_log = FfmpegLog(is_cut=False)
+    ffmpeg_log.feed(stderr)
+    return ffmpeg_log.confinement if process.returncode == 0 else ()
+
+
 class Decoding:
     """One pass over the PCM. `hint_s` is the length that the file states, for progress only; None while unknown."""
 
@@ -236,8 +250,14 @@ def _is_truncated_riff(head: bytes, size_bytes: int) -> bool:
 
 
 async def _start_decoder(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
+    return await _start_confined(arguments(imageio_ffmpeg.get_ffmpeg_exe(), source), limits, folder, source)
+
+
+async def _start_confined(
+    argv: list[str], limits: DecodeLimits, folder: str, *descriptors: int
+) -> asyncio.subprocess.Process:
     config = {
-        "argv": arguments(imageio_ffmpeg.get_ffmpeg_exe(), source),
+        "argv": argv,
         "parent": os.getpid(),
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
@@ -249,7 +269,7 @@ async def _start_decoder(source: int, limits: DecodeLimits, folder: str) -> asyn
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
         env={"LC_ALL": "C"},
-        pass_fds=(source,),
+        pass_fds=descriptors,
         start_new_session=True,
         limit=BLOCK_BYTES,
     )

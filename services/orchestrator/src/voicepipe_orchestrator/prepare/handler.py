@@ -15,7 +15,6 @@ from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
-from voicepipe_wire.jobs.heartbeats import is_alive
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance
 from voicepipe_wire.messaging.outbox import Outbox
@@ -48,6 +47,8 @@ class Prepared:
 
 
 class PrepareHandler:
+    """`speakers`: whether this installation has a diarizer, running or not."""
+
     def __init__(
         self,
         pool: Pool,
@@ -56,6 +57,8 @@ class PrepareHandler:
         detector: InferenceSession,
         scratch_dir: Path,
         limits: DecodeLimits,
+        *,
+        speakers: bool,
     ) -> None:
         self._pool = pool
         self._outbox = outbox
@@ -63,6 +66,7 @@ class PrepareHandler:
         self._detector = detector
         self._scratch_dir = scratch_dir
         self._limits = limits
+        self._speakers = speakers
 
     async def handle(self, command: PrepareRecording) -> None:
         """Safe to repeat: a prepared recording is left alone; otherwise the work starts from the beginning."""
@@ -142,7 +146,7 @@ class PrepareHandler:
             for code in prepared.decoded.warnings:
                 await jobs.warn(transaction, job, code)
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
-            if stages[Stage.DIARIZE] is State.WAITING and not await is_alive(transaction.connection, Stage.DIARIZE):
+            if stages[Stage.DIARIZE] is State.WAITING and not self._speakers:
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
                 await jobs.warn(transaction, job, "speakers_unavailable")
             await jobs.save(transaction, job, stages)

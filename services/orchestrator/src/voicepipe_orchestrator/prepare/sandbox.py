@@ -19,7 +19,8 @@ It keeps: the open descriptor of the recording, for reading; stdout and stderr; 
 
 The first line on stderr names what took effect: `confined: limits no_new_privs user landlock seccomp`. A measure that
 the kernel lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes
-restrictions of its own.
+restrictions of its own. The worker tries it at its start (`confinement`), logs and exports the result, and takes no work
+if a measure of `VOICEPIPE_REQUIRED_CONFINEMENT` is missing.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ import struct
 import sys
 from pathlib import Path
 
+MEASURES = ("limits", "no_new_privs", "user", "landlock", "seccomp")
+
 NOBODY = 64_999  # not used by anything else: the process limit counts all processes of a user
 PROCESSES = 512
 
@@ -49,11 +52,11 @@ FS_RIGHTS_NOW, NET_RIGHTS, SCOPES = (1 << 16) - 1, 3, 3
 READABLE = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/etc/ld.so.cache", "/dev/null")
 
 # audit architecture; then socket, ptrace, process_vm_readv, process_vm_writev, io_uring_setup, bpf, perf_event_open,
-# userfaultfd, add_key, request_key, keyctl, unshare, mount, kill, tkill, pidfd_send_signal, pidfd_getfd
-FORBIDDEN = {
-    "x86_64": (0xC000003E, (41, 101, 310, 311, 425, 321, 298, 323, 248, 249, 250, 272, 165, 62, 200, 424, 438)),
-    "aarch64": (0xC00000B7, (198, 117, 270, 271, 425, 280, 241, 282, 217, 218, 219, 97, 40, 129, 130, 424, 438)),
-}
+# userfaultfd, add_key, request_key, keyctl, unshare, mount, kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo,
+# pidfd_send_signal, pidfd_getfd
+_FORBIDDEN_X86 = (41, 101, 310, 311, 425, 321, 298, 323, 248, 249, 250, 272, 165, 62, 200, 234, 129, 297, 424, 438)
+_FORBIDDEN_ARM = (198, 117, 270, 271, 425, 280, 241, 282, 217, 218, 219, 97, 40, 129, 130, 131, 138, 240, 424, 438)
+FORBIDDEN = {"x86_64": (0xC000003E, _FORBIDDEN_X86), "aarch64": (0xC00000B7, _FORBIDDEN_ARM)}
 X32 = 0x40000000
 
 LIBC = ctypes.CDLL(None, use_errno=True)

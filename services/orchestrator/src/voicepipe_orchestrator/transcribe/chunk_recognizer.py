@@ -89,8 +89,7 @@ class ChunkRecognizer:
         """Each stretch of the chunk in its own language; `whole` if all of it turns out to be in one."""
         edges = (0, *cut_points(pauses(audio), len(audio)), len(audio))
         pieces = [audio[start:end] for start, end in pairwise(edges)]
-        model = job.options["model"]["name"]
-        probabilities = await asyncio.gather(*(self._recognizer.languages(piece, model, job.id) for piece in pieces))
+        probabilities = await asyncio.gather(*(self._recognizer.languages(piece, job.id) for piece in pieces))
         by_language = stretches(edges, probabilities, candidates)
         if {stretch.language for stretch in by_language} == {whole.language}:
             return whole
@@ -120,6 +119,4 @@ class ChunkRecognizer:
         options = job.options
         prompt = ", ".join(options["keyterms"]) or None
         switch_above = SWITCH_ABOVE if options["language"] == "auto" and language else None
-        return RecognitionRequest(
-            job.id, options["model"]["name"], attempt, language, options["task"], prompt, switch_above
-        )
+        return RecognitionRequest(job.id, attempt, language, options["task"], prompt, switch_above)

@@ -13,12 +13,16 @@ At most `window_chunks` of a job are queued at a time. Each chunk queues its suc
 so the window stays full without a scheduler, and a worker that dies delays only the chunks that it had in flight.
 Chunks of one job finish on several workers at once; the lock puts their transactions in order, so exactly one of them
 finds no unfinished chunk and finishes the stage.
+
+A model that knows one language cannot tell that a recording is in another, so `StartHandler` forwards its command to a
+pool whose model can. That pool may be lost before it handles the command; the command then waits for it, as any command
+waits for its pool.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -33,25 +37,29 @@ from voicepipe_wire.transcript.languages import LANGUAGES
 from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 
-from voicepipe_orchestrator import chunks
+from voicepipe_orchestrator import chunks, pools
 from voicepipe_orchestrator.chunks import StoredChunk
-from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition
+from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, SpeechPool
 from voicepipe_orchestrator.ports import PcmReader, Recognizer
 
 from .chunk_recognizer import ChunkRecognizer
 from .fallback import lacks_capitals
-from .language import SWITCH_ABOVE, LanguageChoice, choose_language, detecting_model, probe_indices
-from .model_registry import languages_of_models
+from .language import SWITCH_ABOVE, LanguageChoice, choose_language, detecting_pool, probe_indices
 from .word_timing import snap_to_pauses
 
 
 class StartHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
+    """`pool_name` is the pool of this worker: that of the job, or one that detects the language for it."""
+
+    def __init__(
+        self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int, pool_name: str
+    ) -> None:
         self._pool = pool
         self._outbox = outbox
         self._pcm = pcm
         self._recognizer = recognizer
         self._window = window_chunks
+        self._pool_name = pool_name
 
     async def handle(self, command: StartTranscription) -> None:
         """Safe to repeat: the language stays as chosen, and the commands of queued chunks are sent again."""
@@ -59,21 +67,38 @@ class StartHandler:
         job = await claim(self._outbox, ref)
         if job is None:
             return
+        known = await pools.load_all(self._pool)
+        detector = detecting_pool(self._pool_name, known) if _needs_detection(job) else self._pool_name
+        if detector not in {None, self._pool_name}:
+            await self._forward(ref, detector)
+            return
         planned = await chunks.load_all(self._pool, job.id)
-        choice = await self._language(job, planned)
+        choice = await self._language(job, planned, known, detector)
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
             if job is None:
                 return
             await jobs.set_language(transaction, job, choice.language, choice.probability)
             if choice.language and choice.probability is None:
-                model, known = job.options["model"]["tier"], LANGUAGES[choice.language]
-                await jobs.warn(transaction, job, "language_assumed", model=model, known=known)
+                model, spoken = job.options["model"]["tier"], LANGUAGES[choice.language]
+                await jobs.warn(transaction, job, "language_assumed", model=model, known=spoken)
             await chunks.requeue(transaction, job)
             await chunks.queue_next(transaction, job, self._window)
             await chunks.finish_if_complete(transaction, job)
 
-    async def _language(self, job: StoredJob, planned: Sequence[StoredChunk]) -> LanguageChoice:
+    async def _forward(self, ref: StageRef, detector: str | None) -> None:
+        """Let a worker of the pool `detector` choose the language and queue the chunks."""
+        async with self._outbox.transaction() as transaction:
+            if job := await lock_if_running(transaction, ref):
+                jobs.command(transaction, job, Stage.TRANSCRIBE, pool=detector)
+
+    async def _language(
+        self,
+        job: StoredJob,
+        planned: Sequence[StoredChunk],
+        known: Mapping[str, SpeechPool],
+        detector: str | None,
+    ) -> LanguageChoice:
         """The language that the owner chose, that was detected before, or that is detected now in a few chunks.
 
         Raises:
@@ -83,24 +108,25 @@ class StartHandler:
             return LanguageChoice(job.options["language"], 1.0)
         if job.language_probability is not None:
             return LanguageChoice(job.language, job.language_probability)
-        model = job.options["model"]["name"]
-        known = await languages_of_models(self._pool)
-        detector = detecting_model(model, known)
+        wanted = known.get(job.pool)
+        only = wanted.languages[0] if wanted and not wanted.is_multilingual else None
         if detector is None:
-            return LanguageChoice(known[model][0], None)
-        if detector == model and len(planned) == 1:
+            return LanguageChoice(only, None)
+        if only is None and len(planned) == 1:
             # The language of a clip is detected together with its words, in one request.
             return LanguageChoice(None, None)
         indices = probe_indices(len(planned), [chunk.plan.speech_s for chunk in planned])
-        probes = await asyncio.gather(*(self._probe(job, detector, planned[index].plan) for index in indices))
+        probes = await asyncio.gather(*(self._probe(job, planned[index].plan) for index in indices))
         choice = choose_language(probes)
-        if detector == model:
-            return choice
-        return _restrict_to_model(choice, known[model][0], job.options["model"]["tier"])
+        return choice if only is None else _restrict_to_model(choice, only, job.options["model"]["tier"])
 
-    async def _probe(self, job: StoredJob, model: str, plan: ChunkPlan) -> dict[str, float]:
+    async def _probe(self, job: StoredJob, plan: ChunkPlan) -> dict[str, float]:
         audio = await self._pcm.read(job.pcm_key or "", plan.spans)
-        return dict(await self._recognizer.languages(audio, model, job.id))
+        return dict(await self._recognizer.languages(audio, job.id))
+
+
+def _needs_detection(job: StoredJob) -> bool:
+    return job.options["language"] == "auto" and job.language_probability is None
 
 
 def _restrict_to_model(choice: LanguageChoice, only: str, tier: str) -> LanguageChoice:

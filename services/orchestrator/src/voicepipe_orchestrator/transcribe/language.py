@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from voicepipe_orchestrator.domain import SpeechPool
+
 FEW_PROBES: Final = 3
 MANY_PROBES: Final = 5
 # From about eight minutes of speech, the cost of two more probes is negligible.
@@ -74,15 +76,15 @@ def probe_indices(chunk_count: int, speech_s: Sequence[float]) -> tuple[int, ...
     return tuple(max(part, key=lambda index: (speech_s[index], -index)) for part in parts)
 
 
-def detecting_model(model: str, languages: Mapping[str, Sequence[str]]) -> str | None:
-    """The model that detects languages for `model`: itself, or another one if it knows only one language.
+def detecting_pool(own: str, pools: Mapping[str, SpeechPool]) -> str | None:
+    """The pool that detects languages for the pool `own`: itself, or another one if it knows only one language.
 
-    None if no model can. `languages` maps served models to the languages that they know. A model that is missing there
-    detects languages itself.
+    None if no pool that is ready can. A pool that is missing in `pools` detects languages itself.
     """
-    if len(languages.get(model, ("", ""))) > 1:
-        return model
-    return next((name for name in sorted(languages) if len(languages[name]) > 1), None)
+    if own not in pools or pools[own].is_multilingual:
+        return own
+    able = (pool.name for pool in pools.values() if pool.is_multilingual and pool.is_ready)
+    return min(able, default=None)
 
 
 def choose_language(probes: Sequence[Mapping[str, float]]) -> LanguageChoice:

@@ -1,11 +1,10 @@
-"""The adapter to speech models behind Triton, over asynchronous gRPC."""
+"""The adapter to the speech model behind a Triton server, over asynchronous gRPC."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -42,19 +41,19 @@ KEEPALIVE = triton.KeepAliveOptions(
 )
 
 
+def client(address: str) -> triton.InferenceServerClient:
+    """A client that spreads its requests over all addresses of a `dns:///` name, and notices a dead server."""
+    options = [("grpc.lb_policy_name", "round_robin"), ("grpc.dns_min_time_between_resolutions_ms", 5000)]
+    return triton.InferenceServerClient(address, keepalive_options=KEEPALIVE, channel_args=options)
+
+
 class TritonRecognizer:
-    """The `Recognizer` port on pools of Triton servers, one client each.
+    """The `Recognizer` port on the Triton of one pool. `semaphore` limits the requests in flight."""
 
-    `semaphore` limits the requests in flight to all pools.
-    """
-
-    def __init__(
-        self, pools: Mapping[str, triton.InferenceServerClient], semaphore: FairSemaphore, model_wait_timeout_s: float
-    ) -> None:
-        self._pools = dict(pools)
+    def __init__(self, client: triton.InferenceServerClient, pool: str, semaphore: FairSemaphore) -> None:
+        self._client = client
+        self._pool = pool
         self._semaphore = semaphore
-        self._wait_timeout_s = model_wait_timeout_s
-        self._missing_since: dict[str, float] = {}
 
     async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition:
         parameters = {
@@ -69,7 +68,7 @@ class TritonRecognizer:
             "suppress_blank": request.attempt.suppress_blank,
             "word_timestamps": True,
         }
-        result = await self._infer(request.model, audio, parameters, request.job_id)
+        result = await self._infer(audio, parameters, self._semaphore.slot(request.job_id))
         return Recognition(
             text=result["text"],
             words=tuple(Word(start, end, text, probability) for start, end, text, probability in result["words"]),
@@ -82,56 +81,38 @@ class TritonRecognizer:
             languages=result.get("probabilities", {}),
         )
 
-    async def languages(self, audio: Pcm, model: str, job_id: UUID) -> Mapping[str, float]:
-        result = await self._infer(model, audio, {"op": "detect"}, job_id)
+    async def languages(self, audio: Pcm, job_id: UUID) -> Mapping[str, float]:
+        result = await self._infer(audio, {"op": "detect"}, self._semaphore.slot(job_id))
         return {str(code): float(probability) for code, probability in result["probabilities"].items()}
 
-    async def describe(self) -> Mapping[str, Mapping[str, Any]]:
-        answers = await asyncio.gather(*(self._describe(pool) for pool in self._pools), return_exceptions=True)
-        served: dict[str, Mapping[str, Any]] = {}
-        unavailable: list[RetryLater] = []
-        for pool, answer in zip(self._pools, answers, strict=True):
-            if isinstance(answer, RetryLater):
-                unavailable.append(answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            elif answer is not None:
-                served[pool] = answer
-        if unavailable and not served:
-            raise unavailable[0]
-        return served
-
-    async def _describe(self, pool: str) -> Mapping[str, Any] | None:
-        """The model's description of itself, None while the server has not loaded it."""
-        try:
-            if not await self._pools[pool].is_model_ready(MODEL):
-                return None
-        except InferenceServerException as error:
-            raise _unavailable(pool, error) from error
-        result = await self._infer(pool, np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, None)
+    async def describe(self) -> Mapping[str, Any]:
+        # Not behind the requests that wait here: the question is whether the server answers.
+        result = await self._infer(np.zeros(SAMPLE_RATE, np.int16), {"op": "describe"}, nullcontext())
         return {key: value for key, value in result.items() if key != "timings"}
 
-    async def _infer(self, pool: str, audio: Pcm, parameters: Mapping[str, Any], job_id: UUID | None) -> dict[str, Any]:
-        if pool not in self._pools:
-            raise self._pool_missing(pool)
+    async def _infer(
+        self, audio: Pcm, parameters: Mapping[str, Any], slot: AbstractAsyncContextManager[None]
+    ) -> dict[str, Any]:
         inputs = [
             _tensor("AUDIO", audio.reshape(1, -1), "INT16"),
             _tensor("NUM_SAMPLES", np.array([[len(audio)]], np.int32), "INT32"),
             _tensor("PARAMS", np.array([[json.dumps(parameters).encode()]], np.object_), "BYTES"),
         ]
-        async with self._semaphore.slot(job_id):
-            with telemetry.span("triton infer", model=pool, op=parameters["op"]), REQUEST_DURATION.labels(pool).time():
+        async with slot:
+            with (
+                telemetry.span("triton infer", model=self._pool, op=parameters["op"]),
+                REQUEST_DURATION.labels(self._pool).time(),
+            ):
                 try:
-                    answer = await self._pools[pool].infer(MODEL, inputs, client_timeout=REQUEST_TIMEOUT_S)
+                    answer = await self._client.infer(MODEL, inputs, client_timeout=REQUEST_TIMEOUT_S)
                 except InferenceServerException as error:
-                    raise self._to_domain_error(pool, error) from error
-        self._missing_since.pop(pool, None)
+                    raise self._to_domain_error(error) from error
         result: dict[str, Any] = json.loads(answer.as_numpy("RESULT").reshape(-1)[0])
         if batch := result.get("timings", {}).get("batch_size"):
-            BATCH_SIZE.labels(pool).observe(batch)
+            BATCH_SIZE.labels(self._pool).observe(batch)
         return result
 
-    def _to_domain_error(self, pool: str, error: InferenceServerException) -> Exception:
+    def _to_domain_error(self, error: InferenceServerException) -> Exception:
         """The `Reject` or `RetryLater` that an error of the server means; any other error is a bug."""
         status, message = error.status() or "", error.message() or ""
         code = message.partition(":")[0].strip()
@@ -139,27 +120,15 @@ class TritonRecognizer:
             if error_code in message:
                 return Reject.of(error_code, reason=message.partition(error_code)[2].strip(": ."))
         if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
-            return self._pool_missing(pool)
+            return RetryLater(RETRY_DELAY_S, f"model {self._pool} is not loaded at present")
         # An instance of the model has lost its process. The server has to be restarted; the chunk did not cause this.
-        if "is not healthy" in message:
-            return _unavailable(pool, error)
-        if any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")):
-            return _unavailable(pool, error)
+        is_away = any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"))
+        if is_away or "is not healthy" in message:
+            return RetryLater(RETRY_DELAY_S, f"the Triton server of {self._pool} does not answer: {status or message}")
         return RuntimeError(f"the model failed: {status} {code[:200]}")
-
-    def _pool_missing(self, pool: str) -> Exception:
-        """The error for a pool that is not configured or not ready: retried until the wait timeout."""
-        since_s = self._missing_since.setdefault(pool, time.monotonic())
-        if time.monotonic() - since_s > self._wait_timeout_s:
-            return Reject.of("model_gone")
-        return RetryLater(RETRY_DELAY_S, f"model {pool} is not served at present")
 
 
 def _tensor(name: str, data: npt.NDArray[Any], kind: str) -> triton.InferInput:
     tensor = triton.InferInput(name, list(data.shape), kind)
     tensor.set_data_from_numpy(data)
     return tensor
-
-
-def _unavailable(pool: str, error: Exception) -> RetryLater:
-    return RetryLater(RETRY_DELAY_S, f"the Triton server of {pool} does not answer: {type(error).__name__}")

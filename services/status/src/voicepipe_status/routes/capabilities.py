@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.subjects import Priority
@@ -36,6 +38,11 @@ async def get_capabilities(_: CurrentUser, dependencies: AppDependencies) -> Cap
             max_speakers=MAX_SPEAKERS,
             max_event_streams=dependencies.settings.max_event_streams,
         ),
-        speakers=Speakers(available=bool(workers.get(Stage.DIARIZE))),
+        speakers=_speakers(dependencies.settings.speakers, workers),
         workers=workers,
     )
+
+
+def _speakers(available: bool, workers: Mapping[str, int]) -> Speakers:
+    alive = bool(workers.get(Stage.DIARIZE))
+    return Speakers(available=available, state=("ready" if alive else "away") if available else "off")

@@ -12,7 +12,7 @@ from voicepipe_wire.errors import Problem, Reject
 from voicepipe_wire.messaging import dead_letters as entries
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.stream_reader import Stored, parse_sequence
-from voicepipe_wire.messaging.subjects import CONTROL, Priority, dead_letter
+from voicepipe_wire.messaging.subjects import CONTROL, Priority, Queue, dead_letter
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from voicepipe_status import metrics
@@ -131,7 +131,7 @@ async def _stored(dependencies: Dependencies, sequence: int) -> Stored:
 async def _command(dependencies: Dependencies, *commands: Message) -> None:
     async with dependencies.outbox.transaction() as transaction:
         for command in commands:
-            transaction.command(CONTROL, Priority.PREMIUM, command, job_id=None, owner_id=None)
+            transaction.command(Queue(CONTROL), Priority.PREMIUM, command, job_id=None, owner_id=None)
     for command in commands:
         metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
 

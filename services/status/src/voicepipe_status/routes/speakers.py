@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Response
 from fastapi.responses import JSONResponse
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.jobs.stages import JobState, Stage
+from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 
@@ -19,8 +19,6 @@ from voicepipe_status.schema import Speaker, SpeakerLimits, SpeakerName, Transcr
 
 from .transcriptions import read_transcription
 from .transcripts import no_transcript
-
-DIARIZER_RETRY_AFTER_S = 30
 
 router = APIRouter(tags=["speakers"])
 
@@ -105,8 +103,8 @@ async def diarize_again(
     before = await snapshot(dependencies, user.id, job_id)
     if before.state != JobState.COMPLETED:
         raise Problem.of("not_completed", members={"state": before.state})
-    if not await dependencies.queries.is_alive(Stage.DIARIZE):
-        raise Problem.of("no_diarizer", retry_after_s=DIARIZER_RETRY_AFTER_S)
+    if not dependencies.settings.speakers:
+        raise Problem.of("no_diarizer")
     await _need_audio(dependencies, user.id, job_id)
     command = DiarizeAgain(
         job_id=str(job_id),

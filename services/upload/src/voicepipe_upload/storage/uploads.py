@@ -191,8 +191,8 @@ class Uploads:
         await self._pool.execute("DELETE FROM uploads WHERE id = $1", upload_id)
 
     async def models(self) -> list[Model]:
-        """The served speech models, as their workers described them."""
-        rows = await self._pool.fetch("SELECT name, description FROM models ORDER BY name")
+        """The pools of speech models that can be ordered, as their workers described them. Some may have no worker now."""
+        rows = await self._pool.fetch("SELECT name, description FROM models WHERE retired_at IS NULL ORDER BY name")
         return [
             Model(
                 row["name"],

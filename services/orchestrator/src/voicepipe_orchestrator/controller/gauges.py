@@ -1,0 +1,70 @@
+"""What an operator sees of the whole installation, as metrics: the queues, the jobs, the outbox, the pools.
+
+The controller exports these, because it always runs; the metrics of workers vanish when a stage is scaled to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import Gauge
+from voicepipe_wire.jobs.stages import FINAL, JobState, Stage
+from voicepipe_wire.messaging.broker import JetStream
+from voicepipe_wire.messaging.subjects import CONTROL, DLQ, Priority, Queue
+from voicepipe_wire.storage.database import Pool
+
+from voicepipe_orchestrator import pools
+
+BACKLOG = Gauge("voicepipe_backlog", "Commands waiting for a worker", ["stage", "priority", "pool"])
+POOL_READY = Gauge("voicepipe_pool_ready", "Whether a pool of speech models has a worker", ["pool"])
+DEAD_LETTERS = Gauge("voicepipe_dead_letters", "Dead letters that nobody has redriven or discarded")
+OUTBOX_OLDEST = Gauge("voicepipe_outbox_oldest_seconds", "Age of the oldest message that is not published yet")
+JOBS = Gauge("voicepipe_jobs", "Unfinished jobs", ["state"])
+OLDEST_JOB = Gauge(
+    "voicepipe_oldest_waiting_job_seconds", "Time since the unfinished job that waits longest has changed", ["state"]
+)
+
+UNFINISHED = tuple(state for state in JobState if state not in FINAL)
+
+
+class Gauges:
+    def __init__(self, pool: Pool, jetstream: JetStream, declared_pools: Sequence[str]) -> None:
+        self._pool = pool
+        self._jetstream = jetstream
+        self._declared = declared_pools
+
+    async def measure(self) -> None:
+        await self._measure_jobs()
+        await self._measure_pools()
+        await self._measure_queues()
+
+    async def _measure_jobs(self) -> None:
+        rows = await self._pool.fetch(
+            """
+            SELECT state, count(*) AS jobs, extract(epoch FROM now() - min(changed_at))::float AS oldest_s
+            FROM jobs WHERE finished_at IS NULL GROUP BY state
+            """
+        )
+        found = {row["state"]: row for row in rows}
+        for state in UNFINISHED:
+            row = found.get(state)
+            JOBS.labels(state).set(row["jobs"] if row else 0)
+            OLDEST_JOB.labels(state).set(row["oldest_s"] if row else 0)
+        oldest_s = await self._pool.fetchval(
+            "SELECT extract(epoch FROM now() - min(created_at))::float FROM outbox WHERE published_at IS NULL"
+        )
+        OUTBOX_OLDEST.set(oldest_s or 0)
+
+    async def _measure_pools(self) -> None:
+        known = await pools.load_all(self._pool)
+        for name in {*self._declared, *known}:
+            POOL_READY.labels(name).set(name in known and known[name].is_ready)
+
+    async def _measure_queues(self) -> None:
+        queues = [Queue(stage) for stage in (*Stage, CONTROL) if stage is not Stage.TRANSCRIBE]
+        queues += [Queue(Stage.TRANSCRIBE, name) for name in self._declared]
+        for queue in queues:
+            for priority in Priority:
+                waiting = await self._jetstream.backlog(queue, priority)
+                BACKLOG.labels(queue.stage, priority, queue.pool or "").set(waiting or 0)
+        DEAD_LETTERS.set(await self._jetstream.message_count(DLQ))
