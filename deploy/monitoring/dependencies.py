@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from .panels import THIRD, Query, board, graph, up_and_down
-from .queries import selected
+from .queries import selected, whole
 
 _OURS = 'component!=""'
 # cAdvisor also counts the pod's own cgroup and its pause container.
@@ -44,11 +44,11 @@ def _servers(built: Dashboard) -> None:
             "Age of the oldest message in the outbox",
             "Above a minute, NATS takes no messages or the controller does not relay them.",
             "s",
-            Query(f"max({selected('voicepipe_outbox_oldest_seconds')})", "age"),
+            Query(whole("voicepipe_outbox_oldest_seconds"), "age"),
         ),
         up_and_down(
             "Sandbox of the decoder",
-            "missing: at least one prepare worker decodes without this measure.",
+            "missing: at least one prepare worker decodes without this measure. `user` is for workers that run as root.",
             Query(f"min by (measure) ({selected('voicepipe_decoder_confinement')})", "{{measure}}"),
             good="in effect",
             bad="missing",
@@ -64,15 +64,13 @@ def _controller(built: Dashboard) -> None:
             "Time since the last success of each task",
             "Seconds while all is well.",
             "s",
-            Query(
-                f"time() - max by (task) ({selected('voicepipe_controller_last_pass_timestamp_seconds')})", "{{task}}"
-            ),
+            Query(f"time() - {whole('voicepipe_controller_last_pass_timestamp_seconds', 'task')}", "{{task}}"),
         ),
         graph(
             "Dead letters",
             "Until an operator redrives or discards them.",
             "short",
-            Query(f"max({selected('voicepipe_dead_letters')})", "dead letters"),
+            Query(whole("voicepipe_dead_letters"), "dead letters"),
         ),
     ):
         built.with_panel(panel)

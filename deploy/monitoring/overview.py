@@ -5,7 +5,9 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from .panels import THIRD, Query, board, firing, graph, number
-from .queries import NO_PROBES, SERVER_ERRORS, quantile, rate, selected
+from .queries import backlog, quantile, rate, selected, whole
+
+_ERRORS = 'status=~"5.."'
 
 
 def overview() -> Dashboard:
@@ -21,29 +23,31 @@ def overview() -> Dashboard:
 def _now(built: Dashboard) -> None:
     ended = 'sum(increase(voicepipe_jobs_finished_total{{namespace="$namespace", outcome="{}"}}[1h]))'
     for panel in (
-        number("Unfinished jobs", "Accepted and not ended.", "short", Query(f"sum({selected('voicepipe_jobs')})")),
+        number(
+            "Unfinished jobs", "Accepted and not ended.", "short", Query(f"sum({whole('voicepipe_jobs', 'state')})")
+        ),
         number("Completed, last hour", "Jobs with a transcript.", "short", Query(ended.format("completed"))),
         number("Failed, last hour", "Jobs that ended without a transcript.", "short", Query(ended.format("failed")), 5),
         number(
             "Longest without progress",
             "The time since the unfinished job that waits longest last changed.",
             "s",
-            Query(f"max({selected('voicepipe_oldest_waiting_job_seconds')})"),
+            Query(whole("voicepipe_oldest_waiting_job_seconds")),
             3600,
         ),
         number(
             "Pools away",
             "Declared pools without any worker. Their jobs wait.",
             "short",
-            Query(f"count({selected('voicepipe_pool_ready')} == 0) or vector(0)"),
+            Query(f"sum(1 - {whole('voicepipe_pool_ready', 'pool')})"),
             1,
         ),
         number(
             "Dead letters",
             "Commands that could not be carried out: `voicepipe dead-letters list`.",
             "short",
-            Query(f"max({selected('voicepipe_dead_letters')})"),
-            1,
+            Query(whole("voicepipe_dead_letters")),
+            5,
         ),
     ):
         built.with_panel(panel)
@@ -51,11 +55,11 @@ def _now(built: Dashboard) -> None:
     built.with_panel(
         graph(
             "Errors answered to clients",
-            "The share of requests that end with a status of 500 or above.",
+            "The share of requests that end with a status of 500 or above. `starting`, the answer of a new pod, is not counted.",
             "percentunit",
             Query(
-                f"{rate('voicepipe_http_request_duration_seconds_count', 'component', where=SERVER_ERRORS)}"
-                f" / {rate('voicepipe_http_request_duration_seconds_count', 'component', where=NO_PROBES)}",
+                f"{rate('voicepipe_http_request_duration_seconds_count', 'component', where=_ERRORS)}"
+                f" / {rate('voicepipe_http_request_duration_seconds_count', 'component')}",
                 "{{component}}",
             ),
         )
@@ -69,7 +73,7 @@ def _jobs(built: Dashboard) -> None:
             "Unfinished jobs",
             "By what they wait for or are at.",
             "short",
-            Query(f"sum by (state) ({selected('voicepipe_jobs')})", "{{state}}"),
+            Query(whole("voicepipe_jobs", "state"), "{{state}}"),
             stacked=True,
             width=THIRD,
         ),
@@ -84,7 +88,7 @@ def _jobs(built: Dashboard) -> None:
             "Longest without progress",
             "The time since the oldest job of each state last changed. Grows in a straight line while a job is stuck.",
             "s",
-            Query(f"max by (state) ({selected('voicepipe_oldest_waiting_job_seconds')})", "{{state}}"),
+            Query(whole("voicepipe_oldest_waiting_job_seconds", "state"), "{{state}}"),
             width=THIRD,
         ),
     ):
@@ -98,7 +102,7 @@ def _work(built: Dashboard) -> None:
             "Backlog",
             "Commands that wait for a worker. A job has at most 16 chunks in the queue, so this is not the length of the work.",
             "short",
-            Query(f"sum by (stage, pool) ({selected('voicepipe_backlog')})", "{{stage}} {{pool}}"),
+            Query(backlog("stage", "pool"), "{{stage}} {{pool}}"),
             stacked=True,
         ),
         graph(

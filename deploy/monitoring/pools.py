@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from .panels import THIRD, Query, board, graph, up_and_down, variable
-from .queries import mean, quantile, rate, selected
+from .queries import backlog, mean, quantile, rate, selected, whole
 
 _POOL = 'pool=~"$pool"'
 _TRANSCRIBE = 'stage="transcribe", pool=~"$pool"'
@@ -31,7 +31,7 @@ def _pools(built: Dashboard) -> None:
         up_and_down(
             "Pools",
             "ready: a worker whose model answers was seen in the last 30 s.",
-            Query(f"max by (pool) ({selected('voicepipe_pool_ready', _POOL)})", "{{pool}}"),
+            Query(whole("voicepipe_pool_ready", "pool", where=_POOL), "{{pool}}"),
             good="ready",
             bad="away",
         ),
@@ -39,7 +39,7 @@ def _pools(built: Dashboard) -> None:
             "Backlog",
             "Commands that wait for a worker of the pool.",
             "short",
-            Query(f"sum by (pool, priority) ({selected('voicepipe_backlog', _TRANSCRIBE)})", "{{pool}} {{priority}}"),
+            Query(backlog("pool", "priority", where=_TRANSCRIBE), "{{pool}} {{priority}}"),
             stacked=True,
         ),
         graph(
@@ -123,7 +123,7 @@ def _diarizer(built: Dashboard) -> None:
             "Recordings",
             "Those that wait for a diarizer, and those that one is at.",
             "short",
-            Query(f"sum({selected('voicepipe_backlog', _DIARIZE)})", "waiting"),
+            Query(backlog("stage", where=_DIARIZE), "waiting"),
             Query(f"sum({selected('voicepipe_commands_in_flight', _DIARIZE)})", "in flight"),
             width=THIRD,
         ),

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 # What a dashboard shows: one installation.
 NAMESPACE = 'namespace="$namespace"'
-# The requests of clients, without those of the kubelet and of Prometheus.
-NO_PROBES = 'route!~"/healthz|/readyz|/metrics"'
-CLIENT_ERRORS = f'{NO_PROBES}, status=~"4.."'
-SERVER_ERRORS = f'{NO_PROBES}, status=~"5.."'
 
 
 def rate(metric: str, *by: str, where: str = "") -> str:
@@ -19,6 +15,16 @@ def rate(metric: str, *by: str, where: str = "") -> str:
 def selected(metric: str, where: str = "") -> str:
     matchers = f"{NAMESPACE}, {where}" if where else NAMESPACE
     return f"{metric}{{{matchers}}}"
+
+
+def whole(gauge: str, *by: str, where: str = "") -> str:
+    """A gauge of the whole installation, which every controller exports."""
+    grouping = f" by ({', '.join(by)})" if by else ""
+    return f"max{grouping} ({selected(gauge, where)})"
+
+
+def backlog(*by: str, where: str = "") -> str:
+    return f"sum by ({', '.join(by)}) ({whole('voicepipe_backlog', 'stage', 'priority', 'pool', where=where)})"
 
 
 def quantile(share: float, histogram: str, *by: str, where: str = "") -> str:
