@@ -1,18 +1,18 @@
-"""What the chart makes of the rules and dashboards, in a chart that has nothing else."""
+"""What the chart makes of the rules and dashboards: in a chart that has nothing else, and beside its pods."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
-from .metric_names import CHART, DASHBOARDS, ROOT, RULES
+from .metric_names import CHART, DASHBOARDS, RULES
 
 pytestmark = pytest.mark.servers  # helm may have to be unpacked
-SCHEMAS = ROOT.parent / "shared/cluster/schemas"
 ALL = ("podMonitor.enabled=true", "rules.enabled=true", "dashboards.enabled=true")
 
 
@@ -23,30 +23,32 @@ def render(helm, tmp_path):
         shutil.copytree(CHART / part, tmp_path / "chart" / part)
     for part in ("Chart.yaml", "values.yaml"):
         shutil.copy(CHART / part, tmp_path / "chart" / part)
-    shutil.copy(CHART / "templates/_names.tpl", tmp_path / "chart/templates/_names.tpl")
+    for helpers in (CHART / "templates").glob("_*.tpl"):
+        shutil.copy(helpers, tmp_path / "chart/templates")
 
-    def rendered(*settings: str) -> list[dict]:
-        options = [word for setting in settings for word in ("--set", f"monitoring.{setting}")]
-        done = subprocess.run(
-            [
-                helm,
-                "template",
-                "speech",
-                tmp_path / "chart",
-                "--namespace",
-                "team-a",
-                "--kube-version",
-                "1.29.0",
-                *options,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return lambda *settings: template(helm, tmp_path / "chart", *settings)
 
-    return rendered
+
+def template(helm: str, chart: Path, *settings: str, values: Path = CHART / "values.yaml") -> list[dict]:
+    options = [word for setting in settings for word in ("--set", f"monitoring.{setting}")]
+    done = subprocess.run(
+        [
+            helm,
+            "template",
+            "speech",
+            chart,
+            "--namespace=team-a",
+            "--kube-version=1.29.0",
+            "--values",
+            values,
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
 def only(documents: list[dict], kind: str) -> dict:
@@ -101,3 +103,24 @@ def test_the_operators_of_prometheus_find_their_labels(render):
         ("http", "15s"),
         ("triton-metrics", "15s"),
     ]
+
+
+def test_prometheus_finds_the_metrics_of_every_component_and_of_nothing_else(helm):
+    documents = template(helm, CHART, "podMonitor.enabled=true", values=CHART / "examples/laptop.yaml")
+    spec = only(documents, "PodMonitor")["spec"]
+    (components,) = spec["selector"]["matchExpressions"]
+    found = {}
+    for document in documents:
+        pod = document.get("spec", {}).get("template")
+        labels = pod["metadata"]["labels"] if pod else {}
+        if (
+            spec["selector"]["matchLabels"].items() <= labels.items()
+            and labels[components["key"]] in components["values"]
+        ):
+            containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
+            ports = {port["name"] for container in containers for port in container.get("ports", [])}
+            found[labels[components["key"]], labels.get("voicepipe.io/pool")] = ports
+    assert {component for component, _ in found} == set(components["values"])
+    for (component, pool), ports in found.items():
+        assert "http" in ports, component
+        assert ("triton-metrics" in ports) == (component == "transcribe") == (pool is not None), component
