@@ -35,7 +35,6 @@ def helm() -> str:
     cached = CACHE / "helm"
     with _lock():
         if not cached.exists():
-            CACHE.mkdir(parents=True, exist_ok=True)
             partial = cached.with_suffix(".partial")
             partial.write_bytes(lzma.decompress(HELM.read_bytes()))
             partial.chmod(0o755)

@@ -6,9 +6,10 @@ import re
 
 import pytest
 import typer
+import yaml
 from voicepipe.__main__ import app
 
-from .metric_names import ROOT, RULES
+from .metric_names import CHART, ROOT, RULES
 
 FOLDER = ROOT / "docs/runbooks"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -56,3 +57,12 @@ def test_the_components_in_a_runbook_exist(page):
     for names in re.findall(r"app\.kubernetes\.io/component in \(([^)]+)\)", text):
         named |= set(names.split(", "))
     assert named <= COMPONENTS
+
+
+@each_page
+def test_the_values_in_a_runbook_exist(page):
+    for path in re.findall(r"`([\w.]+)`\s+in\s+the\s+values", page.read_text()):
+        value = yaml.safe_load((CHART / "values.yaml").read_text())
+        for key in path.split("."):
+            assert key in value, path
+            value = value[key]
