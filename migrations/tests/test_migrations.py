@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+import voicepipe_migrations
+from voicepipe_wire.storage.database import SCHEMA_VERSION
+from voicepipe_wire.web.auth import key_hash
 
 COMMAND = [sys.executable, "-m", "voicepipe_migrations"]
 
 
-def run(url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(COMMAND, check=False, capture_output=True, text=True, env={"VOICEPIPE_DATABASE_URL": url})
+def run(url: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {"VOICEPIPE_DATABASE_URL": url, **more}
+    return subprocess.run(COMMAND, check=False, capture_output=True, text=True, env=env)
 
 
 def test_a_second_run_applies_nothing(empty_database_url):
@@ -37,10 +42,50 @@ def test_a_killed_run_does_not_block_the_next(empty_database_url):
 
 
 def test_an_unavailable_database_is_reported_in_one_line():
-    done = run("postgresql://nobody@127.0.0.1:1/nothing")
+    done = run("postgresql://nobody@127.0.0.1:1/nothing", VOICEPIPE_DATABASE_WAIT_S="0")
     assert done.returncode == 1
     assert done.stderr.startswith("PostgreSQL does not answer")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_waits_until_the_database_answers(private_postgres):
+    url, server = private_postgres()
+    server.kill()
+    env = {"VOICEPIPE_DATABASE_URL": url}
+    waiting = subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert waiting.stderr is not None
+    assert waiting.stderr.readline().startswith("waiting for PostgreSQL")
+    server.start()
+    output, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert output.startswith("schema is up to date")
+
+
+def test_the_first_key_belongs_to_an_operator_and_a_second_run_changes_nothing(empty_database_url):
+    key = "vp_" + "k" * 40
+    for _ in range(2):
+        done = run(empty_database_url, VOICEPIPE_API_KEY=key, VOICEPIPE_API_KEY_USER="ada")
+        assert done.returncode == 0
+        assert key not in done.stdout + done.stderr
+    with psycopg.connect(empty_database_url) as connection:
+        rows = connection.execute(
+            "SELECT u.name, u.is_operator, k.key_sha256 FROM api_keys k JOIN users u ON u.id = k.owner_id"
+        ).fetchall()
+    assert rows == [("ada", True, key_hash(key))]
+
+
+@pytest.mark.parametrize("key", ["short", "vp_short", "k" * 40, "vp_" + "with a blank" * 4])
+def test_a_first_key_that_is_not_safe_is_refused_without_showing_it(empty_database_url, key):
+    done = run(empty_database_url, VOICEPIPE_API_KEY=key)
+    assert done.returncode == 2
+    assert "VOICEPIPE_API_KEY" in done.stderr
+    assert key not in done.stderr
+
+
+def test_the_services_expect_the_newest_migration():
+    folder = Path(voicepipe_migrations.__file__).parent / "sql"
+    numbers = sorted(int(path.name[:4]) for path in folder.iterdir())
+    assert numbers == list(range(1, SCHEMA_VERSION + 1))
 
 
 @pytest.mark.parametrize("table", ["recordings", "uploads", "jobs", "stages", "chunks", "transcripts", "api_keys"])

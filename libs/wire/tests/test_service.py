@@ -137,7 +137,7 @@ def test_a_process_waits_for_postgresql_and_says_so(run, private_postgres, migra
     url, server = private_postgres()
     server.kill()
     service = run(database_url=url)
-    eventually(lambda: "PostgreSQL" in service.get("/readyz").json()["checks"])
+    eventually(lambda: "postgresql" in service.get("/readyz").json()["checks"])
     answer = service.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "starting")
     refused = service.get("/slow", params={"s": 0})
@@ -146,8 +146,8 @@ def test_a_process_waits_for_postgresql_and_says_so(run, private_postgres, migra
     assert service.get("/metrics").status_code == 200
     server.start()
     # The database is there, its schema is not.
-    eventually(lambda: "the database schema" in service.get("/readyz").json()["checks"], 20)
-    assert "version 0" in service.get("/readyz").json()["checks"]["the database schema"]
+    eventually(lambda: "schema" in service.get("/readyz").json()["checks"], 20)
+    assert "version 0" in service.get("/readyz").json()["checks"]["schema"]
     migrated_database(url)
     ready(service)
 

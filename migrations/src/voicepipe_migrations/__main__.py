@@ -89,7 +89,7 @@ def migrate(url: str) -> int:
         backend = yoyo.get_backend(urlsplit(url)._replace(scheme="postgresql+psycopg").geturl())
         try:
             backend.break_lock()
-            missing = backend.to_apply(yoyo.read_migrations(str(Path(__file__).parent)))
+            missing = backend.to_apply(yoyo.read_migrations(str(Path(__file__).parent / "sql")))
             with backend.lock():
                 backend.apply_migrations(missing)
             return len(missing)

@@ -6,6 +6,8 @@ import torch
 from pyannote.audio.models.embedding import WeSpeakerResNet34
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.core import SlidingWindowFeature
+from voicepipe_diarizer.model import read_pipeline
+from voicepipe_diarizer.pipeline import OncePerWindow
 
 from .checkpoint_files import VOICE, network
 from .conftest import RATE
@@ -44,6 +46,17 @@ def test_embeddings_equal_those_of_the_stock_stage(pipeline_with, segmented, arc
     stock = SpeakerDiarization.get_embeddings(pipeline, file, segmentations, exclude_overlap=exclude_overlap)
     assert ours.shape == stock.shape == (2, 3, pipeline._embedding.dimension)
     np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-4 * np.abs(stock).max())
+
+
+def test_folding_the_normalizations_leaves_the_embeddings_as_they_were(default_model, call):
+    network = read_pipeline(default_model, OncePerWindow)._embedding.model_
+    waveform = call.between(9, 19)[None]
+    with torch.inference_mode():
+        before = network(waveform)
+        network.fold_normalizations()
+        after = network(waveform)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in network.modules())
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * float(before.abs().max()))
 
 
 def test_the_embedding_of_a_window_without_speech_equals_that_of_the_stock_stage(model, segmented):

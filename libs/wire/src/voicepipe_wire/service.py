@@ -76,7 +76,7 @@ class Startup:
         self._probes = probes
         self._stopping = stopping
 
-    async def wait_for(self, what: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    async def wait_for(self, dependency: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat `attempt` until it succeeds, and return its result. Any error is a reason to wait.
 
         A wrong password counts too: it may be set a moment later, and `/readyz` shows it either way.
@@ -90,19 +90,19 @@ class Startup:
                 return await attempt()
             except Exception as error:  # noqa: BLE001 - see above
                 reason = f"{type(error).__name__}: {error}".strip(": ")[:200]
-            self._probes.wait_for(what, reason)
+            self._probes.wait_for(dependency, reason)
             if time.monotonic() - logged_at >= LOG_EVERY_S:
                 logged_at = time.monotonic()
-                log.warning("waiting", server=what, reason=reason)
+                log.warning("waiting", dependency=dependency, reason=reason)
             await aio.pause(self._stopping, RETRY_S)
         raise StoppedEarly
 
     @asynccontextmanager
     async def database(self, settings: Settings) -> AsyncIterator[Pool]:
         """A pool of connections to a database whose schema is new enough."""
-        pool = await self.wait_for("PostgreSQL", lambda: database.connect(settings))
+        pool = await self.wait_for("postgresql", lambda: database.connect(settings))
         try:
-            await self.wait_for("the database schema", lambda: database.check_schema(pool))
+            await self.wait_for("schema", lambda: database.check_schema(pool))
             yield pool
         finally:
             await database.close(pool)

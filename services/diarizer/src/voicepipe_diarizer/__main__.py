@@ -46,7 +46,7 @@ async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
         startup.database(settings) as pool,
         objects.connect(settings) as store,
     ):
-        await startup.wait_for("NATS", jetstream.check)
+        await startup.wait_for("nats", jetstream.check)
         worker = _worker(settings, pool, jetstream, store, model)
 
         async def work(stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ Everything before the final pooling is independent of the speaker. So `forward_f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache, partial
 
 import torch
@@ -18,6 +19,7 @@ from pyannote.audio.core.model import Model
 from pyannote.audio.core.task import Task
 from pyannote.audio.models.blocks.pooling import StatsPool
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchaudio.compliance import kaldi
 
 FRAME_SAMPLES, HOP_SAMPLES = 400, 160  # 25 ms every 10 ms
@@ -180,6 +182,19 @@ class CAMPPlus(Model):
         self.pool = StatsPool()
         self.xvector.add_module("dense", _Embedding(2 * channels, embedding_dimension))
 
+    def fold_normalizations(self) -> None:
+        """Fold every batch normalization that follows a convolution into its weights, and let each ReLU work in place.
+
+        The numbers change only by rounding. For inference; the network cannot be trained or saved afterwards.
+        """
+        for parent in list(self.modules()):
+            for convolution, normalization in _FOLDABLE.get(type(parent), ()):
+                _fold(parent, convolution, normalization)
+            if isinstance(parent, _Residual) and len(parent.shortcut):
+                _fold(parent.shortcut, "0", "1")
+            if isinstance(parent, nn.ReLU):
+                parent.inplace = True
+
     @property
     def dimension(self) -> int:
         return int(self.hparams.embedding_dimension)
@@ -213,3 +228,18 @@ class CAMPPlus(Model):
 
     def receptive_field_center(self, frame: int = 0) -> int:
         return FRAME_SAMPLES // 2 + HOP_SAMPLES * STRIDE * frame
+
+
+# (convolution, normalization after it) in each kind of layer.
+_FOLDABLE: Mapping[type[nn.Module], tuple[tuple[str, str], ...]] = {
+    _Residual: (("conv1", "bn1"), ("conv2", "bn2")),
+    _Head: (("conv1", "bn1"), ("conv2", "bn2")),
+    _Tdnn: (("linear", "nonlinear.batchnorm"),),
+    _DenseLayer: (("linear1", "nonlinear2.batchnorm"),),
+}
+
+
+def _fold(parent: nn.Module, convolution: str, normalization: str) -> None:
+    folded = fuse_conv_bn_eval(parent.get_submodule(convolution), parent.get_submodule(normalization))
+    parent.set_submodule(convolution, folded)
+    parent.set_submodule(normalization, nn.Identity())

@@ -168,7 +168,7 @@ async def start(name: str, settings: Settings, startup: Startup) -> AsyncIterato
         jetstream = await stack.enter_async_context(broker.connect(settings, f"orchestrator-{name}"))
         pool = await stack.enter_async_context(startup.database(settings))
         store = await stack.enter_async_context(objects.connect(settings))
-        await startup.wait_for("NATS", jetstream.check)
+        await startup.wait_for("nats", jetstream.check)
         role = ROLES[name](Dependencies(settings, pool, jetstream, store))
 
         async def work(stop: asyncio.Event) -> None:

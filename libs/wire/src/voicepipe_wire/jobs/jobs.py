@@ -48,6 +48,8 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
 
 
 FINISHED = Counter("voicepipe_jobs_finished_total", "Jobs that ended", ["outcome"])
+for _outcome in FINAL:
+    FINISHED.labels(_outcome)  # counted from zero: an increase from nothing is no increase to Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +256,9 @@ async def set_options(transaction: Transaction, job: StoredJob, options: Mapping
     )
 
 
-async def touch(transaction: Transaction, job_id: UUID) -> None:
-    """Mark the job as changed now, so that the sweeper leaves it alone for a while."""
-    await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job_id)
+async def mark_checked(transaction: Transaction, job_id: UUID) -> None:
+    """Let the sweeper leave the job alone for a while. The job has not changed."""
+    await transaction.connection.execute("UPDATE jobs SET checked_at = now() WHERE id = $1", job_id)
 
 
 async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> str | None:
@@ -279,7 +281,7 @@ async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, d
     await transaction.connection.execute(
         "UPDATE stages SET done_s = $3, total_s = $4 WHERE job_id = $1 AND stage = $2", job.id, stage, done_s, total_s
     )
-    await touch(transaction, job.id)
+    await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job.id)
 
 
 async def reset_progress(transaction: Transaction, job: StoredJob, stage: Stage) -> None:

@@ -67,7 +67,9 @@ async def check_schema(pool: Pool) -> None:
         TRANSIENT_ERRORS: the server does not answer.
     """
     try:
-        version = await pool.fetchval("SELECT max(left(migration_id, 4)::int) FROM _yoyo_migration")
+        version = await pool.fetchval(
+            "SELECT max(substring(migration_id FROM '^([0-9]{4})[.]')::int) FROM _yoyo_migration"
+        )
     except asyncpg.UndefinedTableError:
         version = None
     if (version or 0) < SCHEMA_VERSION:

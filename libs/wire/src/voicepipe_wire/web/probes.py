@@ -44,12 +44,15 @@ class Probes:
         self._waiting: dict[str, str] = {}
         self._phase = "starting"
 
-    def wait_for(self, what: str, reason: str) -> None:
+    def wait_for(self, dependency: str, reason: str) -> None:
         """Show what the process waits for."""
-        self._waiting = {what: f"unavailable: {reason}"}
+        self._waiting = {**dict.fromkeys(self._waiting, "ok"), dependency: f"unavailable: {reason}"}
+        DEPENDENCY_UP.labels(dependency).set(0)
 
     def start(self, app: ASGIApp | None, checks: Checks, reported: Checks) -> None:
         self._app, self._checks, self._reported = app, checks, reported
+        for dependency in self._waiting:
+            DEPENDENCY_UP.labels(dependency).set(1)
         self._phase = "ready"
 
     def stop(self) -> None:

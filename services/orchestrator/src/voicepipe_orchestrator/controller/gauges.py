@@ -32,6 +32,7 @@ class Gauges:
         self._pool = pool
         self._jetstream = jetstream
         self._declared = declared_pools
+        self._shown: set[str] = set()
 
     async def measure(self) -> None:
         await self._measure_jobs()
@@ -57,8 +58,12 @@ class Gauges:
 
     async def _measure_pools(self) -> None:
         known = await pools.load_all(self._pool)
-        for name in {*self._declared, *known}:
+        names = {*self._declared, *known}
+        for name in names:
             POOL_READY.labels(name).set(name in known and known[name].is_ready)
+        for name in self._shown - names:  # a pool that is gone is not one that is away
+            POOL_READY.remove(name)
+        self._shown = names
 
     async def _measure_queues(self) -> None:
         queues = [Queue(stage) for stage in (*Stage, CONTROL) if stage is not Stage.TRANSCRIBE]

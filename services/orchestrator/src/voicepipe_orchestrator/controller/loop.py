@@ -61,6 +61,7 @@ class Controller:
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
     """Call `act` until `stop` is set. If a dependency is unavailable, the next call tries again."""
     task = getattr(act, "__qualname__", "?")
+    LAST_PASS.labels(task).set_to_current_time()
     while not stop.is_set():
         try:
             await act()

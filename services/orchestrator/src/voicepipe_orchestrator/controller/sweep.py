@@ -17,7 +17,7 @@ Events that may happen in between, and the defence against each:
 - A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result
   (`lock_if_running`); if a second worker has started it by then, the first of the two to save finishes the stage, and
   the other discards.
-- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.touch` keeps both from checking the
+- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.mark_checked` keeps both from checking the
   job again for `stuck_after_s`.
 
 A stage that loses every worker is not requeued forever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
@@ -47,6 +47,8 @@ from voicepipe_orchestrator import chunks
 log = structlog.get_logger(__name__)
 
 REQUEUED = Counter("voicepipe_requeued_total", "Lost work that was queued again", ["stage"])
+for _stage in Stage:
+    REQUEUED.labels(_stage)  # counted from zero: an increase from nothing is no increase to Prometheus
 
 
 class Sweeper:
@@ -64,6 +66,7 @@ class Sweeper:
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE finished_at IS NULL AND changed_at < now() - make_interval(secs => $1)
+                AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => $1))
             ORDER BY changed_at LIMIT 500
             """,
             self._stuck_after_s,
@@ -79,7 +82,7 @@ class Sweeper:
             if job is None:
                 return False
             # Whatever is found, the next check is due after another `stuck_after_s`.
-            await jobs.touch(transaction, job_id)
+            await jobs.mark_checked(transaction, job_id)
             lost_chunks = [index for index in queued if chunks.work_of(index) not in in_queue]
             return await self._requeue_lost(transaction, job, in_queue, queued, lost_chunks)
 
