@@ -6,10 +6,12 @@ import copy
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from chart import rendering
 
 ROOT = Path(__file__).resolve().parents[2]
 Config = dict[str, Any]
@@ -84,6 +86,17 @@ def helm_arguments(config: Config, *, pushed: bool = True) -> list[str]:
     images = [f"--set={key}={value}" for key, value in set_values(config, pushed=pushed).items()]
     files = [f"--set-file={key}={ROOT / path}" for key, path in deployed.get("setFiles", {}).items()]
     return [*values, *images, *files]
+
+
+@cache
+def rendered(profiles: tuple[str, ...], *, pushed: bool = True) -> list[Config]:
+    """The objects of the chart as skaffold deploys it."""
+    config = activated(profiles)
+    deployed = release(config)
+    place = ["--kube-version", "1.34.0", "--namespace", deployed["namespace"]]
+    chart = str(ROOT / deployed["chartPath"])
+    text = rendering.run_helm("template", deployed["name"], chart, *place, *helm_arguments(config, pushed=pushed))
+    return [item for item in yaml.safe_load_all(text) if item]
 
 
 def _overlay(config: Config, profile: Config) -> None:

@@ -7,16 +7,14 @@ import os
 import re
 import stat
 import subprocess
-import sys
-from functools import cache
 
 import jsonschema
 import pytest
 import yaml
 from chart import rendering
-from cluster.images import BUILD, builder_environment
+from cluster.images import BUILD
 from contract import skaffold_config
-from contract.skaffold_config import ROOT, activated, artifacts, dockerfile, release
+from contract.skaffold_config import ROOT, activated, artifacts, dockerfile, release, rendered
 
 SCHEMA = ROOT.parent / "shared" / "cluster" / "schemas" / "skaffold-v4beta13.json"
 SCRIPT = "deploy/skaffold/build.sh"
@@ -31,17 +29,6 @@ each_combination = pytest.mark.parametrize("profiles", COMBINATIONS, ids=lambda 
 def helm():
     if rendering.helm() is None:
         pytest.skip(rendering.NO_HELM)
-
-
-@cache
-def rendered(profiles, *, pushed=True):
-    """What helm makes of the chart as skaffold deploys it."""
-    config = activated(profiles)
-    arguments = skaffold_config.helm_arguments(config, pushed=pushed)
-    deployed = release(config)
-    place = ["--kube-version", "1.34.0", "--namespace", deployed["namespace"]]
-    text = rendering.run_helm("template", deployed["name"], str(ROOT / deployed["chartPath"]), *place, *arguments)
-    return [item for item in yaml.safe_load_all(text) if item]
 
 
 def images(objects):
@@ -225,27 +212,3 @@ def test_the_custom_builder_says_what_it_lacks_to_push(fake_builder):
     status, errors, _ = build(fake_builder, "a/Dockerfile", PUSH_IMAGE="true", IMAGE_STORE="")
     assert status == 1
     assert "IMAGE_STORE" in errors
-
-
-@pytest.mark.cluster
-@pytest.mark.timeout(600)
-def test_the_custom_builder_leaves_an_image_with_the_tag(record_property):
-    """The smallest image, built for real."""
-    try:
-        builder = BUILD.Builder.of(builder_environment())
-    except BUILD.CannotBuild as error:
-        pytest.skip(str(error))
-    tag = "voicepipe/skaffold-test:v1"
-    environment = os.environ | {
-        "IMAGE_BUILDER": " ".join(builder.build),
-        "IMAGE_STORE": " ".join(builder.store),
-        "IMAGE": tag,
-        "PUSH_IMAGE": "false",
-        "BUILD_CONTEXT": str(ROOT),
-        "PLATFORMS": f"linux/{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}",
-    }
-    artifact = artifacts(activated(("buildah",)))["voicepipe/nats"]
-    command = skaffold_config.build_command(artifact)
-    subprocess.run(command, env=environment, check=True, cwd=ROOT, stdout=sys.stderr)
-    assert builder.config(tag)["User"] == "10001:10001"
-    record_property("measured", f"{tag}: {builder.size_mb(tag):.0f} MB")
