@@ -16,7 +16,7 @@ WRITERS = {
     "users": {f"{WIRE}/web/keys.py"},
     "api_keys": {f"{WIRE}/web/keys.py"},
     "chunks": {f"{ORCHESTRATOR}/chunks.py"},
-    "models": {f"{ORCHESTRATOR}/transcribe/model_registry.py"},
+    "models": {f"{ORCHESTRATOR}/pools.py"},
     "transcripts": {f"{ORCHESTRATOR}/assemble/handler.py"},
     "speaker_names": {f"{ORCHESTRATOR}/controller/speaker_commands.py"},
     # Upload creates these rows; the controller deletes them with their job, or when they have expired.

@@ -294,6 +294,8 @@ async def test_a_worker_handles_the_commands_of_its_pool_only(pool, jetstream):
 async def test_streams_keep_what_an_operator_has_set_on_them(jetstream):
     config = (await jetstream.context.stream_info(WORK)).config
     await jetstream.context.update_stream(replace(config, max_bytes=1 << 30, subjects=["work.prepare.*"]))
+    before = (await jetstream.context.stream_info("ADVISORIES")).config
     await jetstream.ensure_streams()
+    assert (await jetstream.context.stream_info("ADVISORIES")).config == before
     after = (await jetstream.context.stream_info(WORK)).config
     assert (after.max_bytes, after.subjects) == (1 << 30, ["work.>"])

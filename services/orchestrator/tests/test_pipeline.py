@@ -77,7 +77,13 @@ async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_
     monkeypatch.setattr(pipeline.store, "open", open_later)
     settings = pipeline.settings
     ref = PrepareHandler(
-        pipeline.pool, pipeline.outbox, pipeline.store, load_detector(), settings.scratch_dir, DecodeLimits()
+        pipeline.pool,
+        pipeline.outbox,
+        pipeline.store,
+        load_detector(),
+        settings.scratch_dir,
+        DecodeLimits(),
+        speakers=True,
     )
     slower = asyncio.create_task(ref.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
     await held.wait()
@@ -161,7 +167,7 @@ async def test_without_a_pool_that_detects_languages_the_only_one_is_assumed(pip
     pipeline.start(*ALL)
     await eventually_async(lambda: _are_ready(pipeline, "accurate"))
     job = await pipeline.end_of(await pipeline.submit(wav(meeting)))
-    assert (job.state, job.language, job.language_probability) == ("completed", "en", None)
+    assert (job.state, job.language) == ("completed", "en")
     assert [warning["code"] for warning in job.warnings] == ["language_assumed"]
 
 

@@ -265,7 +265,8 @@ class JetStream:
                 log.info("stream missing, creating it", stream=config.name)
                 await self.context.add_stream(replace(config, num_replicas=self._replicas))
                 continue
-            wanted = replace(existing, **{name: getattr(config, name) for name in MUST_HOLD})
+            must_hold = {name: value for name in MUST_HOLD if (value := getattr(config, name)) is not None}
+            wanted = replace(existing, **must_hold)
             if wanted != existing:
                 log.info("stream changed, updating it", stream=config.name)
                 await self.context.update_stream(wanted)
