@@ -190,7 +190,7 @@ def _origin(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], check=False, capture_output=True, text=True, cwd=ROOT)
-    return done.stdout.strip()
+    return str(done.stdout).strip()
 
 
 if __name__ == "__main__":
