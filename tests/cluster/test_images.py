@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from itertools import count
 
 import pytest
-from cluster.image_pods import Pods, http_probe, variables
-from cluster.images import BUILD, ROOT, builder_environment, cluster_environment, load_image, start_one_node, tag_of
+from cluster.image_pods import http_probe, variables
+from cluster.images import BUILD, ROOT, tag_of
 
+pytest_plugins = ["cluster.image_fixtures"]
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 IMAGES = tuple(BUILD.BY_DEFAULT)
@@ -43,41 +42,9 @@ touch /tmp/x || echo /tmp cannot be written to
 """
 
 
-@pytest.fixture(scope="session")
-def builder() -> BUILD.Builder:
-    try:
-        return BUILD.Builder.of(builder_environment())
-    except BUILD.CannotBuild as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def built(builder: BUILD.Builder) -> BUILD.Builder:
-    """The builder, after it has built every image from this checkout."""
-    assert BUILD.main([], builder_environment() | {"TAG": tag_of("x").rpartition(":")[2]}) == 0
-    return builder
-
-
-@pytest.fixture(scope="session")
-def pods(built: BUILD.Builder) -> Iterator[Pods]:
-    environment = cluster_environment()
-    if environment is None:
-        pytest.skip("there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it")
-    start_one_node()
-    for image in IMAGES:
-        load_image(image)
-    with Pods("voicepipe-images", environment) as started:
-        yield started
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest, _numbers: count[int] = count()) -> str:
-    return f"pod-{next(_numbers)}"
-
-
 @pytest.mark.parametrize("image", IMAGES)
-def test_its_user_is_a_number_and_its_labels_name_the_commit(built, image):
-    config = built.config(tag_of(image))
+def test_its_user_is_a_number_and_its_labels_name_the_commit(built_images, image):
+    config = built_images.config(tag_of(image))
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT)
     labels = {key.rpartition(".")[2]: value for key, value in config["Labels"].items()}
     assert config["User"] == "10001:10001"
@@ -87,37 +54,39 @@ def test_its_user_is_a_number_and_its_labels_name_the_commit(built, image):
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_it_contains_no_installer_and_no_compiler_and_can_write_only_to_tmp(pods, name, image):
-    pods.start(name, image, command=["/bin/sh", "-c", LOOK])
-    pods.wait_for_end(name)
-    assert pods.logs(name) == ""
+def test_it_contains_no_installer_and_no_compiler_and_can_write_only_to_tmp(image_pods, pod_name, image):
+    image_pods.start(pod_name, image, command=["/bin/sh", "-c", LOOK])
+    image_pods.wait_for_end(pod_name)
+    assert image_pods.logs(pod_name) == ""
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_a_service_without_servers_answers_its_probe_and_stops_in_two_seconds(pods, name, process, record_property):
+def test_a_service_without_servers_answers_its_probe_and_stops_in_two_seconds(
+    image_pods, pod_name, process, record_property
+):
     image, arguments = PROCESSES[process]
-    pods.start(name, image, args=arguments, env=SETTINGS, readinessProbe=http_probe("/healthz", 8000))
-    pods.wait_until_ready(name)
-    took_s, exit_status = pods.seconds_to_stop(name, "TERM")
+    image_pods.start(pod_name, image, args=arguments, env=SETTINGS, readinessProbe=http_probe("/healthz", 8000))
+    image_pods.wait_until_ready(pod_name)
+    took_s, exit_status = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"{process} stopped in {took_s:.1f} s")
     assert exit_status == 0
     assert took_s < 2
 
 
-def test_the_gateway_answers_its_probe_and_stops_in_two_seconds(pods, name, record_property):
+def test_the_gateway_answers_its_probe_and_stops_in_two_seconds(image_pods, pod_name, record_property):
     addresses = variables(VOICEPIPE_UPLOAD_ADDRESSES="127.0.0.1:1", VOICEPIPE_STATUS_ADDRESSES="127.0.0.1:1")
-    pods.start(name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8080))
-    pods.wait_until_ready(name)
-    took_s, _ = pods.seconds_to_stop(name, "TERM")
+    image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8080))
+    image_pods.wait_until_ready(pod_name)
+    took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"gateway stopped in {took_s:.1f} s")
     assert took_s < 2
 
 
-def test_migrations_that_wait_for_their_database_can_be_stopped(pods, name, built, record_property):
-    assert built.config(tag_of("migrations"))["StopSignal"] == "SIGINT"
-    pods.start(name, "migrations", env=SETTINGS)
-    pods.wait_until_ready(name)
-    took_s, _ = pods.seconds_to_stop(name, "INT")
+def test_migrations_that_wait_for_their_database_can_be_stopped(image_pods, pod_name, built_images, record_property):
+    assert built_images.config(tag_of("migrations"))["StopSignal"] == "SIGINT"
+    image_pods.start(pod_name, "migrations", env=SETTINGS)
+    image_pods.wait_until_ready(pod_name)
+    took_s, _ = image_pods.seconds_to_stop(pod_name, "INT")
     record_property("measured", f"migrations stopped in {took_s:.1f} s")
     assert took_s < 2
 
@@ -133,11 +102,11 @@ def test_migrations_that_wait_for_their_database_can_be_stopped(pods, name, buil
         ("triton", "ctranslate2, tokenizers, http.client, json"),
     ],
 )
-def test_nothing_is_compiled_at_run_time(pods, name, image, modules):
+def test_nothing_is_compiled_at_run_time(image_pods, pod_name, image, modules):
     # The interpreter says which files it reads; what it compiles it would write beside them, if it could.
-    pods.start(name, image, command=["python3", "-W", "ignore", "-v", "-c", f"import {modules}"])
-    assert pods.wait_for_end(name) == 0
-    lines = pods.logs(name).splitlines()
+    image_pods.start(pod_name, image, command=["python3", "-W", "ignore", "-v", "-c", f"import {modules}"])
+    assert image_pods.wait_for_end(pod_name) == 0
+    lines = image_pods.logs(pod_name).splitlines()
     assert any("matches" in line for line in lines)
     assert [
         line
