@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-
 from cluster.image_pods import Pods
 from cluster.images import BUILD, TAG, builder_environment, cluster_environment, load_image, start_one_node
 

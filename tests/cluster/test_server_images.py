@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 WHISPER = ROOT / "tests/fixtures/whisper/model"
 PROBE = "/srv/triton/probe.py"
+PASSWORD = "/tmp/password"  # noqa: S108 - in the pod
+SHM = "/dev/shm"  # noqa: S108
 AWKWARD = "pass'w\"ord\\ $x"
 
 
@@ -33,13 +35,13 @@ def address(pods, name):
 
 def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_pods, pod_name, record_property):
     # The password is a file in a volume that outlives the container, as a Secret does.
-    wait = "until [ -s /tmp/password ]; do sleep 0.1; done; exec start.sh"
+    wait = f"until [ -s {PASSWORD} ]; do sleep 0.1; done; exec start.sh"
     image_pods.start(
         pod_name,
         "postgres",
         restart="Always",
         command=["/bin/sh", "-c", wait],
-        env=variables(POSTGRES_PASSWORD_FILE="/tmp/password"),
+        env=variables(POSTGRES_PASSWORD_FILE=PASSWORD),
         volumes={"/var/lib/postgres": {"emptyDir": {}}},
         readinessProbe=exec_probe("pg_isready", "--quiet", "--host=127.0.0.1"),
     )
@@ -49,7 +51,7 @@ def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_p
         return image_pods.exec(pod_name, "env", f"PGPASSWORD={password}", "sh", "-c", command, check=False).strip()
 
     def set_password(password):
-        image_pods.exec(pod_name, "sh", "-c", "cat >/tmp/password", given=password.encode())
+        image_pods.exec(pod_name, "sh", "-c", f"cat >{PASSWORD}", given=password.encode())
 
     eventually(lambda: image_pods.status(pod_name).get("containerStatuses", [{}])[0].get("started"), 30)
     set_password("first")
@@ -58,7 +60,7 @@ def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_p
     assert psql("wrong", "select 1") == ""
 
     set_password(AWKWARD)
-    image_pods.exec(pod_name, "sh", "-c", "kill -KILL -- -1", check=False)  # as if the machine had failed
+    image_pods.exec(pod_name, "sh", "-c", "kill -QUIT 1", check=False)  # stops without a checkpoint, as in a crash
     eventually(lambda: psql(AWKWARD, "select x from kept") == "7", 60, lambda: image_pods.logs(pod_name), 0.5)
     assert psql("first", "select 1") == ""
     assert AWKWARD not in image_pods.logs(pod_name)
@@ -166,7 +168,7 @@ def start_triton(pods, name):
         "triton",
         init={"command": ["/bin/sh", "-c", "until [ -e /models/complete ]; do sleep 0.1; done"]},
         env=variables(VOICEPIPE_WHISPER_MODEL="/models/tiny", VOICEPIPE_WHISPER_THREADS="1"),
-        volumes={"/models": {"emptyDir": {}}, "/dev/shm": {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}},
+        volumes={"/models": {"emptyDir": {}}, SHM: {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}},
         readinessProbe=exec_probe("python3", PROBE, "ready"),
     )
     eventually(lambda: "running" in (pods.status(name).get("initContainerStatuses") or [{"state": {}}])[0]["state"], 60)
