@@ -75,7 +75,7 @@ def test_a_service_without_servers_answers_its_probe_and_stops_in_two_seconds(
 
 def test_the_gateway_answers_its_probe_and_stops_in_two_seconds(image_pods, pod_name, record_property):
     addresses = variables(VOICEPIPE_UPLOAD_ADDRESSES="127.0.0.1:1", VOICEPIPE_STATUS_ADDRESSES="127.0.0.1:1")
-    image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8080))
+    image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8081))
     image_pods.wait_until_ready(pod_name)
     took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"gateway stopped in {took_s:.1f} s")
