@@ -18,3 +18,8 @@ case $TORCH in
     cuda) install --constraint "$requirements" "${torch/==/===}" ;;
     *) echo "TORCH is cpu or cuda, not '$TORCH'" >&2 && exit 2 ;;
 esac
+
+# A quarter of it is for people who extend or test it.
+cd "$venv"/lib/python3*/site-packages/torch
+rm -rf include test
+find bin -type f ! -name torch_shm_manager -delete
