@@ -86,11 +86,8 @@ class Builder:
     def config(self, tag: str) -> dict[str, Any]:
         """User, Env, Entrypoint, Labels, ... of an image."""
         if self._is_buildah:
-            shown = self._ask("inspect", "--type", "image", "--format", "{{json .OCIv1.Config}}", tag)
-        else:
-            shown = self._ask("image", "inspect", "--format", "{{json .Config}}", tag)
-        config: dict[str, Any] = json.loads(shown)
-        return config
+            return dict(json.loads(self._ask("inspect", "--type", "image", tag))["OCIv1"]["config"])
+        return dict(json.loads(self._ask("image", "inspect", "--format", "{{json .Config}}", tag)))
 
     @property
     def _is_buildah(self) -> bool:
