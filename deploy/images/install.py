@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -81,6 +82,8 @@ def main(requirements: Path, venv: Path, projects: list[Path]) -> None:
         if missing := [pin for name, pin in pinned.items() if name in needed and name not in present]:
             _pip(venv, missing)
         found = add(needed, required_by(needed, importlib.metadata.distributions(path=[str(site)])))
+    for tests in list(site.rglob("tests")):  # a tenth of an image
+        shutil.rmtree(tests, ignore_errors=True)
     print(f"{len(needed.keys() & pinned.keys())} packages of {requirements}")
 
 
