@@ -84,6 +84,10 @@ bench: venv .venv-peers/.installed ## measure speed and memory, and print the ta
 accuracy: venv .venv/.tests/.installed .venv-peers/.installed ## measure words, times and speakers; write docs/accuracy.md
 	@.venv/bin/python -m tests.accuracy
 
+.PHONY: images
+images: ## build the container images and print their sizes; I="upload status" builds some (deploy/images/README.md)
+	@$(PYTHON) deploy/images/build.py $(I)
+
 .PHONY: proto
 proto: venv ## generate the stubs of proto/
 	@PYTHON=$(CURDIR)/.venv/bin/python proto/generate.sh

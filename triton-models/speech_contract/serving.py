@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,12 +39,20 @@ class Recognizer(Protocol):
         """One result or error per chunk, in order. A bad chunk is an error in the list, not an exception."""
 
 
-def answer(requests: Sequence[Any], recognizer: Recognizer, pb_utils: Any) -> list[Any]:
-    """One response per request, in order. A request that cannot be read or recognized gets an error response."""
+def answer(
+    requests: Sequence[Any], recognizer: Recognizer, pb_utils: Any, last_success: Path | None = None
+) -> list[Any]:
+    """One response per request, in order. A request that cannot be read or recognized gets an error response.
+
+    `last_success`: a file that is touched after a success, for probe.py.
+    """
     parsed = [_read(request, pb_utils) for request in requests]
     chunks = [chunk for chunk in parsed if isinstance(chunk, Chunk)]
-    results = iter(_recognize(recognizer, chunks))
-    return [_response(next(results) if isinstance(item, Chunk) else item, pb_utils) for item in parsed]
+    results = _recognize(recognizer, chunks)
+    if last_success and not all(isinstance(result, RequestError) for result in results):
+        _touch(last_success)
+    remaining = iter(results)
+    return [_response(next(remaining) if isinstance(item, Chunk) else item, pb_utils) for item in parsed]
 
 
 def check(pcm: np.ndarray, num_samples: int) -> None:
@@ -56,6 +66,11 @@ def check(pcm: np.ndarray, num_samples: int) -> None:
         raise BadAudio(f"NUM_SAMPLES says {num_samples}, AUDIO has {len(pcm)} samples")
     if len(pcm) > MAX_SAMPLES:
         raise AudioTooLong(f"the chunk has {len(pcm) / SAMPLE_RATE:.2f} s, but at most {MAX_AUDIO_S} s are allowed")
+
+
+def _touch(file: Path) -> None:
+    with suppress(OSError):  # the words matter more than a probe
+        file.touch()
 
 
 def _recognize(recognizer: Recognizer, chunks: list[Chunk]) -> list[Result | RequestError]:

@@ -112,3 +112,30 @@ def test_text_of_any_script_survives_the_response():
             return [{"text": "žlutý 你好 🎉"} for _ in chunks]
 
     assert answers([request()], Speaks()) == [{"text": "žlutý 你好 🎉"}]
+
+
+class OnlyLong:
+    def recognize(self, chunks):
+        return [{"text": ""} if len(chunk.pcm) > 10 else ModelFailed("too short") for chunk in chunks]
+
+
+@pytest.mark.parametrize(
+    ("given", "touched"),
+    [
+        ([request(20)], True),
+        ([request(5), request(20), request(params=b"no")], True),
+        ([request(5)], False),
+        ([request(params=b"no")], False),
+        ([], False),
+    ],
+    ids=["a success", "one success in a batch", "the model failed", "no request could be read", "no request"],
+)
+def test_only_a_success_touches_the_file_for_the_probe(tmp_path, given, touched):
+    file = tmp_path / "last-success"
+    answer(given, OnlyLong(), pb_utils, file)
+    assert file.exists() == touched
+
+
+def test_a_success_is_answered_even_if_its_file_cannot_be_touched(tmp_path):
+    (response,) = answer([request(20)], OnlyLong(), pb_utils, tmp_path / "missing" / "last-success")
+    assert response.error is None

@@ -45,9 +45,11 @@ class TritonPythonModel:
         }
         vocabulary = Vocabulary.load(folder, multilingual=engine.is_multilingual)
         self._recognizer = WhisperRecognizer(engine, vocabulary, description)
+        touched = os.environ.get("VOICEPIPE_WHISPER_LAST_SUCCESS")
+        self._last_success = Path(touched) if touched else None
         pb_utils.Logger.log_info(
             f"model loaded: {description['model']} {description['revision']}, {engine.compute_type} on {engine.device}"
         )
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        return answer(requests, self._recognizer, pb_utils)
+        return answer(requests, self._recognizer, pb_utils, self._last_success)

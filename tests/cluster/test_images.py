@@ -1,0 +1,115 @@
+"""Every image, as it was built and as the kubelet runs it: without rights, without an installer, and quick to stop."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from cluster.image_pods import http_probe, variables
+from cluster.images import BUILD, ROOT, tag_of
+
+pytest_plugins = ["cluster.image_fixtures"]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+IMAGES = tuple(BUILD.BY_DEFAULT)
+# None of these servers exists: a service waits for them, and must still answer its probes and stop at once.
+SETTINGS = variables(
+    VOICEPIPE_DATABASE_URL="postgresql://voicepipe:none@127.0.0.1:1/voicepipe",
+    VOICEPIPE_NATS_URL="nats://voicepipe:none@127.0.0.1:1",
+    VOICEPIPE_S3_ENDPOINT="http://127.0.0.1:1",
+    VOICEPIPE_S3_ACCESS_KEY="none",
+    VOICEPIPE_S3_SECRET_KEY="none",
+    VOICEPIPE_POOL="accurate",
+    VOICEPIPE_POOLS="accurate",
+    VOICEPIPE_TRITON_URL="127.0.0.1:1",
+    VOICEPIPE_DIARIZATION_MODEL="/models/none",
+)
+PROCESSES = {
+    "upload": ("upload", []),
+    "status": ("status", []),
+    **{role: ("orchestrator", [role]) for role in ("prepare", "transcribe", "assemble", "controller")},
+    "diarizer": ("diarizer", []),
+}
+# Prints one line for everything that an image must not contain.
+LOOK = """
+[ "$(id -u):$(id -g)" = 10001:10001 ] || id
+for program in pip pip3 gcc cc g++ make; do command -v $program; done
+ls -d /var/lib/apt/lists/*_Packages* 2>/dev/null
+find / -xdev \\( -name ensurepip -o -name pip -o -name '*.whl' \\) -not -path '/proc/*' 2>/dev/null
+find / -xdev -perm /6000 -type f -newer /etc/debian_version -path '/opt/*' 2>/dev/null
+touch /app /opt/x /usr/x /var/x 2>/dev/null && echo the file system can be written to
+touch /tmp/x || echo /tmp cannot be written to
+"""
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_its_user_is_a_number_and_its_labels_name_the_commit(built_images, image):
+    config = built_images.config(tag_of(image))
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT)
+    labels = {key.rpartition(".")[2]: value for key, value in config["Labels"].items()}
+    assert config["User"] == "10001:10001"
+    assert labels["revision"].removesuffix("-dirty") == commit.stdout.strip()
+    assert labels["title"] == f"voicepipe-{image}"
+    assert labels["version"] == "0.1.0"
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_it_contains_no_installer_and_no_compiler_and_can_write_only_to_tmp(image_pods, pod_name, image):
+    image_pods.start(pod_name, image, command=["/bin/sh", "-c", LOOK])
+    image_pods.wait_for_end(pod_name)
+    assert image_pods.logs(pod_name) == ""
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_service_without_servers_answers_its_probe_and_stops_in_two_seconds(
+    image_pods, pod_name, process, record_property
+):
+    image, arguments = PROCESSES[process]
+    image_pods.start(pod_name, image, args=arguments, env=SETTINGS, readinessProbe=http_probe("/healthz", 8000))
+    image_pods.wait_until_ready(pod_name)
+    took_s, exit_status = image_pods.seconds_to_stop(pod_name, "TERM")
+    record_property("measured", f"{process} stopped in {took_s:.1f} s")
+    assert exit_status == 0
+    assert took_s < 2
+
+
+def test_the_gateway_answers_its_probe_and_stops_in_two_seconds(image_pods, pod_name, record_property):
+    addresses = variables(VOICEPIPE_UPLOAD_ADDRESSES="127.0.0.1:1", VOICEPIPE_STATUS_ADDRESSES="127.0.0.1:1")
+    image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8081))
+    image_pods.wait_until_ready(pod_name)
+    took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
+    record_property("measured", f"gateway stopped in {took_s:.1f} s")
+    assert took_s < 2
+
+
+def test_migrations_that_wait_for_their_database_can_be_stopped(image_pods, pod_name, built_images, record_property):
+    assert built_images.config(tag_of("migrations"))["StopSignal"] == "SIGINT"
+    image_pods.start(pod_name, "migrations", env=SETTINGS)
+    image_pods.wait_until_ready(pod_name)
+    took_s, _ = image_pods.seconds_to_stop(pod_name, "INT")
+    record_property("measured", f"migrations stopped in {took_s:.1f} s")
+    assert took_s < 2
+
+
+@pytest.mark.parametrize(
+    ("image", "modules"),
+    [
+        ("upload", "voicepipe_upload.__main__"),
+        ("status", "voicepipe_status.__main__"),
+        ("orchestrator", "voicepipe_orchestrator.__main__"),
+        ("migrations", "voicepipe_migrations.__main__"),
+        ("diarizer", "voicepipe_diarizer.__main__, voicepipe_models.__main__, pyannote.audio.pipelines"),
+        ("triton", "ctranslate2, tokenizers, http.client, json"),
+    ],
+)
+def test_nothing_is_compiled_at_run_time(image_pods, pod_name, image, modules):
+    # The interpreter says which files it reads; what it compiles it would write beside them, if it could.
+    image_pods.start(pod_name, image, command=["python3", "-W", "ignore", "-v", "-c", f"import {modules}"])
+    assert image_pods.wait_for_end(pod_name) == 0
+    lines = image_pods.logs(pod_name).splitlines()
+    assert any("matches" in line for line in lines)
+    assert [
+        line
+        for line in lines
+        if line.startswith("# code object from '") and "<frozen" not in line and ".pyc" not in line
+    ] == []

@@ -1,0 +1,105 @@
+"""Every Dockerfile makes an image as deploy/images/README.md describes them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster.images import BUILD, ROOT
+
+FILES = {name: ROOT / path for name, path in BUILD.DOCKERFILES.items()}
+LABELS = {
+    f"org.opencontainers.image.{name}" for name in ("title", "description", "version", "revision", "source", "licenses")
+}
+
+
+def instructions(file: Path) -> list[tuple[str, str]]:
+    """The instructions of a Dockerfile, each with its arguments in one line."""
+    text = re.sub(r"^\s*#.*\n", "", file.read_text(), flags=re.MULTILINE)
+    lines = re.sub(r"\s*\\\n\s*", " ", text).splitlines()
+    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines if line]
+
+
+def last_stage(file: Path) -> list[tuple[str, str]]:
+    given = instructions(file)
+    starts = [number for number, (name, _) in enumerate(given) if name == "FROM"]
+    return given[starts[-1] :]
+
+
+def every_image(function):
+    return pytest.mark.parametrize("file", FILES.values(), ids=FILES.keys())(function)
+
+
+def test_every_dockerfile_makes_an_image_of_make_images():
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*Dockerfile*"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    assert {ROOT / path for path in found if "/tests/" not in path and "test_" not in path} == set(FILES.values())
+
+
+@every_image
+def test_it_runs_as_a_numeric_user_without_rights(file):
+    users = [value for name, value in last_stage(file) if name == "USER"]
+    assert users == ["10001:10001"]
+
+
+@every_image
+def test_its_process_is_the_first_one_and_gets_the_signals(file):
+    (entry,) = [value for name, value in last_stage(file) if name == "ENTRYPOINT"]
+    program = json.loads(entry)[0]
+    assert not any(name == "CMD" for name, _ in last_stage(file))
+    if program.endswith(".sh"):
+        scripts = {"/srv/triton/serve.sh": ROOT / "triton-models/serve.sh", "start.sh": file.with_name("start.sh")}
+        last_command = scripts[program].read_text().replace("\\\n", " ").splitlines()[-1]
+        assert last_command.startswith("exec ")
+
+
+@every_image
+def test_it_has_the_labels_of_an_open_container_image(file):
+    (labels,) = [value for name, value in last_stage(file) if name == "LABEL"]
+    assert set(re.findall(r"([\w.]+)=", labels)) == LABELS
+
+
+@every_image
+def test_whatever_it_copies_exists_and_may_enter_a_build(file):
+    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = [value.split()[:-1] for name, value in instructions(file) if name == "COPY" and "--from=" not in value]
+    for source in (Path(name) for names in copied for name in names):
+        assert (ROOT / source).exists(), source
+        assert any(folder.match(pattern) for folder in (source, *source.parents) for pattern in allowed), source
+
+
+def test_nothing_enters_a_build_that_is_not_listed():
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert lines[0] == "*"
+    assert all(line.startswith(("!", "**/")) for line in lines[1:])
+    assert not [line for line in lines if "test" in line or line.startswith(("!.", "!*"))]
+
+
+@every_image
+def test_it_names_no_registry(file):
+    images = [value.split()[0] for name, value in instructions(file) if name == "FROM"]
+    images += re.findall(r"BASE=(\S+)", " ".join(value for name, value in instructions(file) if name == "ARG"))
+    assert not [image for image in images if "/" in image]
+
+
+@pytest.mark.parametrize("name", ["upload", "status", "orchestrator", "diarizer", "migrations"])
+def test_a_change_of_our_code_does_not_install_anything_again(name):
+    stages = "\n".join(f"{instruction} {value}" for instruction, value in instructions(FILES[name])).split("FROM ")
+    (installs,) = [stage for stage in stages if "install.py" in stage]
+    assert "/src" not in installs
+    (code,) = [stage for stage in stages if "/src " in stage]
+    assert "pip" not in code
+
+
+def test_hadolint_finds_nothing():
+    beside_python = Path(sys.executable).with_name("hadolint")
+    hadolint = str(beside_python) if beside_python.exists() else shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed: `make test` installs it (requirements/tests.txt)")
+    done = subprocess.run([hadolint, *FILES.values()], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "")
