@@ -49,17 +49,17 @@ The Triton of a pool, beside its worker: it starts before the worker and stops a
     - {name: triton-metrics, containerPort: 8002}
   # Triton says that it is ready when the process of its model is dead, so each probe runs the model.
   startupProbe:
-    exec: {command: [python, /srv/triton/probe.py, ready]}
+    exec: {command: [python3, /srv/triton/probe.py, ready]}
     periodSeconds: 5
     timeoutSeconds: 10
     # A large model takes long to read from a cold disk: 15 minutes.
     failureThreshold: 180
   readinessProbe:
-    exec: {command: [python, /srv/triton/probe.py, ready]}
+    exec: {command: [python3, /srv/triton/probe.py, ready]}
     periodSeconds: 10
     timeoutSeconds: 10
   livenessProbe:
-    exec: {command: [python, /srv/triton/probe.py, alive]}
+    exec: {command: [python3, /srv/triton/probe.py, alive]}
     periodSeconds: 30
     timeoutSeconds: 10
     failureThreshold: 4

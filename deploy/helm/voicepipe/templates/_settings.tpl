@@ -1,4 +1,4 @@
-{{/* Settings that all our processes have, as data of a ConfigMap: (list $ .Values.upload.terminationGracePeriodSeconds). */}}
+{{/* Settings that all our processes have, as data of a ConfigMap: (list $ .Values.prepare.terminationGracePeriodSeconds). */}}
 {{- define "voicepipe.settings" -}}
 {{- $root := index . 0 -}}
 VOICEPIPE_HTTP_HOST: 0.0.0.0
