@@ -9,6 +9,7 @@ line says why.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import ssl
@@ -55,7 +56,7 @@ def transcribe(deadline: float) -> str:
             if job["state"] in {"failed", "cancelled"}:
                 raise Failed(f"the transcription is {job['state']}: {job.get('error')}")
             if time.monotonic() > deadline:
-                raise Failed(f"after {TIMEOUT_S:.0f} s the transcription is still {job['state']}: {stages(job)}")
+                raise Failed(f"after {TIMEOUT_S:g} s the transcription is still {job['state']}: {stages(job)}")
             time.sleep(0.5)
         text = request("GET", f"{transcription}/transcript?format=txt").decode().strip()
         if not text:
@@ -63,7 +64,8 @@ def transcribe(deadline: float) -> str:
         return text
     finally:
         # The same bytes again would only return this transcription.
-        request("DELETE", transcription)
+        with contextlib.suppress(Failed):
+            request("DELETE", transcription)
 
 
 def until_accepted(deadline: float) -> dict[str, str]:
