@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from chart.rendering import EXAMPLES, SHARED, VARIANTS, template
+from chart.rendering import EXAMPLES, SHARED, VARIANTS, objects_of, template
 
 pytestmark = pytest.mark.cluster
 
 NAMESPACE = "voicepipe-dry-run"
 LEVELS = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn", "audit")]
+PRIORITIES = ("batch", "serving")
 NO_CLUSTER = "no cluster: set KUBECONFIG and install kubectl, or run `../shared/cluster/cluster up`"
 
 
@@ -26,10 +28,30 @@ def kubectl() -> Iterator[Kubectl]:
         pytest.skip(NO_CLUSTER)
     for crd in sorted((SHARED / "schemas").glob("*-*.yaml")):
         found("apply", "--server-side", "--filename", str(crd))
+    for name in PRIORITIES:
+        found("apply", "--filename", "-", objects=priority(name))
     found("create", "namespace", NAMESPACE)
     found("label", "namespace", NAMESPACE, *LEVELS)
     yield found
-    found("delete", "namespace", NAMESPACE, "--wait=false")
+    found("delete", "namespace", NAMESPACE)
+    found("delete", "priorityclass", *PRIORITIES)
+
+
+def accounts(objects: str) -> str:
+    """The service accounts. A pod is refused without its own, and a dry run makes none."""
+    return yaml.safe_dump_all(item for item in objects_of(objects) if item["kind"] == "ServiceAccount")
+
+
+def priority(name: str) -> str:
+    """A priority class that the examples name."""
+    return yaml.safe_dump(
+        {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": 1,
+        }
+    )
 
 
 class Kubectl:
@@ -70,6 +92,7 @@ class Kubectl:
 @pytest.mark.parametrize("name", [*EXAMPLES, *VARIANTS])
 def test_the_api_server_accepts_every_object_without_a_warning(kubectl: Kubectl, name: str) -> None:
     objects = template(name if name in EXAMPLES else VARIANTS[name])
+    kubectl("apply", "--namespace", NAMESPACE, "--filename", "-", objects=accounts(objects))
     command = ("apply", "--namespace", NAMESPACE, "--dry-run=server", "--validate=strict", "--filename", "-")
     try:
         done = kubectl(*command, objects=objects)
