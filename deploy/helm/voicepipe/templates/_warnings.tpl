@@ -2,9 +2,6 @@
 {{- define "voicepipe.warnings" -}}
 {{- if include "voicepipe.hasBundled" . }}
 The bundled servers have one pod and no backup each. For real work set production: true, which says what else to set.
-{{- if and (not .Values.bundled.existingSecret) (not (lookup "v1" "Namespace" "" .Release.Namespace)) }}
-helm cannot look at the cluster (template, dry run, Argo CD), so this rendering has new passwords. Set bundled.existingSecret.
-{{- end }}
 {{- end }}
 {{- if and .Values.publicUrl (hasPrefix "http://" .Values.publicUrl) .Values.production }}
 publicUrl is not HTTPS: API keys and recordings travel in the clear.
