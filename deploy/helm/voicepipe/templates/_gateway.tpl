@@ -20,9 +20,12 @@ http://{{ $name }}-{{ index . 1 }}:8000
 {{- end -}}
 {{- end -}}
 
-{{/* Annotations of an Ingress: no limit of the body, no buffering in either direction, an hour without bytes. */}}
+{{/*
+Annotations of an Ingress. nginx: no limit of the body, no buffering in either direction, an hour without bytes. Traefik has no such
+limits, and chooses its entry point.
+*/}}
 {{- define "voicepipe.ingressPreset" -}}
-{{- if eq . "nginx" -}}
+{{- if eq .preset "nginx" -}}
 nginx.ingress.kubernetes.io/proxy-body-size: "0"
 nginx.ingress.kubernetes.io/proxy-request-buffering: "off"
 nginx.ingress.kubernetes.io/proxy-buffering: "off"
@@ -33,9 +36,8 @@ nginx.org/client-max-body-size: "0"
 nginx.org/proxy-buffering: "False"
 nginx.org/proxy-read-timeout: 3600s
 nginx.org/proxy-send-timeout: 3600s
-{{- else if eq . "traefik" -}}
-# Traefik buffers nothing by itself.
-traefik.ingress.kubernetes.io/service.passhostheader: "true"
+{{- else if eq .preset "traefik" -}}
+traefik.ingress.kubernetes.io/router.entrypoints: {{ ternary "websecure" "web" (not (empty .tlsSecret)) }}
 {{- else -}}
 {}
 {{- end -}}
