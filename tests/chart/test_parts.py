@@ -268,5 +268,5 @@ def test_caddy_speaks_https_with_a_certificate() -> None:
 
 def test_the_clip_of_the_test_is_in_the_chart() -> None:
     content: dict[str, Any] = one(render(), "ConfigMap", "test")
-    assert base64.b64decode(content["binaryData"]["clip.flac"])[:4] == b"fLaC"
+    assert base64.b64decode(content["binaryData"]["clip.ogg"])[:4] == b"OggS"
     compile(content["data"]["transcribe.py"], "transcribe.py", "exec")

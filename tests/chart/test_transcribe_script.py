@@ -64,7 +64,7 @@ def voicepipe() -> Iterator[Voicepipe]:
 def run(voicepipe: Voicepipe, tmp_path: Path, timeout_s: float = 5) -> tuple[int, str]:
     (tmp_path / "key").write_text("vp_key\n")
     paths = {
-        "/test/clip.flac": CHART / "test" / "clip.flac",
+        "/test/clip.ogg": CHART / "test" / "clip.ogg",
         "/run/voicepipe/secrets/voicepipe_api_key": tmp_path / "key",
     }
     script = SCRIPT.read_text()
@@ -80,7 +80,7 @@ def run(voicepipe: Voicepipe, tmp_path: Path, timeout_s: float = 5) -> tuple[int
 
 def test_a_transcript_is_printed_and_deleted(voicepipe: Voicepipe, tmp_path: Path) -> None:
     assert run(voicepipe, tmp_path) == (0, "The transcript of the clip is: the team will review")
-    assert voicepipe.seen[0] == "POST /v1/transcriptions?name=helm-test.flac"
+    assert voicepipe.seen[0] == "POST /v1/transcriptions?name=helm-test.ogg"
     assert voicepipe.seen[-1] == "DELETE /v1/transcriptions/7"
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 UPLOAD_URL, STATUS_URL = os.environ["UPLOAD_URL"], os.environ["STATUS_URL"]
 TIMEOUT_S = float(os.environ["TIMEOUT_S"])
-CLIP = Path("/test/clip.flac")
+CLIP = Path("/test/clip.ogg")
 KEY_FILE = Path("/run/voicepipe/secrets/voicepipe_api_key")
 
 # The certificate is for the public name of the gateway, and the test uses its name in the cluster.
@@ -72,7 +72,7 @@ def until_accepted(deadline: float) -> dict[str, str]:
     """Upload the clip. Services that just start are given the time that is left."""
     while True:
         try:
-            answer = request("POST", f"{UPLOAD_URL}/v1/transcriptions?name=helm-test.flac", CLIP.read_bytes())
+            answer = request("POST", f"{UPLOAD_URL}/v1/transcriptions?name=helm-test.ogg", CLIP.read_bytes())
         except Failed as failure:
             if time.monotonic() > deadline or " 401 " in str(failure):
                 raise
@@ -89,7 +89,7 @@ def request(method: str, url: str, body: bytes | None = None) -> bytes:
     Raises:
         Failed: there is no answer, or it is an error.
     """
-    headers = {"Authorization": f"Bearer {KEY_FILE.read_text().strip()}", "Content-Type": "audio/flac"}
+    headers = {"Authorization": f"Bearer {KEY_FILE.read_text().strip()}", "Content-Type": "audio/ogg"}
     try:
         sent = urllib.request.Request(url, body, headers, method=method)
         with urllib.request.urlopen(sent, timeout=10, context=CONTEXT) as answer:
