@@ -1,0 +1,58 @@
+{{/* Settings that all our processes have, as data of a ConfigMap: (list $ .Values.prepare.terminationGracePeriodSeconds). */}}
+{{- define "voicepipe.settings" -}}
+{{- $root := index . 0 -}}
+VOICEPIPE_HTTP_HOST: 0.0.0.0
+VOICEPIPE_HTTP_PORT: "8000"
+VOICEPIPE_LOG_LEVEL: {{ $root.Values.logLevel }}
+VOICEPIPE_SECRETS_DIR: /run/voicepipe/secrets
+# What has not ended by then is handed back; the rest of the grace period is for doing so.
+VOICEPIPE_GRACE_S: {{ sub (index . 1) 5 | quote }}
+VOICEPIPE_DATABASE_POOL_SIZE: {{ $root.Values.database.poolSize | quote }}
+VOICEPIPE_NATS_REPLICAS: {{ $root.Values.nats.replicas | quote }}
+{{ include "voicepipe.objectStoreSettings" $root }}
+{{- if include "voicepipe.hasCa" $root }}
+VOICEPIPE_CA_FILE: /etc/voicepipe/ca/ca.crt
+{{- end }}
+{{- if and (not $root.Values.bundled.nats.enabled) $root.Values.nats.credentialsKey }}
+VOICEPIPE_NATS_CREDENTIALS_FILE: /run/voicepipe/secrets/nats.creds
+{{- end }}
+{{- with $root.Values.telemetry.otlpEndpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "voicepipe.objectStoreSettings" -}}
+{{- if .Values.bundled.objectStore.enabled -}}
+VOICEPIPE_S3_ENDPOINT: http://{{ include "voicepipe.fullname" . }}-object-store:8333
+VOICEPIPE_S3_BUCKET: {{ .Values.objectStore.bucket }}
+{{- else -}}
+{{- with .Values.objectStore -}}
+VOICEPIPE_S3_ENDPOINT: {{ .endpoint }}
+VOICEPIPE_S3_BUCKET: {{ .bucket }}
+VOICEPIPE_S3_REGION: {{ .region }}
+{{- with .serverSideEncryption }}
+VOICEPIPE_S3_SERVER_SIDE_ENCRYPTION: {{ . }}
+{{- end }}
+{{- with .kmsKeyId }}
+VOICEPIPE_S3_KMS_KEY_ID: {{ . }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Variables that name the pod in traces, for `env` of a container. */}}
+{{- define "voicepipe.podIdentity" -}}
+{{- if .Values.telemetry.otlpEndpoint -}}
+- {name: K8S_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: K8S_NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: k8s.namespace.name={{ .Release.Namespace }},k8s.pod.name=$(K8S_POD_NAME),k8s.node.name=$(K8S_NODE_NAME),service.version={{ .Chart.AppVersion }}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+
+{{/* Not empty if a private authority is trusted. */}}
+{{- define "voicepipe.hasCa" -}}
+{{- if or .Values.caBundle.configMap .Values.caBundle.secret }}yes{{ end -}}
+{{- end -}}
