@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from itertools import count
 
@@ -34,9 +35,7 @@ def image_pods(built_images: BUILD.Builder) -> Iterator[Pods]:
     if environment is None:
         pytest.skip("there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it")
     start_one_node()
-    for image in BUILD.BY_DEFAULT:
-        load_image(image)
-    with Pods("voicepipe-images", environment) as started:
+    with Pods("voicepipe-images", environment, functools.cache(load_image)) as started:
         yield started
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from cluster.images import tag_of
@@ -20,11 +20,12 @@ NAMESPACE: dict[str, Any] = {
 
 
 class Pods:
-    """The pods of one namespace."""
+    """The pods of one namespace. `load` brings an image into the cluster."""
 
-    def __init__(self, namespace: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, namespace: str, environment: Mapping[str, str], load: Callable[[str], None]) -> None:
         self._namespace = namespace
         self._environment = dict(environment)
+        self._load = load
 
     def __enter__(self) -> Self:
         self.delete_namespace()
@@ -57,6 +58,7 @@ class Pods:
 
     def start(self, name: str, image: str, *, restart: str = "Never", **container: Any) -> None:
         """Start a pod. `container` has more of its fields; `volumes` are a mount path and a source each."""
+        self._load(image)
         volumes = {"/tmp": {"emptyDir": {}}, **container.pop("volumes", {})}  # noqa: S108 - in the pod
         init = container.pop("init", None)
         main = _container("main", image, volumes) | container
