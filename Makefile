@@ -60,9 +60,14 @@ else
 endif
 else
 test: check .venv/.tests/.installed ## check, then run every test on real servers; T=PATH runs one file or folder, without the check
-	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder
+	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder -m "not cluster"
 	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
+	@.venv/bin/pytest -m cluster
 endif
+
+.PHONY: cluster
+cluster: venv .venv/.tests/.installed ## run the tests that need a Kubernetes cluster: KUBECONFIG and IMAGE_LOADER name it
+	@.venv/bin/pytest -m cluster
 
 .PHONY: unit
 unit: venv .venv/.tests/.installed ## run the tests that need no server: under a minute

@@ -23,7 +23,7 @@ COMMANDS = "\n".join(step["run"] for step in STEPS if "run" in step)
 def test_it_runs_make_test_and_the_tests_of_a_cluster():
     assert "make test" in [step.get("run") for step in JOBS["test"]["steps"]]
     assert ".venv/bin/pytest tests -m cluster" in [step.get("run") for step in JOBS["cluster"]["steps"]]
-    assert {"KUBECONFIG", "CLUSTER_LOAD"} <= JOBS["cluster"]["env"].keys()
+    assert {"KUBECONFIG", "IMAGE_LOADER"} <= JOBS["cluster"]["env"].keys()
 
 
 def test_every_target_of_make_exists():
