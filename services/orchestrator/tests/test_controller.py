@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from support.eventually import eventually_async
+from voicepipe_orchestrator.controller.loop import _every
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.sweep import Sweeper
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
@@ -236,3 +237,55 @@ async def test_unfinished_objects_of_killed_writers_are_removed(pipeline, monkey
     assert {upload.upload_id for upload in await pipeline.store.unfinished_uploads()} == set(names)
     await Retention(pipeline.pool, pipeline.store, 0).apply()
     assert [upload.upload_id for upload in await pipeline.store.unfinished_uploads()] == names[1:]
+
+
+async def test_an_upload_that_cannot_be_deleted_keeps_no_other_from_being_deleted(pipeline, monkeypatch):
+    for name in ("first", "second", "third"):
+        await pipeline.pool.execute(
+            "INSERT INTO uploads (id, owner_id, name, media_type, options, object_key, expires_at)"
+            " VALUES ($1, $2, 'a.wav', 'audio/wav', '{}', $3, now() - interval '1 s')",
+            uuid4(),
+            pipeline.owner_id,
+            f"audio/{name}",
+        )
+    delete_under = pipeline.store.delete_under
+
+    async def refuses_second(prefix):
+        if prefix == "audio/second":
+            raise PermissionError("not yours")
+        await delete_under(prefix)
+
+    monkeypatch.setattr(pipeline.store, "delete_under", refuses_second)
+    with pytest.raises(ExceptionGroup, match="1 objects"):
+        await Retention(pipeline.pool, pipeline.store, 60).apply()
+    assert [row["object_key"] for row in await pipeline.pool.fetch("SELECT object_key FROM uploads")] == [
+        "audio/second"
+    ]
+
+
+async def test_the_multipart_uploads_of_other_programs_in_the_bucket_are_left_alone(pipeline, monkeypatch):
+    monkeypatch.setattr("voicepipe_orchestrator.controller.retention.UNFINISHED_AFTER", timedelta())
+    theirs = await pipeline.store.begin_multipart("backup/of/somebody", "audio/wav")
+    await Retention(pipeline.pool, pipeline.store, 0).apply()
+    assert [upload.upload_id for upload in await pipeline.store.unfinished_uploads()] == [theirs]
+
+
+async def test_a_bucket_that_does_not_exist_yet_has_nothing_to_delete(pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline.store, "_bucket", "voicepipe-not-yet")
+    await Retention(pipeline.pool, pipeline.store, 0).apply()
+
+
+async def test_a_periodic_task_that_fails_is_tried_again_and_stops_no_other():
+    calls, stop = {"broken": 0, "fine": 0}, asyncio.Event()
+
+    async def broken():
+        calls["broken"] += 1
+        raise ValueError("a bug")
+
+    async def fine():
+        calls["fine"] += 1
+
+    tasks = [asyncio.create_task(_every(0.01, act, stop)) for act in (broken, fine)]
+    await eventually_async(lambda: min(calls.values()) >= 3)
+    stop.set()
+    await asyncio.gather(*tasks)

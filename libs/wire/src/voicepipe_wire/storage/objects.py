@@ -175,10 +175,16 @@ class ObjectStore:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
 
     async def unfinished_uploads(self) -> list[UnfinishedUpload]:
-        """Multipart uploads of this bucket that were neither completed nor aborted, at most a thousand."""
+        """Multipart uploads of this bucket that were neither completed nor aborted, at most a thousand.
+
+        A bucket that does not exist yet has none.
+        """
         # A URL of the bucket itself cannot be presigned.
         list_uploads = self._minio._list_multipart_uploads  # noqa: SLF001 - minio-py has no public call
-        found = await self._call(list_uploads, self._bucket)
+        try:
+            found = await self._call(list_uploads, self._bucket)
+        except ObjectMissing:
+            return []
         return [
             UnfinishedUpload(each.object_name, each.upload_id, each.initiated_time)
             for each in found.uploads

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from voicepipe_wire import aio
 from voicepipe_wire.errors import RetryLater
 from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS
@@ -28,6 +28,8 @@ LAST_PASS = Gauge(
     "When a periodic task of the controller last succeeded",
     ["task"],
 )
+
+FAILURES = Counter("voicepipe_controller_failures_total", "Passes of a periodic task that failed", ["task"])
 
 RELAY_EVERY_S = 1.0
 GAUGES_EVERY_S = 5.0
@@ -59,16 +61,28 @@ class Controller:
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
-    """Call `act` until `stop` is set. If a dependency is unavailable, the next call tries again."""
+    """Call `act` until `stop` is set. Whatever it raises, the next call tries again: each pass looks at the whole state."""
     task = getattr(act, "__qualname__", "?")
     LAST_PASS.labels(task).set_to_current_time()
+    FAILURES.labels(task)
     while not stop.is_set():
         try:
             await act()
-        except TRANSIENT as error:
-            log.warning(
-                "periodic task failed, retrying", task=task, error=type(error).__name__, reason=str(error)[:200]
-            )
+        except Exception as error:
+            # The other tasks must go on, and the next pass of this one may find another state.
+            FAILURES.labels(task).inc()
+            if _is_transient(error):
+                log.warning(
+                    "periodic task failed, retrying", task=task, reason=f"{type(error).__name__}: {error}"[:200]
+                )
+            else:
+                log.exception("bug in a periodic task", task=task)
         else:
             LAST_PASS.labels(task).set_to_current_time()
         await aio.pause(stop, seconds)
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return all(map(_is_transient, error.exceptions))
+    return isinstance(error, TRANSIENT)
