@@ -153,6 +153,23 @@ def test_bundled_servers_share_one_secret_that_outlives_the_release() -> None:
     assert re.fullmatch(r"vp_\w{43}", data["api-key"])
 
 
+@pytest.mark.parametrize(
+    ("server", "files"),
+    [
+        ("postgres", {"POSTGRES_PASSWORD_FILE": "postgres-password"}),
+        ("nats", {"NATS_PASSWORD_FILE": "nats-password"}),
+        ("object-store", {"S3_ACCESS_KEY_FILE": "access-key", "S3_SECRET_KEY_FILE": "secret-key"}),
+    ],
+)
+def test_a_bundled_server_reads_its_password_from_a_file(server: str, files: dict[str, str]) -> None:
+    spec = one(render(), "StatefulSet", server)["spec"]["template"]["spec"]
+    folder = "/run/voicepipe/secrets"
+    assert environment(spec["containers"][0]) == {name: f"{folder}/{key}" for name, key in files.items()}
+    (volume,) = (item for item in spec["volumes"] if item["name"] == "secrets")
+    assert volume["secret"]["items"] == [{"key": key, "path": key} for key in files.values()]
+    assert folder in {mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+
+
 def test_a_secret_of_ones_own_replaces_the_generated_one() -> None:
     objects = render({"bundled": {"existingSecret": "mine"}})
     assert names(objects, "Secret") == set()
