@@ -1,4 +1,4 @@
-"""These tests need helm, and a few a cluster."""
+"""These tests need helm."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import pytest
 from chart import rendering
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "cluster: needs a Kubernetes cluster")
-
-
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def helm() -> str:
     """The path of helm."""
     path = rendering.helm()
