@@ -60,6 +60,10 @@ def start_one_node() -> None:
     """Start the one-node cluster, if that is the one to use. It is left running: the next tests use it too."""
     if "KUBECONFIG" not in os.environ and ONE_NODE.exists():
         subprocess.run([ONE_NODE, "up"], check=True, stdout=subprocess.DEVNULL)
+        # Its kubelet reports no local storage, so no pod that requests some would be scheduled.
+        storage = '[{"op": "add", "path": "/status/capacity/ephemeral-storage", "value": "60Gi"}]'
+        command = ["kubectl", "patch", "node", "node1", "--subresource=status", "--type=json", "-p", storage]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=cluster_environment())
 
 
 def load_image(image: str) -> None:
