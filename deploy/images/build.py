@@ -41,8 +41,6 @@ DOCKERFILES = {
 }
 BY_DEFAULT = [name for name in DOCKERFILES if name != "triton-gpu"]
 GROWTH = 1.1
-ORIGIN = ("VERSION", "REVISION", "SOURCE")
-"""The build arguments that the labels repeat."""
 _BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 Sizes = dict[str, float]
@@ -77,12 +75,6 @@ class Builder:
 
     def make(self, tag: str, dockerfile: Path, context: Path, arguments: Mapping[str, str] | None = None) -> None:
         given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
-        # Given once more, because buildah 1.28 takes a label from its cache even if its argument has changed.
-        given += [
-            f"--label=org.opencontainers.image.{name.lower()}={value}"
-            for name, value in (arguments or {}).items()
-            if name in ORIGIN
-        ]
         subprocess.run([*self.build, "-t", tag, "-f", str(dockerfile), *given, str(context)], check=True)
 
     def size_mb(self, tag: str) -> float:

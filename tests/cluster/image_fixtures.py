@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from cluster.image_pods import Pods
-from cluster.images import BUILD, build_images, builder_environment, cluster_environment, load_image, start_one_node
+from cluster.images import BUILD, TAG, builder_environment, cluster_environment, load_image, start_one_node
 
 _NUMBERS = count()
 
@@ -23,7 +24,7 @@ def image_builder() -> BUILD.Builder:
 @pytest.fixture(scope="session")
 def built_images(image_builder: BUILD.Builder) -> BUILD.Builder:
     """The builder, after it has built every image from this checkout."""
-    build_images()
+    assert BUILD.main([], builder_environment() | {"TAG": TAG}) == 0
     return image_builder
 
 
@@ -34,7 +35,7 @@ def image_pods(built_images: BUILD.Builder) -> Iterator[Pods]:
     if environment is None:
         pytest.skip("there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it")
     start_one_node()
-    with Pods("voicepipe-images", environment, load_image) as started:
+    with Pods("voicepipe-images", environment, functools.cache(load_image)) as started:
         yield started
 
 

@@ -7,7 +7,6 @@ where that is.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import shlex
@@ -67,18 +66,8 @@ def start_one_node() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=cluster_environment())
 
 
-@functools.cache
-def build_images() -> None:
-    """Build every image from this checkout, once in a run. `CLUSTER_IMAGES=loaded` says that the cluster has them already."""
-    if "CLUSTER_IMAGES" not in os.environ:
-        assert BUILD.main([], builder_environment() | {"TAG": TAG}) == 0
-
-
-@functools.cache
 def load_image(image: str) -> None:
-    """Load an image into the cluster, once in a run."""
-    if "CLUSTER_IMAGES" in os.environ:
-        return
+    """Load an image into the cluster."""
     default = f"{ONE_NODE} load" if ONE_NODE.exists() else ""
     loader = shlex.split(os.environ.get("IMAGE_LOADER", default))
     subprocess.run([*loader, tag_of(image)], check=True, stdout=subprocess.DEVNULL)

@@ -67,10 +67,7 @@ def test_an_image_is_built_from_the_root_with_its_tag_its_labels_and_more_argume
     built = next(line for line in tool.log.read_text().splitlines() if "mirror/voicepipe/upload:1.2" in line)
     assert f"-f {BUILD.ROOT}/services/upload/Dockerfile" in built
     assert "--build-arg=VERSION=0.1.0 --build-arg=REVISION=" in built
-    assert "--build-arg=TORCH=cuda --build-arg=X=a b" in built
-    assert "--label=org.opencontainers.image.version=0.1.0 --label=org.opencontainers.image.revision=" in built
-    assert built.endswith(f" {BUILD.ROOT}")
-    assert "label=org.opencontainers.image.torch" not in built
+    assert f"--build-arg=TORCH=cuda --build-arg=X=a b {BUILD.ROOT}" in built
 
 
 def test_without_names_all_images_are_built_that_need_no_argument(tool, capsys):
