@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +20,10 @@ NO_CLUSTER = "there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the comma
 
 @pytest.fixture(scope="session")
 def cluster_with_images() -> Kubernetes:
-    """The cluster with every image of this checkout, and with an image of the default models."""
+    """The cluster with every image of this checkout, and with an image of the default models.
+
+    `CLUSTER_IMAGES=loaded` says that it has them already.
+    """
     found = kubernetes.find()
     if found is None:
         pytest.skip(NO_CLUSTER)
@@ -27,6 +32,8 @@ def cluster_with_images() -> Kubernetes:
     except BUILD.CannotBuild as error:
         pytest.skip(str(error))
     start_one_node()
+    if "CLUSTER_IMAGES" in os.environ:
+        return found
     assert BUILD.main([], builder_environment() | {"TAG": kubernetes.TAG}) == 0
     real_models()
     kubernetes.build_models_image(builder, kubernetes.models_folder())
@@ -43,6 +50,7 @@ def installation(cluster_with_images: Kubernetes, request: pytest.FixtureRequest
     made.delete_namespace()
     made.create_namespace()
     yield made
+    made.close()
     made.uninstall()
     made.delete_namespace()
 
@@ -56,17 +64,13 @@ def running(installation: Installation) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def door(running: Installation) -> Iterator[FrontDoor]:
-    made = running.door()
-    yield made
-    made.http.close()
+def door(running: Installation) -> FrontDoor:
+    return running.door()
 
 
 @pytest.fixture(scope="session")
 def clip() -> bytes:
     """Five seconds of a phone call, as WAV."""
-    import io
-
     samples, rate = soundfile.read(phone_call().path, dtype="int16")
     file = io.BytesIO()
     soundfile.write(file, samples[7 * rate : 12 * rate], rate, format="WAV", subtype="PCM_16")

@@ -83,6 +83,7 @@ class Installation:
     def __init__(self, kubernetes: Kubernetes, namespace: str) -> None:
         self.kubernetes = kubernetes
         self.namespace = namespace
+        self._door: FrontDoor | None = None
 
     def kubectl(self, *arguments: str, **more: Any) -> str:
         return self.kubernetes.run("kubectl", "-n", self.namespace, *arguments, **more)
@@ -174,9 +175,15 @@ class Installation:
         return base64.b64decode(data["api-key"]).decode()
 
     def door(self) -> FrontDoor:
-        """A client that comes through the gateway."""
+        """A client that comes through the gateway. A new one closes the one before: another release has another port."""
+        self.close()
         (port,) = self.get("service", f"{RELEASE}-gateway")["spec"]["ports"]
-        return FrontDoor(f"http://{self.kubernetes.node_address()}:{port['nodePort']}", self.api_key())
+        self._door = FrontDoor(f"http://{self.kubernetes.node_address()}:{port['nodePort']}", self.api_key())
+        return self._door
+
+    def close(self) -> None:
+        if self._door is not None:
+            self._door.http.close()
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 
 import pytest
+import soundfile
+from accuracy.corpus import phone_call
 from cluster.kubernetes import Installation
 from cluster.load import accepted_by_and_by, all_ended
+from support.eventually import eventually
 from support.front_door import FrontDoor, with_another_hash
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -63,9 +67,6 @@ def test_every_kind_of_pod_is_killed_and_every_recording_is_completed(
 def test_a_diarization_that_is_stopped_goes_on_in_another_pod_without_spending_a_delivery(
     running: Installation, door: FrontDoor, record_property
 ):
-    from accuracy.corpus import phone_call
-    from support.eventually import eventually
-
     audio = with_another_hash(_as_wav(phone_call().path))
     job_id = door.accepted(audio, diarize="true")
 
@@ -86,10 +87,6 @@ _ANNOTATION = '{"spec": {"template": {"metadata": {"annotations": {"voicepipe.io
 
 
 def _as_wav(path) -> bytes:
-    import io
-
-    import soundfile
-
     samples, rate = soundfile.read(path, dtype="int16")
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")

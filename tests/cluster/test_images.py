@@ -35,8 +35,7 @@ LOOK = """
 [ "$(id -u):$(id -g)" = 10001:10001 ] || id
 for program in pip pip3 gcc cc g++ make; do command -v $program; done
 ls -d /var/lib/apt/lists/*_Packages* 2>/dev/null
-find / -xdev \\( -name ensurepip -o -name pip -o -name '*.whl' \\) -not -path '/proc/*' 2>/dev/null
-find / -xdev -perm /6000 -type f -newer /etc/debian_version -path '/opt/*' 2>/dev/null
+find / -xdev \\( -name ensurepip -o -path '*/site-packages/pip' -o -name '*.whl' \\) -not -path '/proc/*' 2>/dev/null
 touch /app /opt/x /usr/x /var/x 2>/dev/null && echo the file system can be written to
 touch /tmp/x || echo /tmp cannot be written to
 """

@@ -61,7 +61,7 @@ def test_no_delivery_was_spent(running: Installation):
 
 def test_new_pods_wait_for_the_schema_while_the_old_ones_serve(running: Installation, door: FrontDoor, record_property):
     """The newest migration is taken out of the list of those that were applied: as if the Job had not run yet."""
-    migration = running.sql(f"DELETE FROM _yoyo_migration WHERE migration_id = ({NEWEST}) RETURNING migration_id")
+    migration = running.sql(f"DELETE FROM _yoyo_migration WHERE migration_id = ({NEWEST}) RETURNING migration_id")  # noqa: S608
     before = uids(running)
     with polling(door, "/v1/capabilities") as answers:
         for component in ("upload", "status"):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
+from monitoring.metric_names import SUFFIXES, documented_metrics, external_metrics, metrics_used
 from support.front_door import FrontDoor
+
+PROCESSES = ("upload", "status", "prepare", "transcribe-accurate", "assemble", "controller")
 
 
 @pytest.mark.parametrize("service", ["upload", "status"])
@@ -42,7 +47,7 @@ def test_capabilities_list_the_served_model(door: FrontDoor):
     assert offered["speakers"] == {"available": False, "state": "off"}
 
 
-@pytest.mark.parametrize("name", ["upload", "status", "prepare", "transcribe-accurate", "assemble", "controller"])
+@pytest.mark.parametrize("name", PROCESSES)
 def test_every_service_serves_health_and_metrics(stack, name):
     address = f"http://{stack.component(name)['address']}"
     assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
@@ -52,6 +57,16 @@ def test_every_service_serves_health_and_metrics(stack, name):
     metrics = httpx.get(f"{address}/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
     assert 'voicepipe_dependency_up{dependency="postgresql"} 1.0' in metrics.text
+
+
+def test_a_running_stack_exports_every_metric_that_is_documented_or_used_in_alerts_and_dashboards(stack):
+    exported: set[str] = set()
+    for name in PROCESSES:
+        text = httpx.get(f"http://{stack.component(name)['address']}/metrics").text
+        for metric, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
+            exported |= {metric + suffix for suffix in SUFFIXES.get(kind, ("",))}
+    assert metrics_used() - external_metrics() - exported == set()
+    assert documented_metrics().keys() - exported == set()
 
 
 def test_the_problem_for_an_unknown_path_names_the_documentation(stack):

@@ -1,4 +1,4 @@
-"""serve.sh starts Triton as the one-machine stack does."""
+"""serve.sh turns its settings into flags of Triton."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from voicepipe_local import triton
-from voicepipe_local.data_dir import DataDir
 
 SERVE = Path(__file__).resolve().parents[1] / "serve.sh"
 ADDRESSES = re.compile(r"--(http|grpc|metrics)-(address|port)=")
@@ -32,17 +30,15 @@ def serve(tmp_path):
     return run
 
 
-def of_the_one_machine_stack(tmp_path, *, batches):
-    runtime = triton.Runtime(Path("venv"), tmp_path / "server", "3.11", "lib", "0")
-    return triton._command(DataDir.at(tmp_path / "data"), runtime, triton.name_of("accurate"), batches=batches)[1:]
-
-
-@pytest.mark.parametrize(("configuration", "batches"), [("cpu", False), ("", True)])
-def test_the_flags_are_those_of_the_one_machine_stack(serve, tmp_path, configuration, batches):
-    arguments, stack, _ = serve(VOICEPIPE_TRITON_CONFIG=configuration)
-    expected = of_the_one_machine_stack(tmp_path, batches=batches)
-    assert [a for a in arguments if not ADDRESSES.match(a)] == [a for a in expected if not ADDRESSES.match(a)]
+def test_only_the_model_whisper_is_loaded_and_large_requests_fit_on_the_stack(serve):
+    arguments, stack, _ = serve()
+    assert {"--model-control-mode=explicit", "--load-model=whisper"} <= set(arguments)
+    assert "--model-config-name=cpu" not in arguments
     assert stack == "65536"
+
+
+def test_the_configuration_for_processors_is_chosen_by_its_name(serve):
+    assert "--model-config-name=cpu" in serve(VOICEPIPE_TRITON_CONFIG="cpu")[0]
 
 
 def test_the_api_listens_on_the_loopback_and_the_metrics_on_every_address(serve):

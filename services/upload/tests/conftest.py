@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 import asyncpg
 import httpx
 import pytest
-from api_keys import new_key
 from leftovers import Leftovers
 from support.eventually import eventually_async
 from upload_process import Process
@@ -19,6 +18,7 @@ from voicepipe_upload.settings import Settings
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import connect as connect_database
+from voicepipe_wire.web import keys
 
 WHISPER = {
     "model": "whisper-small",
@@ -90,7 +90,7 @@ async def database(database_url):
 
 @pytest.fixture
 async def key(database, database_url):
-    return await new_key(database_url, "ada")
+    return await keys.create(database_url, "ada", "tests", operator=False)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def gateway(process):
 
 @pytest.fixture
 async def other_key(database, database_url):
-    return await new_key(database_url, "bob")
+    return await keys.create(database_url, "bob", "tests", operator=False)
 
 
 @pytest.fixture

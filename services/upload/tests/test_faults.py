@@ -8,11 +8,11 @@ import threading
 
 import httpx
 import pytest
-from api_keys import new_key
 from support.eventually import eventually_async
 from tus_client import BYTES, MIB, check_job, create, head, patch
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
+from voicepipe_wire.web import keys
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -187,7 +187,7 @@ async def test_a_short_outage_of_the_object_store_does_not_break_an_upload(
 async def test_without_postgresql_the_answer_is_503_with_retry_after(processes, private_postgres, migrated, recording):
     url, server = private_postgres()
     migrated(url)
-    key = await new_key(url, "ada")
+    key = await keys.create(url, "ada", "tests", operator=False)
     process = processes(database_url=url)
     server.kill()
     headers = {"Authorization": f"Bearer {key}"}

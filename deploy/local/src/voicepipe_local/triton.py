@@ -71,21 +71,19 @@ def component(
     name = name_of(pool)
     batches = GPU.exists() if batches is None else batches
     instances = 1 if batches else CPU_INSTANCES
-    settings = {"VOICEPIPE_WHISPER_MODEL": str(folder), "VOICEPIPE_WHISPER_TIER": pool}
-    if "VOICEPIPE_WHISPER_THREADS" not in os.environ:
-        busy = max(1, instances - 1)  # one instance is reserved for jobs that arrive while a long one is running
-        settings["VOICEPIPE_WHISPER_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // busy))
+    settings = {
+        "VOICEPIPE_WHISPER_MODEL": str(folder),
+        "VOICEPIPE_WHISPER_TIER": pool,
+        "VOICEPIPE_TRITON_SERVER": str(runtime.server),
+        "VOICEPIPE_TRITON_CONFIG": "" if batches else "cpu",
+        "VOICEPIPE_TRITON_METRICS_HOST": LOOPBACK,
+        "VOICEPIPE_TRITON_HTTP_PORT": str(data_dir.port(f"{name}-http")),
+        "VOICEPIPE_TRITON_GRPC_PORT": str(data_dir.port(name)),
+        "VOICEPIPE_TRITON_METRICS_PORT": str(data_dir.port(f"{name}-metrics")),
+    }
     return Component(
         name=name,
-        # With the default stack of 8 MB, a JSON body of more than 4 MB over HTTP overflows the stack and kills the
-        # server.
-        command=(
-            "/bin/bash",
-            "-c",
-            'ulimit -S -s 65536; exec "$@"',
-            "triton",
-            *_command(data_dir, runtime, name, batches=batches),
-        ),
+        command=(str(ROOT / "triton-models" / "serve.sh"),),
         address=url(data_dir, pool),
         version=f"pytriton {runtime.version}",
         healthy=lambda: check_health(f"{LOOPBACK}:{data_dir.port(f'{name}-http')}", instances),
@@ -98,27 +96,6 @@ def component(
         child_processes=instances,
         start_timeout_s=180.0,  # a large model takes long to read from a cold disk
     )
-
-
-def _command(data_dir: DataDir, runtime: Runtime, name: str, *, batches: bool) -> list[str]:
-    return [
-        str(runtime.server / "bin" / "tritonserver"),
-        f"--model-repository={ROOT / 'triton-models'}",
-        f"--backend-directory={runtime.server / 'backends'}",
-        f"--cache-directory={runtime.server / 'caches'}",
-        "--model-control-mode=explicit",
-        f"--load-model={MODEL}",
-        *([] if batches else ["--model-config-name=cpu"]),
-        "--disable-auto-complete-config",
-        *(f"--{kind}-address={LOOPBACK}" for kind in ("http", "grpc", "metrics")),
-        f"--http-port={data_dir.port(f'{name}-http')}",
-        f"--grpc-port={data_dir.port(name)}",
-        f"--metrics-port={data_dir.port(f'{name}-metrics')}",
-        "--allow-gpu-metrics=false",
-        "--pinned-memory-pool-byte-size=0",
-        "--exit-timeout-secs=5",
-        "--log-verbose=0",
-    ]
 
 
 def _environment(runtime: Runtime) -> dict[str, str]:

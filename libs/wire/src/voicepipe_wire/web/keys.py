@@ -19,6 +19,13 @@ from .auth import KEY_PREFIX, key_hash, new_key
 SHORTEST_KEY = 24
 
 
+async def create(database_url: str, user: str, name: str, *, operator: bool) -> str:
+    """A new key of a user."""
+    key = new_key()
+    await store(database_url, user, name, key, operator=operator)
+    return key
+
+
 async def store(database_url: str, user: str, name: str, key: str, *, operator: bool) -> None:
     """Store the hash of a key for a user. A key that is stored already stays as it is, revoked or not."""
     connection = await asyncpg.connect(database_url)
@@ -67,9 +74,7 @@ def main() -> int:
     except ValidationError:
         print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
         return 2
-    key = new_key()
-    asyncio.run(store(url, arguments.user, arguments.name, key, operator=arguments.operator))
-    print(key)
+    print(asyncio.run(create(url, arguments.user, arguments.name, operator=arguments.operator)))
     return 0
 
 
