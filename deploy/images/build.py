@@ -158,7 +158,9 @@ def known(text: str) -> Sizes:
 
 def written(sizes: Sizes) -> str:
     rows = [f"{name} {sizes[name]:.0f}" for name in DOCKERFILES if name in sizes]
-    return "\n".join(["# Megabytes of each image without the one it starts from: UPDATE_SIZES=1 make images", *rows, ""])
+    return "\n".join(
+        ["# Megabytes of each image without the one it starts from: UPDATE_SIZES=1 make images", *rows, ""]
+    )
 
 
 def table(sizes: Sizes, limits: Sizes, seconds: Mapping[str, float]) -> str:
