@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import grpc
 import numpy as np
 import pytest
 from voicepipe_orchestrator.ports import RecognitionRequest
@@ -42,3 +43,34 @@ async def test_an_unreachable_server_is_tried_again_later(free_port):
     for call in (model.describe(), model.recognize(SECOND, request()), model.languages(SECOND, uuid4())):
         with pytest.raises(RetryLater, match="accurate"):
             await call
+
+
+class CountingServer:
+    """A Triton that refuses every request, and counts them."""
+
+    def __init__(self):
+        self.requests = 0
+        self.server = grpc.aio.server()
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+
+        async def infer(_, context):
+            self.requests += 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+
+        handlers = {"ModelInfer": grpc.unary_unary_rpc_method_handler(infer)}
+        self.server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("inference.GRPCInferenceService", handlers),)
+        )
+
+
+async def test_requests_are_spread_over_all_addresses_of_an_external_triton():
+    servers = [CountingServer(), CountingServer()]
+    for each in servers:
+        await each.server.start()
+    model = recognizer("ipv4:" + ",".join(f"127.0.0.1:{each.port}" for each in servers))
+    for _ in range(20):
+        with pytest.raises(RetryLater):
+            await model.describe()
+    assert min(each.requests for each in servers) >= 5
+    for each in servers:
+        await each.server.stop(0)
