@@ -49,7 +49,6 @@ BUILT_ON = {"model-download": ("DIARIZER", "diarizer")}
 # Arguments that say where packages come from, and not which ones.
 ORIGINS = {"TORCH_INDEX"}
 GROWTH = 1.1
-_BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 Sizes = dict[str, float]
 """Megabytes of each image, without the image that it starts from: base images differ between the places that serve them."""
@@ -87,19 +86,23 @@ class Builder:
 
     def size_mb(self, tag: str) -> float:
         if self._is_buildah:
-            shown = self._ask("images", "--format", "{{.Size}}", tag).split()
-            return float(shown[0]) * _BYTES[shown[1].upper()] / 1e6
+            # `buildah images` prints three digits only, and so the gigabyte of an image to 10 MB.
+            manifest = json.loads(self._inspect(tag)["Manifest"])
+            return sum(int(layer["size"]) for layer in manifest["layers"]) / 1e6
         return float(self._ask("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6
 
     def config(self, tag: str) -> dict[str, Any]:
         """User, Env, Entrypoint, Labels, ... of an image."""
         if self._is_buildah:
-            return dict(json.loads(self._ask("inspect", "--type", "image", tag))["OCIv1"]["config"])
+            return dict(self._inspect(tag)["OCIv1"]["config"])
         return dict(json.loads(self._ask("image", "inspect", "--format", "{{json .Config}}", tag)))
 
     @property
     def _is_buildah(self) -> bool:
         return Path(self.store[0]).name == "buildah"
+
+    def _inspect(self, tag: str) -> dict[str, Any]:
+        return dict(json.loads(self._ask("inspect", "--type", "image", tag)))
 
     def _ask(self, *arguments: str) -> str:
         return subprocess.run([*self.store, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
