@@ -176,7 +176,8 @@ def table(sizes: Sizes, limits: Sizes, seconds: Mapping[str, float]) -> str:
 
 def final_base(dockerfile: str) -> str:
     """The image that the last stage of a Dockerfile starts from."""
-    return re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)[-1]
+    *_, last = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    return str(last)
 
 
 def _sizes(builder: Builder, prefix: str, tag: str, names: Iterable[str]) -> Sizes:
