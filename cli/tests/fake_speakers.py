@@ -60,7 +60,7 @@ async def diarize_again(fake: Fake, job_id: str, request: Request):
     if job.document["state"] != "completed":
         return problem(409, "not_completed", "Only a completed transcription can be diarized again.")
     if not fake.has_diarizer:
-        return problem(503, "no_diarizer", "No diarizer is running.", {"Retry-After": "30"})
+        return problem(501, "no_diarizer", "This installation has no diarizer.")
     fake.limits.append(await request.json())
     answer = dict(job.document)
     last_type, last = fake.again[-1]

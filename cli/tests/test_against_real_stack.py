@@ -156,7 +156,7 @@ async def test_a_finished_transcription_is_diarized_or_no_diarizer_is_reported(c
     if not (await client.capabilities())["speakers"]["available"]:
         with pytest.raises(ApiError) as refused:
             await client.diarize_again(transcription.id)
-        assert (refused.value.status, refused.value.code) == (503, "no_diarizer")
+        assert (refused.value.status, refused.value.code) == (501, "no_diarizer")
         return
     last_event_id = await client.last_event_id(transcription.id)
     await client.diarize_again(transcription.id, SpeakerLimits(1, 1))

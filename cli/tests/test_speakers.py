@@ -218,7 +218,7 @@ def test_each_warning_is_one_line(voicepipe, fake, diarized):
 def test_a_refusal_prints_its_detail_and_sets_the_exit_code(voicepipe, fake, diarized):
     fake.has_diarizer = False
     unavailable = voicepipe("diarize", diarized)
-    assert (unavailable.exit_code, unavailable.stderr) == (5, "No diarizer is running.\n")
+    assert (unavailable.exit_code, unavailable.stderr) == (5, "This installation has no diarizer.\n")
     assert len(fake.received("POST", "diarization")) == 1  # not retried
     early = voicepipe("diarize", fake.add_job("b.wav", "transcribing"))
     assert (early.exit_code, early.stderr) == (2, "Only a completed transcription can be diarized again.\n")

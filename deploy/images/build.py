@@ -1,6 +1,6 @@
 """Builds the container images, prints their sizes, and fails if one has grown by more than a tenth: `make images`.
 
-    build.py [NAME...]     some of them; without names, all but triton-gpu, whose base image must be given
+    build.py [NAME...]     some of them; without names, all but those for GPUs
 
 Settings are variables of the environment; README.md beside this file lists them.
 """
@@ -31,6 +31,8 @@ DOCKERFILES = {
     "status": "services/status/Dockerfile",
     "orchestrator": "services/orchestrator/Dockerfile",
     "diarizer": "services/diarizer/Dockerfile",
+    "diarizer-gpu": "services/diarizer/Dockerfile",
+    "model-download": "models/Dockerfile",
     "triton": "triton-models/Dockerfile",
     "triton-gpu": "triton-models/Dockerfile.gpu",
     "gateway": "deploy/gateway/Dockerfile",
@@ -39,12 +41,17 @@ DOCKERFILES = {
     "postgres": "deploy/servers/postgres/Dockerfile",
     "object-store": "deploy/servers/object-store/Dockerfile",
 }
-BY_DEFAULT = [name for name in DOCKERFILES if name != "triton-gpu"]
+# Not those for GPUs: CUDA takes gigabytes, and the base image of Triton must be given.
+BY_DEFAULT = [name for name in DOCKERFILES if not name.endswith("-gpu")]
+ARGUMENTS = {"diarizer-gpu": {"TORCH": "cuda"}}
+# Images that start from another one of ours: the argument that names it, and which it is.
+BUILT_ON = {"model-download": ("DIARIZER", "diarizer")}
+# Arguments that say where packages come from, and not which ones.
+ORIGINS = {"TORCH_INDEX"}
 GROWTH = 1.1
-_BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 Sizes = dict[str, float]
-"""Megabytes of each image, without its base image: those differ between the places that serve them."""
+"""Megabytes of each image, without the image that it starts from: base images differ between the places that serve them."""
 
 
 class CannotBuild(Exception):
@@ -79,19 +86,23 @@ class Builder:
 
     def size_mb(self, tag: str) -> float:
         if self._is_buildah:
-            shown = self._ask("images", "--format", "{{.Size}}", tag).split()
-            return float(shown[0]) * _BYTES[shown[1].upper()] / 1e6
+            # `buildah images` prints three digits only, and so the gigabyte of an image to 10 MB.
+            manifest = json.loads(self._inspect(tag)["Manifest"])
+            return sum(int(layer["size"]) for layer in manifest["layers"]) / 1e6
         return float(self._ask("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6
 
     def config(self, tag: str) -> dict[str, Any]:
         """User, Env, Entrypoint, Labels, ... of an image."""
         if self._is_buildah:
-            return dict(json.loads(self._ask("inspect", "--type", "image", tag))["OCIv1"]["config"])
+            return dict(self._inspect(tag)["OCIv1"]["config"])
         return dict(json.loads(self._ask("image", "inspect", "--format", "{{json .Config}}", tag)))
 
     @property
     def _is_buildah(self) -> bool:
         return Path(self.store[0]).name == "buildah"
+
+    def _inspect(self, tag: str) -> dict[str, Any]:
+        return dict(json.loads(self._ask("inspect", "--type", "image", tag)))
 
     def _ask(self, *arguments: str) -> str:
         return subprocess.run([*self.store, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -103,11 +114,15 @@ def main(names: list[str], environment: Mapping[str, str]) -> int:
     builder = Builder.of(environment)
     prefix, tag = environment.get("PREFIX") or "voicepipe", environment.get("TAG") or "dev"
     own = dict(pair.split("=", 1) for pair in shlex.split(environment.get("BUILD_ARGS", "")))
-    arguments = _origin(environment) | own
+    source = _source(environment)
     seconds = {}
-    for name in names or BY_DEFAULT:
+    for name in in_order(names or BY_DEFAULT):
         print(f"Building {prefix}/{name}:{tag} ...", flush=True)
         began = time.monotonic()
+        arguments = source | own | ARGUMENTS.get(name, {})
+        if name in BUILT_ON:
+            argument, base = BUILT_ON[name]
+            arguments[argument] = f"{prefix}/{base}:{tag}"
         builder.make(f"{prefix}/{name}:{tag}", ROOT / DOCKERFILES[name], ROOT, arguments)
         seconds[name] = time.monotonic() - began
     if not builder.store:
@@ -119,13 +134,20 @@ def main(names: list[str], environment: Mapping[str, str]) -> int:
     limits = known(SIZES.read_text(encoding="utf-8"))
     print(table(sizes, limits, seconds))
     # Other arguments make other images: torch with CUDA is several times as large.
-    grown = [] if own else too_large(sizes, limits)
+    grown = too_large(sizes, limits) if own.keys() <= ORIGINS else []
     for name in grown:
         print(
             f"{name} has grown by more than a tenth. If that is wanted, run UPDATE_SIZES=1 make images I={name}",
             file=sys.stderr,
         )
     return 1 if grown else 0
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The images to build, each after the one that it starts from."""
+    needed = set(names)
+    needed |= {base for name, (_, base) in BUILT_ON.items() if name in needed}
+    return [name for name in DOCKERFILES if name in needed]
 
 
 def too_large(sizes: Sizes, limits: Sizes) -> list[str]:
@@ -139,7 +161,9 @@ def known(text: str) -> Sizes:
 
 def written(sizes: Sizes) -> str:
     rows = [f"{name} {sizes[name]:.0f}" for name in DOCKERFILES if name in sizes]
-    return "\n".join(["# Megabytes of each image without its base image: UPDATE_SIZES=1 make images", *rows, ""])
+    return "\n".join(
+        ["# Megabytes of each image without the one it starts from: UPDATE_SIZES=1 make images", *rows, ""]
+    )
 
 
 def table(sizes: Sizes, limits: Sizes, seconds: Mapping[str, float]) -> str:
@@ -147,7 +171,7 @@ def table(sizes: Sizes, limits: Sizes, seconds: Mapping[str, float]) -> str:
     rows += [
         (name, f"{size:.0f}", f"{limits.get(name, size):.0f}", f"{seconds[name]:.0f}") for name, size in sizes.items()
     ]
-    return "\n".join(f"{name:<14}{size:>16}{before:>8}{took:>12}" for name, size, before, took in rows)
+    return "\n".join(f"{name:<15}{size:>16}{before:>8}{took:>12}" for name, size, before, took in rows)
 
 
 def final_base(dockerfile: str) -> str:
@@ -159,12 +183,14 @@ def _sizes(builder: Builder, prefix: str, tag: str, names: Iterable[str]) -> Siz
     bases: Sizes = {}
     sizes: Sizes = {}
     for name in names:
+        size = builder.size_mb(f"{prefix}/{name}:{tag}")
         base = final_base((ROOT / DOCKERFILES[name]).read_text(encoding="utf-8"))
-        if base.startswith("$"):  # given by an argument
-            continue
-        if base not in bases:
-            bases[base] = _base_size_mb(builder, base, f"{prefix}/base-{len(bases)}:{tag}")
-        sizes[name] = builder.size_mb(f"{prefix}/{name}:{tag}") - bases[base]
+        if name in BUILT_ON:
+            sizes[name] = size - builder.size_mb(f"{prefix}/{BUILT_ON[name][1]}:{tag}")
+        elif not base.startswith("$"):  # not given by an argument
+            if base not in bases:
+                bases[base] = _base_size_mb(builder, base, f"{prefix}/base-{len(bases)}:{tag}")
+            sizes[name] = size - bases[base]
     return sizes
 
 
@@ -177,7 +203,7 @@ def _base_size_mb(builder: Builder, base: str, tag: str) -> float:
     return builder.size_mb(tag)
 
 
-def _origin(environment: Mapping[str, str]) -> dict[str, str]:
+def _source(environment: Mapping[str, str]) -> dict[str, str]:
     """What the labels say about the source."""
     version = tomllib.loads((ROOT / "services/upload/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     commit = _git("rev-parse", "HEAD") or "unknown"

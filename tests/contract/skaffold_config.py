@@ -41,6 +41,16 @@ def artifacts(config: Config) -> dict[str, Config]:
     return named
 
 
+def required(profiles: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The images that are built after others: which ones, by the name under which they get to know them."""
+    built = artifacts(activated(profiles))
+    return {
+        image: {need["alias"]: need["image"] for need in artifact["requires"]}
+        for image, artifact in built.items()
+        if "requires" in artifact
+    }
+
+
 def release(config: Config) -> Config:
     (only,) = config["deploy"]["helm"]["releases"]
     return dict(only)

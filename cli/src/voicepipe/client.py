@@ -213,7 +213,7 @@ class Client:
         which the speakers have to be named again.
 
         Raises:
-            ApiError: 409 `not_completed`, 503 `no_diarizer`.
+            ApiError: 409 `not_completed`, 501 `no_diarizer`.
         """
         path, body = f"{_path(transcription_id)}/diarization", (limits or SpeakerLimits()).to_json()
         return await self._ask(Transcription.from_json, "POST", path, json=body)

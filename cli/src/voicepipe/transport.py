@@ -19,8 +19,6 @@ REQUEST_RETRY_FOR_S: Final = 8.0
 # assembled it.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _Value = TypeVar("_Value")
-# Not worth a retry: the server itself has already waited for the component.
-_REPORTED_AT_ONCE: Final = frozenset({"no_diarizer"})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -62,7 +60,7 @@ class Transport:
             await response.aclose()
         problem = problem_of(response)
         may_pass = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error
-        if may_pass and problem.code not in _REPORTED_AT_ONCE:
+        if may_pass and response.status_code != HTTPStatus.NOT_IMPLEMENTED:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
             raise TransientError(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem
