@@ -1,74 +1,36 @@
-"""Who may connect to whom: the edges that the NetworkPolicies allow are exactly those of a table."""
+"""Who may connect to whom: the edges that the NetworkPolicies allow are exactly those of the table that operators read."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
+from itertools import product
 
 import pytest
 
-from chart.rendering import EXAMPLES, OWN_SERVERS, VARIANTS, Object, installation, names, pods, render
+from chart.rendering import EXAMPLES, OWN_SERVERS, ROOT, VARIANTS, Object, installation, names, pods, render
 
-# From, to, port. docs/operating.md#network has the same table.
-EDGES = """
-    clients     gateway       8080
-    test        gateway       8080
-    gateway     upload        8000
-    gateway     status        8000
-    upload      postgres      5432
-    upload      nats          4222
-    upload      object-store  8333
-    status      postgres      5432
-    status      nats          4222
-    status      object-store  8333
-    prepare     postgres      5432
-    prepare     nats          4222
-    prepare     object-store  8333
-    transcribe  postgres      5432
-    transcribe  nats          4222
-    transcribe  object-store  8333
-    diarizer    postgres      5432
-    diarizer    nats          4222
-    diarizer    object-store  8333
-    assemble    postgres      5432
-    assemble    nats          4222
-    assemble    object-store  8333
-    controller  postgres      5432
-    controller  nats          4222
-    controller  object-store  8333
-    migrations  postgres      5432
-    models      0.0.0.0/0     80
-    models      0.0.0.0/0     443
-    monitoring  upload        8000
-    monitoring  status        8000
-    monitoring  prepare       8000
-    monitoring  transcribe    8000
-    monitoring  transcribe    8002
-    monitoring  diarizer      8000
-    monitoring  assemble      8000
-    monitoring  controller    8000
-"""
-USE_DNS = {
-    "upload",
-    "status",
-    "prepare",
-    "transcribe",
-    "diarizer",
-    "assemble",
-    "controller",
-    "gateway",
-    "migrations",
-    "models",
-    "test",
-}
+PAGE = ROOT / "docs" / "operating.md"
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([0-9, ]+) \|", re.MULTILINE)
+SERVERS = {"postgres", "nats", "object-store"}
 
 Edge = tuple[str, str, int]
 
 
-def expected() -> set[Edge]:
-    rows = (line.split() for line in EDGES.strip().splitlines())
-    return {(source, target, int(port)) for source, target, port in rows} | {
-        (component, "DNS", 53) for component in USE_DNS
-    }
+def words(cell: str) -> list[str]:
+    return [word.strip() for word in cell.split(",")]
+
+
+@cache
+def expected() -> frozenset[Edge]:
+    """The edges of the table in docs/operating.md#network: from, to, port; a cell may list several."""
+    section = PAGE.read_text(encoding="utf-8").partition("\n## Network\n")[2].partition("\n## ")[0]
+    return frozenset(
+        (source, target, int(port))
+        for cells in ROW.findall(section)
+        for source, target, port in product(*map(words, cells))
+    )
 
 
 def component(selector: Object) -> str:
@@ -110,8 +72,13 @@ def edges(objects: list[Object]) -> set[Edge]:
     return ingress | egress
 
 
-def test_the_edges_are_those_of_the_table() -> None:
+def test_the_edges_are_those_of_the_page_for_operators() -> None:
     assert edges(render()) == expected()
+
+
+def test_every_component_but_the_servers_may_ask_dns() -> None:
+    components = {component(item["spec"]["podSelector"]) for item in render() if item["kind"] == "NetworkPolicy"}
+    assert {source for source, target, _ in expected() if target == "DNS"} == components - SERVERS
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, *VARIANTS])
