@@ -27,7 +27,7 @@ LAPTOP = CHART / "examples/laptop.yaml"
 RELEASE = "voicepipe"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 # Names of the images in the values of the chart.
-VALUE_NAMES = {"object-store": "objectStore"}
+VALUE_NAMES = {"object-store": "objectStore", "model-download": "modelDownload"}
 
 # The images of this checkout, and models that are in an image: the tests need no network.
 VALUES: dict[str, Any] = {

@@ -20,16 +20,18 @@ SCHEMA_VERSION = 4
 
 CLOSE_TIMEOUT_S = 5.0
 
-# Raised by PostgreSQL and the driver while the server is unavailable, starting or stopping. The same work succeeds
-# later.
+# Raised by PostgreSQL and the driver while the server is unavailable, starting, stopping, failing over or overloaded.
+# The same work succeeds later. By class of the SQLSTATE: 08, 57, 53, 40, and 25006.
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    # The driver was interrupted in the middle of its protocol, as by a server that stops.
+    asyncpg.InternalClientError,
 )
 
 
