@@ -62,7 +62,6 @@ else
 test: check .venv/.tests/.installed ## check, then run every test on real servers; T=PATH runs one file or folder, without the check
 	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder -m "not cluster"
 	@cd services/diarizer && ../../.venv-diarizer/bin/python -m pytest
-	@.venv/bin/pytest -m cluster
 endif
 
 .PHONY: cluster

@@ -19,12 +19,13 @@ async def database_pool(settings):
 class Model:
     """A recognizer whose model answers, or does not."""
 
-    def __init__(self):
+    def __init__(self, error=None):
         self.answers = True
+        self.error = error or RetryLater(1, "gone")
 
     async def describe(self):
         if not self.answers:
-            raise RetryLater(1, "gone")
+            raise self.error
         return {"model": "tiny", "languages": ["en"]}
 
 
@@ -32,9 +33,10 @@ async def age(pool, column, seconds):
     await pool.execute(f"UPDATE models SET {column} = now() - make_interval(secs => $1)", float(seconds))  # noqa: S608
 
 
-async def test_a_worker_is_ready_while_its_model_answers_and_the_pool_stays_known(database_pool, monkeypatch):
+@pytest.mark.parametrize("error", [RetryLater(1, "gone"), RuntimeError("gone: the model answers nonsense")])
+async def test_a_worker_is_ready_while_its_model_answers_and_the_pool_stays_known(database_pool, monkeypatch, error):
     monkeypatch.setattr("voicepipe_orchestrator.transcribe.model_watch.HEARTBEAT_INTERVAL_S", 0.05)
-    model, stop = Model(), asyncio.Event()
+    model, stop = Model(error), asyncio.Event()
     watch = ModelWatch(database_pool, model, "fast")
     with pytest.raises(ConnectionError, match="not answered"):
         await watch.check()

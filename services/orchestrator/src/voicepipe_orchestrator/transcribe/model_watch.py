@@ -57,6 +57,10 @@ class ModelWatch:
             self._missing = str(later)
         except TRANSIENT_ERRORS as error:  # PostgreSQL; the model itself works
             log.warning("model not announced", pool=self._name, error=type(error).__name__)
+        except Exception as error:
+            # The worker must outlive a model that answers nonsense: it takes no work until the model is repaired.
+            log.exception("bug in the model, taking no work", pool=self._name)
+            self._missing = f"{type(error).__name__}: {error}"[:200]
         else:
             if not self.is_ready:
                 log.info("model ready", pool=self._name, model=description.get("model"))
