@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from cluster.image_pods import http_probe, stop_limit_s, variables
 from cluster.images import BUILD, ROOT, tag_of
+from support.eventually import eventually
 
 pytest_plugins = ["cluster.image_fixtures"]
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -30,6 +31,8 @@ PROCESSES = {
     **{role: ("orchestrator", [role]) for role in ("prepare", "transcribe", "assemble", "controller")},
     "diarizer": ("diarizer", []),
 }
+# The installers that an image needs.
+INSTALLERS = {"model-download": ["/opt/venv/lib/python3.11/site-packages/pip"]}
 # Prints one line for everything that an image must not contain.
 LOOK = """
 [ "$(id -u):$(id -g)" = 10001:10001 ] || id
@@ -56,7 +59,24 @@ def test_its_user_is_a_number_and_its_labels_name_the_commit(built_images, image
 def test_it_contains_no_installer_and_no_compiler_and_can_write_only_to_tmp(image_pods, pod_name, image):
     image_pods.start(pod_name, image, command=["/bin/sh", "-c", LOOK])
     image_pods.wait_for_end(pod_name)
-    assert image_pods.logs(pod_name) == ""
+    assert image_pods.logs(pod_name).splitlines() == INSTALLERS.get(image, [])
+
+
+def test_a_download_that_waits_can_be_stopped(image_pods, pod_name, built_images, record_property):
+    """The pull of a model whose lock somebody else holds."""
+    assert built_images.config(tag_of("model-download"))["StopSignal"] == "SIGINT"
+    lock = "mkdir -p .locks && touch .locks/whisper-base && flock .locks/whisper-base sleep 600 & sleep 1"
+    image_pods.start(
+        pod_name,
+        "model-download",
+        command=["/bin/sh", "-c", f"cd /tmp; {lock}; exec python -m voicepipe_models pull whisper-base"],
+        env=variables(VOICEPIPE_MODELS_DIR="."),
+    )
+    eventually(lambda: "waiting for it" in image_pods.logs(pod_name), 60, lambda: image_pods.logs(pod_name), 0.2)
+    took_s, exit_status = image_pods.seconds_to_stop(pod_name, "INT")
+    record_property("measured", f"model-download stopped in {took_s:.1f} s")
+    assert exit_status == 130
+    assert took_s < stop_limit_s()
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -98,6 +118,7 @@ def test_migrations_that_wait_for_their_database_can_be_stopped(image_pods, pod_
         ("orchestrator", "voicepipe_orchestrator.__main__"),
         ("migrations", "voicepipe_migrations.__main__"),
         ("diarizer", "voicepipe_diarizer.__main__, voicepipe_models.__main__, pyannote.audio.pipelines"),
+        ("model-download", "voicepipe_models.__main__, pip._internal.commands.download"),
         ("triton", "ctranslate2, tokenizers, http.client, json"),
     ],
 )

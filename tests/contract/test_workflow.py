@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cluster.images import BUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / ".github/workflows/ci.yml"
@@ -81,6 +82,14 @@ def docker(tmp_path, monkeypatch):
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return tmp_path / "docker.arguments"
+
+
+def test_an_image_that_starts_from_another_one_is_built_where_that_one_is_known(docker, monkeypatch):
+    monkeypatch.setenv("IMAGE_CACHE", "c")
+    ((argument, _),) = BUILD.BUILT_ON.values()
+    given = ["-t", "voicepipe/x:dev", "-f", "Dockerfile", f"--build-arg={argument}=voicepipe/y:dev", "."]
+    subprocess.run([CACHED_BUILD, *given], check=True)
+    assert docker.read_text().splitlines() == ["buildx", "build", "--builder", "default", "--load", *given]
 
 
 @pytest.mark.parametrize(
