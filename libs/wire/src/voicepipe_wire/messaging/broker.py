@@ -265,7 +265,7 @@ class JetStream:
                 log.info("stream missing, creating it", stream=config.name)
                 await self.context.add_stream(replace(config, num_replicas=self._replicas))
                 continue
-            must_hold = {name: value for name in MUST_HOLD if (value := getattr(config, name)) is not None}
+            must_hold = {name: value for name in MUST_HOLD if (value := getattr(config, name))}
             wanted = replace(existing, **must_hold)
             if wanted != existing:
                 log.info("stream changed, updating it", stream=config.name)
