@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -112,11 +113,15 @@ async def connect(settings: Settings, name: str) -> AsyncIterator[JetStream]:
         error_cb=errors.record,
         disconnected_cb=_log_disconnect,
     )
-    async with aio.background(errors.watch(connecting)):
+    async with aio.background(errors.watch(connecting)) as watching:
         try:
             yield JetStream(client, errors, settings.nats_replicas)
         finally:
             await client.close()
+            # nats-py connects with `wait_for`, which can swallow a cancellation (see `aio`), and would try for ever.
+            while not watching.done():
+                watching.cancel()
+                await asyncio.wait({watching}, timeout=0.2)
 
 
 class _ErrorLog:
