@@ -108,9 +108,11 @@ def _unknown(situation: Situation) -> Choice | None:
 def _asleep(situation: Situation) -> Choice | None:
     if situation.replicas > 0:
         return None
-    wanted, waiting = situation.wanted, situation.demand.waiting
+    limits, waiting = situation.limits, situation.demand.waiting
+    # Arrivals that are remembered wake nobody, work does.
+    wanted = situation.wanted if waiting else min(limits.low, limits.most)
     if wanted == 0:
-        return Choice(0, situation.limits.reason if waiting else Reason.ASLEEP)
+        return Choice(0, limits.reason if waiting else Reason.ASLEEP)
     if situation.spec.paused_scale_out:
         return Choice(0, Reason.PAUSED_SCALE_OUT)
     step = Step(situation.now_s, wanted, wanted)

@@ -9,9 +9,12 @@ from enum import StrEnum
 from itertools import accumulate
 
 from .capacity import Fleet
+from .learning import ARRIVALS_OVER_S
 from .memory import Memory
 from .observation import Observation, Work
 from .pool import PoolSpec, WakeOn
+
+NOTHING_S = 0.5  # sums of floats are never quite zero; work that matters has a command, which counts
 
 
 class Sight(StrEnum):
@@ -46,10 +49,10 @@ def demand(spec: PoolSpec, seen: Observation, memory: Memory, fleet: Fleet, spee
     backlog_s = _cumulative(spec, {name: _backlog_s(spec, work, sight, memory) for name, work in seen.work.items()})
     arrivals = _cumulative(spec, memory.arrivals)
     work = {
-        priority: (backlog_s[priority] + arrivals[priority] * target_s * spec.headroom) / speed
+        priority: (backlog_s[priority] + arrivals[priority] * min(target_s, ARRIVALS_OVER_S) * spec.headroom) / speed
         for priority, target_s in spec.targets_s.items()
     }
-    empty = seen.units == 0 and max(backlog_s.values()) <= 0
+    empty = seen.units == 0 and max(backlog_s.values()) < NOTHING_S
     preparing = seen.upstream_jobs > 0
     expected = sum(one.expected_units for one in seen.work.values())
     return Demand(

@@ -10,6 +10,8 @@ from .memory import COLD_STARTS, Memory
 from .observation import Observation
 from .pool import PoolSpec
 
+# Arrivals are averaged over this time, and expected to go on for no longer: a recording of three hours is an arrival of 90 s/s for two
+# minutes, and nobody sends one every two minutes because one has come.
 ARRIVALS_OVER_S = 120.0
 SPEED_OVER_S = 120.0  # of a busy replica
 LEARNT_AFTER_S = 30.0  # of a busy replica
