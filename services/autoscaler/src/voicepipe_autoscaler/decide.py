@@ -90,7 +90,7 @@ def _pinned(situation: Situation) -> Choice | None:
 
 
 def _paused(situation: Situation) -> Choice | None:
-    return Choice(situation.replicas, Reason.PAUSED) if situation.spec.paused else None
+    return _keep(situation, Reason.PAUSED) if situation.spec.paused else None
 
 
 def _unknown(situation: Situation) -> Choice | None:
@@ -98,9 +98,9 @@ def _unknown(situation: Situation) -> Choice | None:
     if memory.unknown_since_s is None:
         return None
     if situation.now_s - memory.unknown_since_s <= UNKNOWN_FOR_S:
-        return Choice(situation.replicas, Reason.METRICS_UNKNOWN)
+        return _keep(situation, Reason.METRICS_UNKNOWN)
     if fallback is Fallback.HOLD:
-        return Choice(situation.replicas, Reason.FALLBACK)
+        return _keep(situation, Reason.FALLBACK)
     low, high = situation.limits.low, situation.limits.high
     return _toward(situation, low if fallback is Fallback.MIN else min(max(int(fallback), low), high), Reason.FALLBACK)
 
@@ -146,14 +146,13 @@ def _step(situation: Situation) -> tuple[int, Step]:
 
 
 def _settled(situation: Situation) -> Choice:
-    spec, replicas = situation.spec, situation.replicas
     target = _least(situation)
-    if replicas <= target:
-        return Choice(replicas, _why_no_fewer(situation), release=_names(situation.draining))
-    if spec.paused_scale_in:
-        return Choice(replicas, Reason.PAUSED_SCALE_IN, release=_names(situation.draining))
+    if situation.replicas <= target:
+        return _keep(situation, _why_no_fewer(situation))
+    if situation.spec.paused_scale_in:
+        return _keep(situation, Reason.PAUSED_SCALE_IN)
     if situation.demand.sight is not Sight.FRESH:
-        return Choice(replicas, Reason.SNAPSHOT_STALE)
+        return _keep(situation, Reason.SNAPSHOT_STALE)
     return _lower(situation, target, None)
 
 
@@ -182,31 +181,44 @@ def _why_no_fewer(situation: Situation) -> Reason:
     return Reason.AT_MIN if situation.needed < limits.low else Reason.STEADY
 
 
+def _keep(situation: Situation, reason: Reason) -> Choice:
+    """What there is, all of it at work: a drained replica that pulls again is the quickest one to get."""
+    return Choice(situation.replicas, reason, release=_names(situation.draining))
+
+
 def _toward(situation: Situation, target: int, reason: Reason) -> Choice:
     """To a number that is not computed: up at once, down as carefully as ever."""
-    if target >= situation.replicas:
-        return Choice(target, reason, release=_names(situation.draining))
-    return _lower(situation, target, reason)
+    if target < situation.replicas:
+        return _lower(situation, target, reason)
+    return replace(_keep(situation, reason), replicas=target)
 
 
 def _lower(situation: Situation, target: int, reason: Reason | None) -> Choice:
     """Lowers the replicas by those that may go now, and drains others. First drained, then seen to be drained, then gone."""
-    replicas, now_s = situation.replicas, situation.now_s
+    replicas = situation.replicas
     surplus = replicas - target
-    draining = victims(situation.draining, len(situation.draining), now_s)
+    draining = victims(situation.draining, len(situation.draining), situation.now_s)
+    release = _names(draining[surplus:])
     if blocked := _blocked(situation):
-        return Choice(replicas, reason or blocked, release=_names(draining[surplus:]))
-    drained = sum(pod.idle for pod in draining)
-    count = min(surplus, drained + situation.lost.count)
+        return Choice(replicas, reason or blocked, release=release)
+    count = min(surplus, sum(pod.idle for pod in draining) + situation.lost.count)
     gone = next(gone for gone in range(count, -1, -1) if gone == 0 or _harmless(situation, replicas - gone))
-    more = surplus - len(draining) - situation.lost.count
-    idle = [pod for pod in situation.seen.pods if pod.idle and not pod.draining]
-    drain = victims(idle, more, now_s)
+    drain = _to_drain(situation, surplus - len(draining) - situation.lost.count)
     if gone:
         why = Reason.SCALED_TO_ZERO if replicas == gone else Reason.SCALED_DOWN
     else:
         why = Reason.DRAINING if draining or drain else Reason.ALL_BUSY
-    return Choice(replicas - gone, reason or why, _names(drain), _names(draining[surplus:]))
+    return Choice(replicas - gone, reason or why, _names(drain), release)
+
+
+def _to_drain(situation: Situation, count: int) -> tuple[Pod, ...]:
+    """Idle replicas, those first that the ReplicaSet would delete first; then, where that is allowed, those that will soon be."""
+    working = [pod for pod in situation.seen.pods if pod.ready and not pod.draining]
+    idle = victims([pod for pod in working if pod.idle], count, situation.now_s)
+    if not situation.spec.drain_busy:
+        return idle
+    busy = sorted((pod for pod in working if not pod.idle), key=lambda pod: (pod.remaining_s, pod.name))
+    return (*idle, *busy[: max(count - len(idle), 0)])
 
 
 def _blocked(situation: Situation) -> Reason | None:

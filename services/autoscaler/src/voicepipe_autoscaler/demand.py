@@ -47,7 +47,7 @@ class Demand:
 def demand(spec: PoolSpec, seen: Observation, memory: Memory, fleet: Fleet, speed: float) -> Demand:
     sight = sight_of(seen)
     backlog_s = _cumulative(spec, {name: _backlog_s(spec, work, sight, memory) for name, work in seen.work.items()})
-    arrivals = _cumulative(spec, memory.arrivals)
+    arrivals = _cumulative(spec, memory.arrivals if sight is Sight.FRESH else {})
     work = {
         priority: (backlog_s[priority] + arrivals[priority] * min(target_s, ARRIVALS_OVER_S) * spec.headroom) / speed
         for priority, target_s in spec.targets_s.items()

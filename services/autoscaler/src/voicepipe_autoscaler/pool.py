@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -49,7 +49,8 @@ class PoolSpec:
 
     `targets_s` has the priorities in the order in which they are served, each with the seconds within which its backlog is to be
     cleared. `slots` is how many units of work a replica works on at once. `speed` (seconds of audio per second of one replica) and
-    `cold_start_s` (from the request for a replica until it is ready) are used until they have been measured.
+    `cold_start_s` (from the request for a replica until it is ready) are used until they have been measured. With `drain_busy` a replica that
+    works may be told to drain; it goes once it has ended its work.
     """
 
     targets_s: Mapping[str, float]
@@ -65,7 +66,8 @@ class PoolSpec:
     wake_on: WakeOn = WakeOn.TRANSCRIBE
     fallback: Fallback | int = Fallback.HOLD
     node_autoscaling: bool = False
-    schedules: tuple[Schedule, ...] = field(default=())
+    drain_busy: bool = False
+    schedules: tuple[Schedule, ...] = ()
     pin: int | None = None
     paused: bool = False
     paused_scale_in: bool = False

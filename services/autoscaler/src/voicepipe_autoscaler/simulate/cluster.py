@@ -7,6 +7,7 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from voicepipe_autoscaler.observation import Pod
@@ -91,7 +92,7 @@ class Pool:
         self._order = itertools.count()
         self._names = itertools.count(1)
         for job in self.jobs:
-            self._at(job.recording.at_s, lambda job=job: self._arrive(job))  # type: ignore[misc]
+            self._at(job.recording.at_s, partial(self._arrive, job))
         self.scale(policy.min_replicas)
         self._at(0.0, self._tick)
 
