@@ -28,7 +28,7 @@ from .report import report
 from .situation import Situation, look
 from .victims import victims
 
-TOLERANCE = 1.1
+TOLERANCE = 1.1 + 1e-9
 STEP_S = 15.0
 STEP_LEAST = 2
 UNKNOWN_FOR_S = 600.0
@@ -139,20 +139,21 @@ def _up(situation: Situation) -> Choice | None:
 def _step(situation: Situation) -> tuple[int, Step]:
     """What is wanted, or the part of it that these 15 s have left; and the step that this makes."""
     now_s, replicas, last = situation.now_s, situation.replicas, situation.memory.step
-    current = last if last is not None and now_s - last.at_s < STEP_S else None
-    before = replicas if current is None else min(current.before, replicas)
+    # Fewer replicas than before the step: somebody else has lowered them meanwhile, and it is no longer the same step.
+    current = last if last is not None and now_s - last.at_s < STEP_S and last.before <= replicas else None
+    before = replicas if current is None else current.before
     after = max(min(situation.wanted, before + max(STEP_LEAST, before)), min(situation.limits.low, situation.wanted))
     return after, current if current is not None and after <= current.after else Step(now_s, before, after)
 
 
 def _settled(situation: Situation) -> Choice:
+    if situation.demand.sight is not Sight.FRESH:
+        return _keep(situation, Reason.SNAPSHOT_STALE)
     target = _least(situation)
     if situation.replicas <= target:
         return _keep(situation, _why_no_fewer(situation))
     if situation.spec.paused_scale_in:
         return _keep(situation, Reason.PAUSED_SCALE_IN)
-    if situation.demand.sight is not Sight.FRESH:
-        return _keep(situation, Reason.SNAPSHOT_STALE)
     return _lower(situation, target, None)
 
 

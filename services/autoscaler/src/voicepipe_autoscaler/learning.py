@@ -16,6 +16,7 @@ ARRIVALS_OVER_S = 120.0
 SPEED_OVER_S = 120.0  # of a busy replica
 LEARNT_AFTER_S = 30.0  # of a busy replica
 LONGEST_GAP_S = 60.0  # what happened before is not known from a rate
+LEAST_BUSY = 0.01  # of a replica; the ratio to less than that is noise
 FAR = 4.0  # a measured speed further from its prior than this factor is a mistake
 
 
@@ -70,7 +71,7 @@ def _speed(
 ) -> tuple[float | None, float]:
     """The learnt speed, and from how many busy replica seconds. A replica that does nothing says nothing about it."""
     busy_s = busy * gap_s
-    if busy_s <= 0:
+    if busy < LEAST_BUSY or gap_s <= 0:
         return memory.speed, memory.busy_s
     before = spec.speed if memory.speed is None else memory.speed
     pace = 1 - math.exp(-busy_s / SPEED_OVER_S)

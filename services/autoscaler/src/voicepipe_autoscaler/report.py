@@ -51,7 +51,8 @@ def message(situation: Situation, replicas: int, reason: Reason) -> str:
     """For example `2 -> 5: 3,640 s of audio, 4.1x per replica, premium 60 s needs 5`."""
     change = f"{situation.replicas} -> {replicas}" if replicas != situation.replicas else f"{replicas}"
     parts = [_sum(situation), _units(situation)]
-    if situation.limited and reason is not situation.limits.reason:
+    known = situation.demand.sight is not Sight.UNKNOWN
+    if situation.limited and known and reason is not situation.limits.reason:
         parts.append(WHY[situation.limits.reason](situation))
     if reason in WHY:
         parts.append(WHY[reason](situation))
