@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from .decision import Decision, Reason
 from .demand import Sight
 from .learning import learn
-from .memory import Memory, Step, recommended
+from .memory import Memory, Step, since
 from .observation import Observation, Pod
 from .pool import Fallback, PoolSpec
 from .report import report
@@ -32,7 +32,6 @@ TOLERANCE = 1.1 + 1e-9
 STEP_S = 15.0
 STEP_LEAST = 2
 UNKNOWN_FOR_S = 600.0
-GAP_S = 120.0  # after so long without a decision, what was recommended meanwhile is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ class Choice:
 
 
 def decide(spec: PoolSpec, observation: Observation, memory: Memory) -> Decision:
-    situation = look(spec, observation, _remember(observation, learn(observation, spec, memory)))
-    situation = replace(situation, memory=_recommend(situation))
+    situation = look(spec, observation, learn(observation, spec, memory))
     choice = next(choice for rule in RULES if (choice := rule(situation)) is not None)
     after = replace(
         situation.memory,
@@ -56,32 +54,6 @@ def decide(spec: PoolSpec, observation: Observation, memory: Memory) -> Decision
         step=choice.step or situation.memory.step,
     )
     return report(situation, choice.replicas, choice.reason, choice.drain, choice.release, after)
-
-
-def _remember(seen: Observation, memory: Memory) -> Memory:
-    missing = len(seen.pods) < seen.replicas
-    return replace(
-        memory,
-        unknown_since_s=None if seen.counts_fresh else _since(memory.unknown_since_s, seen.now_s),
-        missing_since_s=_since(memory.missing_since_s, seen.now_s) if missing else None,
-    )
-
-
-def _since(before_s: float | None, now_s: float) -> float:
-    return now_s if before_s is None else before_s
-
-
-def _recommend(situation: Situation) -> Memory:
-    """The memory with what is wanted now. Where that is not known, nothing less than what there is."""
-    spec, memory, now_s = situation.spec, situation.memory, situation.now_s
-    known = situation.demand.sight is Sight.FRESH and spec.pin is None and not spec.paused
-    gap = memory.decided_at_s is None or now_s - memory.decided_at_s > GAP_S
-    count = situation.wanted if known and not gap else max(situation.wanted, situation.replicas)
-    return replace(
-        memory,
-        recommendations=recommended(memory, now_s, spec.down_stabilisation_s, count),
-        quiet_since_s=_since(memory.quiet_since_s, now_s) if situation.demand.quiet else None,
-    )
 
 
 def _pinned(situation: Situation) -> Choice | None:
@@ -126,7 +98,7 @@ def _up(situation: Situation) -> Choice | None:
     release = _names(situation.draining)
     if situation.spec.paused_scale_out:
         return Choice(replicas, Reason.PAUSED_SCALE_OUT, release=release)
-    since_s = _since(situation.memory.short_since_s, situation.now_s)
+    since_s = since(situation.memory.short_since_s, situation.now_s)
     if situation.now_s - since_s >= situation.spec.up_stabilisation_s:
         after, step = _step(situation)
         reason = Reason.SCALED_UP if after > replicas else Reason.STEP_TAKEN

@@ -69,6 +69,11 @@ def recommended(memory: Memory, now_s: float, window_s: float, replicas: int) ->
     return (*kept, (now_s, replicas))
 
 
+def since(before_s: float | None, now_s: float) -> float:
+    """When something that goes on began: now, unless it had begun before."""
+    return now_s if before_s is None else before_s
+
+
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise TypeError(f"{value!r} is no number")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import learning
 from .capacity import Fleet
-from .demand import Demand, demand
+from .demand import Demand, Sight, demand
 from .limits import Limits, Lost, limits, lost
-from .memory import Memory
+from .memory import Memory, recommended, since
 from .observation import Observation, Pod
 from .pool import PoolSpec
 
 SOONEST_S = 5.0  # a replica that has been starting for longer than usual is expected this soon
+GAP_S = 120.0  # after so long without a decision, what would have been recommended meanwhile is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +61,35 @@ def look(spec: PoolSpec, seen: Observation, memory: Memory) -> Situation:
     work = demand(spec, seen, memory, fleet, speed)
     bounds = limits(spec, seen, gone)
     needed = work.replicas + gone.count
+    wanted = bounds.apply(needed)
     useful = max(seen.replicas - gone.count, 0)
     return Situation(
         spec=spec,
         seen=seen,
-        memory=memory,
+        memory=_recommend(spec, seen, memory, work, wanted),
         speed=speed,
         fleet=fleet,
         lost=gone,
         demand=work,
         limits=bounds,
         needed=needed,
-        wanted=bounds.apply(needed),
+        wanted=wanted,
         shortage=max(
             _ratio(work.work[priority], fleet.capacity(useful, target_s))
             for priority, target_s in spec.targets_s.items()
         ),
+    )
+
+
+def _recommend(spec: PoolSpec, seen: Observation, memory: Memory, work: Demand, wanted: int) -> Memory:
+    """The memory with what is wanted now. Where that is not known, nothing less than what there is."""
+    gap = memory.decided_at_s is None or seen.now_s - memory.decided_at_s > GAP_S
+    known = work.sight is Sight.FRESH and spec.pin is None and not spec.paused and not gap
+    count = wanted if known else max(wanted, seen.replicas)
+    return replace(
+        memory,
+        recommendations=recommended(memory, seen.now_s, spec.down_stabilisation_s, count),
+        quiet_since_s=since(memory.quiet_since_s, seen.now_s) if work.quiet else None,
     )
 
 

@@ -19,6 +19,7 @@ class Behaviour:
 
     min_replicas: int
     max_replicas: int
+    window_s: float = DOWN_WINDOW_S
     recommendations: deque[tuple[float, int]] = field(default_factory=deque)
     added: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -26,7 +27,7 @@ class Behaviour:
         if not self.recommendations:
             self.recommendations.append((now_s, replicas))
         self.recommendations.append((now_s, desired))
-        while self.recommendations[0][0] < now_s - DOWN_WINDOW_S:
+        while self.recommendations[0][0] < now_s - self.window_s:
             self.recommendations.popleft()
         while self.added and self.added[0][0] <= now_s - SYNC_S:
             self.added.popleft()
@@ -81,11 +82,12 @@ class Keda:
     grace_s: float | None = None
     min_replicas = 0
     polling_s = 30.0
-    cooldown_s = 300.0
 
-    def __init__(self, max_replicas: int, lag_threshold: int = 10) -> None:
+    def __init__(self, max_replicas: int, lag_threshold: int = 10, window_s: float = DOWN_WINDOW_S) -> None:
+        """`window_s` is the HPA's stabilisation window and KEDA's cooldown, which both are 300 s by default."""
         self.lag_threshold = lag_threshold
-        self.behaviour = Behaviour(1, max_replicas)
+        self.cooldown_s = window_s
+        self.behaviour = Behaviour(1, max_replicas, window_s)
         self._polled_at_s = -math.inf
         self._active_at_s = -math.inf
 

@@ -28,7 +28,7 @@ def recording() -> list[Recording]:
 
 
 def day() -> list[Recording]:
-    """A day: few recordings at night, most at eleven and at three; one in six is premium."""
+    """A day: few recordings at night, most at eleven and at three; one in six is a premium clip, half of the others have speakers."""
     draw = random.Random(3)
     found: list[Recording] = []
     at_s = 0.0
@@ -39,6 +39,8 @@ def day() -> list[Recording]:
         premium = draw.random() < 1 / 6
         audio_s = draw.uniform(10, 120) if premium else min(math.exp(draw.gauss(6.2, 1.0)), 2 * HOUR_S)
         found.append(_recording(at_s, audio_s, "premium" if premium else "standard", "transcribe"))
+        if not premium and draw.random() < 1 / 2:
+            found.append(_recording(at_s, audio_s, "standard", "diarize"))
 
 
 def cold() -> list[Recording]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from copy import copy
 
 from voicepipe_autoscaler.decide import decide
 from voicepipe_autoscaler.memory import Memory
@@ -47,15 +46,11 @@ class Snapshot:
             pool.busy_s(pod)
         self.now_s = pool.now_s
         self.slot_s = pool.slot_s
-        partly_s = _partly_done_s(pool)
-        self.amounts = {
-            priority: replace(
-                amounts,
-                done_s=amounts.done_s + partly_s[priority],
-                in_flight_s=max(amounts.in_flight_s - partly_s[priority], 0.0),
-            )
-            for priority, amounts in pool.amounts.items()
-        }
+        self.amounts = {priority: copy(amounts) for priority, amounts in pool.amounts.items()}
+        for priority, partly_s in _partly_done_s(pool).items():
+            amounts = self.amounts[priority]
+            amounts.done_s += partly_s
+            amounts.in_flight_s = max(amounts.in_flight_s - partly_s, 0.0)
 
     def observation(self, pool: Pool, before: Snapshot) -> Observation:
         gap_s = self.now_s - before.now_s
@@ -95,11 +90,12 @@ def _first_window(pool: Pool, job: Job) -> int:
 
 
 def _partly_done_s(pool: Pool) -> dict[str, float]:
-    """The progress of recordings that are one unit, which their worker reports every second."""
+    """The progress of recordings that are one unit, which their worker reports every second. That of a chunk nobody knows."""
+    if pool.hardware.chunk_s is not None:
+        return {}
     partly_s = dict.fromkeys(pool.amounts, 0.0)
-    if pool.hardware.chunk_s is None:
-        for pod in pool.pods:
-            for unit, at_s in pod.in_hand.items():
-                part = min((pool.now_s - at_s) / max(pool.duration_s(unit), math.ulp(1.0)), 1.0)
-                partly_s[unit.job.priority] += part * unit.audio_s
+    for pod in pool.pods:
+        for unit, at_s in pod.in_hand.items():
+            part = min((pool.now_s - at_s) / pool.duration_s(unit), 1.0)
+            partly_s[unit.job.priority] += part * unit.audio_s
     return partly_s
