@@ -111,7 +111,8 @@ class Pool:
         """More pods are created; of fewer, the ReplicaSet chooses which go."""
         for _ in range(replicas - self.replicas):
             self._create()
-        for pod in victims([self.seen(pod) for pod in self.pods], self.replicas - replicas, self.now_s):
+        surplus = self.replicas - replicas
+        for pod in victims([self.seen(pod) for pod in self.pods] if surplus > 0 else [], surplus, self.now_s):
             self._stop(next(one for one in self.pods if one.name == pod.name))
         self.run.scaled(self.now_s, self.replicas)
 

@@ -32,9 +32,14 @@ def write(page: str) -> dict[str, str]:
             plots[path] = svg(f"{scenario.title}: {name}", runs, scenario.until_s)
             sections.append(_section(name, pool, runs, path))
     figures = "\n".join([*sections, "### What the settings buy\n", *_settings()])
+    return {PAGE: with_figures(page, figures), **plots}
+
+
+def with_figures(page: str, figures: str) -> str:
+    """The page with these figures instead of its own; the rest is written by people."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return {PAGE: f"{before}{BEGIN}\n{figures}\n{END}{after}", **plots}
+    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
 
 
 def _runs(scenario: Scenario, name: str, pool: SimulatedPool) -> list[Run]:

@@ -1,4 +1,4 @@
-"""Two plots over time as one SVG: replicas, and the audio that waits."""
+"""Replicas and waiting audio over time as an SVG: one strip for each run, all in the same scales."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from xml.sax.saxutils import escape
 
 from .run import Run
 
-WIDTH, HEIGHT, LEFT, TOP, GAP = 860, 190, 60, 30, 45
+LEFT, WIDTH, RIGHT = 50, 800, 60
+TOP, STRIP, GAP = 30, 84, 34
 COLOURS = ("#1f6feb", "#d1242f", "#9a6700", "#1a7f37")
+INK, GREY = "#1f2328", "#57606a"
 POINTS = 400
 HOUR_S = 3600.0
 
@@ -18,20 +20,19 @@ Points = Sequence[tuple[float, float]]
 def svg(title: str, runs: Sequence[Run], until_s: float) -> str:
     most = max(run.most for run in runs)
     waiting_s = max(1.0, *(value for run in runs for _, value in run.backlog_s))
-    below = TOP + HEIGHT + GAP
-    size = f"0 0 {LEFT + WIDTH + 20} {below + HEIGHT + 40}"
+    size = f"0 0 {LEFT + WIDTH + RIGHT} {TOP + len(runs) * (STRIP + GAP) + 10}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        _axes(TOP, "replicas", f"{most}", until_s),
-        _axes(below, "minutes of audio that wait", f"{waiting_s / 60:,.0f}", until_s),
+        _text(LEFT, 14, "coloured: replicas (left scale); black: minutes of audio that wait (right scale)", GREY),
     ]
     for number, (run, colour) in enumerate(zip(runs, COLOURS, strict=True)):
+        top = TOP + number * (STRIP + GAP)
         parts += [
-            _line(_steps(run.replicas, until_s), TOP, float(most), until_s, colour),
-            _line(thinned(run.backlog_s), below, waiting_s, until_s, colour),
-            f'<text x="{LEFT + 130 + number * 130}" y="18" fill="{colour}">{escape(run.policy)}</text>',
+            _area(_steps(run.replicas, until_s), top, float(most), until_s, colour),
+            _line(thinned(run.backlog_s), top, waiting_s, until_s),
+            _axes(top, run.policy, f"{most}", f"{waiting_s / 60:,.0f} min", until_s),
         ]
     return "\n".join([*parts, "</svg>", ""])
 
@@ -43,33 +44,41 @@ def thinned(points: Points) -> Points:
 
 
 def _steps(points: Sequence[tuple[float, int]], until_s: float) -> Points:
-    corners: list[tuple[float, float]] = []
+    corners: list[tuple[float, float]] = [(0.0, 0.0)]
     for at_s, count in points:
-        if corners:
-            corners.append((at_s, corners[-1][1]))
-        corners.append((at_s, float(count)))
-    return [*corners, (until_s, corners[-1][1])]
+        corners += [(at_s, corners[-1][1]), (at_s, float(count))]
+    return [*corners, (until_s, corners[-1][1]), (until_s, 0.0)]
 
 
-def _line(points: Points, top: int, most: float, until_s: float, colour: str) -> str:
-    places = " ".join(
-        f"{LEFT + WIDTH * at_s / until_s:.1f},{top + HEIGHT * (1 - value / most):.1f}" for at_s, value in points
+def _places(points: Points, top: int, most: float, until_s: float) -> str:
+    return " ".join(
+        f"{LEFT + WIDTH * at_s / until_s:.1f},{top + STRIP * (1 - value / most):.1f}" for at_s, value in points
     )
-    return f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" stroke-opacity="0.8" points="{places}"/>'
 
 
-def _axes(top: int, name: str, highest: str, until_s: float) -> str:
-    foot = top + HEIGHT
-    hours = until_s > 2 * HOUR_S
-    last = f"{until_s / HOUR_S:.0f} h" if hours else f"{until_s / 60:.0f} min"
-    half = f"{until_s / HOUR_S / 2:.1f} h" if hours else f"{until_s / 120:.0f} min"
+def _area(points: Points, top: int, most: float, until_s: float, colour: str) -> str:
+    return f'<polygon fill="{colour}" fill-opacity="0.45" points="{_places(points, top, most, until_s)}"/>'
+
+
+def _line(points: Points, top: int, most: float, until_s: float) -> str:
+    return f'<polyline fill="none" stroke="{INK}" points="{_places(points, top, most, until_s)}"/>'
+
+
+def _axes(top: int, name: str, most: str, waiting: str, until_s: float) -> str:
+    foot, end = top + STRIP, LEFT + WIDTH
+    unit_s, unit = (HOUR_S, "h") if until_s > 2 * HOUR_S else (60.0, "min")
     return "\n".join(
         (
-            f'<path d="M{LEFT} {top}V{foot}H{LEFT + WIDTH}" fill="none" stroke="#57606a"/>',
-            f'<text x="{LEFT}" y="{top - 10}" fill="#57606a">{escape(name)}</text>',
-            f'<text x="{LEFT - 6}" y="{top + 5}" fill="#57606a" text-anchor="end">{highest}</text>',
-            f'<text x="{LEFT - 6}" y="{foot}" fill="#57606a" text-anchor="end">0</text>',
-            f'<text x="{LEFT + WIDTH // 2}" y="{foot + 16}" fill="#57606a" text-anchor="middle">{half}</text>',
-            f'<text x="{LEFT + WIDTH}" y="{foot + 16}" fill="#57606a" text-anchor="end">{last}</text>',
+            f'<path d="M{LEFT} {top}V{foot}H{end}V{top}" fill="none" stroke="{GREY}"/>',
+            _text(LEFT + 8, top + 14, name, INK),
+            _text(LEFT - 6, top + 5, most, GREY, "end"),
+            _text(LEFT - 6, foot, "0", GREY, "end"),
+            _text(end + 6, top + 5, waiting, GREY),
+            _text(LEFT + WIDTH // 2, foot + 15, f"{until_s / unit_s / 2:g} {unit}", GREY, "middle"),
+            _text(end, foot + 15, f"{until_s / unit_s:g} {unit}", GREY, "middle"),
         )
     )
+
+
+def _text(x: int, y: int, text: str, colour: str, anchor: str = "start") -> str:
+    return f'<text x="{x}" y="{y}" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'

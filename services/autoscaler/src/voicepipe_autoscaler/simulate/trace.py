@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+PRIORITIES = ("premium", "standard")
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -34,7 +36,9 @@ def read(lines: Iterable[str]) -> list[Recording]:
         except (KeyError, TypeError, ValueError) as error:
             raise BadTrace(f"line {number}: {error!r}") from error
         if recording.at_s < 0 or recording.audio_s <= 0:
-            raise BadTrace(f"line {number}: at_s is not below and audio_s is above zero")
+            raise BadTrace(f"line {number}: at_s is below zero, or audio_s is not above it")
+        if recording.priority not in PRIORITIES:
+            raise BadTrace(f"line {number}: the priority is one of {', '.join(PRIORITIES)}")
         recordings.append(recording)
     return sorted(recordings, key=lambda one: one.at_s)
 
