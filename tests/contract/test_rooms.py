@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = {
     "voicepipe_wire": ROOT / "libs/wire/src",
+    "voicepipe_autoscaler": ROOT / "services/autoscaler/src",
     "voicepipe_orchestrator": ROOT / "services/orchestrator/src",
     "voicepipe_status": ROOT / "services/status/src",
     "voicepipe_upload": ROOT / "services/upload/src",
