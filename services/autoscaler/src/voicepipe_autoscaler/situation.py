@@ -97,7 +97,8 @@ def _fleet(seen: Observation, memory: Memory, cold_start_s: float, gone: Lost) -
     asked_at_s = [pod.asked_at_s for pod in seen.pods if not pod.ready and pod not in gone.pods]
     missing = seen.replicas - len(seen.pods) - gone.not_created
     asked_at_s += [seen.now_s if memory.missing_since_s is None else memory.missing_since_s] * missing
-    starting_s = sorted(max(cold_start_s - (seen.now_s - at_s), SOONEST_S) for at_s in asked_at_s)
+    soonest_s = min(SOONEST_S, cold_start_s)
+    starting_s = sorted(max(cold_start_s - (seen.now_s - at_s), soonest_s) for at_s in asked_at_s)
     return Fleet(sum(pod.ready for pod in seen.pods), tuple(starting_s), cold_start_s)
 
 
