@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pools
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pools import NOW_S, Cluster
@@ -108,9 +107,6 @@ def test_the_same_observation_again_changes_nothing(spec, seen, memory):
     assert (again.replicas, again.drain, again.release) == (first.replicas, first.drain, first.release)
 
 
-# A counterexample is known: 4 replicas are asked for where 3 were a moment before. decide() must be mended before
-# anything runs it.
-@pytest.mark.xfail(reason="one replica too many is asked for in rare situations", strict=False)
 @thousand
 @given(pools.specs(), pools.observations(), pools.memories())
 def test_replicas_that_have_been_asked_for_are_not_asked_for_again(spec, seen, memory):
