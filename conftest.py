@@ -15,7 +15,7 @@ pytest_plugins = ["voicepipe_local.testing"]
 # A process in the background ignores SIGINT, and its children inherit that. Tests interrupt processes, so restore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine must not fail a test: speed is measured in tests/bench. The rest is as Hypothesis chooses, in CI too.
+# No deadlines, because speed is measured in tests/bench. All else stays as in the current profile, which is another in CI.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
 

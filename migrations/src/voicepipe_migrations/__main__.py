@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 import yoyo
 from pydantic import SecretStr, ValidationError
-from voicepipe_wire.settings import FromEnvironment
+from voicepipe_wire.settings import FromEnvironment, invalid
 from voicepipe_wire.web import keys
 
 # An arbitrary number; no other user of the database may lock it.
@@ -41,8 +41,8 @@ def main() -> int:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         if key:
             keys.check_form(key)
-    except ValidationError:
-        print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
+    except ValidationError as error:
+        print(invalid("voicepipe_migrations", error), file=sys.stderr)
         return 2
     except ValueError as error:
         print(f"VOICEPIPE_API_KEY cannot be used. {error}", file=sys.stderr)
@@ -67,7 +67,7 @@ def wait_for_database(url: str, timeout_s: float) -> None:
     Raises:
         psycopg.OperationalError: it does not, after `timeout_s`.
     """
-    deadline_s, said_s = time.monotonic() + timeout_s, 0.0
+    deadline_s, said_s = time.monotonic() + timeout_s, -SAY_EVERY_S
     while True:
         try:
             psycopg.connect(url, connect_timeout=5).close()

@@ -2,18 +2,18 @@
 
 Invariants:
 
-- The probes answer from the first moment to the last (`web.probes`), so an operator can always ask a process what it
-  waits for, and Prometheus sees the work that ends during a stop.
-- A missing server never ends the process. It waits, unready, and says for what: a restart repairs nothing, and a crash
-  loop delays the start long after the server is back.
-- After SIGTERM the process is unready at once. `drain_s` later, when proxies have noticed, `stop` is set; the work then
+- The probes (`web.probes`) respond from the first moment to the last. An operator can always see what a process waits
+  for, and Prometheus sees the work that ends during a shutdown.
+- An unavailable server never ends the process. The process stays unready and reports what it waits for. A restart would
+  not help, and the backoff of a crash loop would delay the start after the server is back.
+- After SIGTERM the process is unready at once. After `drain_s`, when proxies have noticed, `stop` is set; the work then
   has `grace_s` to end (`messaging.consumer` hands back what does not).
 
 Races:
 
 - SIGTERM while the process waits for a server: `Startup.wait_for` raises `StoppedEarly`, and the process exits with 0.
-- SIGTERM twice: the second one changes nothing. Only SIGKILL ends a process early.
-- The work ends by itself, or fails: the server ends too, and the error decides the exit status.
+- SIGTERM twice: the second one has no effect. Only SIGKILL ends a process early.
+- The work ends by itself or fails: the server stops too, and the error determines the exit status.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from . import aio, telemetry
-from .settings import Settings
+from .settings import Settings, invalid
 from .storage import database
 from .storage.database import Pool
 from .web.probes import Checks, Probes
@@ -58,9 +58,9 @@ class StoppedEarly(Exception):
 class Running:
     """A service that has started.
 
-    `work` runs until its event is set, and then until everything in flight has ended. `checks` decide about readiness;
-    `reported` are shown with them, but concern other processes as well, so they do not decide. A check raises when what
-    it is named after cannot be used.
+    `work` runs until its event is set, and then until everything in flight has ended. `checks` determine readiness;
+    `reported` are only shown with them, because they fail for all processes at once. A check raises if its dependency
+    cannot be used.
     """
 
     work: Callable[[asyncio.Event], Awaitable[object]]
@@ -79,7 +79,7 @@ class Startup:
     async def wait_for(self, dependency: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat `attempt` until it succeeds, and return its result. Any error is a reason to wait.
 
-        A wrong password counts too: it may be set a moment later, and `/readyz` shows it either way.
+        That includes a wrong password: a new one may be set a moment later, and `/readyz` shows the error meanwhile.
 
         Raises:
             StoppedEarly: the process is to stop.
@@ -119,8 +119,7 @@ def run_service(name: str, settings_class: type[S], start: Start[S]) -> int:
     try:
         settings = settings_class()
     except ValidationError as error:
-        wrong = ", ".join(f"VOICEPIPE_{'_'.join(map(str, fault['loc'])).upper()}" for fault in error.errors())
-        print(f"{name} cannot start. Missing or invalid settings: {wrong}.", file=sys.stderr)  # noqa: T201 - logging is not configured yet
+        print(invalid(name, error), file=sys.stderr)  # noqa: T201 - logging is not configured yet
         return BAD_SETTINGS
     telemetry.configure(name, settings.log_level)
     try:

@@ -14,7 +14,7 @@ from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import Handlers, Worker
+from voicepipe_wire.messaging.consumer import Handlers, Worker, always
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import CONTROL, Queue
 from voicepipe_wire.service import Running, Startup, run_service
@@ -56,7 +56,7 @@ class Dependencies:
         self.on_dead_lettered = DeadLetterPolicy(self.outbox, settings.window_chunks)
 
     def worker(
-        self, queue: Queue, handlers: Handlers, concurrency: int, may_pull: Callable[[], bool] = lambda: True
+        self, queue: Queue, handlers: Handlers, concurrency: int, may_pull: Callable[[], bool] = always
     ) -> Worker:
         return Worker(
             self.jetstream,
@@ -73,7 +73,7 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A worker, what runs beside it, and what must be usable before it takes work."""
+    """A worker, the tasks that run beside it, and the checks that determine its readiness."""
 
     worker: Worker
     tasks: tuple[Task, ...] = ()

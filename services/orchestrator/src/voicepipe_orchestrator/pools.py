@@ -1,8 +1,8 @@
 """The repository of `models`: one row for each pool of speech models. No other module writes this table.
 
-The transcribe workers of a pool save its row every few seconds (`save`); the controller retires the pools that nobody
-declares and nobody serves (`retire`). A row outlives its workers, so a pool can be ordered while it is restarting, or
-asleep. `retired_at` hides it from new orders; jobs that were ordered before wait until the row is deleted.
+The transcribe workers of a pool save its row every few seconds (`save`). The row stays when they stop, so the pool
+accepts jobs while they restart. The controller retires pools that are neither declared nor served (`retire`): a retired
+pool accepts no new jobs, and the jobs that it has wait until its row is deleted.
 """
 
 from __future__ import annotations

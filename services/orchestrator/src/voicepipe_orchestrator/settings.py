@@ -14,8 +14,8 @@ class Settings(WireSettings):
     # the requests over all addresses of a name.
     pool: str = Field("accurate", pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)
     triton_url: str = Field("127.0.0.1:8001", pattern=r"^(dns:///)?[^/\s,]+:[0-9]+$")
-    # controller: the pools of this installation, separated by commas. They can be ordered while none of their workers is
-    # alive.
+    # controller: the pools of this installation, separated by commas. They accept jobs even while none of their workers
+    # is running.
     pools: str = "accurate,fast"
     # Whether this installation has a diarizer. If so, recordings wait for it, even if it is not running yet.
     speakers: bool = True
@@ -54,13 +54,13 @@ class Settings(WireSettings):
 
     @property
     def declared_pools(self) -> tuple[str, ...]:
-        return words(self.pools)
+        return _entries(self.pools)
 
     @property
     def required_measures(self) -> tuple[str, ...]:
-        return words(self.required_confinement)
+        return _entries(self.required_confinement)
 
 
-def words(text: str) -> tuple[str, ...]:
+def _entries(text: str) -> tuple[str, ...]:
     """The entries of a comma-separated list, without blanks and repetitions."""
     return tuple(dict.fromkeys(word for entry in text.split(",") if (word := entry.strip())))

@@ -26,8 +26,8 @@ from .settings import StatusSettings
 
 @asynccontextmanager
 async def start(settings: StatusSettings, startup: Startup) -> AsyncIterator[Running]:
-    # Without NATS it starts too, and stays ready: transcripts are read from PostgreSQL, and a request for events is
-    # answered with the reason.
+    # It does not wait for NATS and stays ready without it: transcripts come from PostgreSQL, and requests for events get
+    # a 503.
     async with (
         broker.connect(settings, "status") as jetstream,
         startup.database(settings) as pool,

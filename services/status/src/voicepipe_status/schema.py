@@ -167,7 +167,7 @@ class Model(BaseModel):
 
     name: str = Field(description="Name of the pool", examples=["accurate"])
     state: Literal["ready", "away"] = Field(
-        description="away: no worker has seen the model within 30 s. It can be ordered; the work waits for it"
+        description="away: no worker has been seen within 30 s. The pool still accepts transcriptions; they wait"
     )
     seen_at: datetime
 
@@ -188,7 +188,7 @@ class Limits(BaseModel):
 class Speakers(BaseModel):
     available: bool = Field(description="Whether this installation has a diarizer")
     state: Literal["ready", "away", "off"] = Field(
-        description="away: no diarizer was seen within 30 s; recordings wait for it. off: there is none"
+        description="away: no diarizer has been seen within 30 s; recordings wait for one. off: this installation has none"
     )
 
 

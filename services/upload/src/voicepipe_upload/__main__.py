@@ -17,8 +17,8 @@ from .settings import Settings
 
 @asynccontextmanager
 async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
-    # Without NATS and the object store it starts too: NATS is not needed to accept an upload, and while the object store
-    # is away, every upload is answered with the reason.
+    # It does not wait for NATS, which accepting a recording does not need, nor for the object store: without that, each
+    # upload gets a 503.
     async with (
         broker.connect(settings, "upload") as jetstream,
         startup.database(settings) as pool,

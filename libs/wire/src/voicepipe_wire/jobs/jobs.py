@@ -49,7 +49,7 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
 
 FINISHED = Counter("voicepipe_jobs_finished_total", "Jobs that ended", ["outcome"])
 for _outcome in FINAL:
-    FINISHED.labels(_outcome)  # counted from zero: an increase from nothing is no increase to Prometheus
+    FINISHED.labels(_outcome)  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ async def set_options(transaction: Transaction, job: StoredJob, options: Mapping
 
 
 async def mark_checked(transaction: Transaction, job_id: UUID) -> None:
-    """Let the sweeper leave the job alone for a while. The job has not changed."""
+    """Record that the sweeper has checked the job. Unlike `changed_at`, this says nothing about its progress."""
     await transaction.connection.execute("UPDATE jobs SET checked_at = now() WHERE id = $1", job_id)
 
 
@@ -302,7 +302,7 @@ async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
 
 
 def command(transaction: Transaction, job: StoredJob, stage: Stage, *, pool: str | None = None) -> None:
-    """Add the command of a stage to the transaction; that of `transcribe` for the pool of the job, unless `pool` is given."""
+    """Add the command of a stage to the transaction. `pool`: another pool than the job's, only for `transcribe`."""
     message = COMMANDS[stage](job_id=str(job.id), owner_id=str(job.owner_id))
     queue = Queue(stage, pool or job.pool) if stage is Stage.TRANSCRIBE else Queue(stage)
     transaction.command(queue, job.priority, message, job_id=job.id, owner_id=job.owner_id)

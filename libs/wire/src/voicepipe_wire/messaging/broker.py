@@ -77,8 +77,8 @@ STREAMS = (
 )
 
 
-# The settings of a stream that the code relies on. Others (replicas, limits, placement) belong to the operator.
-MUST_HOLD = ("subjects", "discard", "duplicate_window", "allow_direct")
+# The fields of a stream that the code relies on. Others (replicas, limits, placement) are the operator's.
+REQUIRED_FIELDS = ("subjects", "discard", "duplicate_window", "allow_direct")
 
 LOG_EVERY_S = 10.0
 
@@ -96,9 +96,9 @@ DEFAULT_DELIVERY = Delivery()
 
 @asynccontextmanager
 async def connect(settings: Settings, name: str) -> AsyncIterator[JetStream]:
-    """A client that connects in the background, and reconnects for ever. The server may be unavailable at any time.
+    """A client that connects in the background and keeps trying. The server may be unavailable at any time.
 
-    By default nats-py would give up after two minutes without a server.
+    By default nats-py gives up after two minutes without a server.
     """
     client, errors = Client(), _ErrorLog()
     connecting = client.connect(
@@ -118,7 +118,7 @@ async def connect(settings: Settings, name: str) -> AsyncIterator[JetStream]:
             yield JetStream(client, errors, settings.nats_replicas)
         finally:
             await client.close()
-            # nats-py connects with `wait_for`, which can swallow a cancellation (see `aio`), and would try for ever.
+            # nats-py connects with `wait_for`, which can swallow a cancellation (see `aio`), and would retry forever.
             while not watching.done():
                 watching.cancel()
                 await asyncio.wait({watching}, timeout=0.2)
@@ -140,7 +140,7 @@ class _ErrorLog:
     async def watch(self, connecting: Coroutine[Any, Any, None]) -> None:
         try:
             await connecting
-        except Exception as error:  # noqa: BLE001 - an invalid URL; the process stays up and says so
+        except Exception as error:  # noqa: BLE001 - such as an invalid URL; `check` reports it
             await self.record(error)
 
 
@@ -253,16 +253,15 @@ class JetStream:
             if await self.find(stream, sequence) is not None:
                 raise
 
-    async def backlog(self, queue: Queue, priority: str) -> int | None:
-        """The number of commands that wait for a worker; None if no worker of that queue ever connected."""
+    async def backlog(self, queue: Queue, priority: str) -> int:
+        """The number of commands that wait for a worker; 0 if no worker of that queue ever connected."""
         try:
-            info = await self.context.consumer_info(subjects.WORK, queue.consumer(priority))
+            return (await self.context.consumer_info(subjects.WORK, queue.consumer(priority))).num_pending or 0
         except NotFoundError:
-            return None
-        return info.num_pending or 0
+            return 0
 
     async def ensure_streams(self) -> None:
-        """Create missing streams, and set on existing ones what must hold. Whatever else an operator set on them stays."""
+        """Create missing streams, and set the required fields of existing ones. All other fields stay as they are."""
         for config in STREAMS:
             try:
                 existing = (await self.context.stream_info(str(config.name))).config
@@ -270,8 +269,8 @@ class JetStream:
                 log.info("stream missing, creating it", stream=config.name)
                 await self.context.add_stream(replace(config, num_replicas=self._replicas))
                 continue
-            must_hold = {name: value for name in MUST_HOLD if (value := getattr(config, name))}
-            wanted = replace(existing, **must_hold)
+            required = {name: value for name in REQUIRED_FIELDS if (value := getattr(config, name))}
+            wanted = replace(existing, **required)
             if wanted != existing:
                 log.info("stream changed, updating it", stream=config.name)
                 await self.context.update_stream(wanted)

@@ -98,7 +98,7 @@ Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
 
-def _always() -> bool:
+def always() -> bool:
     return True
 
 
@@ -119,7 +119,7 @@ class Worker:
         concurrency: int = 1,
         delivery: Delivery = DEFAULT_DELIVERY,
         grace_s: float = 10.0,
-        may_pull: Callable[[], bool] = _always,
+        may_pull: Callable[[], bool] = always,
     ) -> None:
         self._jetstream = jetstream
         self._outbox = outbox

@@ -28,7 +28,7 @@ Races:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -115,13 +115,6 @@ class Transaction:
         """Add an event for the owner of a job."""
         self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
 
-    def repeat(self, row: Mapping[str, Any]) -> None:
-        """Add a command once more, from its row, under a new id."""
-        message_id = uuid4()
-        headers = renumbered(row["headers"], message_id)
-        fields = {name: row[name] for name in ("work", "job_id", "owner_id")}
-        self.outgoing.append(Outgoing(message_id, row["subject"], headers, row["payload"], **fields))
-
     def _add(self, subject: str, message: Message, **fields: Any) -> None:
         message_id = uuid4()
         headers = headers_for(message, message_id, self.source)
@@ -164,10 +157,16 @@ class Outbox:
             TRANSIENT_ERRORS: PostgreSQL is unavailable.
         """
         async with self.transaction() as transaction:
-            row = await transaction.connection.fetchrow("DELETE FROM outbox WHERE id = $1 RETURNING *", message_id)
-            if row is not None:
-                transaction.repeat(row)
-        return row is not None
+            row = await transaction.connection.fetchrow(
+                "DELETE FROM outbox WHERE id = $1 RETURNING subject, headers, payload, work, job_id, owner_id",
+                message_id,
+            )
+            if row is None:
+                return False
+            new_id = uuid4()
+            fields = {**row, "headers": renumbered(row["headers"], new_id)}
+            transaction.outgoing.append(Outgoing(new_id, **fields))
+        return True
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
         """Publish unpublished messages, oldest first, and return their number. Several relays may run concurrently."""

@@ -52,7 +52,7 @@ async def connect(settings: Settings) -> Pool:
 
 
 async def close(pool: Pool) -> None:
-    """Close the pool, by force if the server does not answer."""
+    """Close the pool. If the server does not respond, asyncpg terminates the connections when it is cancelled."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await pool.close()
@@ -61,8 +61,8 @@ async def close(pool: Pool) -> None:
 async def check_schema(pool: Pool) -> None:
     """Check that the schema has at least the version that this code needs.
 
-    A newer one is fine: every migration leaves a schema with which the version before it works, so that a rollback
-    needs no change of the database.
+    A newer schema is fine: every migration is compatible with the previous version of the code, so a rollback needs no
+    change of the database.
 
     Raises:
         LookupError: the database must be migrated first.

@@ -12,7 +12,7 @@ import sys
 import asyncpg
 from pydantic import ValidationError
 
-from voicepipe_wire.settings import FromEnvironment
+from voicepipe_wire.settings import FromEnvironment, invalid
 
 from .auth import KEY_PREFIX, key_hash, new_key
 
@@ -53,7 +53,7 @@ async def store(database_url: str, user: str, name: str, key: str, *, operator: 
 
 
 def check_form(key: str) -> None:
-    """Check a key that somebody made elsewhere.
+    """Check a key that was not made by `new_key`.
 
     Raises:
         ValueError: it is too short to be safe, or has another form.
@@ -71,8 +71,8 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         url = FromEnvironment().database_url.get_secret_value()
-    except ValidationError:
-        print("VOICEPIPE_DATABASE_URL is not set. Set it to the URL of the database.", file=sys.stderr)
+    except ValidationError as error:
+        print(invalid(parser.prog, error), file=sys.stderr)
         return 2
     print(asyncio.run(create(url, arguments.user, arguments.name, operator=arguments.operator)))
     return 0

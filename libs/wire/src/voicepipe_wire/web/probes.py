@@ -22,9 +22,6 @@ from voicepipe_wire.errors import Problem
 
 from .problems import problem_response
 
-HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
-PROBES = frozenset({HEALTH, READINESS, METRICS})
-
 CHECK_TIMEOUT_S = 2.0
 STARTING_RETRY_AFTER_S = 5
 
@@ -35,7 +32,7 @@ Checks = Mapping[str, Callable[[], Awaitable[object]]]
 
 
 class Probes:
-    """Starting until `start` is called, stopping after `stop`. `checks` decide about readiness, `reported` do not."""
+    """Starting until `start` is called, stopping after `stop`. `checks` determine readiness, `reported` do not."""
 
     def __init__(self) -> None:
         self._app: ASGIApp | None = None

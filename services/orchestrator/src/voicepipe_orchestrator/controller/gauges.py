@@ -1,6 +1,6 @@
-"""What an operator sees of the whole installation, as metrics: the queues, the jobs, the outbox, the pools.
+"""Metrics of the whole installation: queues, jobs, outbox, pools, dead letters.
 
-The controller exports these, because it always runs; the metrics of workers vanish when a stage is scaled to zero.
+The controller exports them because it always runs. The metrics of workers disappear when a stage is scaled to zero.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Gauges:
         names = {*self._declared, *known}
         for name in names:
             POOL_READY.labels(name).set(name in known and known[name].is_ready)
-        for name in self._shown - names:  # a pool that is gone is not one that is away
+        for name in self._shown - names:  # retired: without a series, because 0 would mean that it is missing
             POOL_READY.remove(name)
         self._shown = names
 
@@ -71,5 +71,5 @@ class Gauges:
         for queue in queues:
             for priority in Priority:
                 waiting = await self._jetstream.backlog(queue, priority)
-                BACKLOG.labels(queue.stage, priority, queue.pool or "").set(waiting or 0)
+                BACKLOG.labels(queue.stage, priority, queue.pool or "").set(waiting)
         DEAD_LETTERS.set(await self._jetstream.message_count(DLQ))

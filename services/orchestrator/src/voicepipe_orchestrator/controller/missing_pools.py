@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class MissingPools:
-    """`declared` are the pools of the installation: their jobs wait for ever. Others are forgotten after `wait_timeout_s`."""
+    """`declared` pools are never forgotten, so their jobs wait. Other pools are, after `wait_timeout_s`."""
 
     def __init__(self, pool: Pool, outbox: Outbox, declared: Collection[str], wait_timeout_s: float) -> None:
         self._pool = pool

@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 REQUEUED = Counter("voicepipe_requeued_total", "Lost work that was queued again", ["stage"])
 for _stage in Stage:
-    REQUEUED.labels(_stage)  # counted from zero: an increase from nothing is no increase to Prometheus
+    REQUEUED.labels(_stage)  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
 
 
 class Sweeper:

@@ -1,4 +1,4 @@
-"""Says at the start of the worker which measures of the decoder's sandbox take effect, and insists on those required."""
+"""Tests the decoder's sandbox when the worker starts: reports which measures take effect, and requires some of them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Confinement:
 
     def __init__(self, required: Collection[str]) -> None:
         self._required = frozenset(required)
-        self._missing = self._required | {"not tried yet"}
+        self._missing: frozenset[str] | None = None  # unknown until `try_out`
 
     @property
     def is_sufficient(self) -> bool:
-        return not self._missing
+        return self._missing == frozenset()
 
     async def try_out(self) -> None:
         """Start the decoder in its sandbox once."""
@@ -45,7 +45,9 @@ class Confinement:
         """Readiness check.
 
         Raises:
-            PermissionError: a required measure is missing.
+            PermissionError: a required measure is missing, or the sandbox has not been tried yet.
         """
+        if self._missing is None:
+            raise PermissionError("the sandbox of the decoder has not been tried yet")
         if self._missing:
             raise PermissionError(f"the sandbox of the decoder lacks {', '.join(sorted(self._missing))}")

@@ -69,7 +69,7 @@ class StartHandler:
             return
         known = await pools.load_all(self._pool)
         detector = detecting_pool(self._pool_name, known) if _needs_detection(job) else self._pool_name
-        if detector not in {None, self._pool_name}:
+        if detector is not None and detector != self._pool_name:
             await self._forward(ref, detector)
             return
         planned = await chunks.load_all(self._pool, job.id)
@@ -86,7 +86,7 @@ class StartHandler:
             await chunks.queue_next(transaction, job, self._window)
             await chunks.finish_if_complete(transaction, job)
 
-    async def _forward(self, ref: StageRef, detector: str | None) -> None:
+    async def _forward(self, ref: StageRef, detector: str) -> None:
         """Let a worker of the pool `detector` choose the language and queue the chunks."""
         async with self._outbox.transaction() as transaction:
             if job := await lock_if_running(transaction, ref):

@@ -191,7 +191,7 @@ class Uploads:
         await self._pool.execute("DELETE FROM uploads WHERE id = $1", upload_id)
 
     async def models(self) -> list[Model]:
-        """The pools of speech models that can be ordered, as their workers described them. Some may have no worker now."""
+        """The pools that accept jobs, as their workers last described them. A pool may have no running worker."""
         rows = await self._pool.fetch("SELECT name, description FROM models WHERE retired_at IS NULL ORDER BY name")
         return [
             Model(
