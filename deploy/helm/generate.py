@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Write values.schema.json and the table of README.md from the comments of values.yaml: `generate.py [--check]`.
 
-values.yaml is the one source. A key is described by the comment above it:
+values.yaml is the only source. A key is described by the comment above it:
 
-    # -- One sentence or more; goes into the table and the schema.
+    # -- One sentence or more, on one line, for the table and the schema.
     # @type NAME      a type of TYPES below, where the default does not show it
     # @enum A | B     the allowed values
-    # @min N          the least value
+    # @min N          the smallest value
 
 Without `@type`, a scalar has the type of its default, and a map has exactly the keys that it has in values.yaml.
 """
@@ -39,11 +39,12 @@ _PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
 TYPES: dict[str, Schema] = {
     "text": {"type": "string", "minLength": 1},
     "httpUrl": {"type": "string", "pattern": r"^(https?://[^\s]+)?$"},
+    "grpcTarget": {"type": "string", "pattern": r"^((dns:///)?[^\s/]+:[0-9]+)?$"},
     "model": {"type": "string", "pattern": r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*(@[\w.-]+)?)?$"},
     "quantity": _QUANTITY,
     "port": _PORT,
     "ports": {"type": "array", "items": _PORT},
-    # The least leaves a process 5 seconds to hand back what it could not end.
+    # Leaves at least 10 seconds for work: up to 5 pass before a process stops accepting it, and the last 5 are for handing it back.
     "gracePeriod": {"type": "integer", "minimum": 20},
     "labels": _TEXTS,
     "hosts": {"type": "array", "items": {"type": "string", "minLength": 1}},
@@ -165,20 +166,19 @@ def _describe(value: Value, comment: list[str]) -> None:
                     value.type = name
                 case ("enum", names):
                     value.enum = [name.strip().strip('"') for name in names.split("|")]
-                case (_, least):
-                    value.min = int(least)
+                case (_, smallest):
+                    value.min = int(smallest)
+        elif line.startswith("@"):
+            raise ValueError(f"{value.path}: there is no such comment: {line}")
 
 
 def schema_of(values: Value) -> Schema:
-    named = {_find(values, path).path: name for name, path in SAME_AS.items()}
-    definitions = dict(TYPES)
-    for path, name in named.items():
-        definitions[name] = _schema(_find(values, path))
+    same = {name: _schema(_find(values, path)) for name, path in SAME_AS.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the Voicepipe chart",
         **_schema(values),
-        "definitions": definitions,
+        "definitions": TYPES | same,
     }
 
 

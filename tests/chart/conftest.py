@@ -8,9 +8,6 @@ from chart import rendering
 
 
 @pytest.fixture(autouse=True, scope="session")
-def helm() -> str:
-    """The path of helm."""
-    path = rendering.helm()
-    if path is None:
+def _helm() -> None:
+    if rendering.helm() is None:
         pytest.skip(rendering.NO_HELM)
-    return path

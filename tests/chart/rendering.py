@@ -20,15 +20,17 @@ EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 SHARED = ROOT.parent / "shared" / "cluster"
 NO_HELM = "helm is missing: install helm 3"
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Pod")
+# An option that changes nothing, so that helm renders once more instead of the cache being used.
+AGAIN = "--skip-crds"
 
-# Servers of one's own, so that nothing is bundled.
+# No bundled servers.
 OWN_SERVERS = {
     "database": {"existingSecret": "db"},
     "nats": {"existingSecret": "nats"},
     "objectStore": {"existingSecret": "s3", "endpoint": "https://s3.example.org"},
     "bundled": {name: {"enabled": False} for name in ("postgres", "nats", "objectStore")},
 }
-# Further installations that the examples do not show.
+# Installations that the examples do not cover.
 VARIANTS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "no gateway": {"gateway": {"type": "none"}},
@@ -73,7 +75,7 @@ def run_helm(*arguments: str) -> str:
 
 
 def template(values: Values | str | None = None, *more: str) -> str:
-    """What helm renders from the given values, or from an example of that name.
+    """What helm renders from the given values, or from the example of this name.
 
     Raises:
         Refused: helm refuses the values.
@@ -94,7 +96,7 @@ def _set(key: str, value: object) -> tuple[str, str]:
 
 
 def render(values: Values | str | None = None) -> list[Object]:
-    """The objects, in the order of helm. Tests share them and change nothing."""
+    """The objects, in helm's order. Tests share them, so they must not change them."""
     return objects_of(template(values))
 
 
@@ -116,6 +118,12 @@ def one(objects: list[Object], kind: str, name: str) -> Object:
     return found[0]
 
 
+def job(objects: list[Object], component: str) -> Object:
+    """The Job of a component; its name ends with a hash."""
+    (name,) = (name for name in names(objects, "Job") if name.startswith(f"{component}-"))
+    return one(objects, "Job", name)
+
+
 def names(objects: list[Object], kind: str) -> set[str]:
     return {item["metadata"]["name"].removeprefix("release-voicepipe-") for item in objects if item["kind"] == kind}
 
@@ -124,8 +132,12 @@ def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
     """The name of every workload, and its pod: metadata and spec."""
     for item in objects:
         if item["kind"] in WORKLOADS:
-            pod = item if item["kind"] == "Pod" else item["spec"]["template"]
-            yield f"{item['kind']} {item['metadata']['name'].removeprefix('release-voicepipe-')}", pod
+            yield f"{item['kind']} {item['metadata']['name'].removeprefix('release-voicepipe-')}", pod_of(item)
+
+
+def pod_of(workload: Object) -> Object:
+    pod: Object = workload if workload["kind"] == "Pod" else workload["spec"]["template"]
+    return pod
 
 
 def containers(pod: Object) -> list[Object]:

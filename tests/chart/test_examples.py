@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.rendering import CHART, EXAMPLES, VARIANTS, installation, names, render, run_helm, template
+from chart.rendering import AGAIN, CHART, EXAMPLES, VARIANTS, installation, names, render, run_helm, template
 
 GENERATOR = CHART.parent / "generate.py"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -43,8 +43,8 @@ def test_no_two_objects_have_one_name(name: str) -> None:
 
 
 def test_two_renderings_of_production_are_identical() -> None:
-    assert template("gpu-cluster") == template("gpu-cluster", "--skip-crds")
-    assert template("existing-servers") == template("existing-servers", "--skip-crds")
+    assert template("gpu-cluster") == template("gpu-cluster", AGAIN)
+    assert template("existing-servers") == template("existing-servers", AGAIN)
 
 
 def test_the_schema_and_the_table_are_up_to_date() -> None:

@@ -49,15 +49,15 @@ def peer(peer: Object) -> str:
 
 
 def allowed(objects: list[Object], direction: str) -> Iterator[Edge]:
-    """The edges that the policies allow in one direction. A rule without peers allows everybody: clients."""
+    """The edges that the policies allow in one direction. A rule without peers allows everyone: clients."""
     for item in objects:
         if item["kind"] != "NetworkPolicy":
             continue
         own = component(item["spec"]["podSelector"])
         for rule in item["spec"].get(direction) or []:
             assert rule["ports"], "a rule without ports allows all of them"
-            assert rule.get("from") != [], "an empty list allows everybody"
-            assert rule.get("to") != [], "an empty list allows everybody"
+            assert rule.get("from") != [], "an empty list allows everyone"
+            assert rule.get("to") != [], "an empty list allows everyone"
             for other in map(peer, rule.get("from") or rule.get("to") or [{"ipBlock": {"cidr": "clients"}}]):
                 for port in rule["ports"]:
                     yield (other, own, port["port"]) if direction == "ingress" else (own, other, port["port"])
@@ -76,7 +76,7 @@ def test_the_edges_are_those_of_the_page_for_operators() -> None:
     assert edges(render()) == expected()
 
 
-def test_every_component_but_the_servers_may_ask_dns() -> None:
+def test_every_component_but_the_servers_may_use_dns() -> None:
     components = {component(item["spec"]["podSelector"]) for item in render() if item["kind"] == "NetworkPolicy"}
     assert {source for source, target, _ in expected() if target == "DNS"} == components - SERVERS
 
@@ -96,13 +96,13 @@ def test_both_ends_of_every_edge_agree(name: str) -> None:
     assert edges(installation(name))
 
 
-def test_workers_are_reached_by_nobody_but_prometheus() -> None:
+def test_only_prometheus_reaches_workers() -> None:
     for source, target, _ in edges(render()):
         if target in {"prepare", "transcribe", "diarizer", "assemble", "controller", "migrations", "models", "test"}:
             assert source == "monitoring"
 
 
-def test_without_prometheus_nobody_reads_metrics() -> None:
+def test_without_prometheus_no_metrics_are_reachable() -> None:
     found = edges(render({"networkPolicy": {"prometheus": []}}))
     assert found == {edge for edge in expected() if edge[0] != "monitoring"}
 

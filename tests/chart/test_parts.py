@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from voicepipe_models import Kind, load_catalogue, named
 
-from chart.rendering import OWN_SERVERS, Object, containers, environment, names, one, pods, render
+from chart.rendering import OWN_SERVERS, Object, containers, environment, job, names, one, pods, render
 
 
 def deployment(objects: list[Object], name: str) -> Object:
@@ -28,15 +28,15 @@ def test_a_triton_starts_before_its_worker_and_stops_after_it() -> None:
     assert triton["restartPolicy"] == "Always"
     for probe, verb in (("startupProbe", "ready"), ("readinessProbe", "ready"), ("livenessProbe", "alive")):
         assert triton[probe]["exec"]["command"] == ["python3", "/srv/triton/probe.py", verb]
-    assert "/dev/shm" in {mount["mountPath"] for mount in triton["volumeMounts"]}  # noqa: S108 - a mount
+    assert "/dev/shm" in {mount["mountPath"] for mount in triton["volumeMounts"]}  # noqa: S108 - no temporary file
 
 
 def test_a_pool_on_a_cpu_sees_no_gpu() -> None:
     spec = deployment(render(), "transcribe-accurate")
-    told = environment(container(spec, "triton"))
-    assert told["NVIDIA_VISIBLE_DEVICES"] == "void"
-    assert (told["VOICEPIPE_WHISPER_DEVICE"], told["VOICEPIPE_TRITON_CONFIG"]) == ("cpu", "cpu")
-    assert told["VOICEPIPE_WHISPER_MODEL"] == "/models/whisper-base"
+    variables = environment(container(spec, "triton"))
+    assert variables["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert (variables["VOICEPIPE_WHISPER_DEVICE"], variables["VOICEPIPE_TRITON_CONFIG"]) == ("cpu", "cpu")
+    assert variables["VOICEPIPE_WHISPER_MODEL"] == "/models/whisper-base"
     settings = one(render(), "ConfigMap", "transcribe-accurate")["data"]
     assert (settings["VOICEPIPE_MODEL_REQUESTS"], settings["VOICEPIPE_MODEL_REQUESTS_PER_JOB"]) == ("3", "2")
     assert (settings["VOICEPIPE_POOL"], settings["VOICEPIPE_TRITON_URL"]) == ("accurate", "127.0.0.1:8001")
@@ -70,8 +70,7 @@ def test_a_pool_with_a_triton_of_ones_own_has_only_its_worker() -> None:
     assert "initContainers" not in spec
     assert [item["name"] for item in spec["containers"]] == ["transcribe"]
     assert one(objects, "ConfigMap", "transcribe-fast")["data"]["VOICEPIPE_TRITON_URL"] == "dns:///triton:8001"
-    pulled = one(objects, "Job", next(name for name in names(objects, "Job") if name.startswith("models-")))
-    assert pulled["spec"]["template"]["spec"]["containers"][0]["args"] == ["whisper-base"]
+    assert job(objects, "models")["spec"]["template"]["spec"]["containers"][0]["args"] == ["whisper-base"]
 
 
 def test_only_the_enabled_pools_are_declared_and_served() -> None:
@@ -92,8 +91,7 @@ def test_all_who_ask_know_whether_there_is_a_diarizer(enabled: bool) -> None:
 
 def test_models_are_downloaded_by_a_job_and_mounted_read_only() -> None:
     objects = render()
-    job = one(objects, "Job", next(name for name in names(objects, "Job") if name.startswith("models-")))
-    speech, speakers = job["spec"]["template"]["spec"]["containers"]
+    speech, speakers = job(objects, "models")["spec"]["template"]["spec"]["containers"]
     assert speech["args"] == ["whisper-base", "whisper-tiny.en"]
     assert speakers["args"] == ["pyannote-campplus"]
     assert (
@@ -211,8 +209,7 @@ def test_tls_and_encryption_of_the_servers_reach_every_process() -> None:
         assert settings["VOICEPIPE_S3_SERVER_SIDE_ENCRYPTION"] == "AES256"
         mounts = {mount["mountPath"] for mount in deployment(objects, name)["containers"][0]["volumeMounts"]}
         assert "/etc/voicepipe/ca" in mounts
-    job = one(objects, "Job", next(name for name in names(objects, "Job") if name.startswith("migrations-")))
-    assert "/etc/voicepipe/ca" in str(job)
+    assert "/etc/voicepipe/ca" in str(job(objects, "migrations"))
 
 
 def test_an_image_has_its_registry_tag_and_digest() -> None:
@@ -262,16 +259,31 @@ def test_an_httproute_sends_a_post_to_upload_and_never_times_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "annotation"), [("nginx", "nginx.ingress.kubernetes.io/proxy-body-size"), ("none", "")]
+    ("preset", "annotation"),
+    [
+        ("nginx", "nginx.ingress.kubernetes.io/proxy-body-size"),
+        ("nginx", "nginx.org/client-max-body-size"),
+        ("traefik", "traefik.ingress.kubernetes.io/router.entrypoints"),
+    ],
 )
-def test_a_preset_of_the_ingress_lifts_the_limits_of_its_controller(preset: str, annotation: str) -> None:
-    objects = render({"gateway": {"type": "ingress", "ingress": {"preset": preset}}})
-    (ingress,) = (item for item in objects if item["kind"] == "Ingress")
-    assert annotation in {"", *ingress["metadata"].get("annotations", {})}
+def test_a_preset_of_the_ingress_annotates_it_for_its_controller(preset: str, annotation: str) -> None:
+    assert annotation in annotations_of_ingress(preset=preset)
+
+
+def test_an_ingress_without_a_preset_has_no_annotations() -> None:
+    assert annotations_of_ingress(preset="none") == {}
+
+
+def test_an_annotation_replaces_that_of_the_preset() -> None:
     own = {"nginx.ingress.kubernetes.io/proxy-body-size": "10g"}
-    objects = render({"gateway": {"type": "ingress", "ingress": {"annotations": own}}})
+    assert annotations_of_ingress(annotations=own).items() > own.items()
+
+
+def annotations_of_ingress(**values: Any) -> dict[str, str]:
+    objects = render({"gateway": {"type": "ingress", "ingress": values}})
     (ingress,) = (item for item in objects if item["kind"] == "Ingress")
-    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"] == "10g"
+    annotations: dict[str, str] = ingress["metadata"].get("annotations", {})
+    return annotations
 
 
 def test_caddy_speaks_https_with_a_certificate() -> None:
@@ -280,7 +292,8 @@ def test_caddy_speaks_https_with_a_certificate() -> None:
     assert settings["VOICEPIPE_GATEWAY_ADDRESS"] == "https://:8080"
     assert settings["VOICEPIPE_GATEWAY_TLS"] == "tls /etc/voicepipe/tls/tls.crt /etc/voicepipe/tls/tls.key"
     assert one(objects, "Service", "gateway")["spec"]["ports"][0]["port"] == 443
-    assert environment(one(objects, "Pod", "test")["spec"]["containers"][0])["UPLOAD_URL"].startswith("https://")  # type: ignore[union-attr]
+    test = environment(one(objects, "Pod", "test")["spec"]["containers"][0])
+    assert test["UPLOAD_URL"] == "https://release-voicepipe-gateway"
 
 
 def test_the_clip_of_the_test_is_in_the_chart() -> None:

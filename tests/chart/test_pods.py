@@ -1,4 +1,4 @@
-"""What holds for every pod that the chart makes, also for Jobs and the test pod."""
+"""What holds for every pod of the chart, including those of Jobs and the test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chart.rendering import EXAMPLES, VARIANTS, Object, containers, installation, one, pods, render
+from chart.rendering import EXAMPLES, VARIANTS, WORKLOADS, Object, containers, installation, one, pod_of, pods, render
 
 INSTALLATIONS = [*EXAMPLES, *VARIANTS]
 UNITS = {"m": 0.001, "": 1.0}
@@ -119,6 +119,12 @@ def test_prometheus_finds_the_pods_of_every_component() -> None:
     assert found["transcribe"]["triton-metrics"] == 8002
 
 
+def test_annotations_and_labels_of_all_pods_reach_every_pod() -> None:
+    for name, pod in pods(render("everything-set")):
+        assert pod["metadata"]["annotations"]["example.org/cost-centre"] == "42", name
+        assert pod["metadata"]["labels"]["cost-centre"] == "42", name
+
+
 def test_stopping_is_over_before_the_kubelet_kills() -> None:
     objects = render()
     for component, drain in (("upload", 5), ("status", 5), ("prepare", 0), ("assemble", 0), ("diarizer", 0)):
@@ -133,21 +139,20 @@ def test_the_laptop_fits_into_a_node_of_two_cores() -> None:
 
 
 def requested_cores(objects: list[Object]) -> float:
-    """What the scheduler must find for all pods together, also for the Jobs and the test."""
+    """The requests of all pods together, including those of Jobs and the test."""
     total = 0.0
     for item in objects:
-        if item["kind"] in ("Deployment", "StatefulSet", "Job", "Pod"):
-            pod = item if item["kind"] == "Pod" else item["spec"]["template"]
-            total += item["spec"].get("replicas", 1) * cores_of(pod)
+        if item["kind"] in WORKLOADS:
+            total += item["spec"].get("replicas", 1) * cores_of(pod_of(item))
     return total
 
 
 def cores_of(pod: Object) -> float:
-    """Init containers that go on count beside the others, init containers that end do not add up."""
-    started = pod["spec"].get("initContainers", [])
-    lasting = [container for container in started if container.get("restartPolicy") == "Always"]
-    together = sum(cores(container) for container in [*pod["spec"]["containers"], *lasting])
-    return max([together, *(cores(container) for container in started)])
+    """Sidecars add to the containers. Other init containers run alone, so only the largest may count."""
+    init = pod["spec"].get("initContainers", [])
+    sidecars = [container for container in init if container.get("restartPolicy") == "Always"]
+    together = sum(cores(container) for container in [*pod["spec"]["containers"], *sidecars])
+    return max([together, *(cores(container) for container in init)])
 
 
 def cores(container: Object) -> float:

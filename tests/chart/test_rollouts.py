@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from chart.rendering import (
+    AGAIN,
     CHART,
     EXAMPLES,
     Object,
     containers,
     environment,
+    job,
     names,
     objects_of,
     one,
@@ -55,8 +57,8 @@ def test_a_change_of_a_component_replaces_its_pods_and_no_others(workload: str) 
 
 
 def test_new_passwords_replace_no_pod() -> None:
-    """Each rendering without a cluster generates others."""
-    first, second = render(), objects_of(template({}, "--skip-crds"))
+    """Each rendering without a cluster generates new ones."""
+    first, second = render(), objects_of(template({}, AGAIN))
     assert one(first, "Secret", "bundled")["data"] != one(second, "Secret", "bundled")["data"]
     assert hashes(first) == hashes(second)
 
@@ -71,46 +73,43 @@ def test_a_new_version_of_the_chart_alone_replaces_no_pod(tmp_path: Path) -> Non
     assert hashes(render()) == hashes(objects_of(newer))
 
 
-def test_the_migrations_job_has_another_name_with_another_image() -> None:
-    old = migrations(render())
-    assert migrations(render({"images": {"migrations": {"tag": "9.9"}}})) != old
-    assert migrations(render({"upload": {"replicas": 7}})) == old
+@pytest.mark.parametrize(
+    ("component", "change"),
+    [
+        ("migrations", {"images": {"migrations": {"tag": "9.9"}}}),
+        ("models", {"pools": {"fast": {"model": "whisper-base.en"}}}),
+        ("models", {"models": {"download": {"resources": {"limits": {"memory": "4Gi"}}}}}),
+    ],
+)
+def test_a_job_has_another_name_only_if_its_pod_has_changed(component: str, change: dict[str, Any]) -> None:
+    def name(values: dict[str, Any]) -> str:
+        return str(job(render(values), component)["metadata"]["name"])
 
-
-def test_the_models_job_has_another_name_with_other_models() -> None:
-    def job(values: dict[str, Any]) -> str:
-        (name,) = (name for name in names(render(values), "Job") if name.startswith("models-"))
-        return name
-
-    old = job({})
-    assert job({"pools": {"fast": {"model": "whisper-base.en"}}}) != old
-    assert job({"pools": {"fast": {"replicas": 3}}}) == old
+    assert name({"upload": {"replicas": 7}, "pools": {"fast": {"replicas": 3}}}) == name({})
+    assert name(change) != name({})
 
 
 def test_migrations_are_no_hook() -> None:
     """A hook would wait for pods that wait for it, under `helm install --wait`."""
-    job = one(render(), "Job", migrations(render()))
-    assert "annotations" not in job["metadata"]
-    assert "activeDeadlineSeconds" not in job["spec"]
-
-
-def migrations(objects: list[Object]) -> str:
-    (name,) = (name for name in names(objects, "Job") if name.startswith("migrations-"))
-    return name
+    migrations = job(render(), "migrations")
+    assert "annotations" not in migrations["metadata"]
+    assert "activeDeadlineSeconds" not in migrations["spec"]
 
 
 @pytest.mark.parametrize("name", ["defaults", *EXAMPLES])
 def test_workers_have_no_replicas_while_an_autoscaler_sets_them(name: str) -> None:
     values: Any = {} if name == "defaults" else yaml.safe_load((CHART / "examples" / f"{name}.yaml").read_text())
     objects = render({**values, "autoscaler": {"enabled": True}})
-    scaled = {
-        item["metadata"]["name"].partition("-")[2].removeprefix("voicepipe-")
-        for item in objects
-        if item["kind"] == "Deployment" and "replicas" not in item["spec"]
-    }
-    workers = {"prepare", "diarizer", *(worker for worker in scaled if worker.startswith("transcribe-"))}
-    services = {"upload", "status"} if names(objects, "HorizontalPodAutoscaler") else set()
-    assert scaled == workers | services
+    deployments = [item for item in objects if item["kind"] == "Deployment"]
+    by_hpa = {component(item) for item in objects if item["kind"] == "HorizontalPodAutoscaler"}
+    scaled = {component(item) for item in deployments if "replicas" not in item["spec"]}
+    fixed = {component(item) for item in deployments if "replicas" in item["spec"]}
+    assert scaled == {"prepare", "transcribe", "diarizer"} | by_hpa
+    assert not scaled & fixed
+
+
+def component(item: Object) -> str:
+    return str(item["metadata"]["labels"]["app.kubernetes.io/component"])
 
 
 def test_services_that_scale_by_cpu_have_no_replicas() -> None:
@@ -120,14 +119,14 @@ def test_services_that_scale_by_cpu_have_no_replicas() -> None:
     assert one(objects, "HorizontalPodAutoscaler", "upload")["spec"]["scaleTargetRef"]["name"].endswith("upload")
 
 
-def test_a_gpu_pod_goes_before_its_successor_comes() -> None:
+def test_a_gpu_pod_stops_before_its_successor_starts() -> None:
     objects = render({"pools": {"accurate": {"device": "gpu"}}, "diarizer": {"device": "gpu"}})
     for name in ("transcribe-accurate", "diarizer"):
         strategy = one(objects, "Deployment", name)["spec"]["strategy"]
         assert strategy == {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 
 
-def test_an_upload_pod_goes_after_its_successor_has_come() -> None:
+def test_an_upload_pod_stops_only_when_its_successor_is_ready() -> None:
     deployment = one(render(), "Deployment", "upload")["spec"]
     assert deployment["strategy"] == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] == 615

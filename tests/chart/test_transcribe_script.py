@@ -47,7 +47,7 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that the base class looks for
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the base class calls these names
 
     def log_message(self, *_: object) -> None: ...
 
@@ -61,8 +61,9 @@ def voicepipe() -> Iterator[Voicepipe]:
     server.server_close()
 
 
-def run(voicepipe: Voicepipe, tmp_path: Path, timeout_s: float = 5) -> tuple[int, str]:
-    (tmp_path / "key").write_text("vp_key\n")
+def run(voicepipe: Voicepipe, tmp_path: Path, timeout_s: float = 5, key: str = "vp_key") -> tuple[int, str]:
+    if key:
+        (tmp_path / "key").write_text(f"{key}\n")
     paths = {
         "/test/clip.ogg": CHART / "test" / "clip.ogg",
         "/run/voicepipe/secrets/voicepipe_api_key": tmp_path / "key",
@@ -71,9 +72,9 @@ def run(voicepipe: Voicepipe, tmp_path: Path, timeout_s: float = 5) -> tuple[int
     for inside, here in paths.items():
         script = script.replace(inside, str(here))
     url = f"http://127.0.0.1:{voicepipe.server_port}"
-    told = {"UPLOAD_URL": url, "STATUS_URL": url, "TIMEOUT_S": str(timeout_s)}
+    variables = {"UPLOAD_URL": url, "STATUS_URL": url, "TIMEOUT_S": str(timeout_s)}
     done = subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=os.environ | told
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=os.environ | variables
     )
     return done.returncode, done.stdout.strip() or done.stderr
 
@@ -107,3 +108,18 @@ def test_an_unknown_key_fails_at_once(voicepipe: Voicepipe, tmp_path: Path) -> N
     assert status == 1
     assert " answered 401 " in said
     assert len(voicepipe.seen) == 1
+
+
+def test_a_service_that_is_still_starting_is_asked_again(voicepipe: Voicepipe, tmp_path: Path) -> None:
+    voicepipe.status = 503
+    status, said = run(voicepipe, tmp_path, timeout_s=0.1)
+    assert status == 1
+    assert said.startswith("waiting: ")
+    assert " answered 503 " in said.splitlines()[-1]
+    assert len(voicepipe.seen) == 2
+
+
+def test_without_a_key_the_test_says_what_to_set(voicepipe: Voicepipe, tmp_path: Path) -> None:
+    status, said = run(voicepipe, tmp_path, key="")
+    assert (status, said) == (1, "FAILED: there is no API key for the test: set apiKey.existingSecret.")
+    assert voicepipe.seen == []

@@ -37,6 +37,8 @@ SCHEMA_REFUSES: list[tuple[dict[str, Any], str]] = [
     ({"pools": {"fast": {"device": "cuda"}}}, "/pools/fast/device"),
     ({"pools": {"fast": {"model": "../weights"}}}, "/pools/fast/model"),
     ({"pools": {"accurate": {"tritonExtraEnv": [{"value": "1"}]}}}, "/pools/accurate/tritonExtraEnv/0"),
+    ({"pools": {"fast": {"tritonUrl": "triton"}}}, "/pools/fast/tritonUrl"),
+    ({"pools": {"fast": {"tritonUrl": "http://triton:8001"}}}, "/pools/fast/tritonUrl"),
     ({"gpu": {"resourceName": ""}}, "/gpu/resourceName"),
     ({"upload": {"replica": 2}}, "replica"),
     ({"upload": {"replicas": "2"}}, "/upload/replicas"),

@@ -16,7 +16,7 @@ runtimeClassName: {{ (index . 0).Values.gpu.runtimeClassName }}
 {{- end -}}
 {{- end -}}
 
-{{/* Without this, a node whose default runtime is NVIDIA's shows all of its GPUs to a pod that asked for none. */}}
+{{/* Hides the GPUs from a pod that requests none, on a node whose default runtime is NVIDIA's. */}}
 {{- define "voicepipe.deviceEnv" -}}
 {{- if eq .device "cpu" -}}
 - {name: NVIDIA_VISIBLE_DEVICES, value: void}

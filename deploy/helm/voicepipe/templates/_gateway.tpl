@@ -21,8 +21,8 @@ http://{{ $name }}-{{ index . 1 }}:8000
 {{- end -}}
 
 {{/*
-Annotations of an Ingress. nginx: no limit of the body, no buffering in either direction, an hour without bytes. Traefik has no such
-limits, and chooses its entry point.
+Annotations of an Ingress. nginx: no limit on the body, no buffering in either direction, an hour without data. Traefik has no such
+limits per route, so it only gets the entry point.
 */}}
 {{- define "voicepipe.ingressPreset" -}}
 {{- if eq .preset "nginx" -}}

@@ -27,7 +27,7 @@
 {{- end -}}
 
 {{/*
-The init container after which the model is there: (dict "root" $ "image" "triton" "model" "whisper-base"). It copies the models from
+The init container that provides the model: (dict "root" $ "image" "triton" "model" "whisper-base"). It copies the models from
 their image, or waits for the folder, which appears by one rename when it is complete. So a pod that lacks its model is shown as
 `Init:0/1`, its log says what it waits for, and nothing is restarted.
 */}}

@@ -6,7 +6,7 @@
       app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
-{{/* Both directions are denied except for what the rules of the policy allow. Also: which pods it is for, (list $ "upload"). */}}
+{{/* Selects the pods of a component, (list $ "upload"), and denies both directions but for what the rules of the policy allow. */}}
 {{- define "voicepipe.denyAll" -}}
 podSelector:
   matchLabels:
@@ -49,7 +49,7 @@ policyTypes: [Ingress, Egress]
   {{- end }}
 {{- end -}}
 
-{{/* Prometheus: (list $ "upload" 8000). A rule without `from` would allow everybody, so there is none without peers. */}}
+{{/* Prometheus: (list $ "upload" 8000). A rule without `from` would allow everyone, so without peers there is no rule. */}}
 {{- define "voicepipe.fromPrometheus" -}}
 {{- if (index . 0).Values.networkPolicy.prometheus -}}
 # Prometheus --> {{ index . 1 }}

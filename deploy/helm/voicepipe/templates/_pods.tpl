@@ -113,12 +113,12 @@ server-side apply refuses duplicates.
 {{- with $kept }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
-{{/* Probes of our processes. /healthz answers from the first moment; /readyz says what is missing. */}}
+{{/* Probes of our processes. /healthz answers as soon as the process runs; /readyz also says what is missing. */}}
 {{- define "voicepipe.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 1
-  # Importing torch from a cold disk takes long.
+  # Importing torch from a cold disk is slow.
   failureThreshold: 120
 readinessProbe:
   httpGet: {path: /readyz, port: http}
@@ -131,7 +131,7 @@ livenessProbe:
   failureThreshold: 6
 {{- end -}}
 
-{{/* The volume /tmp: (list "2Gi"). A disk volume: in memory it would count as memory of the container. */}}
+{{/* The volume /tmp, of the given size. On disk, because in memory it would count as memory of the container. */}}
 {{- define "voicepipe.scratchVolume" -}}
 - name: tmp
   emptyDir:

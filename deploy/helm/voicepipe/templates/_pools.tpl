@@ -31,8 +31,8 @@ VOICEPIPE_MODEL_REQUESTS_PER_JOB: {{ . | quote }}
 {{- end -}}
 
 {{/*
-The Triton of a pool, beside its worker: it starts before the worker and stops after it, because it is an init container that goes on.
-(list $ "accurate" .Values.pools.accurate)
+The Triton of a pool, beside its worker. As a sidecar (an init container with restartPolicy Always) it starts before the worker and stops
+after it: (list $ "accurate" .Values.pools.accurate)
 */}}
 {{- define "voicepipe.tritonContainer" -}}
 {{- $root := index . 0 -}}
@@ -47,12 +47,12 @@ The Triton of a pool, beside its worker: it starts before the worker and stops a
   {{- end }}
   ports:
     - {name: triton-metrics, containerPort: 8002}
-  # Triton says that it is ready when the process of its model is dead, so each probe runs the model.
+  # Triton still reports ready when the process of its model is dead, so the probes look at that process and run the model.
   startupProbe:
     exec: {command: [python3, /srv/triton/probe.py, ready]}
     periodSeconds: 5
     timeoutSeconds: 10
-    # A large model takes long to read from a cold disk: 15 minutes.
+    # 15 minutes: reading a large model from a cold disk is slow.
     failureThreshold: 180
   readinessProbe:
     exec: {command: [python3, /srv/triton/probe.py, ready]}

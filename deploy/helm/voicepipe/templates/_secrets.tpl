@@ -1,4 +1,4 @@
-{{/* Not empty if a server is bundled: then a Secret has its passwords. */}}
+{{/* Not empty if any server is bundled, so that a Secret with passwords is needed. */}}
 {{- define "voicepipe.hasBundled" -}}
 {{- if or .Values.bundled.postgres.enabled .Values.bundled.nats.enabled .Values.bundled.objectStore.enabled }}yes{{ end -}}
 {{- end -}}

@@ -5,7 +5,7 @@ VOICEPIPE_HTTP_HOST: 0.0.0.0
 VOICEPIPE_HTTP_PORT: "8000"
 VOICEPIPE_LOG_LEVEL: {{ $root.Values.logLevel }}
 VOICEPIPE_SECRETS_DIR: /run/voicepipe/secrets
-# What has not ended by then is handed back; the rest of the grace period is for doing so.
+# Work that is not finished by then is handed back, in the rest of the grace period.
 VOICEPIPE_GRACE_S: {{ sub (index . 1) 5 | quote }}
 VOICEPIPE_DATABASE_POOL_SIZE: {{ $root.Values.database.poolSize | quote }}
 VOICEPIPE_NATS_REPLICAS: {{ $root.Values.nats.replicas | quote }}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """`helm test`: sends a clip through the installation and prints its transcript.
 
-Needs only the standard library, because it runs in the image of upload. Exit status: 0 there is a transcript, 1 there is none; the last
+Uses only the standard library, because it runs in the image of upload. The exit status is 0 if there is a transcript, else 1; the last
 line says why.
 """
 
-# ruff: noqa: S310, T201 (the URLs are the chart's; what it prints is its result)
+# ruff: noqa: S310, T201 - the chart sets the URLs, and the log of its pod is how a test reports
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,24 @@ TIMEOUT_S = float(os.environ["TIMEOUT_S"])
 CLIP = Path("/test/clip.ogg")
 KEY_FILE = Path("/run/voicepipe/secrets/voicepipe_api_key")
 
-# The certificate is for the public name of the gateway, and the test uses its name in the cluster.
+# The certificate is for the public name of the gateway, but the test uses its name in the cluster.
 CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
 
 
 class Failed(Exception):
-    """There is no transcript; the message says why."""
+    """The test failed; the message says why."""
+
+
+class Unavailable(Failed):
+    """A service gave no answer, or a server error: it may still be starting."""
 
 
 def main() -> int:
+    if not KEY_FILE.exists():
+        print("FAILED: there is no API key for the test: set apiKey.existingSecret.")
+        return 1
     try:
         text = transcribe(time.monotonic() + TIMEOUT_S)
     except Failed as failure:
@@ -46,8 +54,7 @@ def main() -> int:
 
 
 def transcribe(deadline: float) -> str:
-    created = until_accepted(deadline)
-    transcription = f"{STATUS_URL}/v1/transcriptions/{created['id']}"
+    transcription = f"{STATUS_URL}/v1/transcriptions/{upload(deadline)}"
     try:
         while True:
             job = json.loads(request("GET", transcription))
@@ -63,42 +70,42 @@ def transcribe(deadline: float) -> str:
             raise Failed("the transcript is empty")
         return text
     finally:
-        # The same bytes again would only return this transcription.
+        # Otherwise the next test would get this transcription back instead of a new one.
         with contextlib.suppress(Failed):
             request("DELETE", transcription)
 
 
-def until_accepted(deadline: float) -> dict[str, str]:
-    """Upload the clip. Services that just start are given the time that is left."""
+def upload(deadline: float) -> str:
+    """Upload the clip and return the ID of its transcription. Services may take until the deadline to start."""
     while True:
         try:
             answer = request("POST", f"{UPLOAD_URL}/v1/transcriptions?name=helm-test.ogg", CLIP.read_bytes())
-        except Failed as failure:
-            if time.monotonic() > deadline or " 401 " in str(failure):
+        except Unavailable as failure:
+            if time.monotonic() > deadline:
                 raise
             print(f"waiting: {failure}", flush=True)
             time.sleep(2)
         else:
-            created: dict[str, str] = json.loads(answer)
-            return created
+            return str(json.loads(answer)["id"])
 
 
 def request(method: str, url: str, body: bytes | None = None) -> bytes:
     """Send one request.
 
     Raises:
-        Failed: there is no answer, or it is an error.
+        Unavailable: there is no answer, or a server error.
+        Failed: the answer is another error.
     """
     headers = {"Authorization": f"Bearer {KEY_FILE.read_text().strip()}", "Content-Type": "audio/ogg"}
     try:
         sent = urllib.request.Request(url, body, headers, method=method)
         with urllib.request.urlopen(sent, timeout=10, context=CONTEXT) as answer:
-            content: bytes = answer.read()
-            return content
+            return bytes(answer.read())
     except urllib.error.HTTPError as error:
-        raise Failed(f"{method} {url} answered {error.code} {error.read()[:300].decode(errors='replace')}") from error
+        failure = Unavailable if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR else Failed
+        raise failure(f"{method} {url} answered {error.code} {error.read()[:300].decode(errors='replace')}") from error
     except OSError as error:
-        raise Failed(f"{method} {url} was not answered: {error}") from error
+        raise Unavailable(f"{method} {url} was not answered: {error}") from error
 
 
 def stages(job: dict[str, Any]) -> str:
@@ -106,4 +113,4 @@ def stages(job: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main() if KEY_FILE.exists() else "FAILED: there is no API key for the test: set apiKey.existingSecret.")
+    sys.exit(main())

@@ -3,7 +3,7 @@
 {{- $pod := include "voicepipe.pod" (list . .Values.migrations.pod) | fromYaml -}}
 {{- $env := list (dict "name" "VOICEPIPE_SECRETS_DIR" "value" "/run/voicepipe/secrets") -}}
 {{- $env = append $env (dict "name" "VOICEPIPE_API_KEY_USER" "value" .Values.apiKey.user) -}}
-{{- /* A day: a database that is late uses up no try of the Job. */ -}}
+{{- /* A day, so that a slow start of the database does not count against backoffLimit. */ -}}
 {{- $env = append $env (dict "name" "VOICEPIPE_DATABASE_WAIT_S" "value" "86400") -}}
 metadata:
   {{- include "voicepipe.podMetadata" (dict "root" . "component" "migrations" "pod" $pod "checksum" "") | nindent 2 }}

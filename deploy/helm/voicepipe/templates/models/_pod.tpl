@@ -37,8 +37,8 @@ spec:
 {{- end -}}
 
 {{/*
-The init container that writes the file of all trusted authorities. pip and the clients of the hub take one file, instead of the
-system's and not beside it.
+The init container that writes the file of all trusted authorities. pip and the hub's client read a single file, which
+replaces the system's.
 */}}
 {{- define "voicepipe.trust" -}}
 - name: trust
