@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from cluster.images import BUILD, ROOT
+from voicepipe_local import objectstore
+from voicepipe_local.data_dir import DataDir
 
 FILES = {name: ROOT / path for name, path in BUILD.DOCKERFILES.items()}
 # Images with our code, which differ in little else.
@@ -112,6 +114,19 @@ def test_a_change_of_our_code_does_not_install_anything_again(name):
     assert "/src" not in installs
     (code,) = [stage for stage in stages if "/src " in stage]
     assert "pip" not in code
+
+
+def test_the_object_store_is_configured_as_on_one_machine(tmp_path):
+    """But for its addresses and folders."""
+
+    def settings(command):
+        return {flag for flag in command if not re.match(r"-(dir|ip.*|[\w.]+(\.port|\.grpc|\.config|Socket))=", flag)}
+
+    script = (ROOT / "deploy/servers/object-store/start.sh").read_text()
+    component = objectstore.component(DataDir.at(tmp_path))
+    *_, flags = script.split("exec weed ")
+    assert settings(re.findall(r"-\S+=\S+", flags)) == settings(flag for flag in component.command if "=" in flag)
+    assert f"GOMEMLIMIT:-{component.env['GOMEMLIMIT']}" in script
 
 
 def test_hadolint_finds_nothing():
