@@ -209,6 +209,18 @@ def test_the_custom_builder_builds_the_tag_for_the_platform(fake_builder):
     assert given == (0, "", [f"{expected} --build-arg=TORCH=cuda --build-arg=BASE= {ROOT}"])
 
 
+def test_the_custom_builder_is_the_one_that_make_images_finds(fake_builder, monkeypatch):
+    broken = fake_builder.with_name("docker")
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    podman = fake_builder.rename(fake_builder.with_name("podman"))
+    monkeypatch.setenv("PATH", f"{podman.parent}:/usr/bin:/bin")
+    assert BUILD.Builder.of({}).build == ("podman", "build")
+    status, _, calls = build(podman, "a/Dockerfile", IMAGE_BUILDER="", PUSH_IMAGE="true")
+    assert status == 0
+    assert calls[-2:] == [f"build -t example.org/upload:v1 -f a/Dockerfile {ROOT}", "push example.org/upload:v1"]
+
+
 def test_the_custom_builder_pushes_only_on_request(fake_builder):
     status, _, calls = build(fake_builder, "a/Dockerfile", PUSH_IMAGE="true")
     assert status == 0
