@@ -13,7 +13,7 @@ if [ -n "${IMAGE_CACHE:-}" ]; then
     name=${name%%:*}
     cache=("--cache-from=type=local,src=$IMAGE_CACHE/$name" "--cache-to=type=local,dest=$IMAGE_CACHE.new/$name,mode=max")
 fi
-# An image that starts from another one of ours is built where docker knows that one. It is small and needs no cache.
+# An image that starts from another one of ours needs the default builder, which alone sees docker's images. It is small: no cache.
 if [[ $* == *--build-arg=DIARIZER=* ]]; then
     exec docker buildx build --builder default --load "$@"
 fi

@@ -2,10 +2,13 @@
 """Probes of a Triton server in a container: `probe.py ready|alive`. Exit status 0 or 1, and one line that says why.
 
 Triton does not restart the process of an instance that has died, and still reports that it is ready. So both probes count these
-processes, and both send a real inference; not while the model is known to work, because behind a full queue it would wait.
+processes and send a real inference. They send none while other requests succeed, because in a full queue it would only wait.
 
     ready   for a startup and a readiness probe
     alive   for a liveness probe: fails if an instance is dead, or if nothing has succeeded for two minutes
+
+It reads the variables VOICEPIPE_TRITON_CONFIG, _HOST and _HTTP_PORT of serve.sh, and VOICEPIPE_WHISPER_LAST_SUCCESS of the model.
+VOICEPIPE_WHISPER_INSTANCES replaces the number of instances that follows from the configuration.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 STUB = "triton_python_backend_stub"
+NEVER_S = float("inf")
 RECENT_S = 30.0
 """The model answered so recently that no inference is needed."""
 BUSY_S = 120.0
@@ -76,8 +80,8 @@ def idle_s(file: Path, now: float) -> float:
     try:
         age_s = now - file.stat().st_mtime
     except OSError:
-        return float("inf")
-    return age_s if age_s >= 0 else float("inf")
+        return NEVER_S
+    return age_s if age_s >= 0 else NEVER_S
 
 
 def describe(host: str, port: int) -> None:
@@ -106,12 +110,12 @@ def main(verb: str, environment: Mapping[str, str], proc: Path = Path("/proc")) 
     default_instances = "3" if environment.get("VOICEPIPE_TRITON_CONFIG") == "cpu" else "1"
     host = environment.get("VOICEPIPE_TRITON_HOST") or "127.0.0.1"
     port = int(environment.get("VOICEPIPE_TRITON_HTTP_PORT") or "8010")
-    last_success = Path(environment.get("VOICEPIPE_WHISPER_LAST_SUCCESS") or "/dev/shm/voicepipe-last-success")  # noqa: S108
+    last_success = environment.get("VOICEPIPE_WHISPER_LAST_SUCCESS")
     return probe(
         verb,
         instances=int(environment.get("VOICEPIPE_WHISPER_INSTANCES") or default_instances),
         living=living_instances(proc),
-        idle_s=idle_s(last_success, time.time()),
+        idle_s=idle_s(Path(last_success), time.time()) if last_success else NEVER_S,
         describe=lambda: describe("127.0.0.1" if host == "0.0.0.0" else host, port),  # noqa: S104 - compares, binds nothing
     )
 

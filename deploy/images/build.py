@@ -5,7 +5,7 @@
 Settings are variables of the environment; README.md beside this file lists them.
 """
 
-# ruff: noqa: INP001, T201 - a program
+# ruff: noqa: INP001, T201 - a program: no package, and what it prints is its result
 
 from __future__ import annotations
 
@@ -80,9 +80,8 @@ class Builder:
                 return cls((tool, "build"), (tool,))
         raise CannotBuild("No docker, podman or buildah works here. Install one, or set IMAGE_BUILDER to a command.")
 
-    def make(self, tag: str, dockerfile: Path, context: Path, arguments: Mapping[str, str] | None = None) -> None:
-        given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
-        subprocess.run([*self.build, "-t", tag, "-f", str(dockerfile), *given, str(context)], check=True)
+    def make(self, tag: str, dockerfile: Path, context: Path, *options: str) -> None:
+        subprocess.run([*self.build, "-t", tag, "-f", str(dockerfile), *options, str(context)], check=True)
 
     def size_mb(self, tag: str) -> float:
         if self._is_buildah:
@@ -114,16 +113,17 @@ def main(names: list[str], environment: Mapping[str, str]) -> int:
     builder = Builder.of(environment)
     prefix, tag = environment.get("PREFIX") or "voicepipe", environment.get("TAG") or "dev"
     own = dict(pair.split("=", 1) for pair in shlex.split(environment.get("BUILD_ARGS", "")))
-    source = _source(environment)
+    labels = [f"--label=org.opencontainers.image.{key}={value}" for key, value in _source(environment).items()]
     seconds = {}
     for name in in_order(names or BY_DEFAULT):
         print(f"Building {prefix}/{name}:{tag} ...", flush=True)
         began = time.monotonic()
-        arguments = source | own | ARGUMENTS.get(name, {})
+        arguments = own | ARGUMENTS.get(name, {})
         if name in BUILT_ON:
             argument, base = BUILT_ON[name]
             arguments[argument] = f"{prefix}/{base}:{tag}"
-        builder.make(f"{prefix}/{name}:{tag}", ROOT / DOCKERFILES[name], ROOT, arguments)
+        options = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+        builder.make(f"{prefix}/{name}:{tag}", ROOT / DOCKERFILES[name], ROOT, *labels, *options)
         seconds[name] = time.monotonic() - began
     if not builder.store:
         print("Sizes are not compared: set IMAGE_STORE to the command that knows the images (deploy/images/README.md).")
@@ -205,11 +205,11 @@ def _base_size_mb(builder: Builder, base: str, tag: str) -> float:
 
 
 def _source(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the labels say about the source."""
+    """What the labels of an image say about its source. Its other labels are in its Dockerfile."""
     version = tomllib.loads((ROOT / "services/upload/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     commit = _git("rev-parse", "HEAD") or "unknown"
     changed = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
-    return {"VERSION": str(version), "REVISION": commit + changed, "SOURCE": environment.get("SOURCE", "")}
+    return {"version": str(version), "revision": commit + changed, "source": environment.get("SOURCE", "")}
 
 
 def _git(*arguments: str) -> str:

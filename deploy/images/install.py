@@ -6,7 +6,7 @@ A PROJECT is a folder with a pyproject.toml. Its dependencies, and theirs, are i
 a dependency that the file does not pin is one that our code does without (silero-vad would bring torch, torch setuptools).
 """
 
-# ruff: noqa: INP001, T201 - a program that runs inside a build
+# ruff: noqa: INP001 - a program, no package
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+# A base image has pip with a copy of packaging, but not packaging.
 from pip._vendor.packaging.requirements import Requirement
 
 Name = str
@@ -82,9 +83,9 @@ def main(requirements: Path, venv: Path, projects: list[Path]) -> None:
         if missing := [pin for name, pin in pinned.items() if name in needed and name not in present]:
             _pip(venv, missing)
         found = add(needed, required_by(needed, importlib.metadata.distributions(path=[str(site)])))
-    for tests in list(site.rglob("tests")):  # a tenth of an image
-        shutil.rmtree(tests, ignore_errors=True)
-    print(f"{len(needed.keys() & pinned.keys())} packages of {requirements}")
+    for folder in list(site.rglob("tests")):  # a tenth of an image
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def _name(requirement: Requirement) -> Name:

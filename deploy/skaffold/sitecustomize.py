@@ -4,7 +4,7 @@ The images are read only, so `skaffold dev` cannot change their code. dev.yaml m
 PYTHONPATH: Python imports a module of this name before anything else. Neither the images nor the chart know of it.
 """
 
-# ruff: noqa: INP001, T201 - a program
+# ruff: noqa: INP001, T201 - a program: no package, and it prints into the log of its pod
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Supervisor:
     def __init__(self, command: list[str], code: Path) -> None:
         self._command = command
         self._code = code
-        self._told_to_stop = False
+        self._stopping = False
 
     def run(self) -> int:
         """Returns the exit status of the process after SIGTERM, or when it ended by itself without an error."""
@@ -48,15 +48,15 @@ class Supervisor:
             while not self._is_over(seen):
                 time.sleep(POLL_S)
             status = end(process)
-            if self._told_to_stop:
+            if self._stopping:
                 return status
             print("A file has changed: the process starts again.", flush=True)
 
     def _is_over(self, seen: Versions) -> bool:
-        return self._told_to_stop or versions(self._code) != seen
+        return self._stopping or versions(self._code) != seen
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
-        self._told_to_stop = True
+        self._stopping = True
 
 
 def versions(code: Path) -> Versions:
@@ -93,5 +93,5 @@ def _changed_ns(path: Path) -> int | None:
 # Only the process of the container: not what it starts, and not what somebody runs beside it.
 if os.getpid() == 1:
     status = Supervisor([sys.executable, *sys.orig_argv[1:]], copied(IMAGE_CODE, CODE)).run()
-    # Python has not started yet, so it cannot end in the ordinary way either.
+    # Python imports this module while it starts, so it cannot end in the ordinary way.
     os._exit(status if status >= 0 else 128 - status)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from cluster.image_pods import Pods
-from cluster.images import BUILD, TAG, builder_environment, cluster_environment, load_image, start_one_node
+from cluster.images import BUILD, NO_CLUSTER, build_images, cluster_environment, start_one_node
 
 _NUMBERS = count()
 
 
 @pytest.fixture(scope="session")
-def image_builder() -> BUILD.Builder:
+def built_images() -> BUILD.Builder:
+    """The builder, after it has built every image from this checkout."""
     try:
-        return BUILD.Builder.of(builder_environment())
+        return build_images()
     except BUILD.CannotBuild as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def built_images(image_builder: BUILD.Builder) -> BUILD.Builder:
-    """The builder, after it has built every image from this checkout."""
-    assert BUILD.main([], builder_environment() | {"TAG": TAG}) == 0
-    return image_builder
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +26,9 @@ def image_pods(built_images: BUILD.Builder) -> Iterator[Pods]:
     """A namespace in which every image can be started."""
     environment = cluster_environment()
     if environment is None:
-        pytest.skip("there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it")
+        pytest.skip(NO_CLUSTER)
     start_one_node()
-    with Pods("voicepipe-images", environment, functools.cache(load_image)) as started:
+    with Pods("voicepipe-images", environment) as started:
         yield started
 
 

@@ -6,31 +6,27 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
-from cluster.images import tag_of
+from cluster.images import load_image, tag_of
+from cluster.kubernetes import RESTRICTED, is_ready
 from support.eventually import eventually
 
 USER = 10001
-NAMESPACE: dict[str, Any] = {
-    "apiVersion": "v1",
-    "kind": "Namespace",
-    "metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-}
 
 
 class Pods:
-    """The pods of one namespace. `load` brings an image into the cluster."""
+    """The pods of one namespace."""
 
-    def __init__(self, namespace: str, environment: Mapping[str, str], load: Callable[[str], None]) -> None:
+    def __init__(self, namespace: str, environment: Mapping[str, str]) -> None:
         self._namespace = namespace
         self._environment = dict(environment)
-        self._load = load
 
     def __enter__(self) -> Self:
         self.delete_namespace()
-        self.apply(NAMESPACE | {"metadata": NAMESPACE["metadata"] | {"name": self._namespace}})
+        metadata = {"name": self._namespace, "labels": RESTRICTED}
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +55,7 @@ class Pods:
 
     def start(self, name: str, image: str, *, restart: str = "Never", **container: Any) -> None:
         """Start a pod. `container` has more of its fields; `volumes` are a mount path and a source each."""
-        self._load(image)
+        load_image(image)
         volumes = {"/tmp": {"emptyDir": {}}, **container.pop("volumes", {})}  # noqa: S108 - in the pod
         init = container.pop("init", None)
         main = _container("main", image, volumes) | container
@@ -109,7 +105,7 @@ class Pods:
     def _is_ready(self, name: str) -> bool:
         status = self.status(name)
         assert status.get("phase") not in {"Failed", "Succeeded"}, f"{name} has ended: {status}\n{self.logs(name)}"
-        return any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions", ()))
+        return is_ready({"status": status})
 
     def _ended(self, name: str) -> dict[str, Any] | None:
         states = [container["state"] for container in self.status(name).get("containerStatuses", ())]

@@ -7,6 +7,7 @@ where that is.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shlex
@@ -18,6 +19,7 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 ONE_NODE = ROOT.parent / "shared" / "cluster" / "cluster"
 TAG = os.environ.get("TAG", "dev")
+NO_CLUSTER = "there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it"
 
 
 def load_program(path: Path) -> ModuleType:
@@ -48,6 +50,19 @@ def builder_environment() -> dict[str, str]:
     return {**os.environ, "IMAGE_BUILDER": f"{ONE_NODE} build", "IMAGE_STORE": store}
 
 
+@functools.cache
+def build_images(*images: str) -> BUILD.Builder:
+    """Build images of this checkout, once in a run of the tests; without names, all but those for GPUs.
+
+    Raises:
+        BUILD.CannotBuild: no builder works here.
+    """
+    environment = builder_environment() | {"TAG": TAG}
+    builder = BUILD.Builder.of(environment)
+    assert BUILD.main(list(images), environment) == 0
+    return builder
+
+
 def cluster_environment() -> dict[str, str] | None:
     """The variables with which kubectl reaches the cluster; None if there is none."""
     if "KUBECONFIG" in os.environ or not ONE_NODE.exists():
@@ -66,8 +81,9 @@ def start_one_node() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=cluster_environment())
 
 
+@functools.cache
 def load_image(image: str) -> None:
-    """Load an image into the cluster."""
+    """Load an image into the cluster, once in a run of the tests."""
     default = f"{ONE_NODE} load" if ONE_NODE.exists() else ""
     loader = shlex.split(os.environ.get("IMAGE_LOADER", default))
     subprocess.run([*loader, tag_of(image)], check=True, stdout=subprocess.DEVNULL)

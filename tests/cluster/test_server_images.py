@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 WHISPER = ROOT / "tests/fixtures/whisper/model"
 PROBE = "/srv/triton/probe.py"
 PASSWORD = "/tmp/password"  # noqa: S108 - in the pod
-SHM = "/dev/shm"  # noqa: S108
+SHM = "/dev/shm"  # noqa: S108 - in the pod
 AWKWARD = "pass'w\"ord\\ $x"
 
 
@@ -33,7 +33,7 @@ def address(pods, name):
     return pods.status(name)["podIP"]
 
 
-def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_pods, pod_name, record_property):
+def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_pods, pod_name):
     # The password is a file in a volume that outlives the container, as a Secret does.
     wait = f"until [ -s {PASSWORD} ]; do sleep 0.1; done; exec start.sh"
     image_pods.start(
@@ -70,7 +70,7 @@ def test_postgres_keeps_its_data_and_takes_a_new_password_at_every_start(image_p
     )
 
 
-def test_postgres_stops_at_once_while_clients_are_connected(image_pods, pod_name, built_images, record_property):
+def test_postgres_stops_at_once_while_clients_are_connected(image_pods, pod_name, record_property):
     image_pods.secret(pod_name, password="secret")
     image_pods.start(
         pod_name,
@@ -80,8 +80,12 @@ def test_postgres_stops_at_once_while_clients_are_connected(image_pods, pod_name
         readinessProbe=exec_probe("pg_isready", "--quiet", "--host=127.0.0.1"),
     )
     image_pods.wait_until_ready(pod_name)
-    script = "sleep 30 | psql -U postgres -d voicepipe & sleep 0.5"
-    image_pods.exec(pod_name, "sh", "-c", script + " >/dev/null 2>&1 </dev/null", check=False)
+    # kubectl exec returns only when no process has its output open.
+    connect = "(sleep 60 | PGAPPNAME=idle psql -U postgres -d voicepipe) >/dev/null 2>&1 </dev/null &"
+    image_pods.exec(pod_name, "sh", "-c", connect)
+    connected = "select 1 from pg_stat_activity where application_name = 'idle'"
+    psql = ("psql", "-U", "postgres", "-d", "voicepipe", "-tAc", connected)
+    eventually(lambda: image_pods.exec(pod_name, *psql) == "1\n", 30)
     took_s, exit_status = image_pods.seconds_to_stop(pod_name, "INT")
     record_property("measured", f"postgres stopped in {took_s:.1f} s")
     assert exit_status == 0
@@ -183,7 +187,7 @@ def start_triton(pods, name):
     pods.wait_until_ready(name, 120)
 
 
-def test_triton_is_ready_after_an_inference_and_not_with_a_dead_instance(image_pods, pod_name, record_property):
+def test_triton_is_ready_after_an_inference_and_not_with_a_dead_instance(image_pods, pod_name):
     start_triton(image_pods, pod_name)
     assert "a request succeeded" in image_pods.exec(pod_name, "python3", PROBE, "ready")
     assert image_pods.exec(pod_name, "python3", PROBE, "alive")

@@ -42,7 +42,7 @@ def artifacts(config: Config) -> dict[str, Config]:
 
 
 def required(profiles: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The images that are built after others: which ones, by the name under which they get to know them."""
+    """The images that start from others: the name of the other one, by the build argument that gets it."""
     built = artifacts(activated(profiles))
     return {
         image: {need["alias"]: need["image"] for need in artifact["requires"]}

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from cluster.images import BUILD, ROOT
+from voicepipe_local import objectstore
+from voicepipe_local.data_dir import DataDir
 
 FILES = {name: ROOT / path for name, path in BUILD.DOCKERFILES.items()}
-LABELS = {
-    f"org.opencontainers.image.{name}" for name in ("title", "description", "version", "revision", "source", "licenses")
-}
+# Images with our code, which differ in little else.
+SERVICES = ("upload", "status", "orchestrator")
+PYTHON = (*SERVICES, "diarizer", "migrations", "triton")
 
 
 def instructions(file: Path) -> list[tuple[str, str]]:
@@ -58,10 +60,28 @@ def test_its_process_is_the_first_one_and_gets_the_signals(file):
         assert last_command.startswith("exec ")
 
 
-@every_image
-def test_it_has_the_labels_of_an_open_container_image(file):
-    (labels,) = [value for name, value in last_stage(file) if name == "LABEL"]
-    assert set(re.findall(r"([\w.]+)=", labels)) == LABELS
+@pytest.mark.parametrize("image", FILES)
+def test_its_labels_say_what_it_is(image):
+    """build.py adds those of the source."""
+    (labels,) = [value for name, value in last_stage(FILES[image]) if name == "LABEL"]
+    given = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="(.+?)"', labels))
+    assert given.keys() == {"title", "description", "licenses"}
+    assert given["title"] == f"voicepipe-{image.removesuffix('-gpu')}"
+
+
+def test_the_dockerfiles_of_services_differ_only_in_the_name_of_the_service():
+    def without_labels(image):
+        return [(name, value) for name, value in instructions(FILES[image]) if name != "LABEL"]
+
+    for image in SERVICES:
+        assert without_labels(image) == [
+            (name, value.replace("upload", image)) for name, value in without_labels("upload")
+        ]
+
+
+def test_every_image_with_our_python_makes_its_user_and_its_standard_library_alike():
+    made = [[value for name, value in last_stage(FILES[image]) if name == "RUN"] for image in PYTHON]
+    assert made == [made[0]] * len(PYTHON)
 
 
 @every_image
@@ -94,6 +114,19 @@ def test_a_change_of_our_code_does_not_install_anything_again(name):
     assert "/src" not in installs
     (code,) = [stage for stage in stages if "/src " in stage]
     assert "pip" not in code
+
+
+def test_the_object_store_is_configured_as_on_one_machine(tmp_path):
+    """But for its addresses and folders."""
+
+    def settings(command):
+        return {flag for flag in command if not re.match(r"-(dir|ip.*|[\w.]+(\.port|\.grpc|\.config|Socket))=", flag)}
+
+    script = (ROOT / "deploy/servers/object-store/start.sh").read_text()
+    component = objectstore.component(DataDir.at(tmp_path))
+    *_, flags = script.split("exec weed ")
+    assert settings(re.findall(r"-\S+=\S+", flags)) == settings(flag for flag in component.command if "=" in flag)
+    assert f"GOMEMLIMIT:-{component.env['GOMEMLIMIT']}" in script
 
 
 def test_hadolint_finds_nothing():

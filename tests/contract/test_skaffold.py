@@ -60,7 +60,7 @@ def test_it_builds_the_images_of_make_images(profiles):
 
 
 @each_combination
-def test_an_image_that_starts_from_another_one_of_ours_is_told_which_one_was_built(profiles):
+def test_an_image_that_starts_from_another_one_of_ours_is_built_on_the_new_one(profiles):
     required = {image.removeprefix("voicepipe/"): needs for image, needs in skaffold_config.required(profiles).items()}
     assert required == {name: {argument: f"voicepipe/{base}"} for name, (argument, base) in BUILD.BUILT_ON.items()}
     for name, needs in required.items():
@@ -209,7 +209,19 @@ def test_the_custom_builder_builds_the_tag_for_the_platform(fake_builder):
     assert given == (0, "", [f"{expected} --build-arg=TORCH=cuda --build-arg=BASE= {ROOT}"])
 
 
-def test_the_custom_builder_pushes_only_when_it_is_told_to(fake_builder):
+def test_the_custom_builder_is_the_one_that_make_images_finds(fake_builder, monkeypatch):
+    broken = fake_builder.with_name("docker")
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    podman = fake_builder.rename(fake_builder.with_name("podman"))
+    monkeypatch.setenv("PATH", f"{podman.parent}:/usr/bin:/bin")
+    assert BUILD.Builder.of({}).build == ("podman", "build")
+    status, _, calls = build(podman, "a/Dockerfile", IMAGE_BUILDER="", PUSH_IMAGE="true")
+    assert status == 0
+    assert calls[-2:] == [f"build -t example.org/upload:v1 -f a/Dockerfile {ROOT}", "push example.org/upload:v1"]
+
+
+def test_the_custom_builder_pushes_only_on_request(fake_builder):
     status, _, calls = build(fake_builder, "a/Dockerfile", PUSH_IMAGE="true")
     assert status == 0
     assert [call.split()[0] for call in calls] == ["build", "push"]
@@ -223,7 +235,7 @@ def test_the_custom_builder_refuses_several_platforms(fake_builder):
     assert calls == []
 
 
-def test_the_custom_builder_says_what_it_lacks_to_push(fake_builder):
+def test_the_custom_builder_says_which_setting_it_needs_to_push(fake_builder):
     status, errors, _ = build(fake_builder, "a/Dockerfile", PUSH_IMAGE="true", IMAGE_STORE="")
     assert status == 1
     assert "IMAGE_STORE" in errors

@@ -14,7 +14,16 @@ import time
 import pytest
 from chart import rendering
 from cluster.image_pods import Pods
-from cluster.images import BUILD, TAG, builder_environment, cluster_environment, load_image, start_one_node, tag_of
+from cluster.images import (
+    BUILD,
+    NO_CLUSTER,
+    build_images,
+    builder_environment,
+    cluster_environment,
+    load_image,
+    start_one_node,
+    tag_of,
+)
 from contract import skaffold_config
 from contract.skaffold_config import ROOT, activated, artifacts, rendered
 from support.eventually import eventually
@@ -46,8 +55,8 @@ def pods(builder):
         pytest.skip(rendering.NO_HELM)
     environment = cluster_environment()
     if environment is None:
-        pytest.skip("there is no cluster: set KUBECONFIG, and a command that loads an image into it")
-    assert BUILD.main(["upload"], builder_environment() | {"TAG": TAG}) == 0
+        pytest.skip(NO_CLUSTER)
+    build_images("upload")
     start_one_node()
     load_image("upload")
     with Pods("voicepipe-skaffold", environment) as started:

@@ -49,7 +49,7 @@ def answer(
     parsed = [_read(request, pb_utils) for request in requests]
     chunks = [chunk for chunk in parsed if isinstance(chunk, Chunk)]
     results = _recognize(recognizer, chunks)
-    if last_success and not all(isinstance(result, RequestError) for result in results):
+    if last_success and any(not isinstance(result, RequestError) for result in results):
         _touch(last_success)
     remaining = iter(results)
     return [_response(next(remaining) if isinstance(item, Chunk) else item, pb_utils) for item in parsed]

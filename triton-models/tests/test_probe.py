@@ -1,5 +1,6 @@
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import probe
 import pytest
-from probe import Unhealthy
+from probe import NEVER_S, Unhealthy
 
-NEVER = float("inf")
+WHISPER = Path(probe.__file__).with_name("whisper")
 
 
 def answers():
@@ -38,14 +39,14 @@ def healthy(verb, idle_s, describe, *, living=3):
 
 
 @pytest.mark.parametrize("verb", ["ready", "alive"])
-@pytest.mark.parametrize("idle_s", [0, 10, 100, NEVER])
+@pytest.mark.parametrize("idle_s", [0, 10, 100, NEVER_S])
 def test_a_dead_instance_is_unhealthy_even_if_the_others_answer(verb, idle_s):
     assert not healthy(verb, idle_s, answers, living=2)
 
 
 @pytest.mark.parametrize("verb", ["ready", "alive"])
 def test_a_model_that_answers_is_healthy_whenever_it_last_succeeded(verb):
-    assert all(healthy(verb, idle_s, answers) for idle_s in (0, 29, 31, 119, 121, NEVER))
+    assert all(healthy(verb, idle_s, answers) for idle_s in (0, 29, 31, 119, 121, NEVER_S))
 
 
 @pytest.mark.parametrize(("verb", "idle_s"), [("ready", 29), ("alive", 119)])
@@ -63,7 +64,7 @@ def test_a_model_that_fails_is_soon_not_ready_and_later_not_alive():
 def test_a_slow_model_is_busy_until_nothing_has_succeeded_for_two_minutes(verb):
     assert healthy(verb, 119, is_slow)
     assert not healthy(verb, 121, is_slow)
-    assert not healthy(verb, NEVER, is_slow)
+    assert not healthy(verb, NEVER_S, is_slow)
 
 
 def test_only_processes_of_living_instances_are_counted(tmp_path):
@@ -83,11 +84,11 @@ def test_only_processes_of_living_instances_are_counted(tmp_path):
 
 def test_the_idle_time_is_the_age_of_the_file(tmp_path):
     file = tmp_path / "last-success"
-    assert probe.idle_s(file, time.time()) == NEVER
+    assert probe.idle_s(file, time.time()) == NEVER_S
     file.touch()
     os.utime(file, (1000.0, 1000.0))
     assert probe.idle_s(file, 1012.5) == 12.5
-    assert probe.idle_s(file, 999.0) == NEVER
+    assert probe.idle_s(file, 999.0) == NEVER_S
 
 
 @pytest.fixture
@@ -159,7 +160,8 @@ def test_the_program_prints_one_line_and_its_exit_status_decides(server, tmp_pat
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(("configuration", "instances"), [("cpu", 3), ("", 1)])
-def test_the_instances_follow_from_the_configuration(tmp_path, configuration, instances):
+@pytest.mark.parametrize(("configuration", "file"), [("cpu", "configs/cpu.pbtxt"), ("", "config.pbtxt")])
+def test_as_many_instances_are_expected_as_the_configuration_of_the_model_has(tmp_path, configuration, file):
+    (instances,) = re.findall(r"count: (\d+)", (WHISPER / file).read_text())
     with pytest.raises(Unhealthy, match=f"0 of {instances} instances"):
         probe.main("ready", {"VOICEPIPE_TRITON_CONFIG": configuration}, tmp_path)

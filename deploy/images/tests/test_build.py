@@ -59,7 +59,7 @@ def test_docker_comes_before_podman(tool):
     assert BUILD.Builder.of({}).store == ("docker",)
 
 
-def test_a_machine_without_a_builder_is_told_what_to_do(tool):
+def test_without_a_builder_the_error_says_what_to_do(tool):
     for name in ("docker", "podman", "buildah"):
         tool(name, broken=1)
     with pytest.raises(BUILD.CannotBuild, match="IMAGE_BUILDER"):
@@ -79,7 +79,7 @@ def test_an_image_is_built_from_the_root_with_its_tag_its_labels_and_more_argume
     (built,) = builds(tool)
     assert "-t mirror/voicepipe/upload:1.2 " in built
     assert f"-f {BUILD.ROOT}/services/upload/Dockerfile" in built
-    assert "--build-arg=VERSION=0.1.0 --build-arg=REVISION=" in built
+    assert "--label=org.opencontainers.image.version=0.1.0 --label=org.opencontainers.image.revision=" in built
     assert f"--build-arg=TORCH=cuda --build-arg=X=a b {BUILD.ROOT}" in built
 
 
@@ -98,7 +98,7 @@ def test_the_diarizer_for_gpus_has_torch_with_cuda(tool):
     assert "TORCH=cpu" not in built
 
 
-def test_an_image_that_starts_from_another_one_of_ours_is_built_after_it_and_told_its_tag(tool):
+def test_an_image_that_starts_from_another_one_of_ours_is_built_after_it_on_its_tag(tool):
     tool("docker")
     assert BUILD.main(["model-download", "upload"], {"TAG": "1.2", "PREFIX": "mirror"}) == 0
     assert built_tags(tool) == ["mirror/upload:1.2", "mirror/diarizer:1.2", "mirror/model-download:1.2"]

@@ -88,6 +88,10 @@ def _flags(data_dir: DataDir, identities: Path) -> list[str]:
         f"-s3.port={data_dir.port('s3')}",
         f"-s3.port.grpc={data_dir.port('s3-grpc')}",
         f"-s3.config={identities}",
+        # Without limits, four downloads at once take 1 GB.
+        "-s3.concurrentUploadLimitMB=64",
+        "-s3.cacheCapacityMB=0",
+        "-s3.readerCacheSizeMB=64",
         f"-s3.localSocket={data_dir.path / 's3' / 's3.sock'}",
         f"-filer.localSocket={data_dir.path / 's3' / 'filer.sock'}",
         "-s3.port.iceberg=0",
