@@ -46,7 +46,7 @@ fresh_stubs() {
         { echo "the stubs do not match proto/: run \`make proto\`"; return 1; }
 }
 
-sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src deploy/monitoring)
+sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src deploy/monitoring deploy/images/*.py deploy/skaffold/*.py)
 
 check ruff "$bin/ruff" check --quiet --output-format concise .
 check format "$bin/ruff" format --quiet --check --output-format concise .

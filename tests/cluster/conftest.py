@@ -5,41 +5,64 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 import soundfile
 from accuracy.corpus import phone_call
 from cluster import kubernetes
-from cluster.images import BUILD, builder_environment, load_image, start_one_node
+from cluster.image_pods import Pods
+from cluster.images import BUILD, NO_CLUSTER, build_images, builder_environment, load_image, start_one_node
 from cluster.kubernetes import Installation, Kubernetes
 from support.front_door import FrontDoor
 from voicepipe_local.testing import real_models
 
-NO_CLUSTER = "there is no cluster: set KUBECONFIG, and IMAGE_LOADER to the command that loads an image into it"
+_POD_NUMBERS = count()
 
 
 @pytest.fixture(scope="session")
-def cluster_with_images() -> Kubernetes:
-    """The cluster with every image of this checkout, and with an image of the default models.
-
-    `CLUSTER_IMAGES=loaded` says that it has them already.
-    """
+def cluster() -> Kubernetes:
+    """The cluster, started if it is the one-node cluster."""
     found = kubernetes.find()
     if found is None:
         pytest.skip(NO_CLUSTER)
+    start_one_node()
+    return found
+
+
+@pytest.fixture(scope="session")
+def built_images() -> BUILD.Builder:
+    """The builder, after it has built every image of this checkout.
+
+    `CLUSTER_IMAGES=loaded` says that they were built before, and that the cluster has them.
+    """
     try:
-        builder = BUILD.Builder.of(builder_environment())
+        return BUILD.Builder.of(builder_environment()) if "CLUSTER_IMAGES" in os.environ else build_images()
     except BUILD.CannotBuild as error:
         pytest.skip(str(error))
-    start_one_node()
-    if "CLUSTER_IMAGES" in os.environ:
-        return found
-    assert BUILD.main([], builder_environment() | {"TAG": kubernetes.TAG}) == 0
-    real_models()
-    kubernetes.build_models_image(builder, kubernetes.models_folder())
-    for image in (*BUILD.BY_DEFAULT, "models"):
-        load_image(image)
-    return found
+
+
+@pytest.fixture(scope="session")
+def cluster_with_images(cluster: Kubernetes, built_images: BUILD.Builder) -> Kubernetes:
+    """The cluster with every image of this checkout, and with an image of the default models."""
+    if "CLUSTER_IMAGES" not in os.environ:
+        real_models()
+        kubernetes.build_models_image(built_images, kubernetes.models_folder())
+        for image in (*BUILD.BY_DEFAULT, "models"):
+            load_image(image)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def image_pods(cluster: Kubernetes, built_images: BUILD.Builder) -> Iterator[Pods]:
+    """A namespace in which every image can be started."""
+    with Pods("voicepipe-images", cluster.environment) as started:
+        yield started
+
+
+@pytest.fixture
+def pod_name() -> str:
+    return f"pod-{next(_POD_NUMBERS)}"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from cluster.image_pods import http_probe, stop_limit_s, variables
 from cluster.images import BUILD, ROOT, tag_of
 from support.eventually import eventually
 
-pytest_plugins = ["cluster.image_fixtures"]
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 IMAGES = tuple(BUILD.BY_DEFAULT)

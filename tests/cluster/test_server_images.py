@@ -11,7 +11,6 @@ from cluster.image_pods import exec_probe, http_probe, stop_limit_s, variables
 from cluster.images import ROOT
 from support.eventually import eventually
 
-pytest_plugins = ["cluster.image_fixtures"]
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 WHISPER = ROOT / "tests/fixtures/whisper/model"

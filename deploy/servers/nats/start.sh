@@ -12,8 +12,5 @@ listen: "0.0.0.0:4222"
 http: "0.0.0.0:8222"
 jetstream { store_dir: "/var/lib/nats", max_memory_store: 64MB, max_file_store: 20GB }
 authorization { user: voicepipe, password: "$password" }
-# The shortest that the server accepts: within this time it asks its clients to reconnect elsewhere (nats-server --signal ldm=1).
-lame_duck_duration: "30s"
-lame_duck_grace_period: "1s"
 CONFIGURATION
 exec nats-server --config /tmp/nats.conf

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .catalogue import Catalogue, catalogue_of, load_catalogue
 from .entry import Kind, Model, Tier
-from .errors import CatalogueError, ModelError, ModelUnavailable
+from .errors import CatalogueError, ModelError, ModelUnavailable, UnknownModel
 from .progress import Reporter
 from .references import named, resolve
 from .store import State, Store
@@ -24,6 +24,7 @@ __all__ = [
     "State",
     "Store",
     "Tier",
+    "UnknownModel",
     "catalogue_of",
     "load_catalogue",
     "named",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .catalogue import Catalogue, catalogue_of
 from .entry import Kind
-from .errors import CatalogueError, ModelUnavailable
+from .errors import CatalogueError, ModelUnavailable, UnknownModel
 from .listing import as_json, as_table, described
 from .progress import Reporter, on_stdout, size
 from .references import named
@@ -23,8 +23,8 @@ A model is a name from the catalogue (see list), or owner/name[@revision] on the
 exit codes
     0  done
     1  verify: a model is damaged, incomplete or missing
-    2  the command or a catalogue file is invalid
-    3  a model is unavailable; the message says what to do
+    2  the command or a catalogue file is invalid, or no model has this name
+    3  a model cannot be had now; the message says what to do
   130  interrupted; the next pull continues from there
 
 environment
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     try:
         sys.exit(_run(given))
-    except CatalogueError as error:
+    except (CatalogueError, UnknownModel) as error:
         print(f"voicepipe-models: {error}", file=sys.stderr)
         sys.exit(USAGE)
     except ModelUnavailable as error:
@@ -99,7 +99,7 @@ def _pull(catalogue: Catalogue, store: Store, reporter: Reporter, names: list[st
         known = catalogue.get(name)
         model = named(name, known.kind if known else kind, catalogue)
         if model is None:
-            raise ModelUnavailable(f"{name} is a folder: it is used in place and need not be pulled.")
+            raise UnknownModel(f"{name} is a folder: it is used in place and need not be pulled.")
         if store.state(model) is State.PRESENT:
             reporter.say(f"{model.name} is in {store.path(model.name)}.")
             continue

@@ -13,3 +13,7 @@ class CatalogueError(ModelError):
 
 class ModelUnavailable(ModelError):
     """The model is unavailable; the message says why and what to do."""
+
+
+class UnknownModel(ModelUnavailable):
+    """The reference names no model that can be pulled: trying again does not help."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from .catalogue import Catalogue, catalogue_of
 from .entry import Kind, Model, hub_model
 from .entry_reader import REPOSITORY
-from .errors import ModelUnavailable
+from .errors import ModelUnavailable, UnknownModel
 from .files import missing_files
 from .store import Store
 
@@ -21,12 +21,13 @@ def resolve(reference: str, kind: Kind, store: Store, catalogue: Catalogue | Non
     the files of VOICEPIPE_MODELS_CATALOGUE.
 
     Raises:
-        ModelUnavailable: the reference names nothing, or the model cannot be pulled.
+        UnknownModel: the reference names nothing.
+        ModelUnavailable: the model cannot be pulled, or the folder is incomplete.
     """
     if catalogue is None:
         catalogue = catalogue_of(os.environ)
     if not reference:
-        raise ModelUnavailable(f"No {kind} model is given. {_known(kind, catalogue)}")
+        raise UnknownModel(f"No {kind} model is given. {_known(kind, catalogue)}")
     if model := named(reference, kind, catalogue):
         return store.pull(model).absolute()
     return _folder(Path(reference).expanduser(), kind, catalogue)
@@ -36,25 +37,23 @@ def named(reference: str, kind: Kind, catalogue: Catalogue) -> Model | None:
     """The model in the catalogue or on the hub; None for a folder.
 
     Raises:
-        ModelUnavailable: the reference is none of these, or a model of another kind.
+        UnknownModel: the reference is none of these, or a model of another kind.
     """
     if model := catalogue.get(reference):
         if model.kind is not kind:
-            raise ModelUnavailable(
-                f"{model.name} is a {model.kind} model, not a {kind} model. {_known(kind, catalogue)}"
-            )
+            raise UnknownModel(f"{model.name} is a {model.kind} model, not a {kind} model. {_known(kind, catalogue)}")
         return model
     if reference.startswith(("/", ".", "~")) or Path(reference).is_dir():
         return None
     repository, _, revision = reference.partition("@")
     if REPOSITORY.fullmatch(repository):
         return hub_model(repository, revision or "main", kind)
-    raise ModelUnavailable(f"There is no {kind} model {reference!r}. {_known(kind, catalogue)}")
+    raise UnknownModel(f"There is no {kind} model {reference!r}. {_known(kind, catalogue)}")
 
 
 def _folder(folder: Path, kind: Kind, catalogue: Catalogue) -> Path:
     if not folder.is_dir():
-        raise ModelUnavailable(f"There is no folder {folder}. {_known(kind, catalogue)}")
+        raise UnknownModel(f"There is no folder {folder}. {_known(kind, catalogue)}")
     if missing := missing_files(folder, kind):
         what = "CTranslate2 Whisper" if kind is Kind.SPEECH else "pyannote.audio pipeline"
         raise ModelUnavailable(f"{folder} is not a {what}: it has no {' and no '.join(missing)}.")
