@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -30,11 +31,10 @@ class Process:
         while time.monotonic() < deadline:
             if self.popen.poll() is not None:
                 raise RuntimeError(f"upload ended with {self.popen.returncode}")
-            try:
-                if httpx.get(f"{self.url}/healthz").is_success:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz").is_success:
                     return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         raise RuntimeError("upload did not start in time")
 
     def kill(self) -> None:
