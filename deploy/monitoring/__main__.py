@@ -27,7 +27,7 @@ def main() -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     unknown = sorted(set(FOLDER.glob("*")) - set(wanted))
     for path in [*stale, *unknown]:
-        print(f"{path.name} is {'not up to date' if path in wanted else 'written by nobody'}" if check else path.name)
+        print(f"{path.name} is {'not up to date' if path in wanted else 'not generated'}" if check else path.name)
     if check:
         return 1 if stale or unknown else 0
     FOLDER.mkdir(parents=True, exist_ok=True)

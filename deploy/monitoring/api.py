@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .panels import THIRD, Query, board, graph
+from .panels import THIRD, Query, add_row, board, graph
 from .queries import quantile, rate, selected
 
 _REQUESTS = "voicepipe_http_request_duration_seconds"
@@ -21,8 +21,9 @@ def api() -> Dashboard:
 
 
 def _requests(built: Dashboard) -> None:
-    built.with_row(Row("Requests"))
-    for panel in (
+    add_row(
+        built,
+        "Requests",
         graph(
             "Requests, per second",
             "By service.",
@@ -31,7 +32,7 @@ def _requests(built: Dashboard) -> None:
         ),
         graph(
             "Errors, per second",
-            "Answers with a status of 500 or above, by route. 503: a server is away, or too many uploads arrive at once.",
+            "Answers with a status of 500 or above, by route. 503: a server is unavailable, or too many uploads arrive at once.",
             "reqps",
             Query(
                 rate(f"{_REQUESTS}_count", "method", "route", "status", where='status=~"5.."'),
@@ -56,30 +57,30 @@ def _requests(built: Dashboard) -> None:
                 "{{method}} {{route}}",
             ),
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _uploads(built: Dashboard) -> None:
-    built.with_row(Row("Uploads"))
-    for panel in (
+    add_row(
+        built,
+        "Uploads",
         graph(
             "Uploads that ended, per minute",
-            "failed: a server of ours was away. interrupted: the connection broke, and the client may resume.",
+            "failed: a server was unavailable. interrupted: the connection broke; a tus upload can be resumed.",
             "short",
             Query(f"60 * {rate('voicepipe_uploads_total', 'kind', 'outcome')}", "{{kind}} {{outcome}}"),
             width=THIRD,
         ),
         graph(
             "Bytes received, per second",
-            "Those of refused recordings too.",
+            "Including those of refused recordings.",
             "binBps",
             Query(rate("voicepipe_upload_bytes_total", "kind"), "{{kind}}"),
             stacked=True,
             width=THIRD,
         ),
         graph(
-            "Requests whose bytes arrive now",
+            "Requests being received",
             "By replica. At the limit of VOICEPIPE_MAX_CONCURRENT_UPLOADS a replica answers 503 `busy`.",
             "short",
             Query(selected("voicepipe_uploads_receiving"), "{{pod}}"),
@@ -93,13 +94,13 @@ def _uploads(built: Dashboard) -> None:
             Query(quantile(0.95, "voicepipe_upload_part_duration_seconds"), "95th percentile"),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _events(built: Dashboard) -> None:
-    built.with_row(Row("Events and commands"))
-    for panel in (
+    add_row(
+        built,
+        "Events and commands",
         graph(
             "Open event streams",
             "Clients that follow their jobs, by replica of status.",
@@ -129,5 +130,4 @@ def _events(built: Dashboard) -> None:
             Query(f"60 * {rate('voicepipe_commands_written_total', 'command')}", "{{command}}"),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )

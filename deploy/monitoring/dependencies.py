@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .panels import THIRD, Query, board, graph, up_and_down
+from .panels import THIRD, Query, add_row, board, graph, up_and_down
 from .queries import selected, whole
 
 _OURS = 'component!=""'
@@ -25,11 +25,12 @@ def dependencies() -> Dashboard:
 
 
 def _servers(built: Dashboard) -> None:
-    built.with_row(Row("Servers"))
-    for panel in (
+    add_row(
+        built,
+        "Servers",
         up_and_down(
             "Dependencies, as each component sees them",
-            "down: at least one pod of the component cannot reach it.",
+            "down: at least one pod of the component cannot use it.",
             Query(
                 f"min by (dependency, component) ({selected('voicepipe_dependency_up')})",
                 "{{dependency}} from {{component}}",
@@ -37,32 +38,32 @@ def _servers(built: Dashboard) -> None:
         ),
         up_and_down(
             "Metrics of the pods",
-            "down: Prometheus cannot read them.",
+            "down: Prometheus cannot scrape at least one pod.",
             Query(f"min by (component) ({selected('up', _OURS)})", "{{component}}"),
         ),
         graph(
             "Age of the oldest message in the outbox",
-            "Above a minute, NATS takes no messages or the controller does not relay them.",
+            "Above a minute: NATS accepts no messages, or the controller does not relay them.",
             "s",
             Query(whole("voicepipe_outbox_oldest_seconds"), "age"),
         ),
         up_and_down(
             "Sandbox of the decoder",
-            "missing: at least one prepare worker decodes without this measure. `user` is for workers that run as root.",
+            "missing: at least one prepare worker decodes without this measure. `user` takes effect only in workers that run as root.",
             Query(f"min by (measure) ({selected('voicepipe_decoder_confinement')})", "{{measure}}"),
             good="in effect",
             bad="missing",
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _controller(built: Dashboard) -> None:
-    built.with_row(Row("Controller"))
-    for panel in (
+    add_row(
+        built,
+        "Controller",
         graph(
             "Time since the last success of each task",
-            "Seconds while all is well.",
+            "Below a minute while the controller works.",
             "s",
             Query(f"time() - {whole('voicepipe_controller_last_pass_timestamp_seconds', 'task')}", "{{task}}"),
         ),
@@ -72,13 +73,13 @@ def _controller(built: Dashboard) -> None:
             "short",
             Query(whole("voicepipe_dead_letters"), "dead letters"),
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _pods(built: Dashboard) -> None:
-    built.with_row(Row("Pods: metrics of Kubernetes"))
-    for panel in (
+    add_row(
+        built,
+        "Pods: metrics of Kubernetes",
         graph(
             "Memory",
             "The working set of each container, which its limit applies to.",
@@ -102,7 +103,7 @@ def _pods(built: Dashboard) -> None:
         ),
         graph(
             "Container restarts, last hour",
-            "Our services wait for missing servers and do not restart for them, so every restart has a reason of its own.",
+            "Our services wait for missing servers instead of restarting, so every restart has another cause.",
             "short",
             Query(
                 f"sum by (pod, container) (increase({selected('kube_pod_container_status_restarts_total')}[1h])) > 0",
@@ -110,5 +111,4 @@ def _pods(built: Dashboard) -> None:
             ),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )

@@ -1,13 +1,14 @@
-"""Does the installation do its work? The page to open first."""
+"""Does the installation work? The dashboard to open first."""
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .panels import THIRD, Query, board, firing, graph, number
+from .panels import THIRD, Query, add_row, board, firing, graph, number
 from .queries import backlog, quantile, rate, selected, whole
 
-_ERRORS = 'status=~"5.."'
+# 501 is no failure: a client asks for speakers where there is no diarizer.
+_ERRORS = 'status=~"5..", status!="501"'
 
 
 def overview() -> Dashboard:
@@ -21,23 +22,22 @@ def overview() -> Dashboard:
 
 
 def _now(built: Dashboard) -> None:
-    ended = 'sum(increase(voicepipe_jobs_finished_total{{namespace="$namespace", outcome="{}"}}[1h]))'
     for panel in (
         number(
             "Unfinished jobs", "Accepted and not ended.", "short", Query(f"sum({whole('voicepipe_jobs', 'state')})")
         ),
-        number("Completed, last hour", "Jobs with a transcript.", "short", Query(ended.format("completed"))),
-        number("Failed, last hour", "Jobs that ended without a transcript.", "short", Query(ended.format("failed")), 5),
+        number("Completed, last hour", "Jobs with a transcript.", "short", Query(_ended("completed"))),
+        number("Failed, last hour", "Jobs that ended without a transcript.", "short", Query(_ended("failed")), 5),
         number(
             "Longest without progress",
-            "The time since the unfinished job that waits longest last changed.",
+            "The time since the last change of the unfinished job that has waited longest.",
             "s",
             Query(whole("voicepipe_oldest_waiting_job_seconds")),
             3600,
         ),
         number(
             "Pools away",
-            "Declared pools without any worker. Their jobs wait.",
+            "Declared pools without a ready worker. Their jobs wait.",
             "short",
             Query(f"sum(1 - {whole('voicepipe_pool_ready', 'pool')})"),
             1,
@@ -49,29 +49,33 @@ def _now(built: Dashboard) -> None:
             Query(whole("voicepipe_dead_letters")),
             5,
         ),
-    ):
-        built.with_panel(panel)
-    built.with_panel(firing("Alerts that fire", "Each has a runbook in docs/runbooks."))
-    built.with_panel(
+        firing("Firing alerts", "Each has a runbook in docs/runbooks."),
         graph(
-            "Errors answered to clients",
-            "The share of requests that end with a status of 500 or above. `starting`, the answer of a new pod, is not counted.",
+            "Failed requests",
+            "The share that is answered with a server error. 501, and `starting` from a new pod, are not counted.",
             "percentunit",
             Query(
                 f"{rate('voicepipe_http_request_duration_seconds_count', 'component', where=_ERRORS)}"
                 f" / {rate('voicepipe_http_request_duration_seconds_count', 'component')}",
                 "{{component}}",
             ),
-        )
-    )
+        ),
+    ):
+        built.with_panel(panel)
+
+
+def _ended(outcome: str) -> str:
+    where = f'outcome="{outcome}"'
+    return f"sum(increase({selected('voicepipe_jobs_finished_total', where)}[1h]))"
 
 
 def _jobs(built: Dashboard) -> None:
-    built.with_row(Row("Jobs"))
-    for panel in (
+    add_row(
+        built,
+        "Jobs",
         graph(
             "Unfinished jobs",
-            "By what they wait for or are at.",
+            "By state.",
             "short",
             Query(whole("voicepipe_jobs", "state"), "{{state}}"),
             stacked=True,
@@ -91,16 +95,16 @@ def _jobs(built: Dashboard) -> None:
             Query(whole("voicepipe_oldest_waiting_job_seconds", "state"), "{{state}}"),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _work(built: Dashboard) -> None:
-    built.with_row(Row("Work"))
-    for panel in (
+    add_row(
+        built,
+        "Work",
         graph(
             "Backlog",
-            "Commands that wait for a worker. A job has at most 16 chunks in the queue, so this is not the length of the work.",
+            "Commands that wait for a worker. A job has at most 16 chunks in the queue, so there may be more work than this.",
             "short",
             Query(backlog("stage", "pool"), "{{stage}} {{pool}}"),
             stacked=True,
@@ -119,12 +123,12 @@ def _work(built: Dashboard) -> None:
         ),
         graph(
             "Time of a command, 95th percentile",
-            "How long a command of each stage was in flight, with the waits for servers that were away.",
+            "How long commands were in flight, including waits for unavailable servers.",
             "s",
             Query(quantile(0.95, "voicepipe_command_duration_seconds", "stage"), "{{stage}}"),
         ),
         graph(
-            "Commands that were not done, per second",
+            "Commands not done, per second",
             "failed: retried. handed_back: returned by a stopping worker. dead_lettered: given up. lost: could not be settled.",
             "short",
             Query(
@@ -133,9 +137,8 @@ def _work(built: Dashboard) -> None:
         ),
         graph(
             "Lost commands queued again, per second",
-            "What the controller repaired. Anything but a short peak after a fault of NATS is wrong.",
+            "Expect a short peak after an outage of NATS, and nothing otherwise.",
             "short",
             Query(rate("voicepipe_requeued_total", "stage"), "{{stage}}"),
         ),
-    ):
-        built.with_panel(panel)
+    )

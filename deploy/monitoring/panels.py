@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models.common import (
@@ -29,14 +29,15 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-# Whoever imports a dashboard chooses its Prometheus.
+# Whoever opens a dashboard chooses its Prometheus.
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 # Panels are placed in a grid of 24 columns.
 HALF, THIRD, SIXTH = 12, 8, 4
 HEIGHT, LOW = 8, 4
 
-PanelBuilder = TypeVar("PanelBuilder", stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel)
+AnyPanel: TypeAlias = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
+PanelBuilder = TypeVar("PanelBuilder", bound=AnyPanel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def graph(
 
 
 def number(title: str, description: str, unit: str, query: Query, red_from: float | None = None) -> stat.Panel:
-    """The value of now, red from a limit on."""
+    """The current value; red at a limit and above."""
     panel = stat.Panel().unit(unit).height(LOW).span(SIXTH).graph_mode(BigValueGraphMode.AREA)
     panel.color_mode(BigValueColorMode.VALUE).no_value("no data")
     steps = [Threshold(color="green", value=None)]
@@ -121,8 +122,14 @@ def board(uid: str, title: str, description: str, *variables: dashboard.QueryVar
     return built
 
 
+def add_row(built: dashboard.Dashboard, title: str, *panels: AnyPanel) -> None:
+    built.with_row(dashboard.Row(title))
+    for panel in panels:
+        built.with_panel(panel)
+
+
 def variable(name: str, query: str, *, several: bool = False) -> dashboard.QueryVariable:
-    """A variable whose values come from Prometheus; with `several` all of them are chosen at first."""
+    """A variable whose values come from Prometheus. With `several`, all of them are selected by default."""
     built = dashboard.QueryVariable(name).label(name).datasource(DATASOURCE).query(query)
     built.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
     if several:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .panels import THIRD, Query, board, graph, up_and_down, variable
+from .panels import THIRD, Query, add_row, board, graph, up_and_down, variable
 from .queries import backlog, mean, quantile, rate, selected, whole
 
+_RESPONSE_TIME = "voicepipe_model_request_duration_seconds"
 _POOL = 'pool=~"$pool"'
 _TRANSCRIBE = 'stage="transcribe", pool=~"$pool"'
 _DIARIZE = 'stage="diarize"'
@@ -26,8 +27,9 @@ def pools() -> Dashboard:
 
 
 def _pools(built: Dashboard) -> None:
-    built.with_row(Row("Pools"))
-    for panel in (
+    add_row(
+        built,
+        "Pools",
         up_and_down(
             "Pools",
             "ready: a worker whose model answers was seen in the last 30 s.",
@@ -51,26 +53,26 @@ def _pools(built: Dashboard) -> None:
         ),
         graph(
             "Response time of the model",
-            "Seen by the worker, with the queue in Triton.",
+            "Measured by the worker, including the queue in Triton.",
             "s",
-            Query(quantile(0.5, "voicepipe_model_request_duration_seconds", "model"), "{{model}} median"),
-            Query(quantile(0.95, "voicepipe_model_request_duration_seconds", "model"), "{{model}} 95th percentile"),
+            Query(quantile(0.5, _RESPONSE_TIME, "pool", where=_POOL), "{{pool}} median"),
+            Query(quantile(0.95, _RESPONSE_TIME, "pool", where=_POOL), "{{pool}} 95th percentile"),
             width=THIRD,
         ),
         graph(
             "Batch size",
-            "The mean that the model reports. On a GPU it should come near 8 under load; on a processor it is 1.",
+            "The mean, as the model reports it. On a GPU it should approach 8 under load; on a CPU it is 1.",
             "short",
-            Query(mean("voicepipe_model_batch_size", "model"), "{{model}}"),
+            Query(mean("voicepipe_model_batch_size", "pool", where=_POOL), "{{pool}}"),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _triton(built: Dashboard) -> None:
-    built.with_row(Row("Triton"))
-    for panel in (
+    add_row(
+        built,
+        "Triton",
         graph(
             "Requests, per second",
             "Answered and failed.",
@@ -81,33 +83,32 @@ def _triton(built: Dashboard) -> None:
         ),
         graph(
             "Time of a request in Triton",
-            "The mean, split into the wait for a free instance and the rest.",
+            "The mean: the wait for a free instance, and the total.",
             "s",
             Query(_per_request("queue"), "{{pool}} queue"),
-            Query(_per_request("request"), "{{pool}} in all"),
+            Query(_per_request("request"), "{{pool}} total"),
             width=THIRD,
         ),
         graph(
             "Requests that wait in Triton",
-            "Above the number of instances for long: the pool is too small.",
+            "Above the number of instances for a long time: the pool is too small.",
             "short",
             Query(f"sum by (pool) ({selected('nv_inference_pending_request_count', _POOL)})", "{{pool}}"),
             width=THIRD,
         ),
         graph(
             "GPU utilization",
-            "No data on a processor.",
+            "No data on a CPU.",
             "percentunit",
             Query(f"avg by (pool, pod) ({selected('nv_gpu_utilization', _POOL)})", "{{pod}}"),
         ),
         graph(
             "GPU memory in use",
-            "Of each GPU that a Triton has. No data on a processor.",
+            "Of all GPUs of a pod. No data on a CPU.",
             "bytes",
             Query(f"sum by (pool, pod) ({selected('nv_gpu_memory_used_bytes', _POOL)})", "{{pod}}"),
         ),
-    ):
-        built.with_panel(panel)
+    )
 
 
 def _per_request(part: str) -> str:
@@ -117,11 +118,12 @@ def _per_request(part: str) -> str:
 
 
 def _diarizer(built: Dashboard) -> None:
-    built.with_row(Row("Diarizer"))
-    for panel in (
+    add_row(
+        built,
+        "Diarizer",
         graph(
             "Recordings",
-            "Those that wait for a diarizer, and those that one is at.",
+            "Waiting for a diarizer, and being diarized.",
             "short",
             Query(backlog("stage", where=_DIARIZE), "waiting"),
             Query(f"sum({selected('voicepipe_commands_in_flight', _DIARIZE)})", "in flight"),
@@ -142,5 +144,4 @@ def _diarizer(built: Dashboard) -> None:
             Query(rate("voicepipe_commands_total", "outcome", where=_DIARIZE), "{{outcome}}"),
             width=THIRD,
         ),
-    ):
-        built.with_panel(panel)
+    )

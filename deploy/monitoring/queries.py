@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# What a dashboard shows: one installation.
+# A dashboard shows one installation.
 NAMESPACE = 'namespace="$namespace"'
 
 

@@ -13,8 +13,7 @@ from .metric_names import CHART, ROOT, RULES
 
 FOLDER = ROOT / "docs/runbooks"
 PAGES = sorted(FOLDER.glob("*.md"))
-COMPONENTS = {"upload", "status", "prepare", "transcribe", "assemble", "controller", "diarizer", "gateway"}
-COMPONENTS |= {"nats", "postgres", "object-store", "migrations", "models"}
+COMPONENTS = {path.name for path in (CHART / "templates").iterdir() if path.is_dir()}
 SECTIONS = ["Meaning", "Check", "Repair", "Escalate"]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
