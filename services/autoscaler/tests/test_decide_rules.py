@@ -85,9 +85,9 @@ def test_what_starts_is_counted_with_the_rest_of_its_cold_start():
     spec = pool(cold_start_s=40.0)
     started = tuple(Pod(f"new-{number}", NOW_S - 20) for number in range(2))
     observation = seen(3, premium_s=520, pods=(*pods(1), *started))
-    assert decide(spec, observation, replace(SHORT, newest_ready_at_s=NOW_S)).replicas == 3
+    assert decide(spec, observation, SHORT).replicas == 3
     none_started = seen(3, premium_s=520, pods=(*pods(1), *(replace(pod, asked_at_s=NOW_S) for pod in started)))
-    assert decide(spec, none_started, replace(SHORT, newest_ready_at_s=NOW_S)).replicas == 5
+    assert decide(spec, none_started, SHORT).replicas == 5
 
 
 def test_a_cold_pool_asks_once_however_long_it_takes_to_start():
