@@ -12,7 +12,7 @@ from voicepipe_autoscaler.simulate.kubernetes import Behaviour, HpaByCpu, Keda
 from voicepipe_autoscaler.simulate.ours import Ours
 from voicepipe_autoscaler.simulate.ray import Ray
 from voicepipe_autoscaler.simulate.run import p95
-from voicepipe_autoscaler.simulate.scenarios import SCENARIOS, play, policies, simulated, trace_of
+from voicepipe_autoscaler.simulate.scenarios import SCENARIOS, Scenario, compare, play, policies, simulated
 from voicepipe_autoscaler.simulate.trace import Recording
 
 WORKER = Hardware(slots=3, speed=6.0, cold_start_s=20.0)
@@ -136,11 +136,13 @@ def test_the_first_pod_is_asked_within_five_seconds_of_the_first_command():
         assert run.replicas[1][0] - queued_s <= 5
 
 
-def runs(scenario: str, name: str):
-    found = next(one for one in SCENARIOS if one.name == scenario)
-    pool = found.pools[name]
-    some = [one for one in trace_of(scenario) if one.pool == name]
-    return {policy.name: play(pool, some, policy, found.until_s) for policy in policies(pool)}
+def scenario(name: str) -> Scenario:
+    return next(one for one in SCENARIOS if one.name == name)
+
+
+def runs(name: str, pool: str):
+    found = scenario(name)
+    return {run.policy: run for run in compare(found.pools[pool], found.recordings(pool), found.until_s)}
 
 
 def test_a_burst_is_done_no_later_than_by_keda_and_costs_less():
@@ -162,7 +164,7 @@ def test_a_recording_of_three_hours_asks_for_one_diarizer_and_no_more_workers_th
 
 def test_a_cold_gpu_pool_is_asked_before_the_first_chunk_exists():
     """B4: woken while the recording is prepared."""
-    first = min(trace_of("cold"), key=lambda one: one.at_s)
+    first = scenario("cold").recordings("transcribe")[0]
     prepared_s = first.at_s + 0.5 + first.audio_s / WORKER.prepare_speed
     asked_s = runs("cold", "transcribe")["Voicepipe"].replicas[1][0]
     assert first.at_s <= asked_s < prepared_s
