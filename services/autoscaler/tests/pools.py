@@ -54,7 +54,7 @@ def settled(replicas: int, *, long_ago_s: float = 10_000.0, **fields) -> Memory:
         **{
             "decided_at_s": NOW_S - 2,
             "learnt_at_s": NOW_S - 2,
-            "newest_ready_at_s": NOW_S - 600,
+            "started": tuple(f"pod-{number}" for number in range(10)),
             "recommendations": ((NOW_S - 2, 0),),
             "first_ready_s": since_s if replicas else None,
             **fields,
@@ -246,13 +246,14 @@ def _memory(draw: Draw) -> Memory:
     times_s = sorted(NOW_S - draw.some(1, 300) for _ in falling)
     before = draw.randrange(8)
     step = Step(NOW_S - draw.some(0, 60), before, before + draw.randrange(12))
-    past = ("newest_ready_at_s", "learnt_at_s", "short_since_s", "last_done_s", "first_ready_s", "quiet_since_s")
+    past = ("learnt_at_s", "short_since_s", "last_done_s", "first_ready_s", "quiet_since_s")
     return Memory(
         arrivals={priority: draw.choice([0.0, draw.some(0, 100)]) for priority in TARGETS_S},
         speed=draw.maybe(draw.some(0.01, 500)),
         busy_s=draw.choice([0.0, 30.0]),
         seconds_per_unit=draw.maybe(draw.some(0.1, 5000)),
         cold_starts_s=tuple(draw.some(1, 600) for _ in range(draw.choice([0, 1, 10]))),
+        started=tuple(f"pod-{number}" for number in range(draw.choice([0, 3, 8]))),
         recommendations=tuple(zip(times_s, falling, strict=True)),
         step=draw.maybe(step),
         decided_at_s=draw.choice([None, NOW_S - 2, NOW_S - 2, NOW_S - 500]),

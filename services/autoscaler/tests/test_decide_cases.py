@@ -176,7 +176,6 @@ def test_every_reason_has_a_case_with_its_replicas_and_its_sum(reason):
     decision = decide(spec, observation, memory)
     assert (decision.reason, decision.replicas) == (reason, replicas)
     assert decision.message.endswith(words)
-    assert decision.wake == (reason in {Reason.WOKEN_UP, Reason.AT_MIN})
 
 
 def test_a_condition_says_what_limits_and_what_is_unknown():

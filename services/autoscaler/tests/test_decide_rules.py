@@ -49,17 +49,17 @@ def test_the_first_window_of_a_job_counts_before_it_is_queued():
 def test_a_command_in_flight_without_a_worker_wakes_the_pool():
     taken = {"standard": Work(in_flight_s=20, units=1)}
     decision = decide(pool(), seen(0, work=taken, pods=()), settled(0))
-    assert (decision.replicas, decision.reason, decision.wake) == (1, Reason.WOKEN_UP, True)
+    assert (decision.replicas, decision.reason) == (1, Reason.WOKEN_UP)
     only_counted = {"standard": Work(units=1)}
     assert decide(pool(), seen(0, work=only_counted, pods=()), settled(0)).replicas == 1
 
 
-@pytest.mark.parametrize(("wake_on", "replicas"), [(WakeOn.PREPARE, 2), (WakeOn.TRANSCRIBE, 0)])
-def test_a_recording_in_prepare_wakes_the_pool_that_is_told_so(wake_on, replicas):
+@pytest.mark.parametrize(("wake_on", "replicas"), [(WakeOn.PREPARE, 3), (WakeOn.TRANSCRIBE, 0)])
+def test_a_recording_in_prepare_wakes_only_a_pool_that_wakes_on_prepare(wake_on, replicas):
     arriving = {"standard": Work(arriving_s=4800, expected_units=16)}
     spec = pool(wake_on=wake_on, cold_start_s=5.0)
     decision = decide(spec, seen(0, work=arriving, pods=(), upstream_jobs=1), settled(0))
-    assert decision.replicas == replicas + (wake_on is WakeOn.PREPARE)
+    assert decision.replicas == replicas
 
 
 def test_a_recording_in_prepare_keeps_a_pool_awake():
@@ -85,9 +85,9 @@ def test_what_starts_is_counted_with_the_rest_of_its_cold_start():
     spec = pool(cold_start_s=40.0)
     started = tuple(Pod(f"new-{number}", NOW_S - 20) for number in range(2))
     observation = seen(3, premium_s=520, pods=(*pods(1), *started))
-    assert decide(spec, observation, replace(SHORT, newest_ready_at_s=NOW_S)).replicas == 3
+    assert decide(spec, observation, SHORT).replicas == 3
     none_started = seen(3, premium_s=520, pods=(*pods(1), *(replace(pod, asked_at_s=NOW_S) for pod in started)))
-    assert decide(spec, none_started, replace(SHORT, newest_ready_at_s=NOW_S)).replicas == 5
+    assert decide(spec, none_started, SHORT).replicas == 5
 
 
 def test_a_cold_pool_asks_once_however_long_it_takes_to_start():
@@ -106,6 +106,14 @@ def test_replicas_that_are_stuck_do_not_hold_back_the_others():
     observation = seen(3, pods=(replace(pods(1)[0], units=2), replace(pods(2)[1], **DRAINED), UNSCHEDULED))
     decision = decide(spec, observation, settled(3))
     assert (decision.replicas, decision.reason) == (1, Reason.SCALED_DOWN)
+
+
+def test_a_target_is_at_risk_while_a_replica_that_found_no_node_is_needed():
+    observation = seen(3, premium_s=560, pods=(*pods(2), UNSCHEDULED))
+    decision = decide(pool(), observation, settled(3))
+    assert (decision.need["premium"], decision.eta_s["premium"]) == (3, 70.0)
+    assert decision.slo_at_risk == ("premium",)
+    assert decide(pool(), replace(observation, pods=pods(3)), settled(3)).slo_at_risk == ()
 
 
 def test_fewer_replicas_are_asked_only_once_the_deletion_cost_has_been_seen():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from pools import NOW_S, pool, seen
+from pools import NOW_S, pods, pool, seen
 from voicepipe_autoscaler.learning import cold_start_s, learn, percentile, speed
 from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Pod, Work
@@ -66,6 +66,13 @@ def test_each_cold_start_counts_once_and_the_last_ten_are_kept():
             memory = learn(replace(seen(number + 1), now_s=asked_at_s + 50, pods=some), pool(), memory)
     assert memory.cold_starts_s == tuple(float(10 + number) for number in range(2, 12))
     assert cold_start_s(pool(), memory) == 20.0
+
+
+def test_a_pod_that_becomes_ready_again_is_no_cold_start():
+    memory = learn(seen(2), pool(), Memory())
+    away = learn(seen(2, pods=pods(2, ready_at_s=None)), pool(), memory)
+    back = learn(seen(2, pods=pods(2, ready_at_s=NOW_S)), pool(), away)
+    assert back.cold_starts_s == memory.cold_starts_s == (60.0, 60.0)
 
 
 def test_the_declared_cold_start_counts_until_one_was_seen():

@@ -10,17 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe_autoscaler.decision import Reason
 from voicepipe_autoscaler.simulate.__main__ import main
-from voicepipe_autoscaler.simulate.made import MADE
 from voicepipe_autoscaler.simulate.page import BEGIN, END, PAGE, PLOTS, with_figures, write
 from voicepipe_autoscaler.simulate.plot import POINTS, thinned
-from voicepipe_autoscaler.simulate.scenarios import SCENARIOS, trace_of
+from voicepipe_autoscaler.simulate.scenarios import SCENARIOS
 from voicepipe_autoscaler.simulate.trace import BadTrace, Recording, read
-from voicepipe_autoscaler.simulate.trace import write as as_lines
 
 DOCS = Path(__file__).parents[3] / "docs"
 LINE = '{"at_s": 1, "audio_s": 60, "priority": "standard", "pool": "transcribe"}\n'
-
-lengths = st.floats(0.1, 10_000).map(lambda value: round(value, 1))
 
 
 def test_the_page_and_its_plots_are_what_the_command_writes():
@@ -44,20 +40,17 @@ def test_the_page_explains_every_reason():
     assert [reason for reason in Reason if f"`{reason}`" not in page] == []
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_the_traces_are_those_that_are_made(name):
-    assert trace_of(name) == sorted(MADE[name](), key=lambda one: one.at_s)
-
-
-def test_every_trace_has_a_scenario_with_its_pools():
-    assert {one.name for one in SCENARIOS} == set(MADE)
+def test_every_recording_of_a_scenario_goes_to_one_of_its_pools():
     for scenario in SCENARIOS:
-        assert {one.pool for one in trace_of(scenario.name)} == set(scenario.pools)
+        assert {one.pool for one in scenario.trace} == set(scenario.pools)
 
 
-@given(st.lists(st.builds(Recording, lengths, lengths, st.sampled_from(["premium", "standard"]), st.text(max_size=5))))
-def test_a_trace_is_read_as_it_was_written(recordings):
-    assert read(as_lines(recordings).split("\n")) == sorted(recordings, key=lambda one: one.at_s)
+def test_a_trace_is_read_in_the_order_of_time():
+    later = LINE.replace('"at_s": 1,', '"at_s": 2.5,').replace("standard", "premium")
+    assert read([later, "\n", LINE]) == [
+        Recording(1.0, 60.0, "standard", "transcribe"),
+        Recording(2.5, 60.0, "premium", "transcribe"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ The rules, in order; the first that has something to say decides:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from .decision import Decision, Reason
+from .decision import Choice, Decision, Reason
 from .demand import Sight
 from .learning import learn
 from .memory import Memory, Step, since
@@ -34,16 +34,6 @@ STEP_LEAST = 2
 UNKNOWN_FOR_S = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    replicas: int
-    reason: Reason
-    drain: tuple[str, ...] = ()
-    release: tuple[str, ...] = ()
-    short_since_s: float | None = None
-    step: Step | None = None
-
-
 def decide(spec: PoolSpec, observation: Observation, memory: Memory) -> Decision:
     situation = look(spec, observation, learn(observation, spec, memory))
     choice = next(choice for rule in RULES if (choice := rule(situation)) is not None)
@@ -53,7 +43,7 @@ def decide(spec: PoolSpec, observation: Observation, memory: Memory) -> Decision
         short_since_s=choice.short_since_s,
         step=choice.step or situation.memory.step,
     )
-    return report(situation, choice.replicas, choice.reason, choice.drain, choice.release, after)
+    return report(situation, choice, after)
 
 
 def _pinned(situation: Situation) -> Choice | None:

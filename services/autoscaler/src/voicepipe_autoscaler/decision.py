@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .memory import Memory
+from .memory import Memory, Step
 
 
 class Reason(StrEnum):
@@ -42,6 +42,18 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rule decides, and what to remember of it."""
+
+    replicas: int
+    reason: Reason
+    drain: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
+    short_since_s: float | None = None
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     type: str
     status: bool
@@ -68,6 +80,5 @@ class Decision:
     speed: float
     cold_start_s: float
     memory: Memory
-    drain: tuple[str, ...] = ()
-    release: tuple[str, ...] = ()
-    wake: bool = False
+    drain: tuple[str, ...]
+    release: tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from .memory import COLD_STARTS, Memory, since
 from .observation import Observation
@@ -88,32 +87,24 @@ def _seconds_per_unit(observation: Observation, memory: Memory, pace: float) -> 
 
 
 def _from_pods(seen: Observation, memory: Memory) -> Memory:
-    newest_s = -math.inf if memory.newest_ready_at_s is None else memory.newest_ready_at_s
-    ready = [(pod.ready_at_s, pod.asked_at_s) for pod in seen.pods if pod.ready_at_s is not None]
-    new = sorted(one for one in ready if one[0] > newest_s)
-    missing = len(seen.pods) < seen.replicas
-    learnt: dict[str, Any] = {
-        "unknown_since_s": None if seen.counts_fresh else since(memory.unknown_since_s, seen.now_s),
-        "missing_since_s": since(memory.missing_since_s, seen.now_s) if missing else None,
-        "first_ready_s": _first_ready_s(seen, memory, ready),
-    }
-    if new:
-        memory = replace(
-            memory,
-            cold_starts_s=(*memory.cold_starts_s, *(ready_at_s - asked_at_s for ready_at_s, asked_at_s in new))[
-                -COLD_STARTS:
-            ],
-            newest_ready_at_s=new[-1][0],
-        )
-    unchanged = all(getattr(memory, name) == value for name, value in learnt.items())
-    return memory if unchanged else replace(memory, **learnt)
+    ready = sorted((pod.ready_at_s, pod.asked_at_s, pod.name) for pod in seen.pods if pod.ready_at_s is not None)
+    # A pod that was ready before has not started: it lost its readiness for a while, with the database for example.
+    new = [ready_at_s - asked_at_s for ready_at_s, asked_at_s, name in ready if name not in memory.started]
+    return replace(
+        memory,
+        unknown_since_s=None if seen.counts_fresh else since(memory.unknown_since_s, seen.now_s),
+        missing_since_s=since(memory.missing_since_s, seen.now_s) if len(seen.pods) < seen.replicas else None,
+        first_ready_s=_first_ready_s(seen, memory, ready[0][0] if ready else None),
+        cold_starts_s=(*memory.cold_starts_s, *new)[-COLD_STARTS:],
+        started=tuple(sorted(pod.name for pod in seen.pods if pod.ready or pod.name in memory.started)),
+    )
 
 
-def _first_ready_s(seen: Observation, memory: Memory, ready: Sequence[tuple[float, float]]) -> float | None:
+def _first_ready_s(seen: Observation, memory: Memory, ready_at_s: float | None) -> float | None:
     """Since when there is a replica that is ready, counted anew after the pool has slept."""
     if seen.replicas == 0:
         return None
-    return min(ready)[0] if ready and memory.first_ready_s is None else memory.first_ready_s
+    return ready_at_s if memory.first_ready_s is None else memory.first_ready_s
 
 
 def _toward(before: float, seen: float, pace: float) -> float:

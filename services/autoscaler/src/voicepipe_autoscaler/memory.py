@@ -33,7 +33,7 @@ class Memory:
     busy_s: float = 0.0  # replica seconds from which the speed was learnt
     seconds_per_unit: float | None = None
     cold_starts_s: tuple[float, ...] = ()
-    newest_ready_at_s: float | None = None
+    started: tuple[str, ...] = ()  # replicas whose cold start has been counted
     learnt_at_s: float | None = None
     decided_at_s: float | None = None
     recommendations: tuple[tuple[float, int], ...] = ()
@@ -46,21 +46,18 @@ class Memory:
     missing_since_s: float | None = None  # pods that were asked for and not created
 
     def to_json(self) -> dict[str, object]:
-        """A JSON object without what is empty."""
-        known = {name: value for name, value in asdict(self).items() if value not in (None, (), {})}
-        pairs = [list(pair) for pair in self.recommendations]
-        return {"version": VERSION, **known, "cold_starts_s": list(self.cold_starts_s), "recommendations": pairs}
+        return {"version": VERSION, **asdict(self)}
 
     @classmethod
     def from_json(cls, found: object) -> Self:
         """The memory that `to_json` wrote. Anything else is forgotten: a pool that starts anew is better than none."""
         if not isinstance(found, dict) or found.get("version") != VERSION:
             return cls()
+        known = {name: value for name, value in found.items() if name != "version" and value is not None}
         try:
-            fields: dict[str, Any] = {name: _READ[name](value) for name, value in found.items() if name != "version"}
+            return cls(**{name: _READ.get(name, _number)(value) for name, value in known.items()})
         except (KeyError, TypeError, ValueError):
             return cls()
-        return cls(**fields)
 
 
 def recommended(memory: Memory, now_s: float, window_s: float, replicas: int) -> tuple[tuple[float, int], ...]:
@@ -109,26 +106,16 @@ def _step(value: object) -> Step:
     return Step(_number(value["at_s"]), _count(value["before"]), _count(value["after"]))
 
 
-_READ: Mapping[str, Callable[[object], object]] = {
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no name")
+    return value
+
+
+_READ: Mapping[str, Callable[[object], Any]] = {
     "arrivals": _arrivals,
     "cold_starts_s": lambda value: tuple(_number(one) for one in _list(value)),
+    "started": lambda value: tuple(_name(one) for one in _list(value)),
     "recommendations": lambda value: tuple(_recommendation(one) for one in _list(value)),
     "step": _step,
-    **dict.fromkeys(
-        (
-            "speed",
-            "busy_s",
-            "seconds_per_unit",
-            "newest_ready_at_s",
-            "learnt_at_s",
-            "decided_at_s",
-            "short_since_s",
-            "last_done_s",
-            "first_ready_s",
-            "quiet_since_s",
-            "unknown_since_s",
-            "missing_since_s",
-        ),
-        _number,
-    ),
 }

@@ -30,7 +30,7 @@ class Work:
 class Pod:
     """One replica that is not being terminated.
 
-    `units` and `remaining_s` (until the last of them is done) are the worker's own figures; a worker that cannot be asked is
+    `ready_at_s` is when it last became ready, None while it is not. `units` and `remaining_s` (until the last of them is done) are the worker's own figures; a worker that cannot be asked is
     taken for busy, so the caller gives it one unit. `draining` means that it has confirmed to pull nothing more.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .decision import Condition, Decision, Reason
+from .decision import Choice, Condition, Decision, Reason
 from .demand import Sight
 from .memory import Memory
 from .situation import Situation
@@ -12,15 +12,8 @@ from .situation import Situation
 INACTIVE = frozenset({Reason.PINNED, Reason.PAUSED, Reason.METRICS_UNKNOWN, Reason.FALLBACK})
 
 
-def report(
-    situation: Situation,
-    replicas: int,
-    reason: Reason,
-    drain: tuple[str, ...],
-    release: tuple[str, ...],
-    memory: Memory,
-) -> Decision:
-    working = max(replicas - situation.lost.count, 0)
+def report(situation: Situation, choice: Choice, memory: Memory) -> Decision:
+    working = max(choice.replicas - situation.lost.count, 0)
     eta_s = {
         priority: situation.fleet.eta_s(working, backlog_s / situation.speed)
         for priority, backlog_s in situation.demand.backlog_s.items()
@@ -28,26 +21,25 @@ def report(
     at_risk = tuple(
         priority
         for priority, target_s in situation.spec.targets_s.items()
-        if eta_s[priority] > target_s and situation.demand.need[priority] > situation.wanted
+        if eta_s[priority] > target_s and situation.demand.need[priority] > situation.wanted - situation.lost.count
     )
     return Decision(
-        replicas=replicas,
-        reason=reason,
-        message=message(situation, replicas, reason),
+        replicas=choice.replicas,
+        reason=choice.reason,
+        message=_message(situation, choice.replicas, choice.reason),
         need=situation.demand.need,
         eta_s=eta_s,
         slo_at_risk=at_risk,
-        conditions=_conditions(situation, reason, at_risk, bool(drain)),
+        conditions=_conditions(situation, choice, at_risk),
         speed=situation.speed,
         cold_start_s=situation.fleet.cold_start_s,
         memory=memory,
-        drain=drain,
-        release=release,
-        wake=situation.replicas == 0 and replicas > 0,
+        drain=choice.drain,
+        release=choice.release,
     )
 
 
-def message(situation: Situation, replicas: int, reason: Reason) -> str:
+def _message(situation: Situation, replicas: int, reason: Reason) -> str:
     """For example `2 -> 5: 3,640 s of audio, 4.1x per replica, premium 60 s needs 5`."""
     change = f"{situation.replicas} -> {replicas}" if replicas != situation.replicas else f"{replicas}"
     parts = [_sum(situation), _units(situation)]
@@ -119,10 +111,10 @@ WHY: Mapping[Reason, Callable[[Situation], str]] = {
 }
 
 
-def _conditions(situation: Situation, reason: Reason, at_risk: tuple[str, ...], drains: bool) -> tuple[Condition, ...]:
-    sight, spec = situation.demand.sight, situation.spec
+def _conditions(situation: Situation, choice: Choice, at_risk: tuple[str, ...]) -> tuple[Condition, ...]:
+    sight, spec, reason = situation.demand.sight, situation.spec, choice.reason
     paused = reason in {Reason.PINNED, Reason.PAUSED, Reason.PAUSED_SCALE_IN, Reason.PAUSED_SCALE_OUT}
-    draining = bool(situation.draining) or drains
+    draining = bool(situation.draining or choice.drain)
     return (
         Condition("MetricsAvailable", sight is Sight.FRESH, _SIGHTS[sight], _sight_message(situation)),
         Condition("ScalingActive", reason not in INACTIVE, reason if reason in INACTIVE else "Automatic", ""),

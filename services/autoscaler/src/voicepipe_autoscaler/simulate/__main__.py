@@ -7,13 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import made
 from .cluster import Hardware
 from .figures import columns, table
 from .page import PAGE, write
-from .scenarios import SCENARIOS, TARGETS_S, SimulatedPool, play, policies, simulated, trace_of
+from .scenarios import SCENARIOS, TARGETS_S, SimulatedPool, compare, simulated
 from .trace import BadTrace, Recording, read
-from .trace import write as as_lines
 
 AFTERWARDS_S = 3600.0
 
@@ -25,9 +23,7 @@ Its pools are simulated as the options say; without a trace, those that come wit
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
-        if given.make_traces:
-            _make_traces(given.make_traces)
-        elif given.write:
+        if given.write:
             _write(given.write)
         elif given.trace:
             _replay(given)
@@ -59,9 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--write", type=Path, metavar="DOCS", help="write autoscaling.md and its plots into this folder"
     )
-    parser.add_argument(
-        "--make-traces", type=Path, metavar="FOLDER", help="make the traces that come with this command"
-    )
     return parser
 
 
@@ -69,7 +62,7 @@ def _compare() -> None:
     for scenario in SCENARIOS:
         for name, pool in scenario.pools.items():
             print(f"{scenario.title}, pool {name}")
-            _print(pool, [one for one in trace_of(scenario.name) if one.pool == name], scenario.until_s)
+            _print(pool, scenario.recordings(name), scenario.until_s)
 
 
 def _replay(given: argparse.Namespace) -> None:
@@ -83,7 +76,7 @@ def _replay(given: argparse.Namespace) -> None:
 
 
 def _print(pool: SimulatedPool, recordings: Sequence[Recording], until_s: float) -> None:
-    runs = [play(pool, recordings, policy, until_s) for policy in policies(pool)]
+    runs = compare(pool, recordings, until_s)
     print(table([(run.policy, run) for run in runs], columns(pool.spec.targets_s)), end="\n\n")
 
 
@@ -92,12 +85,6 @@ def _write(docs: Path) -> None:
         (docs / path).parent.mkdir(exist_ok=True)
         (docs / path).write_text(text, encoding="utf-8")
         print(docs / path)
-
-
-def _make_traces(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, make in made.MADE.items():
-        (folder / f"{name}.jsonl").write_text(as_lines(make()), encoding="utf-8")
 
 
 if __name__ == "__main__":

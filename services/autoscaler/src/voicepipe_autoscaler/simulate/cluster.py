@@ -103,9 +103,9 @@ class Pool:
         return len(self.pods)
 
     @property
-    def lag(self) -> int:
-        """Messages that wait or are in flight, as the consumer counts them."""
-        return len(self.queue) + sum(amounts.in_flight for amounts in self.amounts.values())
+    def lags(self) -> list[int]:
+        """Messages that wait or are in flight, as the consumer of each priority counts them."""
+        return [len(self.queue.waiting[priority]) + amounts.in_flight for priority, amounts in self.amounts.items()]
 
     def scale(self, replicas: int) -> None:
         """More pods are created; of fewer, the ReplicaSet chooses which go."""

@@ -75,7 +75,10 @@ class HpaByCpu:
 
 
 class Keda:
-    """`nats-jetstream`: lag = pending + ack pending, 10 messages for each replica. KEDA itself scales between zero and one."""
+    """`nats-jetstream`: lag = pending + ack pending, 10 messages per replica. KEDA itself scales between zero and one.
+
+    Each priority has a consumer and so a trigger of its own. The pool is active while one of them is, and the HPA takes the most that one wants.
+    """
 
     name = "KEDA"
     period_s = SYNC_S
@@ -96,16 +99,17 @@ class Keda:
             self._polled_at_s = pool.now_s
             self._poll(pool)
         if pool.replicas:
-            pool.scale(self.behaviour.apply(pool.now_s, pool.replicas, self._desired(pool)))
+            desired = max(self._desired(lag, pool.replicas) for lag in pool.lags)
+            pool.scale(self.behaviour.apply(pool.now_s, pool.replicas, desired))
 
     def _poll(self, pool: Pool) -> None:
-        if pool.lag > 0:
+        if any(pool.lags):
             self._active_at_s = pool.now_s
             if pool.replicas == 0:
                 pool.scale(1)
         elif pool.replicas and pool.now_s - self._active_at_s > self.cooldown_s:
             pool.scale(0)
 
-    def _desired(self, pool: Pool) -> int:
-        ratio = pool.lag / (self.lag_threshold * pool.replicas)
-        return pool.replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(pool.lag / self.lag_threshold)
+    def _desired(self, lag: int, replicas: int) -> int:
+        ratio = lag / (self.lag_threshold * replicas)
+        return replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(lag / self.lag_threshold)

@@ -11,7 +11,7 @@ from .kubernetes import Keda
 from .ours import Ours
 from .plot import svg
 from .run import Run
-from .scenarios import SCENARIOS, Scenario, SimulatedPool, play, policies, trace_of
+from .scenarios import SCENARIOS, Scenario, SimulatedPool, compare, play
 from .trace import Recording
 
 PAGE = "autoscaling.md"
@@ -27,7 +27,7 @@ def write(page: str) -> dict[str, str]:
     for scenario in SCENARIOS:
         sections.append(f"### {scenario.title}\n\n{scenario.text}\n")
         for name, pool in scenario.pools.items():
-            runs = _runs(scenario, name, pool)
+            runs = compare(pool, scenario.recordings(name), scenario.until_s)
             path = f"{PLOTS}/{scenario.name}-{name}.svg"
             plots[path] = svg(f"{scenario.title}: {name}", runs, scenario.until_s)
             sections.append(_section(name, pool, runs, path))
@@ -40,11 +40,6 @@ def with_figures(page: str, figures: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{figures}\n{END}{after}"
-
-
-def _runs(scenario: Scenario, name: str, pool: SimulatedPool) -> list[Run]:
-    recordings = [one for one in trace_of(scenario.name) if one.pool == name]
-    return [play(pool, recordings, policy, scenario.until_s) for policy in policies(pool)]
 
 
 def _section(name: str, pool: SimulatedPool, runs: list[Run], path: str) -> str:
@@ -65,17 +60,18 @@ def _described(hardware: Hardware) -> str:
 
 def _settings() -> Iterator[str]:
     clips, day = (next(one for one in SCENARIOS if one.name == name) for name in ("clips", "day"))
-    yield _varied(clips.title, clips, trace_of("clips"), clips.until_s)
+    yield _varied(clips.title, clips, clips.recordings("transcribe"), clips.until_s)
     busiest = [
-        replace(one, at_s=one.at_s - BUSY_FROM_S) for one in trace_of("day") if BUSY_FROM_S <= one.at_s < BUSY_UNTIL_S
+        replace(one, at_s=one.at_s - BUSY_FROM_S)
+        for one in day.recordings("transcribe")
+        if BUSY_FROM_S <= one.at_s < BUSY_UNTIL_S
     ]
     yield _varied("The day from nine to one o'clock", day, busiest, BUSY_UNTIL_S - BUSY_FROM_S + HOUR_S)
 
 
 def _varied(title: str, scenario: Scenario, recordings: list[Recording], until_s: float) -> str:
     pool = scenario.pools["transcribe"]
-    mine = [one for one in recordings if one.pool == "transcribe"]
-    rows = [(name, play(pool, mine, policy, until_s)) for name, policy in _variants(pool)]
+    rows = [(name, play(pool, recordings, policy, until_s)) for name, policy in _variants(pool)]
     return f"{title}, pool `transcribe`:\n\n{table(rows, {**TIMES, **SLOWEST, **COSTS})}\n"
 
 

@@ -1,4 +1,4 @@
-"""A model of Ray Serve's autoscaling: requests for each replica, averaged over 30 s; up after 30 s, down after 600 s."""
+"""A model of Ray Serve's autoscaling: requests per running replica, averaged over 30 s; up after 30 s, down after 600 s."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ LOOK_BACK_S = 30.0
 
 
 class Ray:
-    """A stopped replica gets Ray's 20 s. The target is what a replica works on at once; from zero there is no delay."""
+    """A stopped replica has Ray's 20 s. The target is what a replica works on at once.
+
+    While no replica runs there is no delay, and never more than one is started.
+    """
 
     name = "Ray Serve"
     period_s = 1.0
@@ -27,12 +30,12 @@ class Ray:
         self._streak_s = 0.0  # above zero while it wants more, below while it wants fewer
 
     def tick(self, pool: Pool) -> None:
-        self._requests.append(pool.lag)
+        self._requests.append(sum(pool.lags))
         requests = sum(self._requests) / len(self._requests)
         replicas = pool.replicas
-        if replicas == 0:
+        if not any(pod.ready_at_s is not None for pod in pool.pods):
             if requests > 0:
-                pool.scale(1)
+                pool.scale(max(replicas, 1))
             return
         desired = min(math.ceil(requests / self.target_requests), self.max_replicas)
         if desired > replicas:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from voicepipe_autoscaler.pool import PoolSpec, WakeOn
 
+from . import examples
 from .cluster import Hardware, Policy, Pool
 from .kubernetes import HpaByCpu, Keda
 from .ours import Ours
 from .ray import Ray
 from .run import Run
-from .trace import Recording, read
+from .trace import Recording
 
 TARGETS_S = {"premium": 60.0, "standard": 600.0}
 PROCESSOR = Hardware(slots=3, speed=6.0, cold_start_s=20.0)
@@ -34,8 +34,12 @@ class Scenario:
     name: str
     title: str
     text: str
+    trace: Sequence[Recording]
     pools: Mapping[str, SimulatedPool]
     until_s: float
+
+    def recordings(self, pool: str) -> list[Recording]:
+        return sorted((one for one in self.trace if one.pool == pool), key=lambda one: one.at_s)
 
 
 def simulated(hardware: Hardware, most: int, **fields: Any) -> SimulatedPool:
@@ -50,6 +54,7 @@ SCENARIOS = (
         "clips",
         "A burst of clips",
         "200 clips of 10 to 60 s arrive within a minute, at a pool on processors that sleeps. The target of standard is 120 s here.",
+        examples.clips(),
         {"transcribe": simulated(PROCESSOR, 20, targets_s={"premium": 60.0, "standard": 120.0})},
         1800.0,
     ),
@@ -57,6 +62,7 @@ SCENARIOS = (
         "recording",
         "One long recording",
         "A recording of three hours with speakers, and about every 45 s a premium clip that wants to overtake it.",
+        examples.recording(),
         {"transcribe": simulated(PROCESSOR, 20), "diarize": simulated(DIARIZER, 5)},
         3600.0,
     ),
@@ -65,6 +71,7 @@ SCENARIOS = (
         "A day with premium",
         "Recordings of a minute to two hours, most at eleven and at three, some at night; one in six is a premium clip. Every other "
         "recording is to be diarized, which is one piece of work of up to twelve minutes.",
+        examples.day(),
         {"transcribe": simulated(PROCESSOR, 20), "diarize": simulated(DIARIZER, 10)},
         25 * 3600.0,
     ),
@@ -73,6 +80,7 @@ SCENARIOS = (
         "A GPU pool from zero",
         "Twelve recordings of half an hour arrive within ten minutes at a pool that sleeps and takes four minutes to start; "
         "an hour later comes one more. The pool wakes when a recording is being prepared, and its down window is 600 s.",
+        examples.cold(),
         {"transcribe": simulated(GPU, 8, wake_on=WakeOn.PREPARE, down_stabilisation_s=600.0)},
         3 * 3600.0,
     ),
@@ -84,11 +92,9 @@ def policies(pool: SimulatedPool) -> list[Policy]:
     return [Ours(pool.spec), Keda(most, pool.keda_lag), HpaByCpu(most), Ray(most, pool.hardware.slots)]
 
 
-def trace_of(scenario: str) -> list[Recording]:
-    """The trace that comes with this package."""
-    text = files(__package__).joinpath("traces", f"{scenario}.jsonl").read_text(encoding="utf-8")
-    return read(text.splitlines())
-
-
 def play(pool: SimulatedPool, recordings: Sequence[Recording], policy: Policy, until_s: float) -> Run:
     return Pool(pool.hardware, recordings, policy).until(until_s)
+
+
+def compare(pool: SimulatedPool, recordings: Sequence[Recording], until_s: float) -> list[Run]:
+    return [play(pool, recordings, policy, until_s) for policy in policies(pool)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 PRIORITIES = ("premium", "standard")
 
@@ -41,7 +41,3 @@ def read(lines: Iterable[str]) -> list[Recording]:
             raise BadTrace(f"line {number}: the priority is one of {', '.join(PRIORITIES)}")
         recordings.append(recording)
     return sorted(recordings, key=lambda one: one.at_s)
-
-
-def write(recordings: Iterable[Recording]) -> str:
-    return "".join(json.dumps(asdict(recording)) + "\n" for recording in recordings)

@@ -1,10 +1,9 @@
-"""Makes the traces of the scenarios, the same every time."""
+"""The traces of the scenarios, drawn at random but the same every time."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
 
 from .trace import Recording
 
@@ -57,6 +56,3 @@ def _per_hour(at_s: float) -> float:
 
 def _recording(at_s: float, audio_s: float, priority: str, pool: str) -> Recording:
     return Recording(round(at_s, 1), round(audio_s, 1), priority, pool)
-
-
-MADE: Mapping[str, Callable[[], list[Recording]]] = {"clips": clips, "recording": recording, "day": day, "cold": cold}
