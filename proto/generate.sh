@@ -8,4 +8,5 @@ python=${PYTHON:-$here/../.venv/bin/python}
 mkdir -p "$out/voicepipe_wire/v1"
 # The virtual path gives the stubs the package that they live in, so that `voicepipe` stays the client's name.
 "$python" -W ignore -m grpc_tools.protoc -I "voicepipe_wire/v1=$here/voicepipe/v1" \
-  --python_out="$out" --pyi_out="$out" voicepipe_wire/v1/commands.proto voicepipe_wire/v1/events.proto
+  --python_out="$out" --pyi_out="$out" voicepipe_wire/v1/commands.proto voicepipe_wire/v1/events.proto \
+  voicepipe_wire/v1/scaling.proto

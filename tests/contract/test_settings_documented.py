@@ -25,7 +25,11 @@ DOCUMENTED = {
     "services/diarizer": voicepipe_diarizer.settings.Settings,
 }
 # Defaults that depend on the machine, in words.
-COMPUTED = {"scratch_dir": "the system's temporary folder", "threads": "the processors available, at most 8"}
+COMPUTED = {
+    "worker_name": "the host name",
+    "scratch_dir": "the system's temporary folder",
+    "threads": "the processors available, at most 8",
+}
 ROW = re.compile(r"^\| `(?P<name>VOICEPIPE_[A-Z0-9_]+)` \| (?P<default>[^|]*)\|", re.MULTILINE)
 
 

@@ -24,7 +24,7 @@ async def pool(settings):
 async def jetstream(settings):
     async with broker.connect(settings, f"test-{os.getpid()}") as jetstream:
         await eventually_async(lambda: jetstream.is_connected)
-        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
+        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES", "BACKLOG"):
             with suppress(Exception):
                 await jetstream.context.delete_stream(name)
         await jetstream.ensure_streams()

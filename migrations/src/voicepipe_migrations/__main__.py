@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 import yoyo
 from pydantic import SecretStr, ValidationError
-from voicepipe_wire.settings import FromEnvironment, invalid
+from voicepipe_wire.settings import DatabaseSettings, invalid
 from voicepipe_wire.web import keys
 
 # An arbitrary number; no other user of the database may lock it.
@@ -28,7 +28,7 @@ RETRY_S = 1.0
 SAY_EVERY_S = 10.0
 
 
-class Settings(FromEnvironment):
+class Settings(DatabaseSettings):
     # How long to wait for PostgreSQL.
     database_wait_s: float = 300.0
     api_key: SecretStr | None = None

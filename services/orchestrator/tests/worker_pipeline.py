@@ -148,7 +148,7 @@ async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
         pool = await stack.enter_async_context(await database.connect(settings))
         jetstream = await stack.enter_async_context(broker.connect(settings, "test"))
         await eventually_async(lambda: jetstream.is_connected)
-        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES"):
+        for name in ("WORK", "EVENTS", "DLQ", "ADVISORIES", "BACKLOG"):
             with suppress(Exception):
                 await jetstream.context.delete_stream(name)
         await jetstream.ensure_streams()

@@ -15,6 +15,7 @@ from . import control, models, status_table, topology
 from .component import CannotStart
 from .control import AlreadyRunning, NotRunning
 from .data_dir import DataDir
+from .scaled_pools import POOLS, to_json
 from .stack import Stack, StartFailed
 from .supervisor import Supervisor
 
@@ -47,11 +48,11 @@ def main() -> int:
 def _do(command: str, stack: Stack, options: argparse.Namespace) -> int:
     match command:
         case "up":
-            return _up(stack, options.workers)
+            return _up(stack, options)
         case "run":
-            _run(stack, options.workers)
+            _run(stack, options)
         case "supervise":
-            return _supervise(stack, options.workers)
+            return _supervise(stack, options)
         case "ps":
             _ps(stack, as_json=options.json)
         case "url":
@@ -76,6 +77,8 @@ def _arguments() -> argparse.Namespace:
             command.add_argument(
                 "--workers", type=_count, action="append", default=[], metavar="NAME=COUNT", help=help_
             )
+            help_ = "start and stop workers as the queue requires; --workers then gives the most that there may be"
+            command.add_argument("--autoscale", action="store_true", help=help_)
         if name in {"start", "stop", "restart"}:
             command.add_argument("component")
         if name == "ps":
@@ -92,9 +95,9 @@ def _count(text: str) -> tuple[str, int]:
     return name, int(count)
 
 
-def _up(stack: Stack, workers: dict[str, int]) -> int:
+def _up(stack: Stack, options: argparse.Namespace) -> int:
     try:
-        stack.start(workers, progress=print)
+        stack.start(options.workers, autoscale=options.autoscale, progress=print)
     except AlreadyRunning:
         if not stack.is_ready():
             print(f"Voicepipe is starting or stopping in {stack.data}: try again in a moment.", file=sys.stderr)
@@ -110,14 +113,14 @@ def _up(stack: Stack, workers: dict[str, int]) -> int:
     return 0
 
 
-def _run(stack: Stack, workers: dict[str, int]) -> None:
+def _run(stack: Stack, options: argparse.Namespace) -> None:
     DataDir.at(stack.data)
     os.set_inheritable(control.lock(stack.data), True)
-    command = stack.command(workers)
+    command = stack.command(options.workers, autoscale=options.autoscale)
     os.execv(command[0], command)  # this process becomes the guard, and keeps the lock
 
 
-def _supervise(stack: Stack, workers: dict[str, int]) -> int:
+def _supervise(stack: Stack, options: argparse.Namespace) -> int:
     data_dir = DataDir.at(stack.data)
     data_dir.forget_ports_in_use()
     (data_dir.path / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
@@ -125,11 +128,13 @@ def _supervise(stack: Stack, workers: dict[str, int]) -> int:
     def report(text: str) -> None:
         print(text, flush=True)
 
-    topology.check(workers)
+    topology.check(options.workers)
     served = models.put_in_place(models.wanted(os.environ), report)
-    planned = topology.full(data_dir, served, workers)
+    planned = topology.full(data_dir, served, options.workers, autoscale=options.autoscale)
+    if options.autoscale:
+        (data_dir.path / POOLS).write_text(to_json(planned.scaled), encoding="utf-8")
     report(f"speech models: {planned.facts['speech']}; speakers: {planned.facts['speakers']}")
-    return asyncio.run(Supervisor(data_dir, planned.steps, report, planned.facts).run())
+    return asyncio.run(Supervisor(data_dir, planned.steps, report, planned.facts, planned.asleep).run())
 
 
 def _ps(stack: Stack, *, as_json: bool) -> None:

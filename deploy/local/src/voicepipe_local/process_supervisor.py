@@ -34,6 +34,7 @@ class State(StrEnum):
     STARTING = "starting"
     UP = "up"
     RESTARTING = "restarting"  # it died, and is restarted after a delay
+    STOPPING = "stopping"
     STOPPED = "stopped"
 
 
@@ -48,6 +49,8 @@ class ProcessSupervisor:
         self.state = State.WAITING
         self.restarts = 0
         self.problem = ""
+        self.asked_at_s: float | None = None  # seconds since 1970, as is the next
+        self.ready_at_s: float | None = None
         self.process: Process | None = None
         self._reap_lock = reap_lock
         self._sweep = sweep
@@ -63,11 +66,13 @@ class ProcessSupervisor:
         Raises:
             Unhealthy, CannotStart, OSError: it did not start; the caller must call `stop`.
         """
+        self.asked_at_s, self.ready_at_s = time.time(), None
         await self._launch(timeout_s=self.component.start_timeout_s)
         self._watch_task = asyncio.create_task(self._watch(), name=f"watch {self.component.name}")
 
     async def stop(self) -> None:
         """Stop the component and do not restart it."""
+        self.state = State.STOPPING
         if self._watch_task:
             self._watch_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -107,6 +112,7 @@ class ProcessSupervisor:
             )
         await wait_until_healthy(self.component, timeout_s=timeout_s, alive=process.alive)
         self.state = State.UP
+        self.ready_at_s = time.time()
 
     async def _watch(self) -> None:
         delay_s = FIRST_DELAY_S

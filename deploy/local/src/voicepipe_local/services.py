@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from . import nats
 from .component import CannotStart, Component, expect_ok
 from .data_dir import LOOPBACK, DataDir
 
@@ -46,9 +47,19 @@ def replicas(
     data_dir: DataDir, service: Service, count: int, env: Mapping[str, str], *, pool: str = ""
 ) -> Iterator[Component]:
     """`count` processes of `service`, or of one pool of it: NAME, NAME-2, NAME-3, ..., or NAME-POOL, NAME-POOL-2, ..."""
-    name = f"{service.name}-{pool}" if pool else service.name
-    for number in range(1, count + 1):
-        yield _replica(data_dir, service, name if number == 1 else f"{name}-{number}", env)
+    for name in names(f"{service.name}-{pool}" if pool else service.name, count):
+        yield _replica(data_dir, service, name, env)
+
+
+def names(name: str, count: int) -> tuple[str, ...]:
+    """The names of `count` processes of a service or pool."""
+    return tuple(name if number == 1 else f"{name}-{number}" for number in range(1, count + 1))
+
+
+def autoscaler(data_dir: DataDir) -> Component:
+    """The process that starts and stops workers; it needs nothing but NATS and the control socket of the stack."""
+    service = Service("autoscaler", ("voicepipe_local.autoscaler", str(data_dir.path)), "voicepipe-local")
+    return _replica(data_dir, service, service.name, {"VOICEPIPE_NATS_URL": nats.url(data_dir)})
 
 
 def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, str]) -> Component:
@@ -69,6 +80,6 @@ def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, s
         address=f"{LOOPBACK}:{port}",
         version=installed,
         healthy=healthy,
-        env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_INSTANCE": name},
+        env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_WORKER_NAME": name},
         grace_s=20.0,  # a worker finishes its messages in flight
     )

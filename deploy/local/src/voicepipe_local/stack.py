@@ -35,9 +35,10 @@ class Stack:
     def log(self) -> Path:
         return self.data / "logs" / "supervisor.log"
 
-    def command(self, workers: Mapping[str, int], *, lifeline: bool = False) -> list[str]:
+    def command(self, workers: Mapping[str, int], *, lifeline: bool = False, autoscale: bool = False) -> list[str]:
         """The command line of the guard, which runs the supervisor."""
         counts = [word for name, count in workers.items() for word in ("--workers", f"{name}={count}")]
+        counts += ["--autoscale"] if autoscale else []
         supervise = [sys.executable, "-m", "voicepipe_local", "supervise", "--data", str(self.data), *counts]
         flags = ["--lifeline"] if lifeline else []
         return [sys.executable, "-I", "-S", guard.__file__, *flags, "--", *supervise]
@@ -48,6 +49,7 @@ class Stack:
         *,
         env: Mapping[str, str] | None = None,
         lifeline: bool = False,
+        autoscale: bool = False,
         progress: Callable[[str], None] = lambda _: None,
     ) -> subprocess.Popen[bytes]:
         """Start in the background and return once every component is healthy.
@@ -64,7 +66,7 @@ class Stack:
             self.log.unlink(missing_ok=True)
             with self.log.open("wb") as output:
                 started = subprocess.Popen(
-                    self.command(workers, lifeline=lifeline),
+                    self.command(workers, lifeline=lifeline, autoscale=autoscale),
                     stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -9,7 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_COLOURS = {"up": "green", "starting": "yellow", "restarting": "red", "stopped": "dim", "waiting": "dim"}
+_COLOURS = {
+    "up": "green",
+    "starting": "yellow",
+    "restarting": "red",
+    "stopping": "yellow",
+    "stopped": "dim",
+    "waiting": "dim",
+}
 
 
 def table(answer: Mapping[str, Any], console: Console) -> None:

@@ -52,11 +52,14 @@ class Supervisor:
         steps: Iterable[StartStep],
         report: Callable[[str], None],
         facts: Mapping[str, str] | None = None,
+        asleep: frozenset[str] = frozenset(),
     ) -> None:
+        """`asleep` are components that are not started with the others, but when somebody asks for them."""
         self.data_dir = data_dir
         self._report = report
         self._facts = dict(facts or {})
         self._steps = tuple(steps)
+        self._asleep = asleep
         self._reap_lock = asyncio.Lock()
         self._supervisors = {
             component.name: ProcessSupervisor(
@@ -67,6 +70,7 @@ class Supervisor:
             for component in step
         }
         self._command_pids: set[int] = set()
+        self._steering: set[asyncio.Task[dict[str, Any]]] = set()
         self._stop = asyncio.Event()
         self._ready = False
 
@@ -89,9 +93,10 @@ class Supervisor:
                 await stopping
                 return 0
             finally:
-                for task in (starting, stopping, ticking):
+                running = (starting, stopping, ticking, *self._steering)
+                for task in running:
                     task.cancel()
-                await asyncio.gather(starting, stopping, ticking, return_exceptions=True)
+                await asyncio.gather(*running, return_exceptions=True)
                 await self._shut_down()
 
     async def run_command(self, name: str, *command: str, env: Mapping[str, str], output: Path | None = None) -> None:
@@ -121,6 +126,9 @@ class Supervisor:
             try:
                 async with asyncio.TaskGroup() as group:
                     for component in step:
+                        if component.name in self._asleep:
+                            self._supervisors[component.name].state = State.STOPPED
+                            continue
                         group.create_task(self._run_step(component.name, self._supervisors[component.name].start()))
             except* StartFailed as failures:
                 raise failures.exceptions[0] from None
@@ -173,9 +181,19 @@ class Supervisor:
             case {"ask": "down"}:
                 self._stop.set()
                 return {"stopping": True}
+            case {"ask": "states"}:
+                return {"components": [self._state(one) for one in self._supervisors.values()]}
             case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
-                return await self._steer(self._supervisors[name], verb)
+                return await self._on_steer(self._supervisors[name], verb, wait=request.get("wait") != "no")
         return {"error": f"unknown request or component; the components are {', '.join(self._supervisors)}"}
+
+    async def _on_steer(self, process_supervisor: ProcessSupervisor, verb: str, *, wait: bool) -> dict[str, Any]:
+        steering = asyncio.create_task(self._steer(process_supervisor, verb))
+        if wait:
+            return await steering
+        self._steering.add(steering)
+        steering.add_done_callback(self._steering.discard)
+        return {"component": process_supervisor.component.name}
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
         if verb != "start":
@@ -188,6 +206,15 @@ class Supervisor:
                 name, log = process_supervisor.component.name, process_supervisor.log
                 return {"error": f"{name}: {reason(error)}. Log: {log}"}
         return {"component": process_supervisor.component.name, "state": process_supervisor.state}
+
+    def _state(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:
+        return {
+            "name": process_supervisor.component.name,
+            "state": process_supervisor.state,
+            "asked_at_s": process_supervisor.asked_at_s,
+            "ready_at_s": process_supervisor.ready_at_s,
+            "restarts": process_supervisor.restarts,
+        }
 
     async def _describe(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from . import gateway, nats, objectstore, postgres, services, triton
 from .component import CannotStart, Component
 from .data_dir import DataDir
 from .models import Models
+from .scaled_pools import ScaledPool
 from .supervisor import OneOffTask, StartStep, Supervisor
 
 API_KEY = "api-key"
@@ -25,36 +26,49 @@ REQUESTS_CPU_PER_JOB = triton.CPU_INSTANCES - 1  # a long recording leaves one i
 
 @dataclass(frozen=True, slots=True)
 class Topology:
+    """`scaled` are the pools whose workers the autoscaler starts and stops, and `asleep` those of them that it starts first."""
+
     steps: tuple[StartStep, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
+    scaled: tuple[ScaledPool, ...] = ()
+    asleep: frozenset[str] = frozenset()
 
 
 def full(
-    data_dir: DataDir, models: Models, workers: Mapping[str, int], environment: Mapping[str, str] = os.environ
+    data_dir: DataDir,
+    models: Models,
+    workers: Mapping[str, int],
+    environment: Mapping[str, str] = os.environ,
+    *,
+    autoscale: bool = False,
 ) -> Topology:
     """The whole pipeline, with a Triton for each pool of `models`.
 
-    `workers` is the number of processes by service; the default is 1.
+    `workers` is the number of processes by service; the default is 1. With `autoscale` it is the most that there may be of
+    prepare, transcribe and diarizer, by default 2, 1 and 1.
 
     Raises:
         CannotStart: a package is not installed, or `workers` names an unknown service.
     """
     check(workers)
     env = _environment(data_dir) | _model_settings(models, environment)
-    count = {service.name: workers.get(service.name, 1) for service in services.ALL}
+    most = {"prepare": 2} if autoscale else {}
+    count = {service.name: workers.get(service.name, most.get(service.name, 1)) for service in services.ALL}
     upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
     work = _workers(data_dir, models, count, env)
     front = gateway.component(data_dir, upload=_addresses(upload), status=_addresses(status))
     speech = tuple(triton.component(data_dir, tier, folder) for tier, folder in models.speech.items())
     servers = (nats.component(data_dir), postgres.component(data_dir), objectstore.component(data_dir), *speech)
+    scaled = _scaled(models, count, environment) if autoscale else ()
+    last = (front, services.autoscaler(data_dir)) if autoscale else (front,)
     return Topology(
         steps=(
             servers,
             OneOffTask("migrations", _migrate),
             OneOffTask("first-key", _first_key),
             (*upload, *status, *work),
-            (front,),
+            last,
         ),
         facts={
             "url": gateway.url(data_dir),
@@ -62,6 +76,46 @@ def full(
             "speech": models.about_speech,
             "speakers": models.about_speakers,
         },
+        scaled=scaled,
+        asleep=frozenset(name for pool in scaled for name in pool.components[1:]),
+    )
+
+
+# What replicas on one machine usually do, until the autoscaler has measured it: seconds of audio per second, and seconds until ready.
+_SPEEDS = {"prepare": 200.0, "transcribe": 8.0, "diarizer": 4.0}
+_COLD_STARTS_S = {"prepare": 5.0, "transcribe": 20.0, "diarizer": 20.0}
+PREPARE_SLOTS = 4  # the default of VOICEPIPE_PREPARE_CONCURRENCY
+
+
+def _scaled(models: Models, count: Mapping[str, int], environment: Mapping[str, str]) -> tuple[ScaledPool, ...]:
+    """One `prepare` always runs: it costs little, and a recording that waits for nothing is a better start."""
+    pools = [_pool("prepare", "prepare", count["prepare"], slots=PREPARE_SLOTS, least=1)]
+    for tier in models.speech:
+        slots = model_requests(environment)
+        pools.append(
+            _pool(
+                "transcribe", "transcribe", count["transcribe"], slots=slots, pool=tier, companion=triton.name_of(tier)
+            )
+        )
+    if models.speakers:
+        pools.append(_pool("diarizer", "diarize", count["diarizer"]))
+    return tuple(pools)
+
+
+def _pool(
+    service: str, stage: str, most: int, *, slots: int = 1, least: int = 0, pool: str = "", companion: str | None = None
+) -> ScaledPool:
+    name = f"{service}-{pool}" if pool else service
+    return ScaledPool(
+        name=name,
+        stage=stage,
+        pool=pool,
+        components=services.names(name, most),
+        companion=companion,
+        min_replicas=least,
+        slots=slots,
+        speed=_SPEEDS[service],
+        cold_start_s=_COLD_STARTS_S[service],
     )
 
 

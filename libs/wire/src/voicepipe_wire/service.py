@@ -33,14 +33,14 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from . import aio, telemetry
-from .settings import Settings, invalid
+from .settings import ProcessSettings, Settings, invalid
 from .storage import database
 from .storage.database import Pool
 from .web.probes import Checks, Probes
 
 log = structlog.get_logger(__name__)
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=ProcessSettings)
 Result = TypeVar("Result")
 
 BUG = 1
@@ -166,7 +166,7 @@ async def _run(settings: S, start: Start[S]) -> None:
             server.should_exit = True
 
 
-async def _drain(settings: Settings, probes: Probes, stopping: asyncio.Event, stop: asyncio.Event) -> None:
+async def _drain(settings: ProcessSettings, probes: Probes, stopping: asyncio.Event, stop: asyncio.Event) -> None:
     await stopping.wait()
     log.info("stopping", drain_s=settings.drain_s, grace_s=settings.grace_s)
     probes.stop()

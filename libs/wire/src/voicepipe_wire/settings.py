@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import ssl
 from pathlib import Path
 from typing import Literal
@@ -20,8 +22,6 @@ class FromEnvironment(BaseSettings):
         secrets_dir=[Path(os.environ[key]) for key in ("VOICEPIPE_SECRETS_DIR",) if key in os.environ],
     )
 
-    database_url: SecretStr
-
 
 def invalid(program: str, error: ValidationError) -> str:
     """One sentence that names the settings that are missing or invalid, without their values."""
@@ -29,30 +29,29 @@ def invalid(program: str, error: ValidationError) -> str:
     return f"{program} cannot start. Missing or invalid settings: {names}."
 
 
-class Settings(FromEnvironment):
-    """The settings of a service."""
+def _host_name() -> str:
+    """The name of this host as one token of a NATS subject."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname()) or "worker"
+
+
+class DatabaseSettings(FromEnvironment):
+    database_url: SecretStr
+
+
+class ProcessSettings(FromEnvironment):
+    """What every process needs: NATS, its probes, and the time to stop."""
 
     nats_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
     # A NATS credentials file (.creds), for servers that authenticate with JWTs instead of a password in the URL.
     nats_credentials_file: Path | None = None
     # Replicas of streams that a service creates. Existing streams keep the operator's setting.
     nats_replicas: int = Field(1, ge=1, le=5)
-    s3_endpoint: str = Field("http://127.0.0.1:8333", pattern=r"^https?://")
-    s3_bucket: str = "voicepipe"
-    s3_region: str = "us-east-1"
-    s3_access_key: SecretStr
-    s3_secret_key: SecretStr
-    # Sent as x-amz-server-side-encryption with every object.
-    s3_server_side_encryption: Literal["", "AES256", "aws:kms"] = ""
-    # The key for aws:kms; the default key of the bucket if not set.
-    s3_kms_key_id: str = ""
     # CA certificates (PEM) for NATS and S3, in addition to the system's. For PostgreSQL, put `sslmode` and `sslrootcert`
     # into its URL.
     ca_file: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     log_level: str = "info"
-    database_pool_size: int = Field(8, ge=1)
     # HTTP services still accept requests for this long after SIGTERM, until every proxy has noticed.
     drain_s: float = Field(0.0, ge=0)
     # After that, requests and commands in flight have this long to finish. Longer commands are handed back.
@@ -64,3 +63,20 @@ class Settings(FromEnvironment):
         if self.ca_file is not None:
             context.load_verify_locations(self.ca_file)
         return context
+
+
+class Settings(ProcessSettings, DatabaseSettings):
+    """The settings of a service."""
+
+    s3_endpoint: str = Field("http://127.0.0.1:8333", pattern=r"^https?://")
+    s3_bucket: str = "voicepipe"
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr
+    s3_secret_key: SecretStr
+    # Sent as x-amz-server-side-encryption with every object.
+    s3_server_side_encryption: Literal["", "AES256", "aws:kms"] = ""
+    # The key for aws:kms; the default key of the bucket if not set.
+    s3_kms_key_id: str = ""
+    database_pool_size: int = Field(8, ge=1)
+    # The name of this process among all workers; in a cluster the name of its pod. The autoscaler addresses workers by it.
+    worker_name: str = Field(default_factory=_host_name, pattern=r"^[A-Za-z0-9_-]+$", max_length=253)

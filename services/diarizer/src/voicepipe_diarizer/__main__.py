@@ -84,6 +84,8 @@ def _worker(
         concurrency=1,
         delivery=delivery,
         grace_s=settings.grace_s,
+        name=settings.worker_name,
+        remaining_s=lambda: handler.remaining_s,
     )
 
 

@@ -30,6 +30,8 @@ PROGRESS_EVERY_S = 1.0
 
 
 class DiarizeHandler:
+    """`remaining_s` is the time that the recording in hand is expected to take still: its own length, until some of it is done."""
+
     def __init__(
         self, pool: Pool, outbox: Outbox, store: ObjectStore, model: Model, scratch_dir: Path, max_audio_s: float
     ) -> None:
@@ -39,6 +41,7 @@ class DiarizeHandler:
         self._model = model
         self._scratch_dir = scratch_dir
         self._max_audio_s = max_audio_s
+        self.remaining_s = 0.0
 
     async def handle(self, command: DiarizeRecording) -> None:
         """Idempotent: a recording whose turns are saved is skipped; otherwise diarization starts over."""
@@ -68,7 +71,9 @@ class DiarizeHandler:
             raise Reject.of("audio_missing") from error
 
     async def _follow(self, job: StoredJob, run: Run) -> Diarization | None:
-        emitted = -1.0
+        emitted, clock = -1.0, asyncio.get_running_loop().time
+        started_s = clock()
+        self.remaining_s = job.duration_s or 0.0
         while True:
             await asyncio.wait({run.result}, timeout=PROGRESS_EVERY_S)
             if run.result.done():
@@ -77,6 +82,8 @@ class DiarizeHandler:
                 emitted = run.done
                 if not await self._emit(job, emitted):
                     return None
+            if run.done > 0:
+                self.remaining_s = (clock() - started_s) * (1 / run.done - 1)
 
     async def _emit(self, job: StoredJob, done: float) -> bool:
         """Save and publish the progress; False if the job was cancelled, or skips diarization by now."""

@@ -26,6 +26,7 @@ from voicepipe_wire.web.probes import Checks
 
 from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
+from .controller.backlog import Backlog
 from .controller.commands import ControlCommands
 from .controller.diarization_deadline import DiarizationDeadline
 from .controller.gauges import Gauges
@@ -56,7 +57,12 @@ class Dependencies:
         self.on_dead_lettered = DeadLetterPolicy(self.outbox, settings.window_chunks)
 
     def worker(
-        self, queue: Queue, handlers: Handlers, concurrency: int, may_pull: Callable[[], bool] = always
+        self,
+        queue: Queue,
+        handlers: Handlers,
+        concurrency: int,
+        may_pull: Callable[[], bool] = always,
+        slots: int | None = None,
     ) -> Worker:
         return Worker(
             self.jetstream,
@@ -68,6 +74,8 @@ class Dependencies:
             delivery=Delivery(self.settings.ack_wait_s, self.settings.max_deliver),
             grace_s=self.settings.grace_s,
             may_pull=may_pull,
+            name=self.settings.worker_name,
+            slots=slots,
         )
 
 
@@ -132,6 +140,7 @@ def transcribe(dependencies: Dependencies) -> Role:
         {StartTranscription: start.handle, TranscribeChunk: chunk.handle},
         settings.transcribe_concurrency,
         lambda: watch.is_ready,
+        min(settings.model_requests, settings.transcribe_concurrency),
     )
     return Role(worker, (watch.run,), {"model": watch.check})
 
@@ -153,6 +162,7 @@ def controller(dependencies: Dependencies) -> Role:
         DiarizationDeadline(pool, outbox, settings.diarization_deadline_s),
         MissingPools(pool, outbox, settings.declared_pools, settings.model_wait_timeout_s),
         Gauges(pool, jetstream, settings.declared_pools),
+        Backlog(pool, jetstream, settings.declared_pools, settings.window_chunks, settings.max_audio_s),
         settings.sweep_every_s,
     )
     control = ControlCommands(pool, outbox, dependencies.store, jetstream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from voicepipe_wire import aio
-from voicepipe_wire.settings import Settings
+from voicepipe_wire.settings import ProcessSettings
 
 from . import subjects
 from .subjects import Queue
@@ -74,6 +74,13 @@ STREAMS = (
         storage=StorageType.FILE,
         max_age=7 * DAY_S,
     ),
+    StreamConfig(
+        name=subjects.BACKLOG,
+        subjects=[subjects.BACKLOG_SUBJECT],
+        storage=StorageType.FILE,
+        max_msgs_per_subject=1,
+        allow_direct=True,
+    ),
 )
 
 
@@ -95,7 +102,7 @@ DEFAULT_DELIVERY = Delivery()
 
 
 @asynccontextmanager
-async def connect(settings: Settings, name: str) -> AsyncIterator[JetStream]:
+async def connect(settings: ProcessSettings, name: str) -> AsyncIterator[JetStream]:
     """A client that connects in the background and keeps trying. The server may be unavailable at any time.
 
     By default nats-py gives up after two minutes without a server.
@@ -253,12 +260,30 @@ class JetStream:
             if await self.find(stream, sequence) is not None:
                 raise
 
-    async def backlog(self, queue: Queue, priority: str) -> int:
-        """The number of commands that wait for a worker; 0 if no worker of that queue ever connected."""
+    async def newest_backlog(self) -> bytes:
+        """The newest BacklogSnapshot.
+
+        Raises:
+            NotFoundError: none has been published.
+        """
+        message = await self.context.get_last_msg(subjects.BACKLOG, subjects.BACKLOG_SUBJECT, direct=True)
+        return message.data or b""
+
+    async def commands(self, queue: Queue, priority: str) -> tuple[int, int]:
+        """How many commands of a queue wait, and how many are in flight.
+
+        The leader of the consumer answers. Before a worker has created the consumer, all commands in the stream wait.
+        """
         try:
-            return (await self.context.consumer_info(subjects.WORK, queue.consumer(priority))).num_pending or 0
+            info = await self.context.consumer_info(subjects.WORK, queue.consumer(priority))
         except NotFoundError:
-            return 0
+            return await self._stored(queue.subject(priority)), 0
+        return info.num_pending or 0, info.num_ack_pending or 0
+
+    async def _stored(self, subject: str) -> int:
+        with suppress(NotFoundError):
+            return ((await self.stream_info(subjects.WORK, subject)).state.subjects or {}).get(subject, 0)
+        return 0
 
     async def ensure_streams(self) -> None:
         """Create missing streams, and set the required fields of existing ones. All other fields stay as they are."""

@@ -13,6 +13,7 @@ Invariants:
 
 - One pull per free slot. `run` takes a slot before it pulls and `_process` releases it, so no message waits inside a
   worker while its `ack_wait_s` runs.
+- A message is in flight (`Occupancy`) before the lock of its pull is released: see `worker_state`.
 - Heartbeats while a handler runs, its RetryLater delays included (`aio.background` in `_process`). Only a dead or
   disconnected worker lets `ack_wait_s` expire.
 - Exactly one of ack, nak, term or nothing per delivery. `_deliver` settles as its last step on every path. Nothing is
@@ -69,6 +70,7 @@ from .dead_letters import DeadLetter
 from .envelope import Envelope, unpack
 from .outbox import Outbox
 from .subjects import WORK, Priority, Queue, priority_of
+from .worker_state import Occupancy, RemoteControl
 
 log = structlog.get_logger(__name__)
 
@@ -102,10 +104,16 @@ def always() -> bool:
     return True
 
 
+def unknown_s() -> float:
+    return 0.0
+
+
 class Worker:
     """Handles the commands of one queue, up to `concurrency` at a time.
 
-    It pulls only while `may_pull()` is true. After `stop`, handlers have `grace_s` to end.
+    It pulls only while `may_pull()` is true. After `stop`, handlers have `grace_s` to end. `name` is unique among all workers;
+    `slots` is how many commands it really works on at once (all of them by default), and `remaining_s()` the time until the last of them will
+    be done.
     """
 
     def __init__(
@@ -120,6 +128,9 @@ class Worker:
         delivery: Delivery = DEFAULT_DELIVERY,
         grace_s: float = 10.0,
         may_pull: Callable[[], bool] = always,
+        name: str = "worker",
+        slots: int | None = None,
+        remaining_s: Callable[[], float] = unknown_s,
     ) -> None:
         self._jetstream = jetstream
         self._outbox = outbox
@@ -130,6 +141,8 @@ class Worker:
         self._delivery = delivery
         self._grace_s = grace_s
         self._may_pull = may_pull
+        self._occupancy = Occupancy(slots or concurrency)
+        self._control = RemoteControl(jetstream, queue, name, self._occupancy, remaining_s)
         self._out_of_time = asyncio.Event()
         self._slots = asyncio.Semaphore(concurrency)
         self._wake_up = asyncio.Event()
@@ -148,7 +161,12 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Handle commands until `stop` is set, then finish those in flight, or hand them back after `grace_s`."""
         await self._recreate_missing()
-        async with self._wake_ups(stop), aio.background(self._end_grace(stop)), asyncio.TaskGroup() as handlers:
+        async with (
+            self._control.answering(),
+            self._wake_ups(stop),
+            aio.background(self._end_grace(stop)),
+            asyncio.TaskGroup() as handlers,
+        ):
             while not stop.is_set():
                 await self._slots.acquire()
                 message = await self._next_message(stop)
@@ -162,7 +180,7 @@ class Worker:
         while not stop.is_set():
             self._wake_up.clear()
             try:
-                message = await self._pull_by_priority() if self._may_pull() else None
+                message = await self._pull_if_allowed()
                 self._connected = True
             except ConnectionError as error:
                 self._connected = False
@@ -179,6 +197,13 @@ class Worker:
             except TimeoutError:
                 pause_s = min(pause_s * POLL_BACKOFF, POLL_INTERVAL_S)
         return None
+
+    async def _pull_if_allowed(self) -> Msg | None:
+        async with self._control.pulling() as allowed:
+            message = await self._pull_by_priority() if allowed and self._may_pull() else None
+            if message is not None:
+                self._occupancy.begin()
+        return message
 
     async def _pull_by_priority(self) -> Msg | None:
         first = next(self._rotation)
@@ -228,6 +253,7 @@ class Worker:
         finally:
             HANDLED.labels(self._stage, priority, outcome).inc()
             IN_FLIGHT.labels(self._stage).dec()
+            self._occupancy.end()
             self._slots.release()
 
     async def _deliver(self, message: Msg, stop: asyncio.Event) -> str:

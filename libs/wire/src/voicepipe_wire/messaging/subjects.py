@@ -13,6 +13,9 @@ WORK = "WORK"
 EVENTS = "EVENTS"
 DLQ = "DLQ"
 ADVISORIES = "ADVISORIES"
+BACKLOG = "BACKLOG"
+
+BACKLOG_SUBJECT = "backlog"
 
 MAX_DELIVERIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{WORK}.*"
 MSG_TERMINATED = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{WORK}.*"
@@ -43,6 +46,16 @@ class Queue:
     def consumer(self, priority: str) -> str:
         """The name of the durable consumer."""
         return f"{self.stage}-{priority}" + (f"-{self.pool}" if self.pool else "")
+
+
+def ask_workers(queue: Queue) -> str:
+    """The subject of requests to all workers of a queue."""
+    return f"workers.ask.{queue.stage}" + (f".{queue.pool}" if queue.pool else "")
+
+
+def tell_worker(name: str) -> str:
+    """The subject of requests to one worker."""
+    return f"workers.tell.{name}"
 
 
 def priority_of(subject: str) -> str:

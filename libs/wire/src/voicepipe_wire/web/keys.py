@@ -12,7 +12,7 @@ import sys
 import asyncpg
 from pydantic import ValidationError
 
-from voicepipe_wire.settings import FromEnvironment, invalid
+from voicepipe_wire.settings import DatabaseSettings, invalid
 
 from .auth import KEY_PREFIX, key_hash, new_key
 
@@ -70,7 +70,7 @@ def main() -> int:
     command.add_argument("--operator", action="store_true", help="the user may see and redrive dead letters")
     arguments = parser.parse_args()
     try:
-        url = FromEnvironment().database_url.get_secret_value()
+        url = DatabaseSettings().database_url.get_secret_value()
     except ValidationError as error:
         print(invalid(parser.prog, error), file=sys.stderr)
         return 2

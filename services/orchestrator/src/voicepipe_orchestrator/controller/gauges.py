@@ -1,4 +1,4 @@
-"""Metrics of the whole installation: queues, jobs, outbox, pools, dead letters.
+"""Metrics of the whole installation: jobs, outbox, pools, dead letters. `backlog` exports those of the queues.
 
 The controller exports them because it always runs. The metrics of workers disappear when a stage is scaled to zero.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prometheus_client import Gauge
-from voicepipe_wire.jobs.stages import FINAL, JobState, Stage
+from voicepipe_wire.jobs.stages import FINAL, JobState
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.subjects import CONTROL, DLQ, Priority, Queue
+from voicepipe_wire.messaging.subjects import DLQ
 from voicepipe_wire.storage.database import Pool
 
 from voicepipe_orchestrator import pools
 
-BACKLOG = Gauge("voicepipe_backlog", "Commands waiting for a worker", ["stage", "priority", "pool"])
 POOL_READY = Gauge("voicepipe_pool_ready", "Whether a pool of speech models has a worker", ["pool"])
 DEAD_LETTERS = Gauge("voicepipe_dead_letters", "Dead letters that nobody has redriven or discarded")
 OUTBOX_OLDEST = Gauge("voicepipe_outbox_oldest_seconds", "Age of the oldest message that is not published yet")
@@ -37,7 +36,7 @@ class Gauges:
     async def measure(self) -> None:
         await self._measure_jobs()
         await self._measure_pools()
-        await self._measure_queues()
+        DEAD_LETTERS.set(await self._jetstream.message_count(DLQ))
 
     async def _measure_jobs(self) -> None:
         rows = await self._pool.fetch(
@@ -64,12 +63,3 @@ class Gauges:
         for name in self._shown - names:  # retired: without a series, because 0 would mean that it is missing
             POOL_READY.remove(name)
         self._shown = names
-
-    async def _measure_queues(self) -> None:
-        queues = [Queue(stage) for stage in (*Stage, CONTROL) if stage is not Stage.TRANSCRIBE]
-        queues += [Queue(Stage.TRANSCRIBE, name) for name in self._declared]
-        for queue in queues:
-            for priority in Priority:
-                waiting = await self._jetstream.backlog(queue, priority)
-                BACKLOG.labels(queue.stage, priority, queue.pool or "").set(waiting)
-        DEAD_LETTERS.set(await self._jetstream.message_count(DLQ))

@@ -1,4 +1,4 @@
-"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, metrics."""
+"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, metrics, backlog."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .advisories import Advisories
+from .backlog import Backlog
 from .diarization_deadline import DiarizationDeadline
 from .gauges import Gauges
 from .missing_pools import MissingPools
@@ -33,6 +34,7 @@ FAILURES = Counter("voicepipe_controller_failures_total", "Passes of a periodic 
 
 RELAY_EVERY_S = 1.0
 GAUGES_EVERY_S = 5.0
+BACKLOG_EVERY_S = 3.0
 RETENTION_EVERY_S = 30.0
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, BROKER_TRANSIENT_ERRORS, *TRANSIENT_ERRORS)
@@ -47,6 +49,7 @@ class Controller:
     diarization_deadline: DiarizationDeadline
     missing_pools: MissingPools
     gauges: Gauges
+    backlog: Backlog
     sweep_every_s: float
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,6 +61,7 @@ class Controller:
             tasks.create_task(_every(RETENTION_EVERY_S, self.retention.apply, stop))
             tasks.create_task(_every(self.sweep_every_s, self.missing_pools.enforce, stop))
             tasks.create_task(_every(GAUGES_EVERY_S, self.gauges.measure, stop))
+            tasks.create_task(_every(BACKLOG_EVERY_S, self.backlog.publish, stop))
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

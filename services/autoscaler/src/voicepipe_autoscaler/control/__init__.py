@@ -1,0 +1,1 @@
+"""Observes the pools and carries out what `decide` decides."""

@@ -1,0 +1,62 @@
+"""One pass over one pool: observe, decide, act. Level-triggered: a pass that failed is made good by the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicepipe_autoscaler.decide import decide
+from voicepipe_autoscaler.decision import Decision
+from voicepipe_autoscaler.memory import Memory
+from voicepipe_autoscaler.observation import Observation
+from voicepipe_autoscaler.pool import PoolSpec
+from voicepipe_autoscaler.victims import deletion_cost, victims
+
+from .observe import observation
+from .queue_watch import QueueWatch
+from .target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What was seen in a pass, and what was decided."""
+
+    seen: Observation
+    decision: Decision
+
+    @property
+    def changes(self) -> bool:
+        return self.decision.replicas != self.seen.replicas
+
+
+class Reconciler:
+    def __init__(self, target: Target, watch: QueueWatch, now: Callable[[], float]) -> None:
+        self._target = target
+        self._watch = watch
+        self._now = now
+
+    async def run(self, spec: PoolSpec, memory: Memory) -> Pass:
+        """Make one pass, and return what it saw and decided; the memory for the next is in the decision.
+
+        Raises:
+            TargetAway: the replicas could not be seen, or not be changed.
+        """
+        replicas = await self._target.look()
+        sighting = await self._watch.look([pod.name for pod in replicas.pods])
+        seen = observation(self._now(), replicas, sighting)
+        decision = decide(spec, seen, memory)
+        await self._act(seen, decision)
+        return Pass(seen, decision)
+
+    async def _act(self, seen: Observation, decision: Decision) -> None:
+        for name in decision.release:
+            await self._watch.release(name)
+        staying = {pod.name for pod in seen.pods if pod.draining} - {*decision.release}
+        for name in sorted({*decision.drain, *staying}):
+            await self._watch.drain(name)
+        costs = {pod.name: cost for pod in seen.pods if (cost := deletion_cost(pod)) != pod.deletion_cost}
+        if costs:
+            await self._target.set_costs(costs)
+        if decision.replicas != seen.replicas:
+            going = victims(seen.pods, len(seen.pods) - decision.replicas, seen.now_s)
+            await self._target.scale(decision.replicas, tuple(pod.name for pod in going))
