@@ -98,7 +98,7 @@ TYPES: dict[str, Schema] = {
     },
 }
 # Types that have the keys of another place in values.yaml.
-SAME_AS = {"pod": "podDefaults", "pool": "pools.accurate"}
+SAME_AS = {"pod": "podDefaults", "pool": "pools.accurate", "scaling": "prepare.scaling"}
 
 
 @dataclass

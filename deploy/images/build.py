@@ -32,6 +32,7 @@ DOCKERFILES = {
     "orchestrator": "services/orchestrator/Dockerfile",
     "diarizer": "services/diarizer/Dockerfile",
     "diarizer-gpu": "services/diarizer/Dockerfile",
+    "autoscaler": "services/autoscaler/Dockerfile",
     "model-download": "models/Dockerfile",
     "triton": "triton-models/Dockerfile",
     "triton-gpu": "triton-models/Dockerfile.gpu",

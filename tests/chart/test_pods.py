@@ -14,18 +14,18 @@ UNITS = {"m": 0.001, "": 1.0}
 
 @pytest.mark.parametrize("name", INSTALLATIONS)
 def test_every_pod_may_run_in_a_restricted_namespace(name: str) -> None:
-    faults = [f"{pod}: {fault}" for pod, template in pods(installation(name)) for fault in insecurities(template)]
+    faults = [f"{pod}: {fault}" for pod, template in pods(installation(name)) for fault in insecurities(pod, template)]
     assert faults == []
 
 
-def insecurities(pod: Object) -> Iterator[str]:
+def insecurities(name: str, pod: Object) -> Iterator[str]:
     spec = pod["spec"]
     wanted = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}
     wanted |= {"fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}}
     if spec["securityContext"] != wanted:
         yield f"securityContext is {spec['securityContext']}"
-    if spec["automountServiceAccountToken"] is not False:
-        yield "has a token of its service account"
+    if spec["automountServiceAccountToken"] is not ("-autoscaler" in name):
+        yield "has a token of its service account, or lacks the one that it needs"
     if spec["enableServiceLinks"] is not False:
         yield "has a variable for every Service of the namespace"
     if any(key in spec for key in ("hostNetwork", "hostPID", "hostIPC")):
@@ -55,7 +55,38 @@ def test_every_pod_has_a_service_account_of_its_component(name: str) -> None:
     assert set(users) == set(accounts), "none is missing, none is unused"
     assert all(len(components) == 1 for components in users.values())
     assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
-    assert not any(item["kind"] in {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} for item in objects)
+    bindings = [item for item in objects if item["kind"] in {"RoleBinding", "ClusterRoleBinding"}]
+    assert all(subject["name"].endswith("-autoscaler") for item in bindings for subject in item["subjects"])
+
+
+def rules(objects: list[Object], kind: str) -> set[tuple[str, str]]:
+    return {
+        (f"{group}/{resource}".lstrip("/"), verb)
+        for item in objects
+        if item["kind"] == kind
+        for rule in item["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_autoscaler_may_do_exactly_what_it_does() -> None:
+    """Verbs that it has no request for must not be here, and no other component has any."""
+    assert rules(render(), "Role") == rules(render(), "ClusterRole") == set()
+    objects = render({"autoscaler": {"enabled": True}})
+    assert rules(objects, "Role") == {
+        *(("voicepipe.io/workerpools", verb) for verb in ("get", "list", "watch")),
+        ("voicepipe.io/workerpools/status", "patch"),
+        *(("apps/deployments", verb) for verb in ("get", "list", "watch")),
+        ("apps/deployments/scale", "patch"),
+        *(("pods", verb) for verb in ("get", "list", "watch", "patch")),
+        ("autoscaling/horizontalpodautoscalers", "list"),
+        ("events.k8s.io/events", "create"),
+        *(("coordination.k8s.io/leases", verb) for verb in ("create", "get", "update")),
+    }
+    assert rules(objects, "ClusterRole") == set()
+    assert rules(render({"autoscaler": {"enabled": True, "watchNodes": True}}), "ClusterRole") == {("nodes", "list")}
 
 
 @pytest.mark.parametrize("name", INSTALLATIONS)

@@ -99,7 +99,20 @@ def test_migrations_are_no_hook() -> None:
 @pytest.mark.parametrize("name", ["defaults", *EXAMPLES])
 def test_workers_have_no_replicas_while_an_autoscaler_sets_them(name: str) -> None:
     values: Any = {} if name == "defaults" else yaml.safe_load((CHART / "examples" / f"{name}.yaml").read_text())
+    objects = render({**values, "autoscaler": {"enabled": False, "external": True}})
+    assert not [item for item in objects if item["kind"] == "WorkerPool"]
+    assert_scaled(objects)
     objects = render({**values, "autoscaler": {"enabled": True}})
+    assert_scaled(objects)
+    targets = {item["spec"]["target"]["name"] for item in objects if item["kind"] == "WorkerPool"}
+    workers = {"prepare", "transcribe", "diarizer"}
+    assert targets == {
+        item["metadata"]["name"] for item in objects if item["kind"] == "Deployment" and component(item) in workers
+    }
+
+
+def assert_scaled(objects: list[Object]) -> None:
+    """The workers and what an HPA scales have no replicas, everything else has some."""
     deployments = [item for item in objects if item["kind"] == "Deployment"]
     by_hpa = {component(item) for item in objects if item["kind"] == "HorizontalPodAutoscaler"}
     scaled = {component(item) for item in deployments if "replicas" not in item["spec"]}
@@ -137,7 +150,8 @@ def test_only_what_has_several_pods_has_a_disruption_budget() -> None:
     assert names(render(), "PodDisruptionBudget") == several
     assert names(render("laptop"), "PodDisruptionBudget") == set()
     workers = {"prepare", "diarizer", "transcribe-accurate", "transcribe-fast"}
-    assert names(render({"autoscaler": {"enabled": True}}), "PodDisruptionBudget") == several | workers
+    assert names(render({"autoscaler": {"external": True}}), "PodDisruptionBudget") == several | workers
+    assert names(render({"autoscaler": {"enabled": True}}), "PodDisruptionBudget") == {*several, *workers, "autoscaler"}
     for item in render():
         if item["kind"] == "PodDisruptionBudget":
             assert item["spec"]["maxUnavailable"] == 1

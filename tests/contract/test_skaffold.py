@@ -19,7 +19,16 @@ from contract.skaffold_config import ROOT, activated, artifacts, dockerfile, rel
 SCHEMA = ROOT.parent / "shared" / "cluster" / "schemas" / "skaffold-v4beta13.json"
 SCRIPT = "deploy/skaffold/build.sh"
 # `skaffold dev` activates `dev` before the profiles of the command line.
-COMBINATIONS = [(), ("cpu",), ("dev",), ("gpu",), ("buildah",), ("dev", "gpu"), ("dev", "buildah", "gpu")]
+COMBINATIONS = [
+    (),
+    ("cpu",),
+    ("dev",),
+    ("gpu",),
+    ("autoscaler",),
+    ("buildah",),
+    ("dev", "gpu"),
+    ("dev", "buildah", "gpu"),
+]
 GPU_IMAGES = {"voicepipe/triton-gpu", "voicepipe/diarizer-gpu"}
 
 each_combination = pytest.mark.parametrize("profiles", COMBINATIONS, ids=lambda names: "+".join(names) or "default")
@@ -50,7 +59,7 @@ def test_every_image_has_a_dockerfile(profiles):
         assert (ROOT / dockerfile(artifact)).is_file()
 
 
-@pytest.mark.parametrize("profiles", [("gpu",), ("buildah", "gpu")], ids="+".join)
+@pytest.mark.parametrize("profiles", [("gpu", "autoscaler"), ("buildah", "gpu", "autoscaler")], ids="+".join)
 def test_it_builds_the_images_of_make_images(profiles):
     built = {image.removeprefix("voicepipe/"): artifact for image, artifact in artifacts(activated(profiles)).items()}
     assert {name: dockerfile(artifact) for name, artifact in built.items()} == BUILD.DOCKERFILES

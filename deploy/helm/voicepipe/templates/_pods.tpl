@@ -39,10 +39,10 @@ A checksum of the settings of a component, (list $ "upload"), and of nothing els
 {{- (include $file $root | fromYaml).data | toJson | sha256sum -}}
 {{- end -}}
 
-{{/* What every pod has: (dict "root" $ "account" "upload" "pod" $pod). */}}
+{{/* What every pod has: (dict "root" $ "account" "upload" "pod" $pod), with "token" true for one that uses the Kubernetes API. */}}
 {{- define "voicepipe.podSpec" -}}
 serviceAccountName: {{ include "voicepipe.fullname" .root }}-{{ .account }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:

@@ -67,7 +67,23 @@
 {{- end }}
 {{- end -}}
 
-{{/* Their mounts: (dict "root" $ "pod" $pod). */}}
+{{/* The volumes of a process that uses NATS alone: (dict "root" $ "pod" $pod "scratch" "64Mi"). */}}
+{{- define "voicepipe.natsVolumes" -}}
+{{ include "voicepipe.scratchVolume" .scratch }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- include "voicepipe.natsSecret" .root | nindent 6 }}
+{{- if include "voicepipe.hasCa" .root }}
+{{ include "voicepipe.caVolume" .root }}
+{{- end }}
+{{- with .pod.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The mounts of either: (dict "root" $ "pod" $pod). */}}
 {{- define "voicepipe.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: secrets, mountPath: /run/voicepipe/secrets, readOnly: true}

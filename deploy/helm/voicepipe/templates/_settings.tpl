@@ -1,5 +1,13 @@
-{{/* Settings that all our processes have, as data of a ConfigMap: (list $ .Values.prepare.terminationGracePeriodSeconds). */}}
+{{/* Settings of a process that uses all three servers, as data of a ConfigMap: (list $ .Values.prepare.terminationGracePeriodSeconds). */}}
 {{- define "voicepipe.settings" -}}
+{{- $root := index . 0 -}}
+{{ include "voicepipe.processSettings" . }}
+VOICEPIPE_DATABASE_POOL_SIZE: {{ $root.Values.database.poolSize | quote }}
+{{ include "voicepipe.objectStoreSettings" $root }}
+{{- end -}}
+
+{{/* Settings of every process: (list $ .Values.autoscaler.terminationGracePeriodSeconds). */}}
+{{- define "voicepipe.processSettings" -}}
 {{- $root := index . 0 -}}
 VOICEPIPE_HTTP_HOST: 0.0.0.0
 VOICEPIPE_HTTP_PORT: "8000"
@@ -7,9 +15,7 @@ VOICEPIPE_LOG_LEVEL: {{ $root.Values.logLevel }}
 VOICEPIPE_SECRETS_DIR: /run/voicepipe/secrets
 # Work that is not finished by then is handed back, in the rest of the grace period.
 VOICEPIPE_GRACE_S: {{ sub (index . 1) 5 | quote }}
-VOICEPIPE_DATABASE_POOL_SIZE: {{ $root.Values.database.poolSize | quote }}
 VOICEPIPE_NATS_REPLICAS: {{ $root.Values.nats.replicas | quote }}
-{{ include "voicepipe.objectStoreSettings" $root }}
 {{- if include "voicepipe.hasCa" $root }}
 VOICEPIPE_CA_FILE: /etc/voicepipe/ca/ca.crt
 {{- end }}

@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import structlog
 from pydantic import Field
-from voicepipe_autoscaler.control.loop import PoolLoop
+from voicepipe_autoscaler.control.loop import PassLoop
 from voicepipe_autoscaler.control.queue_watch import QueueWatch, SnapshotReader
 from voicepipe_autoscaler.control.reconcile import Pass, Reconciler
 from voicepipe_autoscaler.memory import Memory
@@ -25,10 +26,11 @@ from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.settings import ProcessSettings
-from voicepipe_wire.web.probes import Checks
 
 from .component_pool import ComponentPool
 from .scaled_pools import POOLS, ScaledPool, from_json
+
+log = structlog.get_logger(__name__)
 
 SNAPSHOT_EVERY_S = 1.0
 REMEMBER_EVERY_S = 30.0
@@ -70,7 +72,7 @@ class Memories:
     def load(self, pool: str) -> Memory:
         return Memory.from_json(self._memories.get(pool))
 
-    async def remember(self, pool: str, done: Pass) -> None:
+    def remember(self, pool: str, done: Pass) -> None:
         self._memories[pool] = done.decision.memory.to_json()
         if done.changes or time.monotonic() - self._written_at > REMEMBER_EVERY_S:
             self._written_at = time.monotonic()
@@ -79,26 +81,37 @@ class Memories:
             draft.replace(self._path)
 
 
+class LocalPool:
+    """One pool of this machine, with its memory."""
+
+    def __init__(self, pool: ScaledPool, reconciler: Reconciler, settings: Settings, memories: Memories) -> None:
+        self._name = pool.name
+        self._spec = spec(pool, settings)
+        self._reconciler = reconciler
+        self._memories = memories
+        self._memory = memories.load(pool.name)
+
+    async def step(self) -> None:
+        done = await self._reconciler.run(self._spec, self._memory)
+        self._memory = done.decision.memory
+        if done.changes:
+            log.info("replicas", pool=self._name, reason=str(done.decision.reason), sum=done.decision.message)
+        self._memories.remember(self._name, done)
+
+
 @asynccontextmanager
 async def start(data: Path, settings: Settings, startup: Startup) -> AsyncIterator[Running]:
     memories = Memories(data / "autoscaler.json")
     async with broker.connect(settings, "autoscaler") as jetstream:
         await startup.wait_for("nats", jetstream.check)
         snapshots = SnapshotReader(jetstream, time.time)
-        loops = [
-            PoolLoop(
-                pool.name,
-                spec(pool, settings),
-                memories.load(pool.name),
-                Reconciler(
-                    ComponentPool(data, pool.components, pool.companion),
-                    QueueWatch(jetstream, Queue(pool.stage, pool.pool or None), snapshots, time.time),
-                    time.time,
-                ),
-                partial(memories.remember, pool.name),
-            )
-            for pool in from_json((data / POOLS).read_text(encoding="utf-8"))
-        ]
+
+        def loop(pool: ScaledPool) -> PassLoop:
+            target = ComponentPool(data, pool.components, pool.companion)
+            watch = QueueWatch(jetstream, Queue(pool.stage, pool.pool or None), snapshots, time.time)
+            return PassLoop(pool.name, LocalPool(pool, Reconciler(target, watch, time.time), settings, memories).step)
+
+        loops = [loop(pool) for pool in from_json((data / POOLS).read_text(encoding="utf-8"))]
 
         async def read_snapshots(stop: asyncio.Event) -> None:
             while not await aio.pause(stop, SNAPSHOT_EVERY_S):
@@ -107,14 +120,11 @@ async def start(data: Path, settings: Settings, startup: Startup) -> AsyncIterat
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(read_snapshots(stop))
-                for loop in loops:
-                    tasks.create_task(loop.run(stop))
+                for one in loops:
+                    tasks.create_task(one.run(stop))
 
-        yield Running(work, checks=_checks(loops), reported={"nats": jetstream.check})
-
-
-def _checks(loops: list[PoolLoop]) -> Checks:
-    return {f"pool_{loop.name}": loop.check for loop in loops}
+        checks = {f"pool {one.name}": one.check for one in loops}
+        yield Running(work, checks=checks, reported={"nats": jetstream.check})
 
 
 def main() -> int:

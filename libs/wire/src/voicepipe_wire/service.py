@@ -60,13 +60,14 @@ class Running:
 
     `work` runs until its event is set, and then until everything in flight has ended. `checks` determine readiness;
     `reported` are only shown with them, because they fail for all processes at once. A check raises if its dependency
-    cannot be used.
+    cannot be used. `alive` are checks of `/healthz`: when one fails, only a restart of the process helps.
     """
 
     work: Callable[[asyncio.Event], Awaitable[object]]
     app: ASGIApp | None = None
     checks: Checks = field(default_factory=dict)
     reported: Checks = field(default_factory=dict)
+    alive: Checks = field(default_factory=dict)
 
 
 class Startup:
@@ -153,7 +154,7 @@ async def _run(settings: S, start: Start[S]) -> None:
         serving.add_done_callback(lambda _: stopping.set())
         try:
             async with start(settings, Startup(probes, stopping)) as running:
-                probes.start(running.app, running.checks, running.reported)
+                probes.start(running.app, running.checks, running.reported, running.alive)
                 stop = asyncio.Event()
                 async with aio.background(_drain(settings, probes, stopping, stop)):
                     await running.work(stop)

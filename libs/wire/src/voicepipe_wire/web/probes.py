@@ -2,7 +2,7 @@
 
 | path | answers |
 |---|---|
-| `/healthz` | 200 as long as the event loop runs |
+| `/healthz` | 200 as long as the event loop runs and what must never stop is alive |
 | `/readyz` | 200 or 503, with the state of everything that the process depends on |
 | `/metrics` | the metrics of the process, for Prometheus |
 """
@@ -32,12 +32,16 @@ Checks = Mapping[str, Callable[[], Awaitable[object]]]
 
 
 class Probes:
-    """Starting until `start` is called, stopping after `stop`. `checks` determine readiness, `reported` do not."""
+    """Starting until `start` is called, stopping after `stop`. `checks` determine readiness, `reported` do not.
+
+    A failed check of `alive` means that only a restart helps.
+    """
 
     def __init__(self) -> None:
         self._app: ASGIApp | None = None
         self._checks: Checks = {}
         self._reported: Checks = {}
+        self._alive: Checks = {}
         self._waiting: dict[str, str] = {}
         self._phase = "starting"
 
@@ -46,8 +50,8 @@ class Probes:
         self._waiting = {**dict.fromkeys(self._waiting, "ok"), dependency: f"unavailable: {reason}"}
         DEPENDENCY_UP.labels(dependency).set(0)
 
-    def start(self, app: ASGIApp | None, checks: Checks, reported: Checks) -> None:
-        self._app, self._checks, self._reported = app, checks, reported
+    def start(self, app: ASGIApp | None, checks: Checks, reported: Checks, alive: Checks) -> None:
+        self._app, self._checks, self._reported, self._alive = app, checks, reported, alive
         for dependency in self._waiting:
             DEPENDENCY_UP.labels(dependency).set(1)
         self._phase = "ready"
@@ -66,7 +70,7 @@ class Probes:
     async def _answer(self, path: str) -> Response | None:
         match path:
             case "/healthz":
-                return JSONResponse({"status": "ok", "version": __version__})
+                return await self._liveness()
             case "/readyz":
                 return await self._readiness()
             case "/metrics":
@@ -74,6 +78,12 @@ class Probes:
         if self._phase == "starting":
             return problem_response(Problem.of("starting", retry_after_s=STARTING_RETRY_AFTER_S))
         return problem_response(Problem.of("not_found", what="page")) if self._app is None else None
+
+    async def _liveness(self) -> Response:
+        states = await _states(self._alive)
+        if all(state == "ok" for state in states.values()):
+            return JSONResponse({"status": "ok", "version": __version__})
+        return JSONResponse({"status": "dead", "checks": states}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _readiness(self) -> Response:
         states = await _states({**self._checks, **self._reported})

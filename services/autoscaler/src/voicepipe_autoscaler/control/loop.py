@@ -1,4 +1,4 @@
-"""Passes over one pool, every two seconds. What goes wrong in one pool touches no other."""
+"""A pass every two seconds. What goes wrong in one loop touches no other, and the next pass looks again at everything."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 from voicepipe_wire import aio
 
-from voicepipe_autoscaler.memory import Memory
-from voicepipe_autoscaler.pool import PoolSpec
-
-from .reconcile import Pass, Reconciler
 from .target import TargetAway
 
 log = structlog.get_logger(__name__)
@@ -21,45 +17,30 @@ log = structlog.get_logger(__name__)
 EVERY_S = 2.0
 FAILING_AFTER_S = 30.0
 
-AfterPass = Callable[[Pass], Awaitable[None]]
 
+class PassLoop:
+    """Runs `step` again and again. A step that raises has still ended: only one that hangs makes `check` fail."""
 
-async def nothing_more(_: Pass) -> None:
-    """The default of `PoolLoop.after`."""
-
-
-class PoolLoop:
-    """The passes over one pool. `spec` and `memory` may be replaced between two passes; `after` is told of each pass."""
-
-    def __init__(
-        self, name: str, spec: PoolSpec, memory: Memory, reconciler: Reconciler, after: AfterPass = nothing_more
-    ) -> None:
+    def __init__(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         self.name = name
-        self.spec = spec
-        self.memory = memory
-        self._reconciler = reconciler
-        self._after = after
-        self._passed_at = time.monotonic()
+        self._step = step
+        self._ended_at = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._try()
+            self._ended_at = time.monotonic()
             await aio.pause(stop, EVERY_S * random.uniform(0.9, 1.1))
 
     async def check(self) -> None:
         """Raises ConnectionError if no pass has ended lately."""
-        late_s = time.monotonic() - self._passed_at
+        late_s = time.monotonic() - self._ended_at
         if late_s > FAILING_AFTER_S:
             raise ConnectionError(f"the last pass over {self.name} ended {late_s:.0f} s ago")
 
     async def _try(self) -> None:
         try:
-            done = await self._reconciler.run(self.spec, self.memory)
-            self.memory = done.decision.memory
-            if done.changes:
-                log.info("replicas", pool=self.name, reason=str(done.decision.reason), sum=done.decision.message)
-            await self._after(done)
-            self._passed_at = time.monotonic()
+            await self._step()
         except TargetAway as error:
             log.warning("pool cannot be scaled, trying again", pool=self.name, reason=str(error))
         except Exception:

@@ -1,0 +1,1 @@
+"""The Kubernetes operator: WorkerPools scale Deployments."""

@@ -1,0 +1,110 @@
+"""The cluster as kopf's watches show it: WorkerPools, and the Deployments and pods of their namespace.
+
+Watches cost nothing at rest. kopf calls the handlers for every object at the start and for each change; a change that a watch loses is
+found by its next listing. The handlers only store what they are given: they add no finalizer and no annotation to any object.
+
+kopf runs in a thread of its own with its own event loop: in the main one it would replace the signal handlers of the process, and
+cancel tasks that are not its own when it ends. Races: the main thread reads the dictionaries while kopf's thread changes them. Each read
+that goes over several objects copies them first, which is one operation of the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+from voicepipe_wire import aio
+
+from .worker_pool import GROUP, PLURAL, VERSION
+
+Body = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The objects by name, as they were last seen."""
+
+    pools: dict[str, Body] = field(default_factory=dict)
+    deployments: dict[str, Body] = field(default_factory=dict)
+    pods: dict[str, Body] = field(default_factory=dict)
+
+    def pods_of(self, deployment: Body) -> list[Body]:
+        """The pods that the selector of a Deployment selects."""
+        wanted: Mapping[str, str] = deployment["spec"]["selector"].get("matchLabels") or {}
+        return [
+            pod
+            for pod in list(self.pods.values())
+            if all((pod["metadata"].get("labels") or {}).get(key) == value for key, value in wanted.items())
+        ]
+
+
+async def watch(
+    cluster: Cluster, namespace: str, selector: Mapping[str, str], settings: kopf.OperatorSettings, stop: asyncio.Event
+) -> None:
+    """Keep `cluster` up to date until `stop`. `selector` are the labels of Deployments and pods that may be targets.
+
+    Raises:
+        RuntimeError: the watches have ended before; without them nothing is seen.
+    """
+    stopped = threading.Event()
+
+    def run() -> None:
+        asyncio.run(
+            kopf.operator(
+                registry=_registry(cluster, selector), settings=settings, namespaces=[namespace], stop_flag=stopped
+            )
+        )
+
+    watching = asyncio.create_task(asyncio.to_thread(run))
+    try:
+        async with aio.background(stop.wait()) as waiting:
+            await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.set()
+    await watching
+    if not stop.is_set():
+        raise RuntimeError("the watches have ended")
+
+
+def operator_settings() -> kopf.OperatorSettings:
+    """No peering, no scan of the whole cluster, and no state on any object. A dead API is waited for for five minutes."""
+    made = kopf.OperatorSettings()
+    made.peering.standalone = True
+    made.scanning.disabled = True
+    made.posting.enabled = False
+    made.networking.request_timeout = 20
+    made.networking.connect_timeout = 5
+    made.networking.error_backoffs = [1, 1, 2, 3, 5, 8, *[10] * 30]
+    made.process.ultimate_exiting_timeout = 20
+    return made
+
+
+def _registry(cluster: Cluster, selector: Mapping[str, str]) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(kopf.login_with_service_account)
+    kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
+    labels = dict(selector)
+
+    def store(into: dict[str, Body], kind: str | None, body: kopf.Body) -> None:
+        if kind == "DELETED":
+            into.pop(body["metadata"]["name"], None)
+        else:
+            into[body["metadata"]["name"]] = dict(body)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def on_pool(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf passes it by this name
+        store(cluster.pools, type, body)
+
+    @kopf.on.event("apps", "v1", "deployments", labels=labels, registry=registry)
+    async def on_deployment(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - as above
+        store(cluster.deployments, type, body)
+
+    @kopf.on.event("", "v1", "pods", labels=labels, registry=registry)
+    async def on_pod(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - as above
+        store(cluster.pods, type, body)
+
+    return registry
