@@ -31,8 +31,8 @@ venv: .venv/.installed .venv-triton/.installed .venv-diarizer/.installed ## inst
 	@PYTHON=$(PYTHON) deploy/local/install.sh peers
 
 .PHONY: up
-up: venv ## start everything in the background; VOICEPIPE_MODELS names the speech models
-	@$(STACK) up --data $(DATA)
+up: venv ## start everything in the background; VOICEPIPE_MODELS names the speech models, AUTOSCALE=true lets them sleep
+	@$(STACK) up --data $(DATA) $(if $(filter true,$(AUTOSCALE)),--autoscale)
 
 .PHONY: ps
 ps: venv ## show every component: state, health, version, address, memory

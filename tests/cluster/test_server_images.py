@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 WHISPER = ROOT / "tests/fixtures/whisper/model"
 PROBE = "/srv/triton/probe.py"
 PASSWORD = "/tmp/password"  # noqa: S108 - in the pod
+TRITON_STOPS_WITHIN_S = 15  # the shortest grace period of a pod is 20 s
 SHM = "/dev/shm"  # noqa: S108 - in the pod
 AWKWARD = "pass'w\"ord\\ $x"
 
@@ -202,8 +203,10 @@ def test_triton_is_ready_after_an_inference_and_not_with_a_dead_instance(image_p
         assert shown == f"not {verb}: 2 of 3 instances of the model are running\n"
 
 
-def test_triton_stops_in_two_seconds(image_pods, pod_name, record_property):
+def test_triton_stops_by_itself(image_pods, pod_name, record_property):
+    """Triton takes more than a second to unload each of the three instances of a model: longer than our own processes may take."""
     start_triton(image_pods, pod_name)
-    took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
+    took_s, status = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"triton stopped in {took_s:.1f} s")
-    assert took_s < stop_limit_s()
+    assert status == 0
+    assert took_s < TRITON_STOPS_WITHIN_S

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import voicepipe_autoscaler.operator.settings
 import voicepipe_diarizer.settings
 import voicepipe_orchestrator.settings
 import voicepipe_status.settings
@@ -23,9 +24,11 @@ DOCUMENTED = {
     "services/status": voicepipe_status.settings.StatusSettings,
     "services/orchestrator": voicepipe_orchestrator.settings.Settings,
     "services/diarizer": voicepipe_diarizer.settings.Settings,
+    "services/autoscaler": voicepipe_autoscaler.operator.settings.Settings,
 }
 # Defaults that depend on the machine, in words.
 COMPUTED = {
+    "identity": "the host name",
     "worker_name": "the host name",
     "scratch_dir": "the system's temporary folder",
     "threads": "the processors available, at most 8",

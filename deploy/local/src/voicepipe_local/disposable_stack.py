@@ -24,10 +24,13 @@ class DisposableStack(Stack):
     `transcribe-accurate`, `assemble`, `controller`, `gateway`. The second process of `transcribe` is `transcribe-accurate-2`.
     """
 
-    def __init__(self, data: Path, workers: Mapping[str, int], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, data: Path, workers: Mapping[str, int], env: Mapping[str, str], *, autoscale: bool = False
+    ) -> None:
         super().__init__(data)
         self.workers = dict(workers)
         self.env = dict(env)
+        self.autoscale = autoscale
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +64,7 @@ class DisposableStack(Stack):
 
     def up(self) -> None:
         """Start with the same data, workers and variables as before; return when every component is healthy."""
-        self._guard = self.start(self.workers, env=self.env, lifeline=True)
+        self._guard = self.start(self.workers, env=self.env, lifeline=True, autoscale=self.autoscale)
 
     def down(self) -> None:
         """Stop the components in order, as `make down` does."""

@@ -271,10 +271,12 @@ def stacks() -> Iterator[Callable[..., DisposableStack]]:
     """`private_stack` for a fixture of another scope."""
     with ExitStack() as started:
 
-        def start(workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None) -> DisposableStack:
+        def start(
+            workers: Mapping[str, int] | None = None, env: Mapping[str, str] | None = None, *, autoscale: bool = False
+        ) -> DisposableStack:
             data_dir = started.enter_context(_temporary_data_dir("stack"))
             chosen = TOY_MODELS | dict(env or {})
-            stack = DisposableStack(data_dir.path, workers or {}, chosen)
+            stack = DisposableStack(data_dir.path, workers or {}, chosen, autoscale=autoscale)
             started.callback(stack.crash)
             stack.up()
             return stack

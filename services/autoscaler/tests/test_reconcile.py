@@ -1,0 +1,210 @@
+"""The whole loop with real workers on a real NATS server. Only the replicas are in memory: they are workers of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+import pytest
+from command_worker import Handler, send, working
+from support.eventually import eventually_async
+from voicepipe_autoscaler.control.queue_watch import QueueWatch, SnapshotReader
+from voicepipe_autoscaler.control.reconcile import Reconciler
+from voicepipe_autoscaler.control.target import Replicas
+from voicepipe_autoscaler.decision import Reason
+from voicepipe_autoscaler.memory import Memory
+from voicepipe_autoscaler.observation import Pod
+from voicepipe_autoscaler.pool import PoolSpec
+from voicepipe_wire.messaging import broker
+from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, WORK, Queue
+from voicepipe_wire.settings import Settings
+from voicepipe_wire.storage import database
+from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, QueueBacklog
+
+SPEC = PoolSpec(
+    targets_s={"premium": 60.0, "standard": 60.0},
+    max_replicas=3,
+    cold_start_s=0.1,
+    up_stabilisation_s=0.0,
+    down_stabilisation_s=1.0,
+    cooldown_s=1.0,
+)
+
+
+class WorkersHere:
+    """Implements `Target`: each replica is a worker in this event loop. A worker at work that is told to stop is counted."""
+
+    def __init__(self, pool, jetstream, handler: Handler) -> None:
+        self._make = lambda name: working(pool, jetstream, handler, name=name)
+        self._running: dict[str, tuple[AsyncExitStack, float]] = {}
+        self._costs: dict[str, int] = {}
+        self._number = 0
+        self.stopped: list[str] = []
+
+    async def look(self) -> Replicas:
+        return Replicas(
+            len(self._running),
+            tuple(
+                Pod(name, asked_at_s=at_s, ready_at_s=at_s, uid=name, deletion_cost=self._costs.get(name, 0))
+                for name, (_, at_s) in self._running.items()
+            ),
+        )
+
+    async def scale(self, replicas: int, going: tuple[str, ...]) -> None:
+        while len(self._running) < replicas:
+            self._number += 1
+            stack = AsyncExitStack()
+            await stack.enter_async_context(self._make(f"worker-{self._number}"))
+            self._running[f"worker-{self._number}"] = (stack, time.time())
+        for name in going[: len(self._running) - replicas]:
+            self.stopped.append(name)
+            await self._running.pop(name)[0].aclose()
+
+    async def set_costs(self, costs: Mapping[str, int]) -> None:
+        self._costs |= costs
+
+    async def close(self) -> None:
+        for stack, _ in self._running.values():
+            await stack.aclose()
+
+
+class Loop:
+    """The control loop, with a controller that says how much audio waits."""
+
+    def __init__(self, jetstream, target: WorkersHere) -> None:
+        self._jetstream = jetstream
+        self.snapshots = SnapshotReader(jetstream, time.time)
+        self._reconciler = Reconciler(
+            target, QueueWatch(jetstream, Queue("prepare"), self.snapshots, time.time), time.time
+        )
+        self.memory = Memory()
+        self.waiting_s = 0.0
+        self.publishing = True
+
+    async def step(self):
+        if self.publishing:
+            waiting = QueueBacklog(stage="prepare", priority="standard", queued_s=self.waiting_s)
+            snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting])
+            await self._jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
+        await self.snapshots.read()
+        done = await self._reconciler.run(SPEC, self.memory)
+        self.memory = done.decision.memory
+        return done
+
+    async def until(self, condition, timeout_s: float = 20):
+        async def stepped():
+            done = await self.step()
+            await asyncio.sleep(0.2)
+            return done if condition(done) else None
+
+        return await eventually_async(stepped, timeout_s)
+
+
+@pytest.fixture
+def settings(database_url, nats_url):
+    return Settings(database_url=database_url, nats_url=nats_url, s3_access_key="", s3_secret_key="")
+
+
+@pytest.fixture
+async def pool(settings):
+    pool = await database.connect(settings)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def jetstream(settings):
+    async with broker.connect(settings, "test-autoscaler") as jetstream:
+        await eventually_async(lambda: jetstream.is_connected)
+        await jetstream.ensure_streams()
+        for stream in (WORK, BACKLOG):
+            await jetstream.context.purge_stream(stream)
+        yield jetstream
+
+
+@pytest.fixture
+async def workers(pool, jetstream):
+    release = asyncio.Event()
+    handler = Handler()
+    handler.outcomes = [release.wait] * 100
+    handler.release = release
+    target = WorkersHere(pool, jetstream, handler)
+    target.handler = handler
+    yield target
+    release.set()
+    await target.close()
+
+
+async def test_a_pool_wakes_works_and_sleeps_again_and_no_busy_worker_is_stopped(pool, jetstream, workers):
+    loop = Loop(jetstream, workers)
+    await loop.step()
+    for number in range(3):
+        await send(pool, jetstream, f"job {number}")
+    loop.waiting_s = 600.0
+    woken = await loop.until(lambda done: done.changes)
+    assert woken.decision.reason is Reason.WOKEN_UP
+    await loop.until(lambda done: done.seen.replicas == 3)
+    await eventually_async(lambda: len(workers.handler.seen) == 3)
+    # Nothing waits any more, and all are at work.
+    loop.waiting_s = 0.0
+    busy = await loop.until(lambda done: done.decision.reason is Reason.ALL_BUSY)
+    assert all(pod.units == 1 for pod in busy.seen.pods)
+    assert workers.stopped == []
+    workers.handler.release.set()
+    await loop.until(lambda done: done.seen.replicas == 0)
+    assert len(workers.stopped) == 3
+    assert len(workers.handler.seen) == 3, "none was interrupted and begun again"
+
+
+async def test_a_drain_is_cancelled_when_work_returns(pool, jetstream, workers):
+    loop = Loop(jetstream, workers)
+    await workers.scale(2, ())
+    await loop.step()
+    draining = await loop.until(lambda done: any(pod.draining for pod in done.seen.pods))
+    assert draining.seen.replicas == 2
+    workers.scale = _refused  # the loop must not get so far as to stop one
+    for number in range(2):
+        await send(pool, jetstream, f"job {number}")
+    loop.waiting_s = 600.0
+    began = time.monotonic()
+    await loop.until(lambda done: not any(pod.draining for pod in done.seen.pods) and len(workers.handler.seen) == 2)
+    assert time.monotonic() - began < 5
+
+
+async def _refused(replicas: int, going: tuple[str, ...]) -> None:
+    del replicas, going
+
+
+async def test_nothing_changes_while_nobody_says_how_much_waits(pool, jetstream, workers):
+    loop = Loop(jetstream, workers)
+    loop.publishing = False
+    await workers.scale(2, ())
+    for _ in range(8):
+        done = await loop.step()
+        assert done.decision.reason is Reason.SNAPSHOT_STALE
+        await asyncio.sleep(0.3)
+    assert (await workers.look()).asked == 2
+
+
+async def test_the_snapshot_of_a_controller_that_has_died_is_not_new(jetstream):
+    old = BacklogSnapshot(at_s=time.time())
+    await jetstream.publish(BACKLOG_SUBJECT, old.SerializeToString(), {})
+    reader = SnapshotReader(jetstream, time.time)
+    for _ in range(3):
+        await reader.read()
+    assert reader.changed_at_s is None
+    await jetstream.publish(BACKLOG_SUBJECT, BacklogSnapshot(at_s=time.time()).SerializeToString(), {})
+    await reader.read()
+    assert reader.changed_at_s is not None
+
+
+async def test_commands_that_wait_wake_a_pool_that_never_had_a_worker(pool, jetstream, workers):
+    for consumer in await jetstream.context.consumers_info(WORK):
+        await jetstream.context.delete_consumer(WORK, consumer.name)
+    loop = Loop(jetstream, workers)
+    await loop.step()
+    await send(pool, jetstream, "a")
+    woken = await loop.until(lambda done: done.changes, 5)
+    assert woken.decision.reason is Reason.WOKEN_UP
