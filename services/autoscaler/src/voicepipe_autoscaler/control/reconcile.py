@@ -10,11 +10,14 @@ from voicepipe_autoscaler.decision import Decision
 from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Observation
 from voicepipe_autoscaler.pool import PoolSpec
-from voicepipe_autoscaler.victims import deletion_cost, victims
+from voicepipe_autoscaler.victims import DRAINED, deletion_cost, victims
 
 from .observe import observation
 from .queue_watch import QueueWatch
 from .target import Target
+
+# Pods that work on clips are busy and idle again all the time.
+COST_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Reconciler:
         self._target = target
         self._watch = watch
         self._now = now
+        self._cost_set_at_s: dict[str, float] = {}
 
     async def run(self, spec: PoolSpec, memory: Memory) -> Pass:
         """Make one pass, and return what it saw and decided; the memory for the next is in the decision.
@@ -54,9 +58,25 @@ class Reconciler:
         staying = {pod.name for pod in seen.pods if pod.draining} - {*decision.release}
         for name in sorted({*decision.drain, *staying}):
             await self._watch.drain(name)
-        costs = {pod.name: cost for pod in seen.pods if (cost := deletion_cost(pod)) != pod.deletion_cost}
-        if costs:
-            await self._target.set_costs(costs)
+        await self._set_costs(seen)
         if decision.replicas != seen.replicas:
             going = victims(seen.pods, len(seen.pods) - decision.replicas, seen.now_s)
             await self._target.scale(decision.replicas, tuple(pod.name for pod in going))
+
+    async def _set_costs(self, seen: Observation) -> None:
+        """Set the costs that have changed: of a pod that drains or drains no more at once, of others every ten seconds.
+
+        A cost that is out of date only delays: `decide` removes replicas by the costs that are in effect.
+        """
+        self._cost_set_at_s = {
+            pod.name: self._cost_set_at_s[pod.name] for pod in seen.pods if pod.name in self._cost_set_at_s
+        }
+        costs = {}
+        for pod in seen.pods:
+            cost = deletion_cost(pod)
+            recent = seen.now_s - self._cost_set_at_s.get(pod.name, 0.0) < COST_EVERY_S
+            if cost != pod.deletion_cost and (DRAINED in {cost, pod.deletion_cost} or not recent):
+                costs[pod.name] = cost
+        if costs:
+            await self._target.set_costs(costs)
+            self._cost_set_at_s |= dict.fromkeys(costs, seen.now_s)
