@@ -42,7 +42,10 @@ def scaling(**more: Any) -> dict[str, Any]:
 # One small model, whose pods wake in seconds.
 VALUES: dict[str, Any] = {
     "autoscaler": {"enabled": True, "replicas": 2},
-    "pools": {"accurate": {"enabled": False}, "fast": {"scaling": scaling(min=0, max=3, coldStartSeconds=10)}},
+    "pools": {
+        "accurate": {"enabled": False},
+        "fast": {"scaling": scaling(min=0, max=3, coldStartSeconds=10, standardSeconds=20, premiumSeconds=10, speed=3)},
+    },
     "diarizer": {"scaling": scaling(min=0, max=1)},
     "prepare": {"concurrency": 2, "scaling": scaling(min=1, max=2)},
 }
