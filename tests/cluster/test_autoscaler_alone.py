@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -25,6 +26,9 @@ from cluster.images import ONE_NODE
 from cluster.kubernetes import Kubernetes, tag_of
 from cluster.scaling import install_definition
 from support.eventually import eventually
+from voicepipe_autoscaler.observation import Pod
+from voicepipe_autoscaler.operator.pods import pod_of
+from voicepipe_autoscaler.victims import DELETION_COST, victims
 from voicepipe_local.data_dir import free_port
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.subjects import BACKLOG_SUBJECT
@@ -279,3 +283,47 @@ def test_an_api_that_goes_away_restarts_nothing_and_is_followed_when_it_is_back(
     record_property("measured", f"right {time.monotonic() - began:.0f} s after the API was back from {away_s} s")
     process, _ = operators.running["one"]
     assert process.poll() is None
+
+
+ROUNDS = 8
+
+
+def test_a_deployment_that_is_made_smaller_loses_exactly_the_pods_that_are_predicted(
+    kubernetes: Kubernetes, operators: Operators, pool: Callable[..., None], record_property
+) -> None:
+    """The costs are drawn at random; without costs the age and the uid of pods decide, which the prediction knows too."""
+    del operators  # none runs: the costs and the replicas are those of the test
+    pool()
+    draw = random.Random(11)
+    right = 0
+    for _ in range(ROUNDS):
+        scale(kubernetes, 5)
+        for name in alive(kubernetes):
+            if cost := draw.choice([0, 0, -1000, 100, 250]):
+                kubernetes.run(
+                    "kubectl", "-n", NAMESPACE, "annotate", "--overwrite", "pod", name, f"{DELETION_COST}={cost}"
+                )
+        time.sleep(1.5)
+        going = draw.randint(1, 4)
+        before = alive(kubernetes)
+        predicted = {pod.name for pod in victims(list(before.values()), going, time.time())}
+        scale(kubernetes, 5 - going)
+        right += before.keys() - alive(kubernetes).keys() == predicted
+    record_property("measured", f"{right} of {ROUNDS} predictions were right")
+    assert right == ROUNDS
+
+
+def alive(kubernetes: Kubernetes) -> dict[str, Pod]:
+    found = [pod_of(body) for body in get(kubernetes, "pods")["items"]]
+    return {pod.name: pod for pod in found if pod is not None}
+
+
+def scale(kubernetes: Kubernetes, replicas: int) -> None:
+    """Set the replicas, and wait until there are so many that are ready."""
+    kubernetes.run("kubectl", "-n", NAMESPACE, "scale", "deployment", "idler", f"--replicas={replicas}")
+
+    def settled() -> bool:
+        pods = alive(kubernetes)
+        return len(pods) == replicas and all(pod.ready for pod in pods.values())
+
+    eventually(settled, 60, poll_s=0.3)

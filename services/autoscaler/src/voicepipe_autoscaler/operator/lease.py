@@ -69,7 +69,6 @@ class Lease:
         self._renewed_at: float | None = None
         self._seen: _Seen | None = None
         self._logged_at = -LOG_EVERY_S
-        self.changed = asyncio.Event()  # set when leadership was won or lost
 
     @property
     def may_write(self) -> bool:
@@ -86,7 +85,6 @@ class Lease:
                 self._log_failure(error)
             if self.may_write is not was_leader:
                 was_leader = self.may_write
-                self.changed.set()
                 log.info("this process leads" if was_leader else "this process does not lead", identity=self._identity)
             await aio.pause(stop, RETRY_S)
         await self._release()
