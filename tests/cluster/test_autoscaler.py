@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 from cluster.kubernetes import RELEASE, Installation
@@ -61,6 +62,8 @@ def test_a_burst_is_done_once_and_nothing_is_interrupted(
         last = max(seconds(job["finished_at"]) for job in jobs.values())
         scaled.until(POOL, 0, COOLDOWN_S + 60)
         asleep_s = time.time() - last
+    if plot := os.environ.get("AUTOSCALER_PLOT"):
+        Path(plot).write_text(curve.plot(f"{CLIPS} clips in a real cluster"), encoding="utf-8")
     assert {job["state"] for job in jobs.values()} == {"completed"}
     attempts = {stage["attempt"] for job in jobs.values() for stage in job["stages"] if stage["stage"] != "diarize"}
     assert attempts == {1}, "no stage was begun twice"
