@@ -183,7 +183,7 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         probes = Probes()
         started = await stack.enter_async_context(start_service(settings, Startup(probes, stop)))
-        probes.start(started.app, started.checks, started.reported)
+        probes.start(started.app, started.checks, started.reported, started.alive)
         dependencies = started.app.state.dependencies
         pool = await stack.enter_async_context(await database.connect(settings))
         jetstream = dependencies.hub._jetstream
