@@ -19,6 +19,7 @@ WRITERS = {
     "models": {f"{ORCHESTRATOR}/pools.py"},
     "transcripts": {f"{ORCHESTRATOR}/assemble/handler.py"},
     "speaker_names": {f"{ORCHESTRATOR}/controller/speaker_commands.py"},
+    "operator_actions": {"voicepipe_status/audit.py"},
     # Upload creates these rows; the controller deletes them with their job, or when they have expired.
     "recordings": {f"{UPLOAD}/finalize.py", f"{ORCHESTRATOR}/controller/commands.py"},
     "uploads": {

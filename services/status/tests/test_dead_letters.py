@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
-from support.eventually import eventually_async
+from hypothesis import given
+from hypothesis import strategies as st
+from voicepipe_status import entry_scan
+from voicepipe_status.entries import Entry, EntryFilter
+from voicepipe_status.routes import dead_letters as routes
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import headers_for, unpack
 from voicepipe_wire.messaging.subjects import DLQ
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter, TranscribeChunk
 
 from .conftest import Client, Pipeline, Service
+from .control_commands import written
 
 PATH = "/v1/admin/dead-letters"
 
@@ -23,19 +29,27 @@ async def operator(service: Service) -> Client:
     return await service.user("operator", operator=True)
 
 
-async def dead_letter(pipeline: Pipeline, stage: str = "transcribe", job_id: object = None) -> int:
+async def dead_letter(
+    pipeline: Pipeline,
+    stage: str = "transcribe",
+    *,
+    job_id: object = None,
+    owner_id: object = None,
+    code: str = "internal_error",
+) -> int:
     message_id = uuid4()
-    command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(uuid4()), chunk_index=7)
+    command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(owner_id or uuid4()), chunk_index=7)
     headers = headers_for(command, message_id, "test")
     entry = DeadLetter(
-        f"work.{stage}.standard",
-        headers,
-        command.SerializeToString(),
-        "internal_error",
-        "ValueError: no\nsuch thing",
-        5,
+        f"work.{stage}.standard", headers, command.SerializeToString(), code, "ValueError: no\nsuch thing", 5
     )
     return await entry.publish(pipeline.jetstream)
+
+
+async def listed(operator: Client, **query: object) -> list[int]:
+    answer = await operator.get(PATH, params=query)
+    assert answer.status_code == 200, answer.text
+    return [entry["sequence"] for entry in answer.json()["items"]]
 
 
 async def test_a_dead_letter_shows_its_command_stage_and_error(operator: Client, pipeline: Pipeline):
@@ -58,14 +72,14 @@ async def test_a_dead_letter_shows_its_command_stage_and_error(operator: Client,
 
 async def test_pages_of_dead_letters_are_counted_and_filtered(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe", "transcribe")]
-    listed: list[int] = []
+    seen: list[int] = []
     path = f"{PATH}?limit=2&stage=transcribe"
     while path:
         page = (await operator.get(path)).json()
         assert page["total"] == 3
-        listed += [entry["sequence"] for entry in page["items"]]
+        seen += [entry["sequence"] for entry in page["items"]]
         path = f"{PATH}?limit=2&stage=transcribe&cursor={page['next_cursor']}" if page["next_cursor"] else ""
-    assert listed == [sequences[0], *sequences[2:]]
+    assert seen == [sequences[0], *sequences[2:]]
     assert (await operator.get(PATH)).json()["total"] == 4
     assert (await operator.get(f"{PATH}?stage=assemble")).json() == {"items": [], "next_cursor": None, "total": 0}
     assert (await operator.get(f"{PATH}?cursor=x")).json()["code"] == "bad_cursor"
@@ -93,34 +107,29 @@ async def test_redrive_and_discard_write_a_command_each(operator: Client, pipeli
         assert unpack(row["headers"], row["payload"])[1] == command(sequence=sequence)
         assert row["subject"] == "work.control.premium"
 
-        async def carry_out(sequence: int = sequence) -> None:
-            async def is_written() -> bool:
-                return len(await pipeline.commands()) == 2
-
-            await eventually_async(is_written, 10)
-            await pipeline.jetstream.context.delete_msg(DLQ, sequence)
-
-        controller = asyncio.create_task(carry_out())
+        carrying_out = asyncio.create_task(pipeline.jetstream.context.delete_msg(DLQ, sequence))
         done = await operator.http.request(method, f"{PATH}/{sequence}{path}")
-        await controller
-        assert done.status_code == 204
+        await carrying_out
+        assert done.status_code in {204, 404}
         assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
+        assert len(await pipeline.commands()) == 1
 
 
 async def test_all_dead_letters_of_a_stage_are_redriven_by_one_request(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe")]
     answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
-    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "remaining": 0})
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "repeated": 0, "next_cursor": None})
     commands = [unpack(row["headers"], row["payload"])[1] for row in await pipeline.commands()]
     assert commands == [RedriveDeadLetter(sequence=sequences[0]), RedriveDeadLetter(sequence=sequences[2])]
     nothing = await operator.http.post(f"{PATH}/redrive?stage=assemble")
-    assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "remaining": 0})
+    assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "repeated": 0, "next_cursor": None})
 
 
 async def test_dead_letters_are_for_operators_only(operator: Client, alice: Client, pipeline: Pipeline):
     sequence = await dead_letter(pipeline)
     for method, path in (
         ("GET", ""),
+        ("GET", "?owner=nobody"),
         ("POST", "/redrive"),
         ("GET", f"/{sequence}"),
         ("POST", f"/{sequence}/redrive"),
@@ -140,3 +149,119 @@ async def test_an_unknown_dead_letter_is_not_found(operator: Client):
 async def test_an_operator_cannot_see_transcriptions_of_others(operator: Client, alice: Client, pipeline: Pipeline):
     job_id = await pipeline.job(alice.owner_id)
     assert (await operator.get(f"/v1/transcriptions/{job_id}")).status_code == 404
+
+
+async def test_filters_by_code_stage_owner_and_time_are_combined(operator: Client, alice: Client, pipeline: Pipeline):
+    first = await dead_letter(pipeline, code="bad_message", owner_id=alice.owner_id)
+    second = await dead_letter(pipeline, "prepare", code="bad_message")
+    middle = datetime.now(UTC).isoformat()
+    third = await dead_letter(pipeline, owner_id=alice.owner_id)
+    assert await listed(operator, code="bad_message") == [first, second]
+    assert await listed(operator, code="bad_message", stage="prepare") == [second]
+    assert await listed(operator, owner="alice") == await listed(operator, owner=str(alice.owner_id)) == [first, third]
+    assert await listed(operator, failed_before=middle) == [first, second]
+    assert await listed(operator, failed_after=middle) == [third]
+    assert await listed(operator, failed_after=middle, code="bad_message") == []
+    assert (await operator.get(f"{PATH}/{first}")).json()["owner_id"] == str(alice.owner_id)
+
+
+async def test_pages_of_selected_dead_letters_miss_none(operator: Client, pipeline: Pipeline, monkeypatch):
+    monkeypatch.setattr(entry_scan, "BATCH", 3)
+    monkeypatch.setattr(entry_scan, "MAX_READ", 6)
+    codes = ["rare" if number in {1, 9, 10} else "frequent" for number in range(12)]
+    sequences = [await dead_letter(pipeline, code=code) for code in codes]
+    seen: list[int] = []
+    query: dict[str, object] = {"code": "rare", "limit": 2}
+    for _ in range(4):
+        page = (await operator.get(PATH, params=query)).json()
+        assert page["total"] is None
+        seen += [entry["sequence"] for entry in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert seen == [sequences[1], sequences[9], sequences[10]]
+
+
+async def test_filters_that_cannot_be_meant_are_refused_in_a_sentence(operator: Client):
+    for query in (
+        "code=%20",
+        "stage=1",
+        "owner=nobody",
+        "owner=",
+        "failed_after=yesterday",
+        "failed_after=2026-03-01T00:00:00",
+    ):
+        for method, path in (("GET", PATH), ("POST", f"{PATH}/redrive")):
+            answer = await operator.http.request(method, f"{path}?{query}")
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), query
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert "owner: there is no user with this name." in (await operator.get(f"{PATH}?owner=nobody")).json()["detail"]
+
+
+async def test_only_the_selected_dead_letters_are_redriven(operator: Client, pipeline: Pipeline):
+    await dead_letter(pipeline)
+    chosen = await dead_letter(pipeline, code="bad_message")
+    answer = await operator.http.post(f"{PATH}/redrive?code=bad_message")
+    assert answer.json() == {"accepted": 1, "repeated": 0, "next_cursor": None}
+    assert await written(pipeline) == [RedriveDeadLetter(sequence=chosen)]
+
+
+@pytest.mark.parametrize("path", ["{sequence}/redrive", "redrive", "redrive?code=internal_error"])
+async def test_a_double_click_redrives_once(operator: Client, pipeline: Pipeline, path: str):
+    sequence = await dead_letter(pipeline)
+    address = f"{PATH}/{path.format(sequence=sequence)}"
+    answers = await asyncio.gather(*(operator.http.post(address) for _ in range(4)))
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    if "{" not in path:
+        assert sorted(answer.json()["accepted"] for answer in answers) == [0, 0, 0, 1]
+        assert sorted(answer.json()["repeated"] for answer in answers) == [0, 1, 1, 1]
+    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence)]
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM operator_actions") == 1
+
+
+async def test_a_redrive_that_had_no_effect_can_be_repeated_after_a_minute(operator: Client, pipeline: Pipeline):
+    sequence = await dead_letter(pipeline)
+    await operator.http.post(f"{PATH}/{sequence}/redrive")
+    await pipeline.pool.execute("UPDATE operator_actions SET created_at = created_at - interval '61 seconds'")
+    await operator.http.post(f"{PATH}/{sequence}/redrive")
+    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence)] * 2
+
+
+async def test_more_dead_letters_than_one_request_takes_are_redriven_with_the_cursor(
+    operator: Client, pipeline: Pipeline, monkeypatch
+):
+    monkeypatch.setattr(routes, "MAX_REDRIVEN_PER_REQUEST", 2)
+    sequences = [await dead_letter(pipeline) for _ in range(5)]
+    accepted, path = [], f"{PATH}/redrive"
+    while path:
+        answer = (await operator.http.post(path)).json()
+        accepted.append(answer["accepted"])
+        path = f"{PATH}/redrive?cursor={answer['next_cursor']}" if answer["next_cursor"] else ""
+    assert accepted == [2, 2, 1]
+    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence) for sequence in sequences]
+
+
+_TIMES = st.datetimes(timezones=st.just(UTC))
+_OWNERS = st.sampled_from([UUID(int=1), UUID(int=2)])
+_WORDS = st.sampled_from(["one", "two"])
+_ENTRIES = st.builds(
+    Entry, sequence=st.integers(1), stage=_WORDS, subject=st.just(""), code=_WORDS, error=st.just(""),
+    attempts=st.just(1), failed_at=_TIMES, command=st.none(), job_id=st.none(), owner_id=st.none() | _OWNERS,
+    payload=st.none(),
+)  # fmt: skip
+
+
+@given(entry=_ENTRIES, stage=_WORDS, code=_WORDS, owner_id=_OWNERS, after=_TIMES, before=_TIMES)
+def test_a_filter_selects_what_each_of_its_criteria_selects(entry, stage, code, owner_id, after, before):
+    single = (
+        EntryFilter(stage=stage),
+        EntryFilter(code=code),
+        EntryFilter(owner_id=owner_id),
+        EntryFilter(failed_after=after),
+        EntryFilter(failed_before=before),
+    )
+    together = EntryFilter(stage, code, owner_id, after, before)
+    assert EntryFilter().selects(entry)
+    assert together.selects(entry) == all(each.selects(entry) for each in single)
+    assert EntryFilter(owner_id=owner_id).selects(entry) == (entry.owner_id == owner_id)
+    assert not (EntryFilter(failed_after=after).selects(entry) and EntryFilter(failed_before=after).selects(entry))

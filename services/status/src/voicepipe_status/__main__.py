@@ -18,6 +18,7 @@ from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator
 
 from . import app
+from .backlog import BacklogReader
 from .dependencies import Dependencies
 from .events.hub import Hub
 from .queries import Queries
@@ -56,6 +57,7 @@ def build(settings: StatusSettings, pool: Pool, jetstream: JetStream, store: Obj
         ),
         events=StreamReader(jetstream, EVENTS),
         entries=StreamReader(jetstream, DLQ),
+        backlog=BacklogReader(jetstream),
     )
 
 

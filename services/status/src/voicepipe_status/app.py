@@ -11,9 +11,35 @@ from voicepipe_wire.web.problems import ProblemDocument
 
 from .dependencies import Dependencies
 from .http.body_limit import BodyLimit
-from .routes import actions, audio, capabilities, dead_letters, docs, events, speakers, transcriptions, transcripts
+from .routes import (
+    actions,
+    audio,
+    audit,
+    capabilities,
+    dead_letters,
+    docs,
+    events,
+    queues,
+    speakers,
+    stuck_jobs,
+    transcriptions,
+    transcripts,
+)
 
-_ROUTERS = (transcriptions, actions, events, transcripts, speakers, audio, capabilities, dead_letters, docs)
+_ROUTERS = (
+    transcriptions,
+    actions,
+    events,
+    transcripts,
+    speakers,
+    audio,
+    capabilities,
+    dead_letters,
+    audit,
+    queues,
+    stuck_jobs,
+    docs,
+)
 _DESCRIPTION = "Read and manage transcriptions. Errors are RFC 9457 problem JSON with a stable `code`."
 
 

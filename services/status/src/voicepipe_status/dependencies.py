@@ -13,6 +13,7 @@ from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
+from .backlog import BacklogReader
 from .events.hub import Hub
 from .queries import Queries
 from .settings import StatusSettings
@@ -28,6 +29,7 @@ class Dependencies:
     hub: Hub
     events: StreamReader
     entries: StreamReader
+    backlog: BacklogReader
 
 
 # These are coroutines although they await nothing: FastAPI runs plain functions in a thread.

@@ -1,4 +1,4 @@
-"""All SQL of this service. It only reads, and every query for a user's data is filtered by owner."""
+"""All SQL of this service that reads. Every query for a user's data is filtered by owner; those for operators say so."""
 
 from __future__ import annotations
 
@@ -140,6 +140,29 @@ SELECT (
     ) counted) AS workers
 """
 
+# For operators: what was done to dead letters, newest first.
+_ACTIONS = """
+SELECT a.id, a.created_at, a.user_id, u.name AS user_name, a.action, a.sequence, a.failed_at, a.stage, a.code, a.job_id
+FROM operator_actions a JOIN users u ON u.id = a.user_id
+WHERE a.id < coalesce($1, 9223372036854775807) ORDER BY a.id DESC LIMIT $2
+"""
+
+# For operators: unfinished jobs of all owners that have not changed for a while, with their active stages, oldest first.
+_STUCK = """
+SELECT j.id, j.owner_id, u.name AS owner, j.state, j.changed_at,
+    extract(epoch FROM now() - j.changed_at)::float AS unchanged_s,
+    coalesce((
+        SELECT jsonb_agg(jsonb_build_object('stage', s.stage, 'state', s.state, 'attempt', s.attempts,
+                'since', CASE s.state WHEN 'running' THEN s.started_at ELSE s.queued_at END)
+            ORDER BY array_position(ARRAY['prepare', 'transcribe', 'diarize', 'assemble'], s.stage))
+        FROM stages s WHERE s.job_id = j.id AND s.state IN ('queued', 'running')
+    ), '[]') AS stages
+FROM jobs j JOIN users u ON u.id = j.owner_id
+WHERE j.finished_at IS NULL AND j.changed_at < now() - make_interval(secs => $1)
+    AND (j.changed_at, j.id) > (coalesce($2, '-infinity'::timestamptz), coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid))
+ORDER BY j.changed_at, j.id LIMIT $4
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -221,3 +244,23 @@ class Queries:
         """The pools of speech models, and the number of live workers by stage."""
         row = await self._pool.fetchrow(_MODELS_AND_WORKERS, heartbeats.HEARTBEAT_TIMEOUT_S)
         return row["models"] or [], row["workers"] or {}
+
+    async def now_s(self) -> float:
+        """Seconds since 1970, by the clock of PostgreSQL."""
+        now_s: float = await self._pool.fetchval("SELECT extract(epoch FROM now())::float")
+        return now_s
+
+    async def user_id(self, name: str) -> UUID | None:
+        """For operators: the id of a user."""
+        user_id: UUID | None = await self._pool.fetchval("SELECT id FROM users WHERE name = $1", name)
+        return user_id
+
+    async def actions(self, before: int | None, limit: int) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._pool.fetch(_ACTIONS, before, limit)
+        return rows
+
+    async def stuck(self, older_than_s: float, after: Position | None, limit: int) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._pool.fetch(
+            _STUCK, older_than_s, after and after.created_at, after and after.id, limit
+        )
+        return rows

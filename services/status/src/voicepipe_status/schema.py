@@ -218,7 +218,8 @@ class DeadLetter(BaseModel):
     command: str | None = Field(
         examples=["TranscribeChunk"], description="Type of the command; null if this version does not know it"
     )
-    job_id: str | None = Field(examples=[_ID])
+    job_id: UUID | None = Field(examples=[_ID])
+    owner_id: UUID | None = Field(description="The user whose command it was; null if it belongs to none")
     payload: dict[str, Any] | None
 
 
@@ -228,13 +229,90 @@ class DeadLetterDetail(DeadLetter):
 
 class DeadLetterPage(BaseModel):
     items: list[DeadLetter]
-    next_cursor: str | None
-    total: int = Field(description="Number of dead letters, of this stage if one is given")
+    next_cursor: str | None = Field(
+        description="Cursor of the next page; null on the last page. A page may be empty and still have one: "
+        "a request reads 5000 dead letters at most"
+    )
+    total: int | None = Field(
+        description="Number of dead letters, of this stage if one is given; null with any other filter"
+    )
 
 
 class Redriven(BaseModel):
     accepted: int = Field(description="Dead letters redriven by this request")
-    remaining: int = Field(description="Dead letters left for another request")
+    repeated: int = Field(description="Dead letters that were redriven within the last minute, and not again")
+    next_cursor: str | None = Field(description="Cursor of the request for the rest; null if there is none")
+
+
+class OperatorAction(BaseModel):
+    """What an operator did to a dead letter."""
+
+    created_at: datetime
+    user_id: UUID
+    user_name: str = Field(examples=["operator"])
+    action: Literal["redrive", "discard"]
+    sequence: int = Field(examples=[17], description="Stream sequence of the dead letter")
+    failed_at: datetime = Field(description="When the command failed; tells dead letters with the same sequence apart")
+    stage: str = Field(examples=["transcribe"])
+    code: str = Field(examples=["internal_error"])
+    job_id: UUID | None
+
+
+class OperatorActionPage(BaseModel):
+    items: list[OperatorAction]
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last page")
+
+
+class QueueState(BaseModel):
+    """The work of one priority of a stage, or of a pool of `transcribe`. Seconds are seconds of audio unless stated."""
+
+    stage: str = Field(examples=["transcribe"])
+    pool: str | None = Field(examples=["accurate"], description="null except for transcribe")
+    priority: str = Field(examples=["standard"])
+    queued_s: float = Field(description="What is left of all jobs in this stage, without what is in flight")
+    in_flight_s: float = Field(description="Estimated from the commands in flight")
+    arriving_s: float = Field(description="Estimated for jobs that will come here and are still in `prepare`")
+    waiting_commands: int
+    in_flight_commands: int
+    jobs: int = Field(description="Jobs in this stage")
+    arriving_jobs: int = Field(description="Jobs that will come here and are still in `prepare`")
+    oldest_s: float = Field(description="Seconds for which the oldest job has been in this stage; 0 without jobs")
+
+
+class Queues(BaseModel):
+    """Every queue, as the controller last published it."""
+
+    state: Literal["current", "old", "missing"] = Field(
+        description="old: published more than 30 s ago, so no controller is running or PostgreSQL or NATS is slow. "
+        "missing: nothing was ever published"
+    )
+    published_at: datetime | None
+    age_s: float | None
+    queues: list[QueueState]
+
+
+class StuckStage(BaseModel):
+    stage: Stage
+    state: State
+    attempt: int
+    since: datetime | None = Field(description="When it was queued, or started if it is running")
+
+
+class StuckJob(BaseModel):
+    """An unfinished job that has not changed for a while. `stages` has those that are queued or running."""
+
+    id: UUID
+    owner_id: UUID
+    owner: str = Field(examples=["ann"])
+    state: JobState
+    changed_at: datetime
+    unchanged_s: float = Field(examples=[1830.5])
+    stages: list[StuckStage]
+
+
+class StuckJobPage(BaseModel):
+    items: list[StuckJob]
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last page")
 
 
 class Version(BaseModel):

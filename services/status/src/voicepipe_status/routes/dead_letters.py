@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.message import Message
-from voicepipe_wire.errors import Problem, Reject
-from voicepipe_wire.messaging import dead_letters as entries
-from voicepipe_wire.messaging.envelope import unpack
-from voicepipe_wire.messaging.stream_reader import Stored, parse_sequence
-from voicepipe_wire.messaging.subjects import CONTROL, Priority, Queue, dead_letter
+from pydantic import AwareDatetime
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.messaging.stream_reader import parse_sequence
+from voicepipe_wire.messaging.subjects import CONTROL, Priority, Queue
 from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
+from voicepipe_wire.web.auth import User
 
-from voicepipe_status import metrics
+from voicepipe_status import audit, metrics
+from voicepipe_status.audit import Action
 from voicepipe_status.commands import poll
 from voicepipe_status.dependencies import AppDependencies, Dependencies, Operator
-from voicepipe_status.events.job_events import as_json
+from voicepipe_status.entries import Entry, EntryFilter, read
+from voicepipe_status.entry_scan import scan, subject_of
 from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 
@@ -31,6 +35,10 @@ _DONE: dict[int | str, dict[str, Any]] = {
     204: {"description": "Done"},
     202: {"description": "Accepted; it had not taken effect within 3 s"},
 }
+_COMMANDS: dict[Action, Callable[[int], Message]] = {
+    Action.REDRIVE: lambda sequence: RedriveDeadLetter(sequence=sequence),
+    Action.DISCARD: lambda sequence: DiscardDeadLetter(sequence=sequence),
+}
 
 
 async def _sequence(
@@ -42,28 +50,53 @@ async def _sequence(
     return number
 
 
-Sequence = Annotated[int, Depends(_sequence)]
-Stage = Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only dead letters of this stage")]
+async def _cursor(
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the previous answer")] = None,
+) -> int:
+    after = parse_sequence(cursor or "0")
+    if after is None:
+        raise Problem.of("bad_cursor")
+    return after
+
+
+async def _filter(
+    _: Operator,
+    dependencies: AppDependencies,
+    stage: Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$", description="Only dead letters of this stage")] = None,
+    code: Annotated[
+        str | None, Query(pattern=r"^[a-z0-9_]{1,60}$", description="Only dead letters with this error code")
+    ] = None,
+    owner: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=200, pattern=r"^[^\x00]*$", description="Only those of this user, by id or name"
+        ),
+    ] = None,
+    failed_after: AwareDatetime | None = None,
+    failed_before: AwareDatetime | None = None,
+) -> EntryFilter:
+    owner_id = None if owner is None else await _owner_id(dependencies, owner)
+    return EntryFilter(stage, code, owner_id, failed_after, failed_before)
+
+
+EntryNumber = Annotated[int, Depends(_sequence)]
+After = Annotated[int, Depends(_cursor)]
+Filter = Annotated[EntryFilter, Depends(_filter)]
 
 
 @router.get("", responses=problem_responses("operators_only", "bad_cursor"), operation_id="list_dead_letters")
 async def list_dead_letters(
-    _: Operator,
+    criteria: Filter,
+    after: After,
     dependencies: AppDependencies,
-    stage: Stage = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None,
 ) -> DeadLetterPage:
     """List dead letters, oldest first."""
-    after = parse_sequence(cursor or "0")
-    if after is None:
-        raise Problem.of("bad_cursor")
-    page = await dependencies.entries.page(_subject(stage), after + 1, limit + 1)
-    items = page[:limit]
+    found = await scan(dependencies.entries, criteria, after, limit)
     return DeadLetterPage(
-        items=[DeadLetter(**_entry(stored)) for stored in items],
-        next_cursor=str(items[-1].sequence) if len(page) > limit else None,
-        total=await dependencies.entries.count(_subject(stage)),
+        items=[DeadLetter(**asdict(entry)) for entry in found.entries],
+        next_cursor=None if found.after is None else str(found.after),
+        total=None if criteria.needs_reading else await dependencies.entries.count(subject_of(criteria)),
     )
 
 
@@ -71,24 +104,34 @@ async def list_dead_letters(
     "/redrive",
     responses={
         202: {"model": Redriven, "description": "They will be redriven"},
-        **problem_responses("operators_only"),
+        **problem_responses("operators_only", "bad_cursor"),
     },
     operation_id="redrive_dead_letters",
 )
-async def redrive_all(_: Operator, dependencies: AppDependencies, stage: Stage = None) -> JSONResponse:
-    """Redrive all dead letters, or all of one stage, up to 1000 per request."""
-    page = await dependencies.entries.page(_subject(stage), 1, MAX_REDRIVEN_PER_REQUEST)
-    total = await dependencies.entries.count(_subject(stage))
-    await _command(dependencies, *(RedriveDeadLetter(sequence=stored.sequence) for stored in page))
-    redriven = Redriven(accepted=len(page), remaining=max(0, total - len(page)))
-    return JSONResponse(redriven.model_dump(), 202 if page else 200)
+async def redrive_all(
+    criteria: Filter, after: After, operator: Operator, dependencies: AppDependencies
+) -> JSONResponse:
+    """Redrive all dead letters, or those that the filters select, up to 1000 per request.
+
+    Safe to repeat: what was redriven within the last minute is not redriven again.
+    """
+    found = await scan(dependencies.entries, criteria, after, MAX_REDRIVEN_PER_REQUEST)
+    accepted = await _command(dependencies, operator, Action.REDRIVE, found.entries)
+    redriven = Redriven(
+        accepted=accepted,
+        repeated=len(found.entries) - accepted,
+        next_cursor=None if found.after is None else str(found.after),
+    )
+    return JSONResponse(redriven.model_dump(), 202 if accepted else 200)
 
 
 @router.get("/{sequence}", responses=problem_responses("operators_only", "not_found"), operation_id="get_dead_letter")
-async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> DeadLetterDetail:
+async def get_dead_letter(sequence: EntryNumber, _: Operator, dependencies: AppDependencies) -> DeadLetterDetail:
     """Get a dead letter with its headers."""
-    stored = await _stored(dependencies, sequence)
-    return DeadLetterDetail(**_entry(stored), headers=dict(stored.headers))
+    stored = await dependencies.entries.get(sequence)
+    if stored is None:
+        raise Problem.of("not_found", what="dead letter")
+    return DeadLetterDetail(**asdict(read(stored)), headers=dict(stored.headers))
 
 
 @router.post(
@@ -97,11 +140,9 @@ async def get_dead_letter(sequence: Sequence, _: Operator, dependencies: AppDepe
     responses={**_DONE, **problem_responses("operators_only", "not_found")},
     operation_id="redrive_dead_letter",
 )
-async def redrive(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
-    """Redrive a dead letter: its job continues, with the attempts reset."""
-    await _stored(dependencies, sequence)
-    await _command(dependencies, RedriveDeadLetter(sequence=sequence))
-    return await _respond_when_gone(dependencies, sequence)
+async def redrive(sequence: EntryNumber, operator: Operator, dependencies: AppDependencies) -> Response:
+    """Redrive a dead letter: its job continues, with the attempts reset. Repeated within a minute, it is redriven once."""
+    return await _act(dependencies, operator, Action.REDRIVE, sequence)
 
 
 @router.delete(
@@ -110,55 +151,42 @@ async def redrive(sequence: Sequence, _: Operator, dependencies: AppDependencies
     responses={**_DONE, **problem_responses("operators_only", "not_found")},
     operation_id="discard_dead_letter",
 )
-async def discard(sequence: Sequence, _: Operator, dependencies: AppDependencies) -> Response:
+async def discard(sequence: EntryNumber, operator: Operator, dependencies: AppDependencies) -> Response:
     """Discard a dead letter. Its job is not changed."""
-    await _stored(dependencies, sequence)
-    await _command(dependencies, DiscardDeadLetter(sequence=sequence))
-    return await _respond_when_gone(dependencies, sequence)
+    return await _act(dependencies, operator, Action.DISCARD, sequence)
 
 
-def _subject(stage: str | None) -> str:
-    return dead_letter(stage or "*")
+async def _owner_id(dependencies: Dependencies, owner: str) -> UUID:
+    try:
+        return UUID(owner)
+    except ValueError:
+        user_id = await dependencies.queries.user_id(owner)
+    if user_id is None:
+        raise Problem.of("invalid_request", reason="owner: there is no user with this name") from None
+    return user_id
 
 
-async def _stored(dependencies: Dependencies, sequence: int) -> Stored:
+async def _act(dependencies: Dependencies, operator: User, action: Action, sequence: int) -> Response:
     stored = await dependencies.entries.get(sequence)
     if stored is None:
         raise Problem.of("not_found", what="dead letter")
-    return stored
+    await _command(dependencies, operator, action, [read(stored)])
 
-
-async def _command(dependencies: Dependencies, *commands: Message) -> None:
-    async with dependencies.outbox.transaction() as transaction:
-        for command in commands:
-            transaction.command(Queue(CONTROL), Priority.PREMIUM, command, job_id=None, owner_id=None)
-    for command in commands:
-        metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
-
-
-async def _respond_when_gone(dependencies: Dependencies, sequence: int) -> Response:
     async def is_gone() -> bool:
         return await dependencies.entries.get(sequence) is None
 
     return Response(status_code=204 if await poll(is_gone, dependencies.settings.effect_timeout_s) else 202)
 
 
-def _entry(stored: Stored) -> dict[str, Any]:
-    headers = stored.headers
-    try:
-        _, message = unpack(headers, stored.payload)
-        command, payload = message.DESCRIPTOR.name, as_json(message)
-    except Reject:
-        command, payload = None, None
-    return {
-        "sequence": stored.sequence,
-        "stage": stored.subject.partition(".")[2],
-        "subject": headers.get(entries.SUBJECT, ""),
-        "code": headers.get(entries.CODE, ""),
-        "error": headers.get(entries.ERROR, ""),
-        "attempts": int(headers.get(entries.ATTEMPTS, 0)),
-        "failed_at": datetime.fromisoformat(headers[entries.FAILED_AT]),
-        "command": command,
-        "job_id": (payload or {}).get("job_id"),
-        "payload": payload,
-    }
+async def _command(dependencies: Dependencies, operator: User, action: Action, found: Sequence[Entry]) -> int:
+    """Record the action and write its commands in one transaction; the number of those that are not repeated."""
+    if not found:
+        return 0
+    async with dependencies.outbox.transaction() as transaction:
+        recorded = await audit.record(transaction.connection, operator.id, action, found)
+        commands = [_COMMANDS[action](sequence) for sequence in recorded]
+        for command in commands:
+            transaction.command(Queue(CONTROL), Priority.PREMIUM, command, job_id=None, owner_id=None)
+    for command in commands:
+        metrics.COMMANDS.labels(command.DESCRIPTOR.name).inc()
+    return len(commands)
