@@ -203,9 +203,21 @@ async def version(fake: Fake):
     return {"service": "status", "version": "9.9.9"}
 
 
+def selected(fake, request):
+    """The dead letters that the filters of the request select, as the real server selects them."""
+    query = request.query_params
+    return [
+        entry
+        for entry in fake.entries.values()
+        if all(query.get(name) in {None, entry[name]} for name in ("code", "stage"))
+        and query.get("owner") in {None, entry.get("owner_id")}
+        and query.get("failed_after", "") < entry["failed_at"] < query.get("failed_before", "9")
+    ]
+
+
 @router.get("/v1/admin/dead-letters")
-async def entries(fake: Fake, cursor: int = 0):
-    found = list(fake.entries.values())
+async def entries(fake: Fake, request: Request, cursor: int = 0):
+    found = selected(fake, request)
     return {
         "items": found[cursor : cursor + 1],
         "next_cursor": str(cursor + 1) if cursor + 1 < len(found) else None,
@@ -218,9 +230,18 @@ async def entry(fake: Fake, sequence: int):
 
 
 @router.post("/v1/admin/dead-letters/redrive")
-async def redrive_some(fake: Fake):
-    fake.entries.pop(next(iter(fake.entries)))
-    return {"accepted": 1, "remaining": len(fake.entries)}
+async def redrive_some(fake: Fake, request: Request, cursor: int = 0):
+    """One for each request. They stay, as if the controller were slow, until the last has been redriven."""
+    found = selected(fake, request)
+    repeated = [entry["sequence"] for entry in found[cursor : cursor + 1] if entry["sequence"] in fake.redriven]
+    accepted = [entry["sequence"] for entry in found[cursor : cursor + 1] if entry["sequence"] not in fake.redriven]
+    fake.redriven += accepted
+    more = cursor + 1 < len(found)
+    return {
+        "accepted": len(accepted),
+        "repeated": len(repeated),
+        "next_cursor": str(cursor + 1) if more else None,
+    }
 
 
 @router.post("/v1/admin/dead-letters/{sequence}/redrive")
@@ -231,3 +252,21 @@ async def redrive(fake: Fake, sequence: int):
 @router.delete("/v1/admin/dead-letters/{sequence}")
 async def discard(fake: Fake, sequence: int):
     return Response(status_code=204) if fake.entries.pop(sequence, None) else missing()
+
+
+@router.get("/v1/admin/audit")
+async def audit(fake: Fake, limit: int = 20, cursor: int = 0):
+    end = cursor + limit
+    return {"items": fake.actions[cursor:end], "next_cursor": str(end) if end < len(fake.actions) else None}
+
+
+@router.get("/v1/admin/queues")
+async def queues(fake: Fake):
+    return fake.queues
+
+
+@router.get("/v1/admin/stuck-jobs")
+async def stuck_jobs(fake: Fake, older_than_s: int = 600, limit: int = 20, cursor: int = 0):
+    found = [job for job in fake.stuck if job["unchanged_s"] > older_than_s]
+    end = cursor + limit
+    return {"items": found[cursor:end], "next_cursor": str(end) if end < len(found) else None}

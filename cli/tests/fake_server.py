@@ -96,6 +96,9 @@ class Faults:
 class FakeServer:
     def __init__(self):
         self.uploads, self.jobs, self.requests, self.entries = {}, {}, [], {}
+        # For operators: the dead letters redriven by filter, the audit, the queues and the jobs that are stuck.
+        self.redriven, self.actions, self.stuck = [], [], []
+        self.queues = {"state": "missing", "published_at": None, "age_s": None, "queues": []}
         self.faults = Faults()
         self.story = STORY
         self.warnings = []

@@ -4,12 +4,13 @@ fake are valid for the real ones. The real services run if the fixture `stack` i
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from fake_routes import KEY
 from fixtures.meeting import compose
 from support.eventually import eventually_async
-from voicepipe.client import ApiError, Client, Options, SpeakerLimits
+from voicepipe.client import ApiError, Client, DeadLetterFilter, Options, Redriven, SpeakerLimits
 
 UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -176,3 +177,14 @@ async def test_capabilities_and_version_are_available(client):
 
 async def test_operators_can_list_dead_letters(client):
     assert [entry async for entry in client.dead_letters()] == []
+    nobody = DeadLetterFilter(code="internal_error", stage="prepare", owner=UNKNOWN_ID, since=datetime.now(UTC))
+    assert [entry async for entry in client.dead_letters(nobody)] == []
+    assert await client.redrive_all(nobody) == Redriven(0, 0)
+    assert [action async for action in client.operator_actions(page_size=1)] == []
+
+
+async def test_operators_can_see_the_queues_and_that_no_job_is_stuck(client):
+    queues = await client.queues()
+    assert queues.state in {"current", "old", "missing"}
+    assert (queues.age_s is None) == (queues.state == "missing")
+    assert [job async for job in client.stuck_jobs(older_than_s=86_400)] == []

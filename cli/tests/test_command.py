@@ -173,20 +173,6 @@ def test_cancel_retry_and_delete(voicepipe, fake):
     assert fake.jobs == {}
 
 
-def test_operators_list_redrive_and_discard_dead_letters(voicepipe, fake):
-    for number in range(1, 6):
-        entry = {"sequence": number, "stage": "transcribe", "code": "internal_error", "error": "boom", "attempts": 5}
-        fake.entries[number] = entry | {"failed_at": "2026-03-01T09:00:00Z", "job_id": None}
-    assert [line.split()[0] for line in voicepipe("dead-letters", "list").stdout.splitlines()] == list("12345")
-    assert json.loads(voicepipe("dead-letters", "show", 3, "--json").stdout)["error"] == "boom"
-    assert voicepipe("dead-letters", "redrive", 3).exit_code == 0
-    assert voicepipe("dead-letters", "discard", 1, "--yes").exit_code == 0
-    assert list(fake.entries) == [2, 4, 5]
-    assert voicepipe("dead-letters", "redrive").exit_code == 2
-    assert json.loads(voicepipe("dead-letters", "redrive", "--all", "--json").stdout) == {"redriven": 3}
-    assert voicepipe("dead-letters", "show", 3).exit_code == 4
-
-
 def test_capabilities_and_version_print_text_or_json(voicepipe):
     assert "speakers: available no" in voicepipe("capabilities").stdout
     assert json.loads(voicepipe("capabilities", "--json").stdout)["models"][0]["name"] == "fast"

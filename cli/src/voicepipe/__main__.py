@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import jobs, operators, speakers, transcribe
+from .commands import dead_letters, jobs, operators, speakers, transcribe
 from .commands.session import GlobalOptions
 from .exit_codes import MEANINGS
 
@@ -18,7 +18,8 @@ _EPILOG = "\n\n".join(["Exit codes", *(f"{code.value:>5}  {meaning}" for code, m
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for group in (transcribe.app, jobs.app, speakers.app, operators.app):
     app.add_typer(group)
-app.add_typer(operators.dead_letters, name="dead-letters")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(operators.jobs, name="jobs")
 
 
 @app.callback(epilog=_EPILOG)

@@ -34,6 +34,7 @@ from .errors import (
 from .event_stream import TRANSCRIPTIONS, EventStream
 from .events import Event
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
+from .operating import DeadLetterFilter, OperatorAction, Queues, Redriven, StuckJob
 from .pace import Pace, Wait
 from .recording import Recording
 from .resume_store import ResumeStore
@@ -45,18 +46,23 @@ __all__ = [
     "ApiError",
     "Client",
     "DeadLetter",
+    "DeadLetterFilter",
     "Event",
     "InvalidFile",
     "InvalidSettings",
     "NoSpeakers",
     "NoSuchSpeaker",
     "Notice",
+    "OperatorAction",
     "Options",
     "Pace",
+    "Queues",
+    "Redriven",
     "ServerUnavailable",
     "Speaker",
     "SpeakerLimits",
     "StageStatus",
+    "StuckJob",
     "TranscriptFormat",
     "Transcription",
     "UnexpectedAnswer",
@@ -65,7 +71,8 @@ __all__ = [
     "Wait",
 ]
 
-DEAD_LETTERS = "/v1/admin/dead-letters"
+ADMIN = "/v1/admin"
+DEAD_LETTERS = f"{ADMIN}/dead-letters"
 _Value = TypeVar("_Value")
 
 
@@ -261,9 +268,10 @@ class Client:
     async def server_version(self) -> JsonObject:
         return await self._ask(_object, "GET", "/version")
 
-    async def dead_letters(self) -> AsyncGenerator[DeadLetter, None]:
-        """Yield all dead letters. This and the methods below are for operators."""
-        async with aclosing(self._pages(DeadLetter.from_json, DEAD_LETTERS, {})) as items:
+    async def dead_letters(self, criteria: DeadLetterFilter | None = None) -> AsyncGenerator[DeadLetter, None]:
+        """Yield the selected dead letters, oldest first. This and the methods below are for operators."""
+        query = (criteria or DeadLetterFilter()).to_query()
+        async with aclosing(self._pages(DeadLetter.from_json, DEAD_LETTERS, query)) as items:
             async for item in items:
                 yield item
 
@@ -274,17 +282,37 @@ class Client:
         """Queue a dead letter again, with its attempts reset."""
         await self._transport.send("POST", f"{DEAD_LETTERS}/{sequence}/redrive")
 
-    async def redrive_all(self) -> int:
-        """Queue all dead letters again and return how many there were."""
-        redriven = 0
+    async def redrive_all(self, criteria: DeadLetterFilter | None = None) -> Redriven:
+        """Queue the selected dead letters again. Safe to repeat: within a minute, each is queued once."""
+        query, accepted, repeated = (criteria or DeadLetterFilter()).to_query(), 0, 0
         while True:
-            some = await self._ask(_Redriven.from_json, "POST", f"{DEAD_LETTERS}/redrive")
-            redriven += some.accepted
-            if some.remaining == 0 or some.accepted == 0:
-                return redriven
+            response = await self._transport.send("POST", f"{DEAD_LETTERS}/redrive", repeatable=True, params=query)
+            some = self._transport.read(Redriven.from_json, response)
+            accepted, repeated = accepted + some.accepted, repeated + some.repeated
+            if some.next_cursor is None:
+                return Redriven(accepted, repeated)
+            query["cursor"] = some.next_cursor
 
     async def discard(self, sequence: int) -> None:
         await self._transport.send("DELETE", f"{DEAD_LETTERS}/{sequence}")
+
+    async def operator_actions(self, *, page_size: int = 100) -> AsyncGenerator[OperatorAction, None]:
+        """Yield the redrives and discards of all operators, newest first."""
+        query = {"limit": str(page_size)}
+        async with aclosing(self._pages(OperatorAction.from_json, f"{ADMIN}/audit", query)) as items:
+            async for item in items:
+                yield item
+
+    async def queues(self) -> Queues:
+        """The backlog of every queue; `state` and `age_s` say how far to trust it."""
+        return await self._ask(Queues.from_json, "GET", f"{ADMIN}/queues")
+
+    async def stuck_jobs(self, *, older_than_s: int = 600, page_size: int = 100) -> AsyncGenerator[StuckJob, None]:
+        """Yield the unfinished jobs of all users that have not changed for `older_than_s`, oldest first."""
+        query = {"older_than_s": str(older_than_s), "limit": str(page_size)}
+        async with aclosing(self._pages(StuckJob.from_json, f"{ADMIN}/stuck-jobs", query)) as items:
+            async for item in items:
+                yield item
 
     async def _command(self, transcription_id: str, name: str) -> Transcription:
         return await self._ask(Transcription.from_json, "POST", f"{_path(transcription_id)}/{name}")
@@ -332,13 +360,3 @@ class _Page:
     @classmethod
     def from_json(cls, data: Any) -> _Page:
         return cls(tuple(data["items"]), data.get("next_cursor"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Redriven:
-    accepted: int
-    remaining: int
-
-    @classmethod
-    def from_json(cls, data: Any) -> _Redriven:
-        return cls(int(data["accepted"]), int(data["remaining"]))

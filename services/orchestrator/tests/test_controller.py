@@ -178,6 +178,24 @@ async def test_a_discarded_dead_letter_is_deleted(pipeline):
     await is_empty(pipeline, "DLQ")
 
 
+async def test_two_redrives_of_one_dead_letter_at_once_run_its_job_once(pipeline):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(b"these are words, not sounds. " * 200)
+    await pipeline.end_of(job_id)
+    entry = await pipeline.jetstream.context.get_last_msg("DLQ", "dlq.prepare")
+    command = RedriveDeadLetter(sequence=entry.seq)
+    await asyncio.gather(send_control(pipeline, command), send_control(pipeline, command))
+
+    async def has_failed_again() -> bool:
+        return (await events_of(pipeline, job_id)).count("job-failed") > 1
+
+    await eventually_async(has_failed_again, 30)
+    await is_empty(pipeline, "WORK")
+    assert (await events_of(pipeline, job_id)).count("job-failed") == 2
+    left = (await pipeline.jetstream.context.stream_info("DLQ")).state
+    assert (left.messages, left.last_seq) == (1, entry.seq + 1)
+
+
 async def test_a_finished_chunk_is_never_transcribed_again(pipeline, long_meeting):
     pipeline.start(*ALL)
     job_id = await pipeline.submit(wav(long_meeting))

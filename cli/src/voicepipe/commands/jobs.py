@@ -8,8 +8,6 @@ from contextlib import aclosing
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from voicepipe.client import Client
 from voicepipe.errors import Deleted
@@ -20,11 +18,9 @@ from voicepipe.running_text import RunningText
 from voicepipe.saving import check_folder, check_targets, save, target_in
 from voicepipe.screen import DOING, clock_time, printable
 
-from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, run
+from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, put_table, run
 
 app = typer.Typer()
-# Without a terminal nothing is truncated, so that `voicepipe list | grep` works on whole lines.
-_WIDE = 400
 
 
 @app.command("list")
@@ -48,7 +44,7 @@ def list_transcriptions(
         if as_json:
             put_json({"items": [dict(transcription.document) for transcription in found]})
         elif found:
-            _put_table(found)
+            put_table(("ID", "STATE", "LENGTH", "CREATED", "NAME"), map(_table_row, found))
         else:
             session.screen.say(
                 "There are no transcriptions." if state is None else f"There are no transcriptions in state {state}."
@@ -226,21 +222,12 @@ def _put_event(event: Event, text: RunningText, session: Session) -> None:
             pass
 
 
-def _put_table(transcriptions: list[Transcription]) -> None:
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=_WIDE)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("ID", "STATE", "LENGTH", "CREATED"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("NAME", overflow="fold")
-    for transcription in transcriptions:
-        created = transcription.created_at
-        table.add_row(
-            transcription.id,
-            transcription.state,
-            "" if transcription.duration_s is None else clock_time(transcription.duration_s),
-            "" if created is None else f"{created.astimezone():%Y-%m-%d %H:%M}",
-            printable(transcription.name),
-        )
-    console.print(table)
+def _table_row(transcription: Transcription) -> tuple[str, ...]:
+    created = transcription.created_at
+    return (
+        transcription.id,
+        transcription.state,
+        "" if transcription.duration_s is None else clock_time(transcription.duration_s),
+        "" if created is None else f"{created.astimezone():%Y-%m-%d %H:%M}",
+        printable(transcription.name),
+    )

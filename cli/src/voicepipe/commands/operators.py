@@ -1,23 +1,33 @@
-"""Commands about the server: dead letters, capabilities, version."""
+"""Commands about the server: capabilities and version; for operators its queues and stuck jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from voicepipe import __version__
 from voicepipe.errors import InvalidSettings, VoicepipeError
-from voicepipe.model import DeadLetter
-from voicepipe.screen import printable
+from voicepipe.moments import duration_s
+from voicepipe.operating import Queues, QueueState, StuckJob, StuckStage
+from voicepipe.screen import clock_time, printable
 
-from .session import Json, Session, Yes, connection_of, put, put_json, run
+from .session import Json, Session, as_text, connection_of, put, put_json, put_table, run
 
 app = typer.Typer()
-dead_letters = typer.Typer(no_args_is_help=True, help="Commands that could not be carried out (operators only).")
+jobs = typer.Typer(no_args_is_help=True, help="Jobs of all users (operators only).")
 
-Sequence = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead-letters list` shows.")]
+
+def _duration(text: str | int) -> int:
+    try:
+        seconds = duration_s(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if seconds < 1:
+        raise typer.BadParameter("The duration must be a second or longer.")
+    return seconds
 
 
 @app.command()
@@ -30,7 +40,7 @@ def capabilities(context: typer.Context, as_json: Json = False) -> None:
             put_json(offered)
         else:
             for name, value in offered.items():
-                put(f"{name.replace('_', ' ')}: {_as_text(value)}")
+                put(f"{name.replace('_', ' ')}: {as_text(value)}")
 
     run(context, work)
 
@@ -55,69 +65,54 @@ def version(context: typer.Context, as_json: Json = False) -> None:
     run(context, work)
 
 
-@dead_letters.command("list")
-def list_letters(context: typer.Context, as_json: Json = False) -> None:
-    """List all dead letters."""
+@app.command()
+def pools(context: typer.Context, as_json: Json = False) -> None:
+    """Show every queue: seconds of audio, commands, jobs (operators only)."""
 
     async def work(session: Session) -> None:
-        async with aclosing(session.client.dead_letters()) as found:
-            entries = [entry async for entry in found]
+        found = await session.client.queues()
         if as_json:
-            put_json({"items": [dict(entry.document) for entry in entries]})
-        elif not entries:
-            session.screen.say("There are no dead letters.")
-        else:
-            for entry in entries:
-                put(_line(entry))
+            put_json(found.document)
+        elif found.queues:
+            put_table(
+                ("QUEUE", "PRIORITY", "QUEUED", "IN FLIGHT", "ARRIVING", "COMMANDS", "RUNNING", "JOBS", "OLDEST"),
+                map(_queue_row, found.queues),
+            )
+        session.screen.say(_freshness(found))
 
     run(context, work)
 
 
-@dead_letters.command()
-def show(context: typer.Context, number: Sequence, as_json: Json = False) -> None:
-    """Show one dead letter in full."""
-
-    async def work(session: Session) -> None:
-        entry = await session.client.dead_letter(number)
-        if as_json:
-            put_json(entry.document)
-        else:
-            for name, value in entry.document.items():
-                put(f"{name}: {_as_text(value)}")
-
-    run(context, work)
-
-
-@dead_letters.command()
-def redrive(
+@jobs.command()
+def stuck(
     context: typer.Context,
-    number: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The dead letter; omit with --all.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    older_than: Annotated[
+        int,
+        typer.Option(parser=_duration, metavar="DURATION", help="Not changed for this long: 600 (seconds), 10m, 2h."),
+    ] = 600,
+    limit: Annotated[int, typer.Option(min=1, help="How many jobs to list.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Queue a dead letter again, with its attempts reset."""
-    if everything == (number is not None):
-        raise typer.BadParameter("Give the number of one dead letter, or --all.")
+    """List unfinished jobs that have not changed for a while, oldest first."""
 
     async def work(session: Session) -> None:
-        if number is None:
-            _done(session, "redriven", await session.client.redrive_all(), as_json=as_json)
+        found: list[StuckJob] = []
+        async with aclosing(
+            session.client.stuck_jobs(older_than_s=older_than, page_size=min(limit, 100))
+        ) as stuck_jobs:
+            async for job in stuck_jobs:
+                found.append(job)
+                if len(found) == limit:
+                    break
+        if as_json:
+            put_json({"items": [dict(job.document) for job in found]})
+        elif found:
+            put_table(
+                ("ID", "UNCHANGED", "STAGE", "STATE", "ATTEMPT", "SINCE", "OWNER"),
+                (row for job in found for row in _stuck_rows(job)),
+            )
         else:
-            await session.client.redrive(number)
-            _done(session, "redriven", 1, as_json=as_json)
-
-    run(context, work)
-
-
-@dead_letters.command()
-def discard(context: typer.Context, number: Sequence, yes: Yes = False, as_json: Json = False) -> None:
-    """Discard a dead letter permanently."""
-    if not yes:
-        typer.confirm(f"Discard dead letter {number} permanently?", abort=True, err=True)
-
-    async def work(session: Session) -> None:
-        await session.client.discard(number)
-        _done(session, "discarded", 1, as_json=as_json)
+            session.screen.say(f"No unfinished job has been unchanged for {clock_time(older_than)} or longer.")
 
     run(context, work)
 
@@ -129,31 +124,37 @@ def _put_version(server: str | None, *, as_json: bool) -> None:
         put(f"voicepipe {__version__}" + ("" if server is None else f"\nserver {printable(server)}"))
 
 
-def _done(session: Session, what: str, count: int, *, as_json: bool) -> None:
-    if as_json:
-        put_json({what: count})
-    else:
-        session.screen.say(f"{count} {'dead letter' if count == 1 else 'dead letters'} {what}.")
+def _queue_row(queue: QueueState) -> tuple[str, ...]:
+    return (
+        f"{queue.stage}/{queue.pool}" if queue.pool else queue.stage,
+        queue.priority,
+        clock_time(queue.queued_s),
+        clock_time(queue.in_flight_s),
+        clock_time(queue.arriving_s),
+        str(queue.waiting_commands),
+        str(queue.in_flight_commands),
+        str(queue.jobs),
+        clock_time(queue.oldest_s),
+    )
 
 
-def _line(entry: DeadLetter) -> str:
-    when = "" if entry.failed_at is None else f"{entry.failed_at.astimezone():%Y-%m-%d %H:%M}  "
-    return f"{entry.sequence}  {when}{entry.stage}  {entry.code}  {printable(entry.error)}"
+def _freshness(found: Queues) -> str:
+    """How far the figures can be trusted, in a sentence."""
+    match found.state, found.age_s:
+        case "current", float(age_s):
+            return f"These figures are {age_s:.0f} s old."
+        case "missing", _:
+            return "There are no figures: no controller has published any. Check that the controller is running."
+        case _, age_s:
+            return (
+                f"These figures are old, from {clock_time(age_s or 0)} ago: no controller publishes new ones. "
+                "Check that the controller is running, and that PostgreSQL and NATS answer it."
+            )
 
 
-def _as_text(value: Any) -> str:
-    """JSON as text: short items on one line, longer ones on a line each."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case None:
-            return "none"
-        case {"code": str(code), "name": str(), **rest} if not rest:
-            return code
-        case dict():
-            return ", ".join(f"{name.replace('_', ' ')} {_as_text(inner)}" for name, inner in value.items())
-        case list():
-            items = list(map(_as_text, value))
-            return "".join(f"\n  {each}" for each in items) if any(", " in each for each in items) else ", ".join(items)
-        case _:
-            return printable(str(value))
+def _stuck_rows(job: StuckJob) -> Iterator[tuple[str, ...]]:
+    """A row for each stage that is queued or running."""
+    for stage in job.stages or (StuckStage("none", job.state, 0, None),):
+        since = "" if stage.since is None else f"{stage.since.astimezone():%Y-%m-%d %H:%M}"
+        attempt, unchanged = str(stage.attempt), clock_time(job.unchanged_s)
+        yield job.id, unchanged, stage.stage, stage.state, attempt, since, printable(job.owner)

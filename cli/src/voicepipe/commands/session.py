@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from voicepipe import settings
 from voicepipe.client import Client, default_memory
@@ -29,6 +31,9 @@ def _limits(text: str) -> SpeakerLimits:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
+
+# Without a terminal nothing is truncated, so that `voicepipe list | grep` works on whole lines.
+_WIDE = 400
 
 # Options that several commands share.
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for programs.")]
@@ -115,3 +120,35 @@ def put(text: str) -> None:
 
 def put_json(value: Mapping[str, Any], *, on_one_line: bool = False) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=None if on_one_line else 2))
+
+
+def put_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to stdout; only its last column wraps."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, emoji=False, width=_WIDE)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(headings[-1], overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def as_text(value: Any) -> str:
+    """JSON as text: short items on one line, longer ones on a line each."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return "none"
+        case {"code": str(code), "name": str(), **rest} if not rest:
+            return code
+        case dict():
+            return ", ".join(f"{name.replace('_', ' ')} {as_text(inner)}" for name, inner in value.items())
+        case list():
+            items = list(map(as_text, value))
+            return "".join(f"\n  {each}" for each in items) if any(", " in each for each in items) else ", ".join(items)
+        case _:
+            return printable(str(value))
