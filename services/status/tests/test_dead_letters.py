@@ -14,37 +14,19 @@ from voicepipe_status import entry_scan
 from voicepipe_status.entries import Entry, EntryFilter
 from voicepipe_status.routes import dead_letters as routes
 from voicepipe_wire.messaging.dead_letters import DeadLetter
-from voicepipe_wire.messaging.envelope import headers_for, unpack
+from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import DLQ
-from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter, TranscribeChunk
+from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from .conftest import Client, Pipeline, Service
 from .control_commands import written
-
-PATH = "/v1/admin/dead-letters"
+from .stored_dead_letters import PATH, dead_letter
 
 
 @pytest.fixture
 async def operator(service: Service) -> Client:
     await service.pipeline.jetstream.context.purge_stream(DLQ)
     return await service.user("operator", operator=True)
-
-
-async def dead_letter(
-    pipeline: Pipeline,
-    stage: str = "transcribe",
-    *,
-    job_id: object = None,
-    owner_id: object = None,
-    code: str = "internal_error",
-) -> int:
-    message_id = uuid4()
-    command = TranscribeChunk(job_id=str(job_id or uuid4()), owner_id=str(owner_id or uuid4()), chunk_index=7)
-    headers = headers_for(command, message_id, "test")
-    entry = DeadLetter(
-        f"work.{stage}.standard", headers, command.SerializeToString(), code, "ValueError: no\nsuch thing", 5
-    )
-    return await entry.publish(pipeline.jetstream)
 
 
 async def listed(operator: Client, **query: object) -> list[int]:

@@ -11,7 +11,7 @@ from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, DLQ
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, QueueBacklog
 
 from .conftest import Client, Pipeline, Service
-from .test_dead_letters import PATH, dead_letter
+from .stored_dead_letters import PATH, dead_letter
 
 AUDIT, QUEUES, STUCK = "/v1/admin/audit", "/v1/admin/queues", "/v1/admin/stuck-jobs"
 
