@@ -161,10 +161,10 @@ async def test_a_pool_wakes_works_and_sleeps_again_and_no_busy_worker_is_stopped
 async def test_a_drain_is_cancelled_when_work_returns(pool, jetstream, workers):
     loop = Loop(jetstream, workers)
     await workers.scale(2, ())
+    workers.scale = _refused  # the loop must not get so far as to stop one
     await loop.step()
     draining = await loop.until(lambda done: any(pod.draining for pod in done.seen.pods))
     assert draining.seen.replicas == 2
-    workers.scale = _refused  # the loop must not get so far as to stop one
     for number in range(2):
         await send(pool, jetstream, f"job {number}")
     loop.waiting_s = 600.0
