@@ -184,13 +184,13 @@ class Supervisor:
                 return {"stopping": True}
             case {"ask": "states"}:
                 return {"components": [self._state(one) for one in self._supervisors.values()]}
-            case {"ask": "start" | "restart"} if self._stop.is_set():
-                return {"error": "the stack is stopping"}
             case {"ask": "start" | "stop" | "restart" as verb, "component": str(name)} if name in self._supervisors:
                 return await self._on_steer(self._supervisors[name], verb, wait=request.get("wait") != "no")
         return {"error": f"unknown request or component; the components are {', '.join(self._supervisors)}"}
 
     async def _on_steer(self, process_supervisor: ProcessSupervisor, verb: str, *, wait: bool) -> dict[str, Any]:
+        if self._stop.is_set():
+            return {"error": "the stack is stopping"}
         steering = asyncio.create_task(self._steer(process_supervisor, verb))
         self._steering.add(steering)
         steering.add_done_callback(self._steering.discard)

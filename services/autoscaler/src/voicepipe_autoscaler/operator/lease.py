@@ -67,7 +67,6 @@ class Lease:
         self._clock = clock
         self._renewed_at: float | None = None
         self._seen: _Seen | None = None
-        self.changed = asyncio.Event()  # set when leadership was won or lost
 
     @property
     def may_write(self) -> bool:
@@ -84,7 +83,6 @@ class Lease:
                 log.debug("lease not renewed", reason=type(error).__name__)
             if self.may_write is not was_leader:
                 was_leader = self.may_write
-                self.changed.set()
                 log.info("this process leads" if was_leader else "this process does not lead", identity=self._identity)
             await aio.pause(stop, RETRY_S)
         await self._release()
@@ -92,19 +90,18 @@ class Lease:
     async def _try(self) -> None:
         began = self._clock()
         found = await self._store.get()
+        seen_at = self._clock()
         if found is None:
             await self._write(began, None, transitions=0)
             return
         version, spec = found["metadata"]["resourceVersion"], found.get("spec") or {}
         if self._seen is None or self._seen.version != version:
-            self._seen = _Seen(version, began)
-        holder = spec.get("holderIdentity") or ""
+            self._seen = _Seen(version, seen_at)
+        holder, transitions = spec.get("holderIdentity") or "", spec.get("leaseTransitions") or 0
         if holder == self._identity:
-            await self._write(
-                began, version, transitions=spec.get("leaseTransitions", 0), since=spec.get("acquireTime")
-            )
+            await self._write(began, version, transitions=transitions, since=spec.get("acquireTime"))
         elif not holder or began > self._seen.at + LEASE_S:
-            await self._write(began, version, transitions=spec.get("leaseTransitions", 0) + 1)
+            await self._write(began, version, transitions=transitions + 1)
 
     async def _write(self, began: float, version: str | None, *, transitions: int, since: str | None = None) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

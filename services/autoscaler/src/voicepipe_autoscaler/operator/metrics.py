@@ -22,6 +22,12 @@ DECISIONS = Counter("voicepipe_pool_decisions_total", "Changes of the replicas",
 LEADER = Gauge("voicepipe_operator_leader", "Whether this process scales the pools")
 
 
+def forget(name: str) -> None:
+    """Export nothing more of a pool that is gone, or that another process scales."""
+    for gauge in (REPLICAS, ETA, SPEED, COLD_START, AT_RISK, AGE):
+        gauge.remove_by_labels({"pool": name})
+
+
 def export(pool: WorkerPool, done: Pass) -> None:
     seen, decision, name = done.seen, done.decision, pool.name
     ready = sum(pod.ready for pod in seen.pods)
