@@ -71,14 +71,15 @@ async def watch(
     """
     stopped = threading.Event()
 
-    def run() -> None:
-        asyncio.run(
-            kopf.operator(
+    async def run() -> None:
+        try:
+            await kopf.operator(
                 registry=_registry(cluster, selector), settings=settings, namespaces=[namespace], stop_flag=stopped
             )
-        )
+        finally:
+            stopped.set()  # a thread of kopf waits for it, and the end of its event loop for that thread
 
-    watching = asyncio.create_task(asyncio.to_thread(run))
+    watching = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(run())))
     try:
         async with aio.background(stop.wait()) as waiting:
             await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
