@@ -15,6 +15,8 @@ from typing import Any
 from cluster.images import ROOT
 from cluster.kubernetes import RELEASE, Installation, Kubernetes
 from support.eventually import eventually
+from voicepipe_autoscaler.simulate.plot import svg
+from voicepipe_autoscaler.simulate.run import Run
 
 CRDS = ROOT / "deploy" / "helm" / "voicepipe-crds"
 COOLDOWN_S = 10
@@ -42,7 +44,10 @@ def scaling(**more: Any) -> dict[str, Any]:
 # One small model, whose pods wake in seconds.
 VALUES: dict[str, Any] = {
     "autoscaler": {"enabled": True, "replicas": 2},
-    "pools": {"accurate": {"enabled": False}, "fast": {"scaling": scaling(min=0, max=3, coldStartSeconds=10)}},
+    "pools": {
+        "accurate": {"enabled": False},
+        "fast": {"scaling": scaling(min=0, max=3, coldStartSeconds=10, standardSeconds=20, premiumSeconds=10, speed=3)},
+    },
     "diarizer": {"scaling": scaling(min=0, max=1)},
     "prepare": {"concurrency": 2, "scaling": scaling(min=1, max=2)},
 }
@@ -79,9 +84,18 @@ class Scaled:
 
 @dataclass
 class Curve:
-    """The replicas of a Deployment over time: (seconds since the beginning, asked, ready)."""
+    """The replicas of a Deployment over time: (seconds since the beginning, asked, ready), and the audio that waits."""
 
     points: list[tuple[float, int, int]] = field(default_factory=list)
+    backlog_s: list[tuple[float, float]] = field(default_factory=list)
+
+    def plot(self, title: str) -> str:
+        """Both as an SVG."""
+        asked, ready = Run("asked for", backlog_s=self.backlog_s), Run("ready", backlog_s=self.backlog_s)
+        for at_s, asked_for, are_ready in self.points:
+            asked.scaled(at_s, asked_for)
+            ready.scaled(at_s, are_ready)
+        return svg(title, [asked, ready], self.points[-1][0])
 
     @property
     def turns(self) -> int:
@@ -104,6 +118,7 @@ def watching(scaled: Scaled, name: str) -> Iterator[Curve]:
             found = scaled.installation.get("deployment", f"{RELEASE}-{name}")
             ready = found["status"].get("readyReplicas", 0)
             curve.points.append((time.monotonic() - began, found["spec"]["replicas"], ready))
+            curve.backlog_s.append((curve.points[-1][0], scaled.status(name).get("backlogSeconds", 0)))
 
     thread = threading.Thread(target=record)
     thread.start()

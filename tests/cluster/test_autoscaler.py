@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 from cluster.kubernetes import RELEASE, Installation
@@ -16,6 +17,8 @@ from support.front_door import FrontDoor, with_another_hash
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 POOL = "transcribe-fast"
+# An order to stop is followed at once; the rest is the time that kubectl takes on a busy machine.
+FAILOVER_S = 8
 CLIPS = int(os.environ.get("AUTOSCALER_CLIPS", "60"))
 
 
@@ -59,6 +62,8 @@ def test_a_burst_is_done_once_and_nothing_is_interrupted(
         last = max(seconds(job["finished_at"]) for job in jobs.values())
         scaled.until(POOL, 0, COOLDOWN_S + 60)
         asleep_s = time.time() - last
+    if plot := os.environ.get("AUTOSCALER_PLOT"):
+        Path(plot).write_text(curve.plot(f"{CLIPS} clips in a real cluster"), encoding="utf-8")
     assert {job["state"] for job in jobs.values()} == {"completed"}
     attempts = {stage["attempt"] for job in jobs.values() for stage in job["stages"] if stage["stage"] != "diarize"}
     assert attempts == {1}, "no stage was begun twice"
@@ -137,18 +142,14 @@ def test_what_something_else_scales_is_left_alone(scaled: Scaled, asleep: None) 
     eventually(lambda: scaled.condition(POOL, "Conflict")["status"] != "True", 60)
 
 
-@pytest.mark.parametrize(("grace_s", "within_s"), [(None, 6), (0, 25)], ids=["stopped", "killed"])
-def test_another_process_leads_when_the_leader_is_gone(
-    scaled: Scaled, grace_s: int | None, within_s: float, record_property
-) -> None:
+def test_another_process_leads_soon_after_the_leader_was_stopped(scaled: Scaled, record_property) -> None:
     leader = eventually(scaled.leader, 30)
     began = time.monotonic()
-    grace = () if grace_s is None else (f"--grace-period={grace_s}", "--force")
-    scaled.installation.kubectl("delete", "pod", leader, "--wait=false", *grace)
-    eventually(lambda: scaled.leader() not in {"", leader}, within_s + 20, poll_s=0.2)
+    scaled.installation.kubectl("delete", "pod", leader, "--wait=false")
+    eventually(lambda: scaled.leader() not in {"", leader}, 30, poll_s=0.2)
     took_s = time.monotonic() - began
     record_property("measured", f"another leader after {took_s:.1f} s")
-    assert took_s < within_s
+    assert took_s < FAILOVER_S
 
 
 def test_nothing_is_scaled_while_the_broker_is_away(

@@ -79,7 +79,7 @@ def test_the_operators_of_prometheus_find_their_labels():
 
 
 def test_prometheus_finds_the_metrics_of_every_component_and_of_nothing_else():
-    objects = render({"monitoring": {"podMonitor": ON}})
+    objects = render({"monitoring": {"podMonitor": ON}, "autoscaler": {"enabled": True}})
     selector = pod_monitor_of(objects)["spec"]["selector"]
     (components,) = selector["matchExpressions"]
     found = {}

@@ -6,8 +6,14 @@
 {{ include "voicepipe.settings" (list $root $root.Values.transcribe.terminationGracePeriodSeconds) }}
 VOICEPIPE_POOL: {{ index . 1 }}
 VOICEPIPE_TRITON_URL: {{ $pool.tritonUrl | default "127.0.0.1:8001" | quote }}
-VOICEPIPE_TRANSCRIBE_CONCURRENCY: {{ $root.Values.transcribe.concurrency | quote }}
-VOICEPIPE_MODEL_REQUESTS: {{ $pool.modelRequests | default (ternary 16 3 $gpu) | quote }}
+{{- $requests := $pool.modelRequests | default (ternary 16 3 $gpu) | int }}
+{{- $concurrency := int $root.Values.transcribe.concurrency }}
+{{- if $root.Values.autoscaler.enabled }}
+{{- /* A recording has 16 chunks in the stream. A pod that took them all would leave nothing to the pods that are started for them. */}}
+{{- $concurrency = min $concurrency (mul 2 $requests) }}
+{{- end }}
+VOICEPIPE_TRANSCRIBE_CONCURRENCY: {{ $concurrency | quote }}
+VOICEPIPE_MODEL_REQUESTS: {{ $requests | quote }}
 {{- with $pool.modelRequestsPerJob | default (ternary 0 2 $gpu) }}
 VOICEPIPE_MODEL_REQUESTS_PER_JOB: {{ . | quote }}
 {{- end }}

@@ -90,11 +90,13 @@ class Operator:
                 return
         while not await aio.pause(stop, SUPERVISE_EVERY_S):
             metrics.LEADER.set(self._lease.may_write)
+            if not self._lease.may_write:
+                metrics.forget()
             for name in self._cluster.pools.keys() - self._pools.keys():
                 self._pools[name] = self._start(name, stop)
             for name in self._pools.keys() - self._cluster.pools.keys():
                 self._pools.pop(name)[2].cancel()
-                metrics.forget(name)
+                metrics.forget()
         await asyncio.gather(*(task for _, _, task in self._pools.values()), return_exceptions=True)
 
     async def check(self) -> None:

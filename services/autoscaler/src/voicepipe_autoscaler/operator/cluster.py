@@ -1,7 +1,8 @@
 """The cluster as kopf's watches show it: WorkerPools, and the Deployments and pods of their namespace.
 
-Watches cost nothing at rest. kopf calls the handlers for every object at the start and for each change; a change that a watch loses is
-found by its next listing, but a deletion is not: `forget_deleted` compares with what exists. The handlers only store what they are given: they add no finalizer and no annotation to any object.
+Watches cost nothing at rest. kopf calls the handlers for every object at the start and for each change. A change that a watch loses is
+found by its next listing; a deletion is not, so `forget_deleted` compares with what exists. The handlers only store what they are given:
+they add no finalizer and no annotation to any object.
 
 kopf runs in a thread of its own with its own event loop: in the main one it would replace the signal handlers of the process, and
 cancel tasks that are not its own when it ends. Races: the main thread reads the dictionaries while kopf's thread changes them. Each read

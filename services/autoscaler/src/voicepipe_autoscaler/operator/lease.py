@@ -34,6 +34,7 @@ LEASE_S = 15.0
 RENEW_WITHIN_S = 10.0
 RETRY_S = 2.0
 REQUEST_TIMEOUT_S = 3.0
+LOG_EVERY_S = 10.0
 
 
 class LeaseConflict(Exception):
@@ -67,6 +68,7 @@ class Lease:
         self._clock = clock
         self._renewed_at: float | None = None
         self._seen: _Seen | None = None
+        self._logged_at = -LOG_EVERY_S
 
     @property
     def may_write(self) -> bool:
@@ -80,12 +82,18 @@ class Lease:
                 async with asyncio.timeout(REQUEST_TIMEOUT_S):
                     await self._try()
             except (ConnectionError, LeaseConflict, TimeoutError) as error:
-                log.debug("lease not renewed", reason=type(error).__name__)
+                self._log_failure(error)
             if self.may_write is not was_leader:
                 was_leader = self.may_write
                 log.info("this process leads" if was_leader else "this process does not lead", identity=self._identity)
             await aio.pause(stop, RETRY_S)
         await self._release()
+
+    def _log_failure(self, error: Exception) -> None:
+        """Say why, at most every ten seconds."""
+        if self._clock() - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = self._clock()
+            log.warning("lease not renewed", reason=f"{type(error).__name__}: {error}".rstrip(": "))
 
     async def _try(self) -> None:
         began = self._clock()

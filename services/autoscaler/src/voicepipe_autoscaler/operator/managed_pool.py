@@ -88,7 +88,7 @@ class ManagedPool:
         """One pass. Does nothing while this process does not lead."""
         body = self._body()
         if body is None or not self._may_write():
-            self._rest()
+            self._memory = None
             return
         if self._memory is None or body["metadata"]["uid"] != self._uid:
             self._memory = self._begin(body)
@@ -101,11 +101,6 @@ class ManagedPool:
             await self._stall(body, Condition("Conflict", True, "TwoScalers", f"{rival} scales {pool.deployment} too"))
             return
         await self._pass(body, pool, self._memory)
-
-    def _rest(self) -> None:
-        if self._memory is not None:
-            metrics.forget(self._name)
-        self._memory = None
 
     def _begin(self, body: Body) -> Memory:
         self._name, self._uid = body["metadata"]["name"], body["metadata"]["uid"]

@@ -18,14 +18,17 @@ COLD_START = Gauge(
 )
 AT_RISK = Gauge("voicepipe_pool_slo_at_risk", "Whether a priority will miss its target", ["pool", "priority"])
 AGE = Gauge("voicepipe_pool_data_age_seconds", "Age of the backlog on which the last decision stands", ["pool"])
+ASLEEP = Gauge("voicepipe_pool_asleep", "Whether the autoscaler lets a pool sleep", ["stage", "pool"])
 DECISIONS = Counter("voicepipe_pool_decisions_total", "Changes of the replicas", ["pool", "direction", "reason"])
 LEADER = Gauge("voicepipe_operator_leader", "Whether this process scales the pools")
 
+_OF_POOLS = (REPLICAS, ETA, SPEED, COLD_START, AT_RISK, AGE, ASLEEP)
 
-def forget(name: str) -> None:
-    """Export nothing more of a pool that is gone, or that another process scales."""
-    for gauge in (REPLICAS, ETA, SPEED, COLD_START, AT_RISK, AGE):
-        gauge.remove_by_labels({"pool": name})
+
+def forget() -> None:
+    """Export nothing of any pool: another process leads, or a pool is gone. What still exists is exported by its next pass."""
+    for metric in _OF_POOLS:
+        metric.clear()
 
 
 def export(pool: WorkerPool, done: Pass) -> None:
@@ -39,6 +42,7 @@ def export(pool: WorkerPool, done: Pass) -> None:
     SPEED.labels(name).set(decision.speed)
     COLD_START.labels(name).set(decision.cold_start_s)
     AGE.labels(name).set(math.inf if seen.snapshot_at_s is None else seen.now_s - seen.snapshot_at_s)
+    ASLEEP.labels(pool.queue.stage, pool.queue.pool or "").set(decision.replicas == 0)
     if done.changes:
         direction = "up" if decision.replicas > seen.replicas else "down"
         DECISIONS.labels(name, direction, str(decision.reason)).inc()

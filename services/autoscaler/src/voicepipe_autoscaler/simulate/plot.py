@@ -27,7 +27,7 @@ def svg(title: str, runs: Sequence[Run], until_s: float) -> str:
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         _text(LEFT, 14, "coloured: replicas (left scale); black: minutes of audio that wait (right scale)", GREY),
     ]
-    for number, (run, colour) in enumerate(zip(runs, COLOURS, strict=True)):
+    for number, (run, colour) in enumerate(zip(runs, COLOURS[: len(runs)], strict=True)):
         top = TOP + number * (STRIP + GAP)
         parts += [
             _area(_steps(run.replicas, until_s), top, float(most), until_s, colour),
