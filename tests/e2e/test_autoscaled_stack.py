@@ -9,11 +9,11 @@ import pytest
 from support.eventually import eventually
 from support.front_door import FrontDoor
 from voicepipe_local.disposable_stack import DisposableStack
-from voicepipe_local.testing import real_models, stacks
+from voicepipe_local.testing import REAL_MODELS, real_models, stacks
 
 pytestmark = pytest.mark.timeout(300)
 
-SETTINGS = {
+SETTINGS = REAL_MODELS | {
     "VOICEPIPE_MODELS": "accurate=whisper-base",
     "VOICEPIPE_AUTOSCALE_COOLDOWN_S": "4",
     "VOICEPIPE_AUTOSCALE_DOWN_WINDOW_S": "4",
@@ -55,7 +55,7 @@ def test_models_sleep_and_a_recording_wakes_them(
     autoscaled: DisposableStack, sleepy_door: FrontDoor, spoken_wav: Path, record_property
 ) -> None:
     awake_mib = memory_mib(autoscaled)
-    eventually(lambda: is_asleep(autoscaled), 60)
+    eventually(lambda: is_asleep(autoscaled), 60, lambda: stopped(autoscaled))
     asleep_mib = memory_mib(autoscaled)
     record_property("measured", f"{awake_mib:.0f} MiB awake, {asleep_mib:.0f} MiB asleep")
     assert asleep_mib < awake_mib / 2
@@ -64,12 +64,12 @@ def test_models_sleep_and_a_recording_wakes_them(
     transcript = sleepy_door.completed(job_id, 120)
     assert transcript["speakers"]
     assert sleepy_door.get(job_id)["warnings"] == []
-    eventually(lambda: is_asleep(autoscaled), 60)
+    eventually(lambda: is_asleep(autoscaled), 60, lambda: stopped(autoscaled))
 
 
 def test_an_autoscaler_that_was_killed_continues(
     autoscaled: DisposableStack, sleepy_door: FrontDoor, spoken_wav: Path
 ) -> None:
-    eventually(lambda: is_asleep(autoscaled), 60)
+    eventually(lambda: is_asleep(autoscaled), 60, lambda: stopped(autoscaled))
     autoscaled.kill("autoscaler")
     sleepy_door.completed(sleepy_door.accepted(spoken_wav, keyterms="second"), 120)

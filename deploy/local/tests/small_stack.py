@@ -1,6 +1,7 @@
 """A supervisor over dummies: `small_stack.py DATA SPEC...`; a SPEC is NAME[:FLAG...], and `,` starts the next step.
 
-`postgres` and `triton-accurate` are the real servers; `broken` is a component that exits at once.
+`postgres` and `triton-accurate` are the real servers; `broken` is a component that exits at once. A component with the flag `asleep`
+is not started with the others.
 """
 
 import asyncio
@@ -36,4 +37,5 @@ def component(spec):
 
 
 steps = [tuple(map(component, group)) for comma, group in groupby(sys.argv[2:], lambda spec: spec == ",") if not comma]
-sys.exit(asyncio.run(Supervisor(data_dir, steps, lambda text: print(text, flush=True)).run()))
+asleep = frozenset(spec.split(":")[0] for spec in sys.argv[2:] if "asleep" in spec.split(":"))
+sys.exit(asyncio.run(Supervisor(data_dir, steps, lambda text: print(text, flush=True), asleep=asleep).run()))

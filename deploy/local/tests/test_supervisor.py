@@ -2,84 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from running_small_stack import gone, started
 from support.eventually import eventually
 from voicepipe_local import control, guard
 
 pytestmark = pytest.mark.servers  # small stacks of real processes
-
-SMALL_STACK = Path(__file__).with_name("small_stack.py")
-
-
-class SmallStack:
-    """A small stack under a guard; see `small_stack.py`."""
-
-    def __init__(self, data, *specs):
-        self.data = data
-        lock = control.lock(data)
-        self.guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, "--lifeline", "--", sys.executable, SMALL_STACK, data, *specs],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            pass_fds=[lock],
-        )
-        os.close(lock)
-
-    def ps(self):
-        return control.ask(self.data, {"ask": "ps"})
-
-    def component(self, name):
-        return next(component for component in self.ps()["components"] if component["name"] == name)
-
-    def wait_until_ready(self):
-        return eventually(lambda: control.is_running(self.data) and ready(self.data))
-
-    def processes(self):
-        """The guard and everything below it, by pid and start time."""
-        return {(pid, started(pid)) for pid in (self.guard.pid, *guard.descendants(self.guard.pid))}
-
-    def close(self):
-        self.guard.stdin.close()
-        self.guard.stdout.close()
-        self.guard.wait()
-
-
-def ready(data):
-    try:
-        return control.ask(data, {"ask": "ready"})["ready"]
-    except control.NotRunning:
-        return False
-
-
-def started(pid):
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if stat[0] == "Z" else stat[19]
-
-
-def gone(processes):
-    return eventually(lambda: not any(started(pid) == start for pid, start in processes if start))
-
-
-@pytest.fixture
-def small(tmp_path):
-    stacks = []
-
-    def start(*specs, at=tmp_path):
-        stacks.append(SmallStack(at, *specs))
-        return stacks[-1]
-
-    yield start
-    for stack in stacks:
-        stack.close()
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(small):
@@ -243,3 +172,63 @@ def test_two_stacks_run_side_by_side_and_keep_their_addresses_over_a_restart(sma
             stack.guard.wait()
     assert addresses[0] == addresses[1]
     assert len(set(addresses[0])) == 4
+
+
+def test_a_component_that_is_stopped_while_it_starts_stays_stopped(small):
+    stack = small("a", "never:silent:asleep")
+    stack.wait_until_ready()
+    stack.ask("start", "never", wait="no")
+    processes = eventually(lambda: stack.component("never")["pid"] and stack.processes())
+    assert stack.ask("stop", "never")["state"] == "stopped"
+    never = stack.component("never")
+    assert (never["state"], never["pid"]) == ("stopped", None)
+    assert gone(processes - stack.processes())
+
+
+def test_a_start_waits_for_the_stop_before_it(small):
+    stack = small("a:stubborn")
+    stack.wait_until_ready()
+    stack.ask("stop", "a", wait="no")
+    eventually(lambda: stack.component("a")["state"] == "stopping")
+    assert stack.ask("start", "a")["state"] == "up"
+
+
+def test_a_restart_while_a_component_starts_ends_with_one_that_runs(small):
+    stack = small("a:slow:asleep", "b")
+    stack.wait_until_ready()
+    stack.ask("start", "a", wait="no")
+    eventually(lambda: stack.component("a")["pid"])
+    assert stack.ask("restart", "a")["state"] == "up"
+    assert stack.component("a")["restarts"] == 0
+
+
+def test_two_stops_and_a_start_end_with_a_component_that_runs(small):
+    stack = small("a:stubborn")
+    stack.wait_until_ready()
+    for verb in ("stop", "stop", "start"):
+        stack.ask(verb, "a", wait="no")
+    eventually(lambda: stack.component("a")["state"] == "up" and stack.component("a")["pid"])
+
+
+def test_a_failed_start_in_the_background_is_reported_and_can_be_repeated(small):
+    stack = small("a", "broken:asleep")
+    stack.wait_until_ready()
+    for _ in range(2):
+        stack.ask("start", "broken", wait="no")
+        broken = eventually(lambda: (one := stack.component("broken"))["problem"] and one["state"] == "stopped" and one)
+        assert "exited while it was starting" in broken["problem"]
+    assert "exited while it was starting" in stack.ask("start", "broken")["error"]
+    stack.ask("down")
+    assert "broken: broken exited while it was starting" in stack.guard.stdout.read()
+
+
+def test_a_stack_that_stops_while_a_component_starts_leaves_nothing(small):
+    stack = small("a:stubborn", "never:silent:asleep")
+    stack.wait_until_ready()
+    stack.ask("start", "never", wait="no")
+    eventually(lambda: stack.component("never")["pid"])
+    processes = stack.processes()
+    stack.ask("down")
+    assert "error" in eventually(lambda: stack.ask("start", "never"))
+    assert stack.guard.wait() == 0
+    assert gone(processes)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from support.eventually import eventually_async
+from voicepipe_autoscaler.operator import lease as lease_module
 from voicepipe_autoscaler.operator.lease import LEASE_S, RENEW_WITHIN_S, Lease, LeaseConflict
 
 
@@ -128,6 +130,55 @@ async def test_who_does_not_lead_gives_nothing_back(clock):
     await attempt(other)
     await other._release()
     assert store.lease["spec"]["holderIdentity"] == "one"
+
+
+class Hangs(Store):
+    """Some requests get no answer; a write may have been stored all the same."""
+
+    hangs: str = ""
+
+    async def get(self):
+        if self.hangs == "get":
+            await asyncio.sleep(3600)
+        return await super().get()
+
+    async def put(self, spec, resource_version):
+        if self.hangs == "put before":
+            await asyncio.sleep(3600)
+        written = await super().put(spec, resource_version)
+        if self.hangs == "put after":
+            await asyncio.sleep(3600)
+        return written
+
+
+@pytest.mark.parametrize("hangs", ["get", "put before", "put after"])
+async def test_a_request_that_hangs_is_given_up_and_the_next_attempt_renews(clock, monkeypatch, hangs):
+    monkeypatch.setattr(lease_module, "REQUEST_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(lease_module, "RETRY_S", 0.01)
+    store = Hangs()
+    lease, stop = Lease(store, "one", clock), asyncio.Event()
+    keeping = asyncio.create_task(lease.keep(stop))
+    await eventually_async(lambda: lease.may_write, 5)
+    store.hangs = hangs
+    await asyncio.sleep(0.1)
+    clock.now += RENEW_WITHIN_S
+    assert not lease.may_write, "what was not answered counts for nothing"
+    store.hangs = ""
+    await eventually_async(lambda: lease.may_write, 5)
+    assert set(store.writers) == {"one"}
+    store.hangs = hangs
+    stop.set()
+    await asyncio.wait_for(keeping, 5)
+    assert not lease.may_write
+
+
+async def test_a_lease_that_somebody_created_empty_is_taken(clock):
+    store = Store(
+        lease={"metadata": {"resourceVersion": "9"}, "spec": {"holderIdentity": None, "leaseTransitions": None}}
+    )
+    lease = Lease(store, "one", clock)
+    await attempt(lease)
+    assert lease.may_write
 
 
 async def test_an_old_lease_is_observed_for_its_whole_time_before_it_is_taken(clock):

@@ -86,7 +86,7 @@ class Loop:
     async def step(self):
         if self.publishing:
             waiting = QueueBacklog(stage="prepare", priority="standard", queued_s=self.waiting_s)
-            snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting])
+            snapshot = BacklogSnapshot(at_s=time.time(), interval_s=1.0, queues=[waiting])
             await self._jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
         await self.snapshots.read()
         done = await self._reconciler.run(SPEC, self.memory)
@@ -121,6 +121,14 @@ async def jetstream(settings):
         await jetstream.ensure_streams()
         for stream in (WORK, BACKLOG):
             await jetstream.context.purge_stream(stream)
+        yield jetstream
+
+
+@pytest.fixture
+async def own_connection(settings):
+    """One that no worker uses."""
+    async with broker.connect(settings, "test-autoscaler") as jetstream:
+        await eventually_async(lambda: jetstream.is_connected)
         yield jetstream
 
 
@@ -161,10 +169,10 @@ async def test_a_pool_wakes_works_and_sleeps_again_and_no_busy_worker_is_stopped
 async def test_a_drain_is_cancelled_when_work_returns(pool, jetstream, workers):
     loop = Loop(jetstream, workers)
     await workers.scale(2, ())
+    workers.scale = _refused  # the loop must not get so far as to stop one
     await loop.step()
     draining = await loop.until(lambda done: any(pod.draining for pod in done.seen.pods))
     assert draining.seen.replicas == 2
-    workers.scale = _refused  # the loop must not get so far as to stop one
     for number in range(2):
         await send(pool, jetstream, f"job {number}")
     loop.waiting_s = 600.0
@@ -198,6 +206,57 @@ async def test_the_snapshot_of_a_controller_that_has_died_is_not_new(jetstream):
     await jetstream.publish(BACKLOG_SUBJECT, BacklogSnapshot(at_s=time.time()).SerializeToString(), {})
     await reader.read()
     assert reader.changed_at_s is not None
+
+
+async def test_a_controller_that_starts_again_teaches_no_speed_of_zero(pool, jetstream, workers):
+    now_s = 1000.0
+    snapshots = SnapshotReader(jetstream, lambda: now_s)
+    watch = QueueWatch(jetstream, Queue("prepare"), snapshots, lambda: now_s)
+    await workers.scale(1, ())
+    await send(pool, jetstream, "a")
+    await eventually_async(lambda: workers.handler.seen == ["a"])
+    has_rates, busy = [], []
+    for passed_s, interval_s in ((0, 3), (3, 3), (3, 3), (30, 0), (3, 3), (3, 3)):
+        now_s += passed_s
+        await asyncio.sleep(0.3)
+        mine = QueueBacklog(stage="prepare", priority="standard")
+        snapshot = BacklogSnapshot(at_s=now_s, interval_s=interval_s, queues=[mine])
+        await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
+        await snapshots.read()
+        sighting = await watch.look(["worker-1"])
+        has_rates.append(sighting.has_rates)
+        busy.append(sighting.busy_replicas > 0)
+    assert has_rates == [True, True, True, False, True, True]
+    assert busy == [False, False, True, False, True, True]
+
+
+async def test_without_a_connection_a_pass_is_quick_and_leaves_no_subscription(own_connection, workers, monkeypatch):
+    loop = Loop(own_connection, workers)
+    await workers.scale(2, ())
+    await loop.step()
+    loop.publishing = False
+
+    async def away() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(own_connection, "check", away)
+    subscriptions, began = len(own_connection.client._subs), time.monotonic()
+    while (done := await loop.step()).decision.reason is not Reason.METRICS_UNKNOWN:
+        assert time.monotonic() - began < 10
+        await asyncio.sleep(0.2)
+    assert done.decision.replicas == 2
+    assert all(pod.units == 1 for pod in done.seen.pods), "who cannot be asked may be at work"
+    assert len(own_connection.client._subs) == subscriptions
+
+
+async def test_asking_workers_leaves_no_subscription(own_connection, workers):
+    loop = Loop(own_connection, workers)
+    await workers.scale(1, ())
+    await loop.step()
+    subscriptions = len(own_connection.client._subs)
+    for _ in range(3):
+        await loop.step()
+    assert len(own_connection.client._subs) == subscriptions
 
 
 async def test_commands_that_wait_wake_a_pool_that_never_had_a_worker(pool, jetstream, workers):

@@ -59,12 +59,12 @@ def spec(pool: ScaledPool, settings: Settings) -> PoolSpec:
 
 
 class Memories:
-    """What is remembered of each pool, in a file of the data directory."""
+    """What is remembered of each pool, in a file of the data directory. A broken file is forgotten."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._memories: dict[str, object] = {}
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             found = json.loads(path.read_text(encoding="utf-8"))
             self._memories = found if isinstance(found, dict) else {}
         self._written_at = time.monotonic()
@@ -76,9 +76,15 @@ class Memories:
         self._memories[pool] = done.decision.memory.to_json()
         if done.changes or time.monotonic() - self._written_at > REMEMBER_EVERY_S:
             self._written_at = time.monotonic()
-            draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps(self._memories), encoding="utf-8")
-            draft.replace(self._path)
+            try:
+                self._write()
+            except OSError as error:
+                log.warning("memory not written", path=str(self._path), reason=str(error))
+
+    def _write(self) -> None:
+        draft = self._path.with_suffix(".new")
+        draft.write_text(json.dumps(self._memories), encoding="utf-8")
+        draft.replace(self._path)
 
 
 class LocalPool:

@@ -22,7 +22,7 @@ from .control import serve
 from .data_dir import DataDir
 from .memory import memory_bytes
 from .process import Process, kill_orphans
-from .process_supervisor import ProcessSupervisor, State, ended_by
+from .process_supervisor import ProcessSupervisor, State, StoppedMeanwhile, ended_by
 from .standalone import last_lines
 
 _TICK_S = 5.0
@@ -93,6 +93,7 @@ class Supervisor:
                 await stopping
                 return 0
             finally:
+                self._stop.set()  # nothing is started from here on
                 running = (starting, stopping, ticking, *self._steering)
                 for task in running:
                     task.cancel()
@@ -188,23 +189,25 @@ class Supervisor:
         return {"error": f"unknown request or component; the components are {', '.join(self._supervisors)}"}
 
     async def _on_steer(self, process_supervisor: ProcessSupervisor, verb: str, *, wait: bool) -> dict[str, Any]:
+        if self._stop.is_set():
+            return {"error": "the stack is stopping"}
         steering = asyncio.create_task(self._steer(process_supervisor, verb))
-        if wait:
-            return await steering
         self._steering.add(steering)
         steering.add_done_callback(self._steering.discard)
-        return {"component": process_supervisor.component.name}
+        return await steering if wait else {"component": process_supervisor.component.name}
 
     async def _steer(self, process_supervisor: ProcessSupervisor, verb: str) -> dict[str, Any]:
-        if verb != "start":
+        if verb != "start" or process_supervisor.state is State.STOPPING:
             await process_supervisor.stop()
-        if verb != "stop" and process_supervisor.state is State.STOPPED:
+        if verb != "stop" and process_supervisor.state is State.STOPPED and not self._stop.is_set():
             try:
                 await process_supervisor.start()
-            except Exception as error:  # noqa: BLE001 - any failure is reported to the client
-                await process_supervisor.stop()
-                name, log = process_supervisor.component.name, process_supervisor.log
-                return {"error": f"{name}: {reason(error)}. Log: {log}"}
+            except StoppedMeanwhile as error:
+                return {"error": str(error)}
+            except Exception as error:  # noqa: BLE001 - any failure is reported, to the client and in the log
+                failure = f"{process_supervisor.component.name}: {reason(error)}. Log: {process_supervisor.log}"
+                self._report(failure)
+                return {"error": failure}
         return {"component": process_supervisor.component.name, "state": process_supervisor.state}
 
     def _state(self, process_supervisor: ProcessSupervisor) -> dict[str, Any]:

@@ -160,7 +160,9 @@ def _lower(situation: Situation, target: int, reason: Reason | None) -> Choice:
     """Lowers the replicas by those that may go now, and drains others. First drained, then seen to be drained, then gone."""
     replicas = situation.replicas
     surplus = replicas - target
-    draining = victims(situation.draining, len(situation.draining), situation.now_s)
+    # In the order of all pods, so that none is released that the ReplicaSet would delete.
+    pods = situation.seen.pods
+    draining = tuple(pod for pod in victims(pods, len(pods), situation.now_s) if pod.draining)
     release = _names(draining[surplus:])
     if blocked := _blocked(situation):
         return Choice(replicas, reason or blocked, release=release)

@@ -23,7 +23,8 @@ FAR = 4.0  # a measured speed further from its prior than this factor is a mista
 def learn(observation: Observation, spec: PoolSpec, memory: Memory) -> Memory:
     """The memory after this observation. The same observation a second time teaches nothing."""
     at_s = observation.snapshot_at_s
-    if at_s is not None and (memory.learnt_at_s is None or at_s > memory.learnt_at_s):
+    # Rates that are not known would be learnt as a speed of 0.
+    if at_s is not None and observation.has_rates and (memory.learnt_at_s is None or at_s > memory.learnt_at_s):
         gap_s = 0.0 if memory.learnt_at_s is None else min(at_s - memory.learnt_at_s, LONGEST_GAP_S)
         memory = _from_snapshot(observation, spec, memory, at_s, gap_s)
     return _from_pods(observation, memory)

@@ -56,7 +56,7 @@ class Memory:
         known = {name: value for name, value in found.items() if name != "version" and value is not None}
         try:
             return cls(**{name: _READ.get(name, _number)(value) for name, value in known.items()})
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             return cls()
 
 

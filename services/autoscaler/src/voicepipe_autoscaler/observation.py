@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 STALE_S = 30.0
+COUNTS_STALE_S = 5.0  # they are read in every pass; one that times out may still go unnoticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Observation:
 
     Rates of `work` and `busy_replicas` are means over the time that the snapshot covers; a replica with half of its slots in use
     counts as half a busy one. `upstream_jobs` are jobs of this pool in `prepare`. `free_gpus` counts allocatable GPUs of
-    matching nodes that no pod has; None where the pool needs none or nobody may look.
+    matching nodes that no pod has; None where the pool needs none or nobody may look. `has_rates` is false for the first snapshot of
+    a controller.
     """
 
     now_s: float
@@ -74,18 +76,19 @@ class Observation:
     upstream_jobs: int = 0
     rollout: bool = False
     free_gpus: int | None = None
+    has_rates: bool = True
 
     @property
     def snapshot_fresh(self) -> bool:
-        return self._fresh(self.snapshot_at_s)
+        return self._fresh(self.snapshot_at_s, STALE_S)
 
     @property
     def counts_fresh(self) -> bool:
-        return self._fresh(self.counts_at_s)
+        return self._fresh(self.counts_at_s, COUNTS_STALE_S)
 
     @property
     def units(self) -> int:
         return sum(work.units for work in self.work.values())
 
-    def _fresh(self, at_s: float | None) -> bool:
-        return at_s is not None and self.now_s - at_s <= STALE_S
+    def _fresh(self, at_s: float | None, for_s: float) -> bool:
+        return at_s is not None and self.now_s - at_s <= for_s

@@ -18,6 +18,7 @@ class Sighting:
 
     backlog: tuple[QueueBacklog, ...] = ()
     backlog_at_s: float | None = None
+    has_rates: bool = True
     # By priority: commands that wait, and commands in flight.
     commands: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     commands_at_s: float | None = None
@@ -39,6 +40,7 @@ def observation(now_s: float, replicas: Replicas, seen: Sighting) -> Observation
         upstream_jobs=sum(queue.upstream_jobs for queue in seen.backlog),
         rollout=replicas.rollout,
         free_gpus=replicas.free_gpus,
+        has_rates=seen.has_rates,
     )
 
 

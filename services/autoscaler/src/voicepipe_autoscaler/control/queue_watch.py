@@ -2,8 +2,14 @@
 
 Nothing here guesses: what cannot be read stays as old as it is, and `decide` holds on figures that are too old.
 
-Race: the snapshot that is stored may be from a controller that died long ago, and its clock is not that of this process. It counts as
-new only once it has been seen to change.
+Races:
+
+- The snapshot that is stored may be from a controller that died long ago, and its clock is not that of this process. It counts as
+  new only once it has been seen to change.
+- A controller starts again. Its first snapshot has no rates, and the next has those of three seconds, while workers were busy since
+  the last snapshot before it. So a busy time that is longer than the interval of the rates is not compared with them.
+- The connection is lost. nats-py would keep requests and send them later, also the subscription to an inbox that was given up: nothing is
+  asked or told without a connection.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from .observe import BusyMeter, Sighting
 log = structlog.get_logger(__name__)
 
 ANSWERS_WITHIN_S = 0.5
+LONGEST_GAP = 3.0  # intervals of rates; snapshots are seen a pass late, or one is missed
 DRAIN_S = 30.0  # renewed in every pass
 
 UNAVAILABLE: tuple[type[Exception], ...] = (NatsError, TimeoutError, ConnectionError)
@@ -44,6 +51,7 @@ class SnapshotReader:
     async def read(self) -> None:
         """Read the stored snapshot; what cannot be read leaves the last one as it was."""
         try:
+            await self._jetstream.check()
             found = BacklogSnapshot.FromString(await self._jetstream.newest_backlog())
         except NO_SNAPSHOT as error:
             log.debug("no backlog", reason=type(error).__name__)
@@ -76,8 +84,8 @@ class QueueWatch:
         await self._count_commands()
         snapshot, changed_at_s = self._snapshots.snapshot, self._snapshots.changed_at_s
         if changed_at_s is not None and changed_at_s != self._taken_at_s:
+            self._busy_replicas = self._busy_since(self._taken_at_s, changed_at_s, pods)
             self._taken_at_s = changed_at_s
-            self._busy_replicas = self._meter.take(self._now(), pods)
         mine = [
             one
             for one in (snapshot.queues if snapshot else ())
@@ -86,6 +94,7 @@ class QueueWatch:
         return Sighting(
             backlog=tuple(mine),
             backlog_at_s=changed_at_s if mine else None,
+            has_rates=snapshot is not None and snapshot.interval_s > 0,
             commands=self._commands,
             commands_at_s=self._commands_at_s,
             workers=workers,
@@ -100,8 +109,16 @@ class QueueWatch:
     async def release(self, worker: str) -> None:
         await self._tell(worker, WorkerRequest(action="release"))
 
+    def _busy_since(self, before_s: float | None, changed_at_s: float, pods: Collection[str]) -> float:
+        """The mean number of busy replicas since the snapshot before; 0, which teaches nothing, if its rates cover less."""
+        busy = self._meter.take(self._now(), pods)
+        interval_s = self._snapshots.snapshot.interval_s if self._snapshots.snapshot else 0.0
+        gap_s = 0.0 if before_s is None else changed_at_s - before_s
+        return busy if gap_s <= LONGEST_GAP * interval_s else 0.0
+
     async def _tell(self, worker: str, request: WorkerRequest) -> None:
         with suppress(*UNAVAILABLE):
+            await self._jetstream.check()
             await self._jetstream.send(
                 tell_worker(worker), request.SerializeToString(), reply=self._jetstream.new_inbox()
             )
@@ -124,6 +141,7 @@ class QueueWatch:
                 complete.set()
 
         with suppress(*UNAVAILABLE):
+            await self._jetstream.check()
             inbox = self._jetstream.new_inbox()
             subscription = await self._jetstream.subscribe(inbox, collect)
             try:
@@ -137,6 +155,7 @@ class QueueWatch:
 
     async def _count_commands(self) -> None:
         with suppress(*UNAVAILABLE):
+            await self._jetstream.check()
             self._commands = {
                 str(priority): await self._jetstream.commands(self._queue, priority) for priority in Priority
             }

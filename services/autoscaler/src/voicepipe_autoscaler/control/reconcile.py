@@ -58,8 +58,10 @@ class Reconciler:
         staying = {pod.name for pod in seen.pods if pod.draining} - {*decision.release}
         for name in sorted({*decision.drain, *staying}):
             await self._watch.drain(name)
+        if decision.replicas > seen.replicas:  # costs that cannot be set delay no replica
+            await self._target.scale(decision.replicas, ())
         await self._set_costs(seen)
-        if decision.replicas != seen.replicas:
+        if decision.replicas < seen.replicas:
             going = victims(seen.pods, len(seen.pods) - decision.replicas, seen.now_s)
             await self._target.scale(decision.replicas, tuple(pod.name for pod in going))
 

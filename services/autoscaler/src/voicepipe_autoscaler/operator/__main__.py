@@ -46,7 +46,8 @@ log = structlog.get_logger(__name__)
 SNAPSHOT_EVERY_S = 1.0
 LOOK_AROUND_EVERY_S = 5.0
 SUPERVISE_EVERY_S = 1.0
-HPAS_EVERY = 6  # rounds of looking around
+SELDOM = 6  # rounds of looking around
+SNAPSHOTS_WITHIN_S = 10.0
 
 
 class Operator:
@@ -58,7 +59,7 @@ class Operator:
         self._jetstream = jetstream
         self._snapshots = SnapshotReader(jetstream, time.time)
         self._pools: dict[str, tuple[ManagedPool, PassLoop, asyncio.Task[None]]] = {}
-        self._hpa_targets: Mapping[str, str] = {}
+        self._hpa_targets: Mapping[str, str] | None = None  # None until this process leads and has looked
         self._nodes: list[Mapping[str, Any]] | None = None
 
     async def read_snapshots(self, stop: asyncio.Event) -> None:
@@ -66,17 +67,27 @@ class Operator:
             await self._snapshots.read()
 
     async def look_around(self, stop: asyncio.Event) -> None:
-        rounds = 0
+        rounds = 0  # since this process leads
         while not await aio.pause(stop, LOOK_AROUND_EVERY_S if rounds else 0.1):
-            if self._lease.may_write:
-                if rounds % HPAS_EVERY == 0:
-                    with suppress(TargetAway):
-                        self._hpa_targets = await self._api.hpa_targets()
-                await self._look_at_nodes()
+            if not self._lease.may_write:
+                rounds, self._hpa_targets = 0, None
+                continue
+            if rounds % SELDOM == 0:
+                await self._look_at_hpas()
+                with suppress(TargetAway):
+                    await self._cluster.forget_deleted(self._api.uids, self._settings.labels)
+            await self._look_at_nodes()
             rounds += 1
 
     async def supervise(self, stop: asyncio.Event) -> None:
-        """Run a loop for each WorkerPool that exists."""
+        """Run a loop for each WorkerPool that exists.
+
+        A first pass before a snapshot has been seen to change would say in every status that there are none.
+        """
+        until = time.monotonic() + SNAPSHOTS_WITHIN_S
+        while self._snapshots.changed_at_s is None and time.monotonic() < until:
+            if await aio.pause(stop, SUPERVISE_EVERY_S / 10):
+                return
         while not await aio.pause(stop, SUPERVISE_EVERY_S):
             metrics.LEADER.set(self._lease.may_write)
             if not self._lease.may_write:
@@ -97,7 +108,7 @@ class Operator:
         pool = ManagedPool(
             lambda: self._cluster.pools.get(name),
             self._api,
-            lambda: self._lease.may_write,
+            lambda: self._lease.may_write and self._hpa_targets is not None,
             self._target,
             self._watch,
             self._rival,
@@ -115,12 +126,20 @@ class Operator:
 
     def _rival(self, pool: WorkerPool) -> str | None:
         """The HorizontalPodAutoscaler or the other WorkerPool that has the same target. Of two pools neither wins."""
-        if hpa := self._hpa_targets.get(pool.deployment):
+        if hpa := (self._hpa_targets or {}).get(pool.deployment):
             return f"HorizontalPodAutoscaler {hpa}"
         for name, body in sorted(self._cluster.pools.items()):
             if name != pool.name and body["spec"]["target"]["name"] == pool.deployment:
                 return f"WorkerPool {name}"
         return None
+
+    async def _look_at_hpas(self) -> None:
+        """Without an answer the last one counts: that somebody else scales too is an exception."""
+        try:
+            self._hpa_targets = await self._api.hpa_targets()
+        except TargetAway as error:
+            log.warning("HorizontalPodAutoscalers cannot be listed", reason=str(error))
+            self._hpa_targets = self._hpa_targets or {}
 
     async def _look_at_nodes(self) -> None:
         targets = [pool.target for pool, _, _ in self._pools.values() if pool.target is not None]

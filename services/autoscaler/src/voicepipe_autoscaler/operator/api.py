@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from prometheus_client import Counter
 
@@ -16,7 +17,7 @@ from voicepipe_autoscaler.victims import DELETION_COST
 from .lease import LeaseConflict
 from .rest import MERGE_PATCH, ApiError, Rest
 from .status import PoolEvent
-from .worker_pool import GROUP, KIND, PLURAL, VERSION, WorkerPool
+from .worker_pool import GROUP, KIND, PLURAL, VERSION
 
 ERRORS = Counter("voicepipe_operator_api_errors_total", "Requests to the Kubernetes API that failed", ["verb"])
 LONGEST_NOTE = 1000  # the API takes 1024 bytes
@@ -37,18 +38,19 @@ class Api:
         await self._patch("scale", f"{self._path('apps/v1')}/deployments/{deployment}/scale", body)
 
     async def annotate_cost(self, pod: str, cost: int) -> None:
+        """Write the cost of deleting a pod, unless it has been deleted meanwhile."""
         body = {"metadata": {"annotations": {DELETION_COST: str(cost)}}}
-        await self._patch("annotate", f"{self._path('v1')}/pods/{pod}", body)
+        await self._patch("annotate", f"{self._path('v1')}/pods/{pod}", body, accept=HTTPStatus.NOT_FOUND)
 
     async def set_status(self, pool: str, status: Mapping[str, Any]) -> None:
         path = f"{self._path(f'{GROUP}/{VERSION}')}/{PLURAL}/{pool}/status"
         await self._patch("status", path, {"status": status})
 
-    async def post(self, pool: WorkerPool, event: PoolEvent, now_s: float) -> None:
+    async def post(self, name: str, uid: str, event: PoolEvent, now_s: float) -> None:
         """Post an event about a pool. Its name follows from its content, so a repeated request posts nothing new."""
-        digest = hashlib.sha256(f"{pool.uid}{event.reason}{event.note}{now_s:.0f}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"{uid}{event.reason}{event.note}{now_s:.0f}".encode()).hexdigest()[:16]
         body = {
-            "metadata": {"name": f"{pool.name}.{digest}", "namespace": self._namespace},
+            "metadata": {"name": f"{name}.{digest}", "namespace": self._namespace},
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "action": "Scaling",
             "reason": event.reason,
@@ -57,15 +59,15 @@ class Api:
             "regarding": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": KIND,
-                "name": pool.name,
+                "name": name,
                 "namespace": self._namespace,
-                "uid": pool.uid,
+                "uid": uid,
             },
             "reportingController": f"{GROUP}/autoscaler",
             "reportingInstance": self._reporter,
         }
         self._check_leads()
-        await self._try("event", "POST", f"{self._path('events.k8s.io/v1')}/events", body)
+        await self._try("event", "POST", f"{self._path('events.k8s.io/v1')}/events", body, accept=HTTPStatus.CONFLICT)
 
     async def hpa_targets(self) -> dict[str, str]:
         """The Deployments that HorizontalPodAutoscalers scale, with the names of these."""
@@ -75,6 +77,13 @@ class Api:
             for one in found["items"]
             if one["spec"]["scaleTargetRef"]["kind"] == "Deployment"
         }
+
+    async def uids(self, version: str, plural: str, selector: Mapping[str, str]) -> set[str]:
+        """The uids of the objects that exist now."""
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        query = f"?{urlencode({'labelSelector': labels})}" if labels else ""
+        found = await self._try("list", "GET", f"{self._path(version)}/{plural}{query}")
+        return {one["metadata"]["uid"] for one in found["items"]}
 
     async def nodes(self) -> list[Mapping[str, Any]]:
         found = await self._try("nodes", "GET", "/api/v1/nodes")
@@ -88,14 +97,17 @@ class Api:
         if not self._may_write():
             raise TargetAway("this process does not lead")
 
-    async def _patch(self, verb: str, path: str, body: Mapping[str, Any]) -> None:
+    async def _patch(self, verb: str, path: str, body: Mapping[str, Any], accept: HTTPStatus | None = None) -> None:
         self._check_leads()
-        await self._try(verb, "PATCH", path, body, MERGE_PATCH)
+        await self._try(verb, "PATCH", path, body, MERGE_PATCH, accept=accept)
 
-    async def _try(self, verb: str, *request: Any) -> dict[str, Any]:
+    async def _try(self, verb: str, *request: Any, accept: HTTPStatus | None = None) -> dict[str, Any]:
+        """The answer; nothing for an error of the status `accept`."""
         try:
             return await self._rest.request(*request)
         except ApiError as error:
+            if error.status == accept:
+                return {}
             ERRORS.labels(verb).inc()
             raise TargetAway(f"{verb}: {error.status or ''} {error}".replace("  ", " ")) from error
 

@@ -1,7 +1,8 @@
 """The cluster as kopf's watches show it: WorkerPools, and the Deployments and pods of their namespace.
 
-Watches cost nothing at rest. kopf calls the handlers for every object at the start and for each change; a change that a watch loses is
-found by its next listing. The handlers only store what they are given: they add no finalizer and no annotation to any object.
+Watches cost nothing at rest. kopf calls the handlers for every object at the start and for each change. A change that a watch loses is
+found by its next listing; a deletion is not, so `forget_deleted` compares with what exists. The handlers only store what they are given:
+they add no finalizer and no annotation to any object.
 
 kopf runs in a thread of its own with its own event loop: in the main one it would replace the signal handlers of the process, and
 cancel tasks that are not its own when it ends. Races: the main thread reads the dictionaries while kopf's thread changes them. Each read
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ from voicepipe_wire import aio
 from .worker_pool import GROUP, PLURAL, VERSION
 
 Body = Mapping[str, Any]
+# The uids of the objects of an API version and plural that have these labels.
+ListUids = Callable[[str, str, Mapping[str, str]], Awaitable[set[str]]]
 
 
 @dataclass(slots=True)
@@ -31,6 +34,23 @@ class Cluster:
     pools: dict[str, Body] = field(default_factory=dict)
     deployments: dict[str, Body] = field(default_factory=dict)
     pods: dict[str, Body] = field(default_factory=dict)
+
+    async def forget_deleted(self, list_uids: ListUids, selector: Mapping[str, str]) -> None:
+        """Forget objects that no longer exist although no watch has said so.
+
+        One that is created or deleted and created again during the request is not touched: only what was there before counts.
+        """
+        for version, plural, bodies, labels in (
+            (f"{GROUP}/{VERSION}", PLURAL, self.pools, {}),
+            ("apps/v1", "deployments", self.deployments, selector),
+            ("v1", "pods", self.pods, selector),
+        ):
+            before = {name: body["metadata"]["uid"] for name, body in list(bodies.items())}
+            existing = await list_uids(version, plural, labels)
+            for name, uid in before.items():
+                now = bodies.get(name)
+                if uid not in existing and now is not None and now["metadata"]["uid"] == uid:
+                    bodies.pop(name, None)
 
     def pods_of(self, deployment: Body) -> list[Body]:
         """The pods that the selector of a Deployment selects."""
@@ -52,14 +72,15 @@ async def watch(
     """
     stopped = threading.Event()
 
-    def run() -> None:
-        asyncio.run(
-            kopf.operator(
+    async def run() -> None:
+        try:
+            await kopf.operator(
                 registry=_registry(cluster, selector), settings=settings, namespaces=[namespace], stop_flag=stopped
             )
-        )
+        finally:
+            stopped.set()  # a thread of kopf waits for it, and the end of its event loop for that thread
 
-    watching = asyncio.create_task(asyncio.to_thread(run))
+    watching = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(run())))
     try:
         async with aio.background(stop.wait()) as waiting:
             await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -98,19 +98,18 @@ class Lease:
     async def _try(self) -> None:
         began = self._clock()
         found = await self._store.get()
+        seen_at = self._clock()
         if found is None:
             await self._write(began, None, transitions=0)
             return
         version, spec = found["metadata"]["resourceVersion"], found.get("spec") or {}
         if self._seen is None or self._seen.version != version:
-            self._seen = _Seen(version, began)
-        holder = spec.get("holderIdentity") or ""
+            self._seen = _Seen(version, seen_at)
+        holder, transitions = spec.get("holderIdentity") or "", spec.get("leaseTransitions") or 0
         if holder == self._identity:
-            await self._write(
-                began, version, transitions=spec.get("leaseTransitions", 0), since=spec.get("acquireTime")
-            )
+            await self._write(began, version, transitions=transitions, since=spec.get("acquireTime"))
         elif not holder or began > self._seen.at + LEASE_S:
-            await self._write(began, version, transitions=spec.get("leaseTransitions", 0) + 1)
+            await self._write(began, version, transitions=transitions + 1)
 
     async def _write(self, began: float, version: str | None, *, transitions: int, since: str | None = None) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -4,13 +4,17 @@ Races:
 
 - The watch shows the status of an earlier write. What this process wrote last is what counts, so it is kept here; the watched one counts
   only when this process begins to lead.
-- The WorkerPool is deleted during a pass. The write of its status fails with 404, and the next round ends its loop.
+- The WorkerPool is deleted during a pass. The write of its status fails with 404, and the next round ends its loop. One that is
+  created again under its name has another uid, and begins anew.
+- A write of the status or of an event fails. The next pass writes the newest status, with the history of both, and the events
+  that are missing; they are named after their content, so none is posted twice.
 - Leadership is lost during a pass. Each write asks the Lease itself (`Api`), so the rest of the pass changes nothing.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,10 +32,20 @@ from . import metrics
 from .api import Api
 from .cluster import Body
 from .deployment_target import DeploymentTarget
-from .status import event_of, events_of_conditions, is_worth_writing, stalled_status, status_after
+from .status import (
+    PoolEvent,
+    event_of,
+    events_of_conditions,
+    is_worth_writing,
+    merge_patch,
+    stalled_status,
+    status_after,
+)
 from .worker_pool import Unusable, WorkerPool, read
 
 log = structlog.get_logger(__name__)
+
+MOST_EVENTS = 20  # that wait to be posted
 
 MakeTarget = Callable[[str], DeploymentTarget]
 MakeWatch = Callable[[Queue], QueueWatch]
@@ -40,6 +54,8 @@ Rival = Callable[[WorkerPool], str | None]
 
 
 class ManagedPool:
+    """`_status` is the newest, `_written` is what the API has of it."""
+
     def __init__(
         self,
         body: Callable[[], Body | None],
@@ -58,8 +74,11 @@ class ManagedPool:
         self._reconciler: Reconciler | None = None
         self._target: DeploymentTarget | None = None
         self._memory: Memory | None = None
+        self._name = self._uid = ""
         self._status: Mapping[str, Any] = {}
+        self._written: Mapping[str, Any] = {}
         self._written_at = -float("inf")
+        self._events: deque[tuple[PoolEvent, float]] = deque(maxlen=MOST_EVENTS)
 
     @property
     def target(self) -> DeploymentTarget | None:
@@ -71,9 +90,8 @@ class ManagedPool:
         if body is None or not self._may_write():
             self._memory = None
             return
-        if self._memory is None:
-            self._status = body.get("status") or {}
-            self._memory = Memory.from_json(self._status.get("memory"))
+        if self._memory is None or body["metadata"]["uid"] != self._uid:
+            self._memory = self._begin(body)
         try:
             pool = replace(read(body), status=self._status)
         except Unusable as error:
@@ -82,9 +100,17 @@ class ManagedPool:
         if rival := self._rival(pool):
             await self._stall(body, Condition("Conflict", True, "TwoScalers", f"{rival} scales {pool.deployment} too"))
             return
-        await self._pass(pool, self._memory)
+        await self._pass(body, pool, self._memory)
 
-    async def _pass(self, pool: WorkerPool, memory: Memory) -> None:
+    def _begin(self, body: Body) -> Memory:
+        self._name, self._uid = body["metadata"]["name"], body["metadata"]["uid"]
+        self._status = self._written = body.get("status") or {}
+        self._written_at = -float("inf")
+        self._events.clear()
+        self._reconciler = self._target = None
+        return Memory.from_json(self._status.get("memory"))
+
+    async def _pass(self, body: Body, pool: WorkerPool, memory: Memory) -> None:
         if self._reconciler is None or self._target is None:
             self._target = self._make_target(pool.deployment)
             self._reconciler = Reconciler(self._target, self._make_watch(pool.queue), time.time)
@@ -93,7 +119,7 @@ class ManagedPool:
         except TargetAway:
             if self._target.deployment is None:
                 missing = Condition("Stalled", True, "NoDeployment", f"there is no Deployment {pool.deployment}")
-                await self._stall(self._body() or {}, missing)
+                await self._stall(body, missing)
                 return
             raise
         self._memory = done.decision.memory
@@ -101,28 +127,29 @@ class ManagedPool:
         await self._report(pool, done)
 
     async def _report(self, pool: WorkerPool, done: Pass) -> None:
-        status = status_after(pool, done, self._selector())
-        events = events_of_conditions(self._status.get("conditions", ()), status["conditions"])
         if (changed := event_of(done)) is not None:
             log.info("replicas", pool=pool.name, reason=changed.reason, sum=changed.note)
-            events.append(changed)
-        await self._write(pool.name, status)
-        for event in events:
-            await self._api.post(pool, event, done.seen.now_s)
+            self._events.append((changed, done.seen.now_s))
+        await self._say(status_after(pool, done, self._selector()), done.seen.now_s)
 
     async def _stall(self, body: Body, condition: Condition) -> None:
         """Say in the status why this pool is not scaled."""
-        metadata = body["metadata"]
-        status = stalled_status(self._status, metadata["generation"], condition, time.time())
-        await self._write(metadata["name"], status)
+        now_s = time.time()
+        await self._say(stalled_status(self._status, body["metadata"]["generation"], condition, now_s), now_s)
 
-    async def _write(self, name: str, status: Mapping[str, Any]) -> None:
+    async def _say(self, status: Mapping[str, Any], now_s: float) -> None:
+        """Write the status if that is worth a request, and post the events."""
+        warnings = events_of_conditions(self._status.get("conditions", ()), status["conditions"])
+        self._events.extend((event, now_s) for event in warnings)
+        self._status = status
         now = time.monotonic()
-        if not is_worth_writing(self._status, status, now - self._written_at):
-            return
-        gone = {key: None for key in self._status if key not in status}  # a merge patch removes what is null
-        await self._api.set_status(name, {**gone, **status})
-        self._status, self._written_at = status, now
+        if is_worth_writing(self._written, status, now - self._written_at):
+            await self._api.set_status(self._name, merge_patch(self._written, status))
+            self._written, self._written_at = status, now
+        while self._events:
+            event, at_s = self._events[0]
+            await self._api.post(self._name, self._uid, event, at_s)
+            self._events.popleft()
 
     def _selector(self) -> str:
         found = self._target.deployment if self._target else None

@@ -21,7 +21,7 @@ HISTORY = 10
 FIGURES_EVERY_S = 5.0
 MEMORY_EVERY_S = 60.0
 # What moves while nothing happens.
-FIGURES = ("backlogSeconds", "backlog", "eta", "speed", "message")
+FIGURES = ("backlogSeconds", "backlog", "eta", "speed", "message", "need")
 
 _DONE = {Reason.WOKEN_UP, Reason.SCALED_UP, Reason.SCALED_DOWN, Reason.SCALED_TO_ZERO}
 
@@ -77,6 +77,17 @@ def is_worth_writing(before: Mapping[str, Any], after: Mapping[str, Any], since_
     if _without(before, "memory") != _without(after, "memory"):
         return since_write_s >= FIGURES_EVERY_S
     return before.get("memory") != after.get("memory") and since_write_s >= MEMORY_EVERY_S
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes `after` of `before`: a merge patch merges objects, and removes what is null."""
+    patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    for key, value in after.items():
+        inner = before.get(key)
+        patch[key] = (
+            merge_patch(inner if isinstance(inner, Mapping) else {}, value) if isinstance(value, dict) else value
+        )
+    return patch
 
 
 def stalled_status(before: Mapping[str, Any], generation: int, why: Condition, now_s: float) -> dict[str, Any]:
