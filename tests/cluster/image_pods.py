@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,6 +13,10 @@ from cluster.kubernetes import RESTRICTED, is_ready
 from support.eventually import eventually
 
 USER = 10001
+
+
+# The shortest grace period of a pod is 20 s. How long a process really takes is measured, not tested.
+STOPS_WITHIN_S = 15
 
 
 class Pods:
@@ -110,11 +113,6 @@ class Pods:
     def _ended(self, name: str) -> dict[str, Any] | None:
         states = [container["state"] for container in self.status(name).get("containerStatuses", ())]
         return next((state["terminated"] for state in states if "terminated" in state), None)
-
-
-def stop_limit_s() -> float:
-    """How long a process may take to stop: two seconds, or longer where more of them want a processor than there are."""
-    return 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def http_probe(path: str, port: int) -> dict[str, Any]:

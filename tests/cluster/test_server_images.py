@@ -7,7 +7,7 @@ import tarfile
 from textwrap import dedent
 
 import pytest
-from cluster.image_pods import exec_probe, http_probe, stop_limit_s, variables
+from cluster.image_pods import STOPS_WITHIN_S, exec_probe, http_probe, variables
 from cluster.images import ROOT
 from support.eventually import eventually
 
@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 WHISPER = ROOT / "tests/fixtures/whisper/model"
 PROBE = "/srv/triton/probe.py"
 PASSWORD = "/tmp/password"  # noqa: S108 - in the pod
-TRITON_STOPS_WITHIN_S = 15  # the shortest grace period of a pod is 20 s
 SHM = "/dev/shm"  # noqa: S108 - in the pod
 AWKWARD = "pass'w\"ord\\ $x"
 
@@ -89,7 +88,7 @@ def test_postgres_stops_at_once_while_clients_are_connected(image_pods, pod_name
     took_s, exit_status = image_pods.seconds_to_stop(pod_name, "INT")
     record_property("measured", f"postgres stopped in {took_s:.1f} s")
     assert exit_status == 0
-    assert took_s < stop_limit_s()
+    assert took_s < STOPS_WITHIN_S
 
 
 def test_nats_asks_for_the_password_and_keeps_streams_and_stops_at_once(image_pods, pod_name, record_property):
@@ -128,7 +127,7 @@ def test_nats_asks_for_the_password_and_keeps_streams_and_stops_at_once(image_po
     assert "Authorization" in shown.splitlines()[-1]
     took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"nats stopped in {took_s:.1f} s")
-    assert took_s < stop_limit_s()
+    assert took_s < STOPS_WITHIN_S
 
 
 def test_the_object_store_asks_for_the_keys_and_stores_and_stops_at_once(image_pods, pod_name, record_property):
@@ -163,7 +162,7 @@ def test_the_object_store_asks_for_the_keys_and_stores_and_stops_at_once(image_p
     assert shown.split() == ["20000000", "SignatureDoesNotMatch"]
     took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"object store stopped in {took_s:.1f} s")
-    assert took_s < stop_limit_s()
+    assert took_s < STOPS_WITHIN_S
 
 
 def start_triton(pods, name):
@@ -209,4 +208,4 @@ def test_triton_stops_by_itself(image_pods, pod_name, record_property):
     took_s, status = image_pods.seconds_to_stop(pod_name, "TERM")
     record_property("measured", f"triton stopped in {took_s:.1f} s")
     assert status == 0
-    assert took_s < TRITON_STOPS_WITHIN_S
+    assert took_s < STOPS_WITHIN_S
