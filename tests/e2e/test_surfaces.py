@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import httpx
 import pytest
 from monitoring.metric_names import SUFFIXES, documented_metrics, external_metrics, metrics_used
 from support.front_door import FrontDoor
 
+# What the operator exports when it starts: it runs only in a cluster.
+OPERATOR = """
+import prometheus_client
+import voicepipe_autoscaler.operator.__main__
+print(prometheus_client.generate_latest().decode())
+"""
 PROCESSES = ("upload", "status", "prepare", "transcribe-accurate", "assemble", "controller")
 
 
@@ -62,11 +70,17 @@ def test_every_service_serves_health_and_metrics(stack, name):
 def test_a_running_stack_exports_every_metric_that_is_documented_or_used_in_alerts_and_dashboards(stack):
     exported: set[str] = set()
     for name in PROCESSES:
-        text = httpx.get(f"http://{stack.component(name)['address']}/metrics").text
-        for metric, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
-            exported |= {metric + suffix for suffix in SUFFIXES.get(kind, ("",))}
+        exported |= exported_in(httpx.get(f"http://{stack.component(name)['address']}/metrics").text)
+    operator = subprocess.run([sys.executable, "-c", OPERATOR], check=True, capture_output=True, text=True)
+    exported |= exported_in(operator.stdout)
     assert metrics_used() - external_metrics() - exported == set()
     assert documented_metrics().keys() - exported == set()
+
+
+def exported_in(text: str) -> set[str]:
+    """The names of the series in the text of `/metrics`."""
+    found = re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)
+    return {metric + suffix for metric, kind in found for suffix in SUFFIXES.get(kind, ("",))}
 
 
 def test_the_problem_for_an_unknown_path_names_the_documentation(stack):
