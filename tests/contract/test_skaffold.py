@@ -83,7 +83,7 @@ def test_an_image_that_starts_from_another_one_of_ours_is_built_on_the_new_one(p
 def test_images_and_values_of_the_chart_are_one_to_one():
     of_chart = yaml.safe_load((rendering.CHART / "values.yaml").read_text())["images"]
     own = {key: image["repository"] for key, image in of_chart.items() if image["repository"]}
-    config = activated(("gpu",))
+    config = activated(("gpu", "autoscaler"))
     assert set(own.values()) == set(artifacts(config))
     templates = release(config)["setValueTemplates"]
     assert set(templates) == {f"images.{key}.{part}" for key in own for part in ("repository", "tag")}
