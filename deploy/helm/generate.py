@@ -169,7 +169,7 @@ def _describe(value: Value, comment: list[str]) -> None:
                 case (_, smallest):
                     value.min = int(smallest)
         elif line.startswith("@"):
-            raise ValueError(f"{value.path}: there is no such comment: {line}")
+            raise ValueError(f"{value.path}: unknown comment {line!r}")
 
 
 def schema_of(values: Value) -> Schema:

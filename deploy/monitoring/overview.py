@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from .panels import THIRD, Query, add_row, board, firing, graph, number
 from .queries import backlog, quantile, rate, selected, whole
 
-# 501 is no failure: a client asks for speakers where there is no diarizer.
+# 501 is not a failure: a client requested speakers, and this installation has no diarizer.
 _ERRORS = 'status=~"5..", status!="501"'
 
 

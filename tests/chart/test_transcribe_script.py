@@ -121,5 +121,5 @@ def test_a_service_that_is_still_starting_is_asked_again(voicepipe: Voicepipe, t
 
 def test_without_a_key_the_test_says_what_to_set(voicepipe: Voicepipe, tmp_path: Path) -> None:
     status, said = run(voicepipe, tmp_path, key="")
-    assert (status, said) == (1, "FAILED: there is no API key for the test: set apiKey.existingSecret.")
+    assert (status, said) == (1, "FAILED: the test has no API key: set apiKey.existingSecret.")
     assert voicepipe.seen == []

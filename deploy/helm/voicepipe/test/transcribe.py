@@ -42,7 +42,7 @@ class Unavailable(Failed):
 
 def main() -> int:
     if not KEY_FILE.exists():
-        print("FAILED: there is no API key for the test: set apiKey.existingSecret.")
+        print("FAILED: the test has no API key: set apiKey.existingSecret.")
         return 1
     try:
         text = transcribe(time.monotonic() + TIMEOUT_S)
@@ -93,7 +93,7 @@ def request(method: str, url: str, body: bytes | None = None) -> bytes:
     """Send one request.
 
     Raises:
-        Unavailable: there is no answer, or a server error.
+        Unavailable: no response, or a server error.
         Failed: the answer is another error.
     """
     headers = {"Authorization": f"Bearer {KEY_FILE.read_text().strip()}", "Content-Type": "audio/ogg"}
