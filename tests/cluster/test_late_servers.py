@@ -10,7 +10,6 @@ from cluster.kubernetes import RELEASE, Installation
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 LATE_S = 60
-READY_S = 15
 
 
 def scale(installation: Installation, server: str, replicas: int) -> None:
@@ -36,7 +35,6 @@ def test_services_wait_for_servers_that_start_a_minute_late(installation: Instal
     wait_for_server(installation, "nats")
     ready_s = installation.wait_until_ready(60)
     record_property("measured", f"all ready {ready_s:.1f} s after the last server")
-    assert ready_s < READY_S
     assert installation.restarts() == {}
     door = installation.door()
     assert door.completed(door.accepted(clip))["text"].strip()

@@ -10,8 +10,6 @@ from support.eventually import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-UNINSTALL_S = 60
-NAMESPACE_S = 60
 KINDS = "all,configmaps,secrets,serviceaccounts,networkpolicies,poddisruptionbudgets,persistentvolumeclaims,ingresses,leases"
 
 
@@ -39,7 +37,6 @@ def test_an_uninstalled_release_keeps_its_data_and_a_new_one_reads_it(
         lambda: leftovers(running),
     )
     record_property("measured", f"uninstalled in {took_s:.0f} s")
-    assert took_s < UNINSTALL_S
     running.deploy()
     again = running.door()
     assert again.key == door.key
@@ -53,4 +50,3 @@ def test_the_namespace_can_be_deleted(running: Installation, record_property):
     running.delete_namespace()
     took_s = time.monotonic() - began
     record_property("measured", f"namespace deleted in {took_s:.0f} s")
-    assert took_s < NAMESPACE_S
