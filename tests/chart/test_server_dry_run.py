@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cluster.images import cluster_environment, start_one_node
 
-from chart.rendering import EXAMPLES, SHARED, VARIANTS, objects_of, template
+from chart.rendering import CHART, EXAMPLES, SHARED, VARIANTS, objects_of, run_helm, template
 
 pytestmark = pytest.mark.cluster
 
@@ -25,6 +25,7 @@ NEEDED = [
         for name in ("batch", "serving")
     ),
 ]
+DEFINITIONS = CHART.parent / "voicepipe-crds"
 NO_CLUSTER = "there is no cluster: set KUBECONFIG"
 # Kinds that a cluster may lack, because they come with CRDs.
 CUSTOM = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
@@ -39,6 +40,8 @@ def kubectl() -> Iterator[Kubectl]:
     found = Kubectl(environment)
     for crd in sorted((SHARED / "schemas").glob("*-*.yaml")):
         found("apply", "--server-side", "--filename", str(crd))
+    definition = run_helm("template", "definitions", str(DEFINITIONS), "--kube-version", "1.34.0")
+    found("apply", "--server-side", "--filename", "-", objects=definition)
     needed = yaml.safe_dump_all(NEEDED)
     found("apply", "--filename", "-", objects=needed)
     yield found
