@@ -55,10 +55,11 @@ def test_every_kind_of_pod_is_killed_and_every_recording_is_completed(
         for component in KILLED:
             running.delete_pod(component, grace_s=0)
             time.sleep(PAUSE_S)
+        # A busy machine accepts them slowly.
+        assert eventually(lambda: len(ids) >= AT_LEAST, 180, lambda: len(ids))
     finally:
         stop.set()
         sender.join()
-    assert len(ids) >= AT_LEAST
     running.wait_until_ready()
     jobs = all_ended(door, ids, 400)
     states = sorted(job["state"] for job in jobs.values())
