@@ -188,6 +188,7 @@ def test_a_condition_says_what_limits_and_what_is_unknown():
         "ScalingActive": (True, "Automatic"),
         "ScalingLimited": (False, "WithinLimits"),
         "SLOAtRisk": (False, "WithinTargets"),
+        "DeadLettersGrowing": (False, "Unknown"),
         "Draining": (False, "NothingDrains"),
         "Paused": (False, "NotPaused"),
     }

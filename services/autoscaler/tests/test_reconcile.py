@@ -13,6 +13,7 @@ from support.eventually import eventually_async
 from voicepipe_autoscaler.control.queue_watch import QueueWatch, SnapshotReader
 from voicepipe_autoscaler.control.reconcile import Reconciler
 from voicepipe_autoscaler.control.target import Replicas
+from voicepipe_autoscaler.dead_letters import DeadLetters
 from voicepipe_autoscaler.decision import Reason
 from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Pod
@@ -206,6 +207,18 @@ async def test_the_snapshot_of_a_controller_that_has_died_is_not_new(jetstream):
     await jetstream.publish(BACKLOG_SUBJECT, BacklogSnapshot(at_s=time.time()).SerializeToString(), {})
     await reader.read()
     assert reader.changed_at_s is not None
+
+
+async def test_dead_letters_are_counted_from_snapshots_that_are_new(jetstream):
+    reader = SnapshotReader(jetstream, time.time)
+    for count in (1, 4, 7):
+        snapshot = BacklogSnapshot(at_s=time.time(), dead_letters={"prepare": count, "diarize": 0})
+        await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
+        await reader.read()
+    # The first was stored before this process looked: nobody knows when.
+    assert reader.dead_letters("prepare") == DeadLetters("prepare", 7, 3)
+    assert reader.dead_letters("diarize") == DeadLetters("diarize", 0, 0)
+    assert reader.dead_letters("transcribe") is None
 
 
 async def test_a_controller_that_starts_again_teaches_no_speed_of_zero(pool, jetstream, workers):

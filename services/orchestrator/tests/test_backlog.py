@@ -2,9 +2,10 @@
 
 import asyncio
 from itertools import pairwise
+from uuid import uuid4
 
 from support.eventually import eventually_async
-from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT
+from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, DLQ, dead_letter
 from voicepipe_wire.v1.commands_pb2 import CancelJob
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot
 from worker_pipeline import send_control, wav
@@ -67,6 +68,16 @@ async def test_a_cancelled_job_leaves_the_backlog_and_is_not_done(pipeline, long
     await send_control(pipeline, CancelJob(job_id=str(job_id)))
     found = await until(pipeline, lambda one: queue(one, "transcribe", "accurate").jobs == 0)
     assert queue(found, "transcribe", "accurate").done_s_per_s == 0
+
+
+async def test_dead_letters_are_counted_by_stage_and_a_stage_without_any_has_none(pipeline):
+    await pipeline.jetstream.purge(DLQ, dead_letter("*"))
+    for number in range(2):
+        await pipeline.jetstream.publish(dead_letter("prepare"), b"", {"Nats-Msg-Id": f"{uuid4()} {number}"})
+    pipeline.start("controller")
+    found = await until(pipeline, lambda one: one.dead_letters["prepare"] == 2)
+    assert dict(found.dead_letters) == {"prepare": 2, "transcribe": 0, "diarize": 0, "assemble": 0, "control": 0}
+    await pipeline.jetstream.purge(DLQ, dead_letter("*"))
 
 
 async def test_every_queue_is_listed_although_nothing_waits(pipeline):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .dead_letters import DeadLetters
+
 STALE_S = 30.0
 COUNTS_STALE_S = 5.0  # they are read in every pass; one that times out may still go unnoticed
 
@@ -63,7 +65,7 @@ class Observation:
     Rates of `work` and `busy_replicas` are means over the time that the snapshot covers; a replica with half of its slots in use
     counts as half a busy one. `upstream_jobs` are jobs of this pool in `prepare`. `free_gpus` counts allocatable GPUs of
     matching nodes that no pod has; None where the pool needs none or nobody may look. `has_rates` is false for the first snapshot of
-    a controller.
+    a controller. `dead_letters` are those of the stage, None while nobody has said how many there are.
     """
 
     now_s: float
@@ -77,6 +79,7 @@ class Observation:
     rollout: bool = False
     free_gpus: int | None = None
     has_rates: bool = True
+    dead_letters: DeadLetters | None = None
 
     @property
     def snapshot_fresh(self) -> bool:

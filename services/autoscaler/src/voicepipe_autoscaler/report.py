@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .dead_letters import WINDOW_S, DeadLetters
 from .decision import Choice, Condition, Decision, Reason
 from .demand import Sight
 from .memory import Memory
@@ -125,9 +126,20 @@ def _conditions(situation: Situation, choice: Choice, at_risk: tuple[str, ...]) 
             "BacklogTooLong" if at_risk else "WithinTargets",
             ", ".join(f"{priority} {spec.targets_s[priority]:,.0f} s" for priority in at_risk),
         ),
+        _dead_letters(situation.seen.dead_letters),
         Condition("Draining", draining, "Drains" if draining else "NothingDrains", ""),
         Condition("Paused", paused, reason if paused else "NotPaused", WHY[reason](situation) if paused else ""),
     )
+
+
+def _dead_letters(seen: DeadLetters | None) -> Condition:
+    if seen is None or not seen.grow:
+        return Condition("DeadLettersGrowing", False, "Unknown" if seen is None else "NotGrowing", "")
+    message = (
+        f"{seen.growth:,} more dead letters of {seen.stage} within {WINDOW_S / 60:.0f} min, {seen.count:,} in all: "
+        f"voicepipe dead-letters list --stage {seen.stage}"
+    )
+    return Condition("DeadLettersGrowing", True, "Growing", message)
 
 
 _SIGHTS = {Sight.FRESH: "Fresh", Sight.ESTIMATED: "SnapshotStale", Sight.UNKNOWN: "Unknown"}

@@ -280,6 +280,14 @@ class JetStream:
             return await self._stored(queue.subject(priority)), 0
         return info.num_pending or 0, info.num_ack_pending or 0
 
+    async def dead_letters(self) -> dict[str, int] | None:
+        """The number of dead letters of each stage that has some; None while there is no such stream."""
+        try:
+            found = (await self.stream_info(subjects.DLQ, subjects.dead_letter("*"))).state.subjects or {}
+        except NotFoundError:
+            return None
+        return {subject.removeprefix(subjects.dead_letter("")): count for subject, count in found.items()}
+
     async def _stored(self, subject: str) -> int:
         with suppress(NotFoundError):
             return ((await self.stream_info(subjects.WORK, subject)).state.subjects or {}).get(subject, 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from voicepipe_wire.v1.scaling_pb2 import QueueBacklog, WorkerState
 
+from voicepipe_autoscaler.dead_letters import DeadLetters
 from voicepipe_autoscaler.observation import Observation, Pod, Work
 
 from .target import Replicas
@@ -26,6 +27,7 @@ class Sighting:
     # Workers that have answered before.
     known_workers: frozenset[str] = frozenset()
     busy_replicas: float = 0.0
+    dead_letters: DeadLetters | None = None
 
 
 def observation(now_s: float, replicas: Replicas, seen: Sighting) -> Observation:
@@ -41,6 +43,7 @@ def observation(now_s: float, replicas: Replicas, seen: Sighting) -> Observation
         rollout=replicas.rollout,
         free_gpus=replicas.free_gpus,
         has_rates=seen.has_rates,
+        dead_letters=seen.dead_letters,
     )
 
 

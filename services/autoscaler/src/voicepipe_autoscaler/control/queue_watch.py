@@ -27,6 +27,8 @@ from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import Priority, Queue, ask_workers, tell_worker
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, WorkerRequest, WorkerState
 
+from voicepipe_autoscaler.dead_letters import Counts, DeadLetters
+
 from .observe import BusyMeter, Sighting
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class SnapshotReader:
         self._now = now
         self.snapshot: BacklogSnapshot | None = None
         self.changed_at_s: float | None = None
+        self._dead_letters: dict[str, Counts] = {}
 
     async def read(self) -> None:
         """Read the stored snapshot; what cannot be read leaves the last one as it was."""
@@ -58,7 +61,16 @@ class SnapshotReader:
             return
         if self.snapshot is not None and found.at_s != self.snapshot.at_s:
             self.changed_at_s = self._now()
+            self._count_dead_letters(found, self.changed_at_s)
         self.snapshot = found
+
+    def dead_letters(self, stage: str) -> DeadLetters | None:
+        """Those of a stage, by the snapshots that this process has seen."""
+        return self._dead_letters.get(stage, Counts()).summary(stage)
+
+    def _count_dead_letters(self, snapshot: BacklogSnapshot, at_s: float) -> None:
+        for stage, count in snapshot.dead_letters.items():
+            self._dead_letters[stage] = self._dead_letters.get(stage, Counts()).plus(at_s, count)
 
 
 class QueueWatch:
@@ -100,6 +112,7 @@ class QueueWatch:
             workers=workers,
             known_workers=self._known,
             busy_replicas=self._busy_replicas,
+            dead_letters=self._snapshots.dead_letters(self._queue.stage),
         )
 
     async def drain(self, worker: str) -> None:

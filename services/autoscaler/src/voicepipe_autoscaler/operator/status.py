@@ -120,7 +120,10 @@ def event_of(done: Pass) -> PoolEvent | None:
 def events_of_conditions(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[PoolEvent]:
     """A warning for each condition that an operator must know of and that has just become true, or false for `MetricsAvailable`."""
     was = {one["type"]: one["status"] for one in before}
-    bad = {"SLOAtRisk": "True", "MetricsAvailable": "False", "Stalled": "True", "Conflict": "True"}
+    bad = {
+        **dict.fromkeys(("SLOAtRisk", "DeadLettersGrowing", "Stalled", "Conflict"), "True"),
+        "MetricsAvailable": "False",
+    }
     return [
         PoolEvent(one["reason"], "Warning", one["message"] or one["type"])
         for one in after

@@ -65,6 +65,7 @@ class Backlog:
             at_s=at_s,
             interval_s=rates.interval_s,
             queues=[_queue(key, sums.get(key, Sums()), rates, await self._commands(key)) for key in keys],
+            dead_letters=await self._dead_letters(),
         )
         self._export(snapshot.queues)
         await self._jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
@@ -117,6 +118,11 @@ class Backlog:
             COMMANDS.remove(*labels)
             AUDIO.remove(*labels)
         self._exported = {(queue.stage, queue.priority, queue.pool) for queue in queues}
+
+    async def _dead_letters(self) -> dict[str, int]:
+        """By stage. A stage without any has a 0: what is missing is not known."""
+        found = await self._jetstream.dead_letters()
+        return {} if found is None else {**dict.fromkeys((*Stage, CONTROL), 0), **found}
 
     async def _commands(self, key: QueueKey) -> tuple[int, int]:
         """How many commands wait, and how many are in flight."""
