@@ -14,7 +14,8 @@ from voicepipe_autoscaler.operator.cluster import Cluster
 from voicepipe_autoscaler.operator.deployment_target import DeploymentTarget
 from voicepipe_autoscaler.operator.managed_pool import ManagedPool
 from voicepipe_autoscaler.operator.worker_pool import PAUSED
-from voicepipe_wire.v1.scaling_pb2 import QueueBacklog
+from voicepipe_wire.messaging.subjects import Queue
+from voicepipe_wire.v1.scaling_pb2 import PoolState, QueueBacklog
 from worker_pools import body
 
 DEPLOYMENT = "voicepipe-transcribe-fast"
@@ -62,8 +63,11 @@ class Api:
 class Watch:
     """Sees so much audio that waits."""
 
+    queue = Queue("transcribe", "fast")
+
     def __init__(self) -> None:
         self.waiting_s = 0.0
+        self.announced: list[PoolState] = []
 
     async def look(self, pods: Any) -> Sighting:
         del pods
@@ -74,6 +78,9 @@ class Watch:
             commands={"standard": (int(self.waiting_s > 0), 0)},
             commands_at_s=now_s,
         )
+
+    async def announce(self, state: PoolState) -> None:
+        self.announced.append(state)
 
 
 class Managed:
@@ -153,6 +160,21 @@ async def test_leadership_lost_during_a_pass_ends_it_without_a_write(managed):
     with pytest.raises(TargetAway):
         await managed.step()
     assert (managed.api.scaled, managed.api.patches, managed.api.events) == ([], [], [])
+
+
+async def test_only_who_leads_says_how_the_pool_is(managed):
+    await managed.step()
+    assert [(one.pool, one.replicas, one.ready_in_s) for one in managed.watch.announced] == [("fast", 0, 20.0)]
+    look = managed.watch.look
+
+    async def losing(pods: Any) -> Sighting:
+        managed.api.leads = False
+        return await look(pods)
+
+    managed.watch.look = losing
+    for _ in range(2):  # one that loses it on the way, and one without it
+        await managed.step()
+    assert len(managed.watch.announced) == 1
 
 
 @pytest.mark.parametrize("failing", ["status", "event"])

@@ -19,10 +19,10 @@ from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Pod
 from voicepipe_autoscaler.pool import PoolSpec
 from voicepipe_wire.messaging import broker
-from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, WORK, Queue
+from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, POOL_STATES, WORK, Queue
 from voicepipe_wire.settings import Settings
 from voicepipe_wire.storage import database
-from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, QueueBacklog
+from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, QueueBacklog
 
 SPEC = PoolSpec(
     targets_s={"premium": 60.0, "standard": 60.0},
@@ -165,6 +165,22 @@ async def test_a_pool_wakes_works_and_sleeps_again_and_no_busy_worker_is_stopped
     await loop.until(lambda done: done.seen.replicas == 0)
     assert len(workers.stopped) == 3
     assert len(workers.handler.seen) == 3, "none was interrupted and begun again"
+
+
+async def test_every_pass_says_how_the_pool_is(pool, jetstream, workers, own_connection):
+    subscription = await own_connection.subscribe(POOL_STATES)
+    await own_connection.client.flush()
+    loop = Loop(jetstream, workers)
+    await loop.step()
+    asleep = await subscription.next_msg(5)
+    assert asleep.subject == "pools.prepare"
+    assert PoolState.FromString(asleep.data).ready_in_s == SPEC.cold_start_s
+    await send(pool, jetstream, "a")
+    await loop.until(lambda done: any(pod.ready for pod in done.seen.pods))
+    states = []
+    while not states or not states[-1].ready:
+        states.append(PoolState.FromString((await subscription.next_msg(5)).data))
+    assert (states[-1].replicas, states[-1].ready_in_s) == (1, 0.0)
 
 
 async def test_a_drain_is_cancelled_when_work_returns(pool, jetstream, workers):

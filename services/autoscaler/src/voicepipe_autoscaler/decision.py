@@ -67,7 +67,8 @@ class Decision:
 
     Pods in `drain` are to be told to pull nothing more, those in `release` to pull again. Replicas become fewer only in a later
     decision that has seen them drained. `need` is per priority and before any limit; `eta_s` is when the backlog of a priority and of those before
-    it will be cleared, infinite without replicas. `speed` and `cold_start_s` are those that were used.
+    it will be cleared, infinite without replicas. `speed` and `cold_start_s` are those that were used. `ready_in_s` is
+    when a replica can work: at once, once one has started, or one cold start after work arrives; None if none is expected to.
     """
 
     replicas: int
@@ -79,6 +80,7 @@ class Decision:
     conditions: tuple[Condition, ...]
     speed: float
     cold_start_s: float
+    ready_in_s: float | None
     memory: Memory
     drain: tuple[str, ...]
     release: tuple[str, ...]

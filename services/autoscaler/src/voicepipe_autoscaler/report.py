@@ -34,10 +34,23 @@ def report(situation: Situation, choice: Choice, memory: Memory) -> Decision:
         conditions=_conditions(situation, choice, at_risk),
         speed=situation.speed,
         cold_start_s=situation.fleet.cold_start_s,
+        ready_in_s=_ready_in_s(situation, choice.replicas),
         memory=memory,
         drain=choice.drain,
         release=choice.release,
     )
+
+
+def _ready_in_s(situation: Situation, replicas: int) -> float | None:
+    fleet, spec = situation.fleet, situation.spec
+    if replicas == 0:
+        stays = spec.paused or spec.paused_scale_out or spec.pin == 0 or situation.limits.most == 0
+        return None if stays else fleet.cold_start_s
+    if fleet.ready:
+        return 0.0
+    if fleet.starting_s:
+        return fleet.starting_s[0]
+    return fleet.cold_start_s if replicas > situation.lost.count else None
 
 
 def _message(situation: Situation, replicas: int, reason: Reason) -> str:

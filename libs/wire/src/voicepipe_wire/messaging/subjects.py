@@ -16,6 +16,7 @@ ADVISORIES = "ADVISORIES"
 BACKLOG = "BACKLOG"
 
 BACKLOG_SUBJECT = "backlog"
+POOL_STATES = "pools.>"
 
 MAX_DELIVERIES = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{WORK}.*"
 MSG_TERMINATED = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{WORK}.*"
@@ -56,6 +57,11 @@ def ask_workers(queue: Queue) -> str:
 def tell_worker(name: str) -> str:
     """The subject of requests to one worker."""
     return f"workers.tell.{name}"
+
+
+def pool_state(queue: Queue) -> str:
+    """The subject on which the autoscaler says how the pool of a queue is."""
+    return f"pools.{queue.stage}" + (f".{queue.pool}" if queue.pool else "")
 
 
 def priority_of(subject: str) -> str:

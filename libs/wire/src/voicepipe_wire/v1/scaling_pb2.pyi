@@ -80,3 +80,27 @@ class WorkerState(_message.Message):
     draining: bool
     busy_s: float
     def __init__(self, name: _Optional[str] = ..., in_flight: _Optional[int] = ..., slots: _Optional[int] = ..., remaining_s: _Optional[float] = ..., draining: _Optional[bool] = ..., busy_s: _Optional[float] = ...) -> None: ...
+
+class PoolState(_message.Message):
+    __slots__ = ("at_s", "stage", "pool", "replicas", "ready", "min_replicas", "max_replicas", "cold_start_s", "ready_in_s", "reason")
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    MIN_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    COLD_START_S_FIELD_NUMBER: _ClassVar[int]
+    READY_IN_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    at_s: float
+    stage: str
+    pool: str
+    replicas: int
+    ready: int
+    min_replicas: int
+    max_replicas: int
+    cold_start_s: float
+    ready_in_s: float
+    reason: str
+    def __init__(self, at_s: _Optional[float] = ..., stage: _Optional[str] = ..., pool: _Optional[str] = ..., replicas: _Optional[int] = ..., ready: _Optional[int] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., cold_start_s: _Optional[float] = ..., ready_in_s: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -24,8 +24,8 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.subjects import Priority, Queue, ask_workers, tell_worker
-from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, WorkerRequest, WorkerState
+from voicepipe_wire.messaging.subjects import Priority, Queue, ask_workers, pool_state, tell_worker
+from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, WorkerRequest, WorkerState
 
 from voicepipe_autoscaler.dead_letters import Counts, DeadLetters
 
@@ -78,7 +78,7 @@ class QueueWatch:
 
     def __init__(self, jetstream: JetStream, queue: Queue, snapshots: SnapshotReader, now: Callable[[], float]) -> None:
         self._jetstream = jetstream
-        self._queue = queue
+        self.queue = queue
         self._snapshots = snapshots
         self._now = now
         self._meter = BusyMeter()
@@ -101,7 +101,7 @@ class QueueWatch:
         mine = [
             one
             for one in (snapshot.queues if snapshot else ())
-            if (one.stage, one.pool) == (self._queue.stage, self._queue.pool or "")
+            if (one.stage, one.pool) == (self.queue.stage, self.queue.pool or "")
         ]
         return Sighting(
             backlog=tuple(mine),
@@ -112,12 +112,18 @@ class QueueWatch:
             workers=workers,
             known_workers=self._known,
             busy_replicas=self._busy_replicas,
-            dead_letters=self._snapshots.dead_letters(self._queue.stage),
+            dead_letters=self._snapshots.dead_letters(self.queue.stage),
         )
 
     async def drain(self, worker: str) -> None:
         """Tell a worker to pull nothing more for `DRAIN_S`. That it does is seen in its next answer."""
         await self._tell(worker, WorkerRequest(action="drain", drain_s=DRAIN_S))
+
+    async def announce(self, state: PoolState) -> None:
+        """Tell everybody how the pool is. Without a connection nobody is told: the next pass knows better."""
+        with suppress(*UNAVAILABLE):
+            await self._jetstream.check()
+            await self._jetstream.send(pool_state(self.queue), state.SerializeToString())
 
     async def release(self, worker: str) -> None:
         await self._tell(worker, WorkerRequest(action="release"))
@@ -158,7 +164,7 @@ class QueueWatch:
             inbox = self._jetstream.new_inbox()
             subscription = await self._jetstream.subscribe(inbox, collect)
             try:
-                await self._jetstream.send(ask_workers(self._queue), WorkerRequest().SerializeToString(), reply=inbox)
+                await self._jetstream.send(ask_workers(self.queue), WorkerRequest().SerializeToString(), reply=inbox)
                 async with asyncio.timeout(ANSWERS_WITHIN_S):
                     await complete.wait()
             finally:
@@ -170,6 +176,6 @@ class QueueWatch:
         with suppress(*UNAVAILABLE):
             await self._jetstream.check()
             self._commands = {
-                str(priority): await self._jetstream.commands(self._queue, priority) for priority in Priority
+                str(priority): await self._jetstream.commands(self.queue, priority) for priority in Priority
             }
             self._commands_at_s = self._now()

@@ -12,6 +12,7 @@ from voicepipe_autoscaler.observation import Observation
 from voicepipe_autoscaler.pool import PoolSpec
 from voicepipe_autoscaler.victims import DRAINED, deletion_cost, victims
 
+from .announcement import pool_state
 from .observe import observation
 from .queue_watch import QueueWatch
 from .target import Target
@@ -33,10 +34,19 @@ class Pass:
 
 
 class Reconciler:
-    def __init__(self, target: Target, watch: QueueWatch, now: Callable[[], float]) -> None:
+    """Passes over one pool. `may_announce` is false for a process that has meanwhile ceased to lead."""
+
+    def __init__(
+        self,
+        target: Target,
+        watch: QueueWatch,
+        now: Callable[[], float],
+        may_announce: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._target = target
         self._watch = watch
         self._now = now
+        self._may_announce = may_announce
         self._cost_set_at_s: dict[str, float] = {}
 
     async def run(self, spec: PoolSpec, memory: Memory) -> Pass:
@@ -50,6 +60,8 @@ class Reconciler:
         seen = observation(self._now(), replicas, sighting)
         decision = decide(spec, seen, memory)
         await self._act(seen, decision)
+        if self._may_announce():
+            await self._watch.announce(pool_state(self._watch.queue, spec, seen, decision))
         return Pass(seen, decision)
 
     async def _act(self, seen: Observation, decision: Decision) -> None:

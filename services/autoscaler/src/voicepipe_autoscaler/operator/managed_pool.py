@@ -113,7 +113,7 @@ class ManagedPool:
     async def _pass(self, body: Body, pool: WorkerPool, memory: Memory) -> None:
         if self._reconciler is None or self._target is None:
             self._target = self._make_target(pool.deployment)
-            self._reconciler = Reconciler(self._target, self._make_watch(pool.queue), time.time)
+            self._reconciler = Reconciler(self._target, self._make_watch(pool.queue), time.time, self._may_write)
         try:
             done = await self._reconciler.run(pool.spec, memory)
         except TargetAway:
