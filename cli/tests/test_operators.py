@@ -109,7 +109,7 @@ def test_pools_shows_every_queue_and_the_age_of_its_figures(voicepipe, fake):
     fake.queues = {"state": "current", "published_at": "2026-03-01T09:00:00Z", "age_s": 2.2, "queues": [queue]}
     done = voicepipe("pools")
     assert done.stdout.splitlines()[1].split() == [
-        "transcribe/accurate", "premium", "1:01:40", "0:56", "0:00", "16", "2", "3", "1:01",
+        "transcribe/accurate", "premium", "1:01:40", "0:56", "0:00", "16", "2", "3", "1:01", "-", "-",
     ]  # fmt: skip
     assert "These figures are 2 s old." in done.stderr
     assert json.loads(voicepipe("pools", "--json").stdout) == fake.queues
@@ -117,6 +117,21 @@ def test_pools_shows_every_queue_and_the_age_of_its_figures(voicepipe, fake):
     old = voicepipe("pools")
     assert "These figures are old, from 1:15 ago" in old.stderr
     assert "accurate" in old.stdout
+
+
+def test_pools_shows_workers_ready_and_asked_for_and_when_the_next_is_ready(voicepipe, fake):
+    work = {
+        "stage": "diarize", "pool": None, "priority": "standard", "queued_s": 60.0, "in_flight_s": 0.0, "arriving_s": 0.0,
+        "waiting_commands": 1, "in_flight_commands": 0, "jobs": 1, "arriving_jobs": 0, "oldest_s": 2.0,
+    }  # fmt: skip
+    workers = [(2, 1, 0.0), (1, 0, 31.0), (0, 0, None)]
+    fake.queues = {
+        "state": "current", "published_at": "2026-03-01T09:00:00Z", "age_s": 2.2,
+        "queues": [work | {"replicas": asked, "ready_replicas": ready, "ready_in_s": left} for asked, ready, left in workers],
+    }  # fmt: skip
+    header, *rows = voicepipe("pools").stdout.splitlines()
+    assert header.endswith("WORKERS  READY IN")
+    assert [row.split()[-2:] for row in rows] == [["1/2", "0:00"], ["0/1", "0:31"], ["0/0", "-"]]
 
 
 def test_pools_without_any_figures_says_so(voicepipe):

@@ -72,7 +72,10 @@ class OperatorAction:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """The work of one priority of a queue. Seconds are seconds of audio, except `oldest_s`."""
+    """The work of one priority of a queue. Seconds are seconds of audio, except `oldest_s` and `ready_in_s`.
+
+    `replicas` are asked for, `ready_replicas` of them are ready, and another can be in `ready_in_s`; None if nobody has said so.
+    """
 
     stage: str
     pool: str | None
@@ -84,6 +87,9 @@ class QueueState:
     in_flight_commands: int
     jobs: int
     oldest_s: float
+    replicas: int | None = None
+    ready_replicas: int | None = None
+    ready_in_s: float | None = None
 
     @classmethod
     def from_json(cls, data: JsonObject) -> QueueState:
@@ -98,6 +104,9 @@ class QueueState:
             in_flight_commands=int(data["in_flight_commands"]),
             jobs=int(data["jobs"]),
             oldest_s=float(data["oldest_s"]),
+            replicas=data.get("replicas"),
+            ready_replicas=data.get("ready_replicas"),
+            ready_in_s=data.get("ready_in_s"),
         )
 
 

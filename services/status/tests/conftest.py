@@ -189,7 +189,7 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
         jetstream = dependencies.hub._jetstream
         await eventually_async(lambda: jetstream.is_connected)
         await jetstream.ensure_streams()
-        hub = asyncio.create_task(dependencies.hub.run(stop))
+        hub = asyncio.create_task(started.work(stop))
         server = uvicorn.Server(
             uvicorn.Config(
                 probes, port=0, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=3

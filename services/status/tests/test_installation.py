@@ -33,12 +33,13 @@ async def test_capabilities_list_what_is_served_now(alice: Client, pipeline: Pip
     assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]
     assert answer["workers"] == {"transcribe": 2}
     assert model["state"] == "ready"
-    assert answer["speakers"] == {"available": True, "state": "away"}
+    assert model["ready_in_s"] == 0
+    assert answer["speakers"] == {"available": True, "state": "away", "ready_in_s": None}
     await pipeline.pool.execute("UPDATE workers SET seen_at = now()")
     await pipeline.pool.execute("UPDATE models SET seen_at = now() - interval '31 seconds'")
     answer = (await alice.get("/v1/capabilities")).json()
-    assert answer["speakers"] == {"available": True, "state": "ready"}
-    assert answer["models"][0]["state"] == "away"
+    assert answer["speakers"] == {"available": True, "state": "ready", "ready_in_s": 0}
+    assert (answer["models"][0]["state"], answer["models"][0]["ready_in_s"]) == ("away", None)
     await pipeline.pool.execute("UPDATE models SET retired_at = now()")
     assert (await alice.get("/v1/capabilities")).json()["models"] == []
 
@@ -46,7 +47,7 @@ async def test_capabilities_list_what_is_served_now(alice: Client, pipeline: Pip
 async def test_an_installation_without_a_diarizer_says_so(start):
     async with start(speakers=False) as service:
         answer = await (await service.user()).get("/v1/capabilities")
-    assert answer.json()["speakers"] == {"available": False, "state": "off"}
+    assert answer.json()["speakers"] == {"available": False, "state": "off", "ready_in_s": None}
 
 
 async def test_capabilities_of_an_installation_without_workers_are_empty(alice: Client):

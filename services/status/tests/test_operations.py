@@ -99,7 +99,7 @@ async def test_queues_show_audio_commands_and_jobs(operator: Client, pipeline: P
     assert transcribe == {
         "stage": "transcribe", "pool": "accurate", "priority": "premium", "queued_s": 120.0, "in_flight_s": 28.0,
         "arriving_s": 60.0, "waiting_commands": 16, "in_flight_commands": 4, "jobs": 2, "arriving_jobs": 1,
-        "oldest_s": 33.3,
+        "oldest_s": 33.3, "replicas": None, "ready_replicas": None, "ready_in_s": None,
     }  # fmt: skip
 
 

@@ -17,6 +17,10 @@ from voicepipe.screen import clock_time, printable
 from .session import Json, Session, as_text, connection_of, put, put_json, put_table, run
 
 app = typer.Typer()
+_QUEUE_COLUMNS = (
+    "QUEUE", "PRIORITY", "QUEUED", "IN FLIGHT", "ARRIVING", "COMMANDS", "RUNNING", "JOBS", "OLDEST", "WORKERS", "READY IN",
+)  # fmt: skip
+
 jobs = typer.Typer(no_args_is_help=True, help="Jobs of all users (operators only).")
 
 
@@ -67,17 +71,14 @@ def version(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def pools(context: typer.Context, as_json: Json = False) -> None:
-    """Show every queue: seconds of audio, commands, jobs (operators only)."""
+    """Show every queue: seconds of audio, commands, jobs; with an autoscaler, workers ready and asked for (operators only)."""
 
     async def work(session: Session) -> None:
         found = await session.client.queues()
         if as_json:
             put_json(found.document)
         elif found.queues:
-            put_table(
-                ("QUEUE", "PRIORITY", "QUEUED", "IN FLIGHT", "ARRIVING", "COMMANDS", "RUNNING", "JOBS", "OLDEST"),
-                map(_queue_row, found.queues),
-            )
+            put_table(_QUEUE_COLUMNS, map(_queue_row, found.queues))
         session.screen.say(_freshness(found))
 
     run(context, work)
@@ -135,6 +136,8 @@ def _queue_row(queue: QueueState) -> tuple[str, ...]:
         str(queue.in_flight_commands),
         str(queue.jobs),
         clock_time(queue.oldest_s),
+        "-" if queue.replicas is None else f"{queue.ready_replicas or 0}/{queue.replicas}",
+        "-" if queue.ready_in_s is None else clock_time(queue.ready_in_s),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from . import app
 from .backlog import BacklogReader
 from .dependencies import Dependencies
 from .events.hub import Hub
+from .pool_states import PoolStates
 from .queries import Queries
 from .settings import StatusSettings
 
@@ -35,8 +37,14 @@ async def start(settings: StatusSettings, startup: Startup) -> AsyncIterator[Run
         objects.connect(settings) as store,
     ):
         dependencies = build(settings, pool, jetstream, store)
+
+        async def work(stop: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(dependencies.hub.run(stop))
+                tasks.create_task(dependencies.pools.run(stop))
+
         yield Running(
-            dependencies.hub.run,
+            work,
             app.create(dependencies),
             checks={"postgresql": dependencies.queries.ping},
             reported={"nats": jetstream.check, "events": dependencies.hub.ready},
@@ -58,6 +66,7 @@ def build(settings: StatusSettings, pool: Pool, jetstream: JetStream, store: Obj
         events=StreamReader(jetstream, EVENTS),
         entries=StreamReader(jetstream, DLQ),
         backlog=BacklogReader(jetstream),
+        pools=PoolStates(jetstream),
     )
 
 

@@ -15,6 +15,7 @@ from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
 from .backlog import BacklogReader
 from .events.hub import Hub
+from .pool_states import PoolStates
 from .queries import Queries
 from .settings import StatusSettings
 
@@ -30,6 +31,7 @@ class Dependencies:
     events: StreamReader
     entries: StreamReader
     backlog: BacklogReader
+    pools: PoolStates
 
 
 # These are coroutines although they await nothing: FastAPI runs plain functions in a thread.

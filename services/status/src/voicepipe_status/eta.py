@@ -24,6 +24,10 @@ class StageProgress:
 # stage -> seconds of audio per second of wall time
 Speeds = Mapping[str, float]
 
+# stage -> seconds until a worker can begin it, None if none is expected; a stage that is missing waits for nobody
+Waits = Mapping[str, float | None]
+NO_WAITS: Waits = {}
+
 
 def eta_s(
     stages: Sequence[StageProgress],
@@ -32,12 +36,38 @@ def eta_s(
     speech_s: float | None,
     speeds: Speeds,
     now: datetime,
+    waits_s: Waits = NO_WAITS,
 ) -> float | None:
-    """Seconds until the job is done if nothing else joins the queue; None if a speed or length is not known yet.
+    """Seconds until the job is done if nothing else joins the queue.
 
-    transcribe and diarize run concurrently, so the longer of them counts.
+    None if a speed or length is not known yet, or if no worker is expected for a stage. transcribe and diarize run concurrently after
+    prepare, so the one that ends later counts. A stage that has not begun waits for its workers, while stages before it go on.
     """
-    remaining: dict[str, float] = {}
+    left_s = _left_s(stages, duration_s, speech_s, speeds, now)
+    if left_s is None:
+        return None
+    begun = {stage.stage for stage in stages if stage.state == "running"}
+    starts_s = {stage: 0.0 if stage in begun else waits_s.get(stage, 0.0) for stage in left_s}
+    if None in starts_s.values():
+        return None
+
+    def end_s(stage: str, ready_s: float) -> float:
+        return max(ready_s, starts_s.get(stage) or 0.0) + left_s[stage] if stage in left_s else ready_s
+
+    prepared_s = end_s("prepare", 0.0)
+    recognized_s = max(end_s("transcribe", prepared_s), end_s("diarize", prepared_s))
+    return round(end_s("assemble", recognized_s), 1)
+
+
+def _left_s(
+    stages: Sequence[StageProgress],
+    duration_s: float | None,
+    speech_s: float | None,
+    speeds: Speeds,
+    now: datetime,
+) -> dict[str, float] | None:
+    """How long each unfinished stage will take; None if that is not known of one."""
+    left_s: dict[str, float] = {}
     for stage in stages:
         if stage.state in {"done", "skipped"}:
             continue
@@ -48,9 +78,8 @@ def eta_s(
         speed = _own_speed(stage, now) or speeds.get(stage.stage)
         if audio_left_s and not speed:
             return None
-        remaining[stage.stage] = audio_left_s / speed if speed else 0.0
-    parallel_s = max(remaining.pop("transcribe", 0.0), remaining.pop("diarize", 0.0))
-    return round(parallel_s + sum(remaining.values()), 1)
+        left_s[stage.stage] = audio_left_s / speed if speed else 0.0
+    return left_s
 
 
 def _own_speed(stage: StageProgress, now: datetime) -> float | None:

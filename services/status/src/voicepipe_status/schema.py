@@ -14,6 +14,10 @@ from .formats import speaker_names
 
 _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
+_READY_IN = (
+    "Seconds until a worker can begin: 0 if one is ready, otherwise what is left of a start, or all of it if none has been asked for; "
+    "null if unknown"
+)
 
 
 class Notice(BaseModel):
@@ -104,7 +108,9 @@ class Transcription(BaseModel):
     queue_position: int | None = Field(
         description="Number of transcriptions ahead of it in the queue; null if it is not queued"
     )
-    eta_s: float | None = Field(description="Estimated seconds until it is done, from measured speeds; null if unknown")
+    eta_s: float | None = Field(
+        description="Estimated seconds until it is done, from measured speeds and the time that sleeping workers take to start; null if unknown"
+    )
     transcript_version: int | None = Field(description="Latest version of the transcript; null if there is none")
     warnings: list[Notice]
     error: Notice | None
@@ -166,9 +172,11 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(description="Name of the pool", examples=["accurate"])
-    state: Literal["ready", "away"] = Field(
-        description="away: no worker has been seen within 30 s. The pool still accepts transcriptions; they wait"
+    state: Literal["ready", "asleep", "away"] = Field(
+        description="asleep: the autoscaler starts a worker when work arrives. away: no worker has been seen within 30 s, and none "
+        "is known to come. The pool accepts transcriptions in every state; they wait"
     )
+    ready_in_s: float | None = Field(description=_READY_IN)
     seen_at: datetime
 
 
@@ -187,9 +195,11 @@ class Limits(BaseModel):
 
 class Speakers(BaseModel):
     available: bool = Field(description="Whether this installation has a diarizer")
-    state: Literal["ready", "away", "off"] = Field(
-        description="away: no diarizer has been seen within 30 s; recordings wait for one. off: this installation has none"
+    state: Literal["ready", "asleep", "away", "off"] = Field(
+        description="asleep: the autoscaler starts a diarizer when work arrives. away: none has been seen within 30 s, and none is "
+        "known to come; recordings wait for one. off: this installation has none"
     )
+    ready_in_s: float | None = Field(description=_READY_IN)
 
 
 class Capabilities(BaseModel):
@@ -277,6 +287,9 @@ class QueueState(BaseModel):
     jobs: int = Field(description="Jobs in this stage")
     arriving_jobs: int = Field(description="Jobs that will come here and are still in `prepare`")
     oldest_s: float = Field(description="Seconds for which the oldest job has been in this stage; 0 without jobs")
+    replicas: int | None = Field(description="Workers that the autoscaler asks for; null if none scales this pool")
+    ready_replicas: int | None = Field(description="How many of them are ready; null if no autoscaler scales this pool")
+    ready_in_s: float | None = Field(description=_READY_IN)
 
 
 class Queues(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from . import eta
+from .pool_states import PoolStates
 from .schema import Links, Notice, Transcription
 
 JsonObject = dict[str, Any]
@@ -14,13 +15,13 @@ JsonObject = dict[str, Any]
 _AS_STORED = tuple(Transcription.model_fields.keys() - {"stages", "eta_s", "error", "links"})
 
 
-def transcription(row: Any, public_url: str) -> Transcription:
+def transcription(row: Any, public_url: str, pools: PoolStates) -> Transcription:
     stages: list[JsonObject] = row["stages"] or []
     return Transcription.model_validate(
         {
             **{name: row[name] for name in _AS_STORED},
             "stages": stages,
-            "eta_s": _eta_s(row, stages),
+            "eta_s": _eta_s(row, stages, pools),
             "error": error_of(row),
             "links": links(row["id"], public_url),
         }
@@ -40,7 +41,7 @@ def error_of(row: Any) -> Notice | None:
     return Notice(code=row["error_code"], message=row["error_message"] or "")
 
 
-def _eta_s(row: Any, stages: list[JsonObject]) -> float | None:
+def _eta_s(row: Any, stages: list[JsonObject], pools: PoolStates) -> float | None:
     if row["finished_at"] is not None:
         return None
     return eta.eta_s(
@@ -58,4 +59,5 @@ def _eta_s(row: Any, stages: list[JsonObject]) -> float | None:
         speech_s=row["speech_s"],
         speeds=row["speeds"] or {},
         now=row["now"],
+        waits_s=pools.waits_s(row["options"]["model"]["name"]),
     )

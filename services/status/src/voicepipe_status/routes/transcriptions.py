@@ -48,7 +48,7 @@ async def list_transcriptions(
     page = rows[:limit]
     more = len(rows) > limit
     return TranscriptionPage(
-        items=[transcription(row, dependencies.settings.public_url) for row in page],
+        items=[transcription(row, dependencies.settings.public_url, dependencies.pools) for row in page],
         next_cursor=cursors.encode(cursors.Position(page[-1]["created_at"], page[-1]["id"])) if more else None,
     )
 
@@ -68,7 +68,7 @@ async def read_transcription(dependencies: Dependencies, owner_id: UUID, job_id:
     row = await dependencies.queries.one(owner_id, job_id)
     if row is None:
         raise Problem.of("not_found", what="transcription")
-    return transcription(row, dependencies.settings.public_url)
+    return transcription(row, dependencies.settings.public_url, dependencies.pools)
 
 
 async def _batch(dependencies: Dependencies, owner_id: UUID, ids: str) -> TranscriptionPage:
@@ -80,7 +80,9 @@ async def _batch(dependencies: Dependencies, owner_id: UUID, ids: str) -> Transc
     valid_ids = [each for each in map(_uuid, requested) if each is not None]
     rows = {row["id"]: row for row in await dependencies.queries.batch(owner_id, valid_ids)}
     items = [
-        transcription(rows[each], dependencies.settings.public_url) for each in dict.fromkeys(valid_ids) if each in rows
+        transcription(rows[each], dependencies.settings.public_url, dependencies.pools)
+        for each in dict.fromkeys(valid_ids)
+        if each in rows
     ]
     return TranscriptionPage(items=items, next_cursor=None)
 
