@@ -47,8 +47,11 @@ def test_pools_without_work_sleep_and_say_so(scaled: Scaled, scaled_door: FrontD
     columns = scaled.installation.kubectl("get", "workerpool", f"{RELEASE}-{POOL}").splitlines()
     assert columns[0].split() == ["NAME", "READY", "DESIRED", "MIN", "MAX", "BACKLOG", "ETA", "SLO", "REASON", "AGE"]
     assert columns[1].split()[:9] == [f"{RELEASE}-{POOL}", "0/0", "0", "0", "3", "0s", "0s", "OK", "Asleep"]
-    models = scaled_door.http.get("/v1/capabilities").json()["models"]
-    assert [model["name"] for model in models] == ["fast"]
+
+    def offered() -> list[tuple[str, str]]:
+        return [(one["name"], one["state"]) for one in scaled_door.http.get("/v1/capabilities").json()["models"]]
+
+    eventually(lambda: offered() == [("fast", "asleep")], 15, offered)
     assert scaled.replicas("prepare") == 1
 
 
