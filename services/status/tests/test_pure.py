@@ -173,6 +173,23 @@ def test_workers_that_are_ready_and_workers_of_which_nobody_speaks_are_the_same(
     assert eta(*stages, waits_s=ready, **lengths, **speeds) == eta(*stages, **lengths, **speeds)
 
 
+@given(some_stages, st.floats(0, 1e5), some_speeds)
+def test_without_waiting_the_stages_follow_each_other_and_the_longer_of_the_concurrent_ones_counts(
+    stages, length_s, speeds
+):
+    def alone(name: str) -> float | None:
+        mine = [each for each in stages if each.stage == name]
+        return eta(*mine, duration_s=length_s, speech_s=length_s, **speeds)
+
+    parts = [alone(name) for name in STAGES]
+    result = eta(*stages, duration_s=length_s, speech_s=length_s, **speeds)
+    if None in parts:
+        assert result is None
+    else:
+        prepare, transcribe, diarize, assemble = parts
+        assert result == pytest.approx(prepare + max(transcribe, diarize) + assemble, abs=0.3)
+
+
 @given(some_stages, st.floats(1, 1e5), some_waits)
 def test_no_job_ends_before_the_workers_of_a_stage_that_has_not_begun(stages, length_s, waits_s):
     speeds = dict.fromkeys(STAGES, 10.0)

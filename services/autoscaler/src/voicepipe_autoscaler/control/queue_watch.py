@@ -1,4 +1,4 @@
-"""Watches the queue of one pool over NATS: the backlog, the counts of its consumers, and its workers.
+"""Watches the queue of one pool over NATS: the backlog, the counts of its consumers, and its workers. Says there how the pool is.
 
 Nothing here guesses: what cannot be read stays as old as it is, and `decide` holds on figures that are too old.
 

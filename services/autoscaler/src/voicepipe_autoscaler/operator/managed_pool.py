@@ -8,7 +8,8 @@ Races:
   created again under its name has another uid, and begins anew.
 - A write of the status or of an event fails. The next pass writes the newest status, with the history of both, and the events
   that are missing; they are named after their content, so none is posted twice.
-- Leadership is lost during a pass. Each write asks the Lease itself (`Api`), so the rest of the pass changes nothing.
+- Leadership is lost during a pass. Each write asks the Lease itself (`Api`), so the rest of the pass changes nothing, and
+  nobody is told how the pool is.
 """
 
 from __future__ import annotations
