@@ -41,9 +41,12 @@ compatible() {
 }
 
 fresh_stubs() {
-    PYTHON=$bin/python proto/generate.sh "$work/stubs" &&
-        diff -r -x __init__.py -x __pycache__ -x '*.json' "$work/stubs/voicepipe_wire/v1" libs/wire/src/voicepipe_wire/v1 ||
-        { echo "the stubs do not match proto/: run \`make proto\`"; return 1; }
+    local package
+    PYTHON=$bin/python proto/generate.sh "$work/stubs" || return
+    for package in wire api; do
+        diff -r -x __init__.py -x __pycache__ "$work/stubs/$package/src/voicepipe_$package/v1" "libs/$package/src/voicepipe_$package/v1" ||
+            { echo "the stubs do not match proto/: run \`make proto\`"; return 1; }
+    done
 }
 
 sources=(libs/wire/src migrations/src models/src services/*/src cli/src deploy/local/src deploy/monitoring deploy/images/*.py deploy/skaffold/*.py)

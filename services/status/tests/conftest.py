@@ -164,6 +164,7 @@ StartService = Callable[..., Any]
 
 def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any) -> StatusSettings:
     defaults = {
+        "grpc_port": 0,
         "database_url": database_url,
         "nats_url": nats_url,
         "s3_endpoint": store.endpoint,

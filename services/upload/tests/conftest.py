@@ -64,7 +64,9 @@ def processes(servers):
     started = []
 
     def start(**settings):
-        process = Process(servers, free_port(), extra={f"VOICEPIPE_{k.upper()}": str(v) for k, v in settings.items()})
+        process = Process(
+            servers, free_port(), free_port(), extra={f"VOICEPIPE_{k.upper()}": str(v) for k, v in settings.items()}
+        )
         process.start()
         started.append(process)
         return process
@@ -98,7 +100,9 @@ def gateway(process):
     """The URL of a real gateway in front of the process."""
 
     def component(data_dir):
-        return caddy.component(data_dir, upload=[f"127.0.0.1:{process.port}"], status=["127.0.0.1:9"])
+        upload = caddy.Backend(f"127.0.0.1:{process.port}", f"127.0.0.1:{process.grpc_port}")
+        nobody = caddy.Backend("127.0.0.1:9", "127.0.0.1:9")
+        return caddy.component(data_dir, upload=[upload], status=[nobody])
 
     with testing._running(component, "gateway") as (data_dir, _):
         yield caddy.url(data_dir)
@@ -150,7 +154,7 @@ async def make_client(settings, key):
             pool = await stack.enter_async_context(await connect_database(made))
             store = await stack.enter_async_context(objects.connect(made))
             jetstream = await stack.enter_async_context(broker.connect(made, "tests"))
-            transport = httpx.ASGITransport(app.create(made, pool, store, jetstream))
+            transport = httpx.ASGITransport(app.create(app.protocols(made, pool, store, jetstream)))
             headers = {"Authorization": f"Bearer {key}"}
             return await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="http://upload", headers=headers, timeout=60)

@@ -17,6 +17,7 @@ import httpx
 class Process:
     env: dict[str, str]
     port: int
+    grpc_port: int
     popen: subprocess.Popen[bytes] | None = None
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -25,7 +26,15 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        env = os.environ | self.env | self.extra | {"VOICEPIPE_HTTP_PORT": str(self.port)}
+        env = (
+            os.environ
+            | self.env
+            | self.extra
+            | {
+                "VOICEPIPE_HTTP_PORT": str(self.port),
+                "VOICEPIPE_GRPC_PORT": str(self.grpc_port),
+            }
+        )
         self.popen = subprocess.Popen([sys.executable, "-m", "voicepipe_upload"], env=env)
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,13 +15,22 @@ from .triton import ROOT
 CONFIGURATION = ROOT / "deploy" / "gateway" / "Caddyfile"
 
 
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The addresses (host:port) of one replica."""
+
+    http: str
+    grpc: str
+
+
 def url(data_dir: DataDir) -> str:
     """The address that clients call."""
     return f"http://{LOOPBACK}:{data_dir.port('gateway')}"
 
 
-def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]) -> Component:
-    """`upload` and `status`: the addresses (host:port) of every replica."""
+def component(data_dir: DataDir, *, upload: Iterable[Backend], status: Iterable[Backend]) -> Component:
+    """`upload` and `status`: every replica."""
+    upload, status = tuple(upload), tuple(status)
     probes = f"http://{LOOPBACK}:{data_dir.port('gateway-probes')}"
 
     async def healthy() -> None:
@@ -41,8 +51,10 @@ def component(data_dir: DataDir, *, upload: Iterable[str], status: Iterable[str]
             "VOICEPIPE_GATEWAY_ADDRESS": f"http://:{data_dir.port('gateway')}",
             "VOICEPIPE_GATEWAY_BIND": LOOPBACK,
             "VOICEPIPE_GATEWAY_PROBES": probes,
-            "VOICEPIPE_UPLOAD_ADDRESSES": " ".join(upload),
-            "VOICEPIPE_STATUS_ADDRESSES": " ".join(status),
+            "VOICEPIPE_UPLOAD_ADDRESSES": " ".join(each.http for each in upload),
+            "VOICEPIPE_STATUS_ADDRESSES": " ".join(each.http for each in status),
+            "VOICEPIPE_UPLOAD_GRPC_ADDRESSES": " ".join(each.grpc for each in upload),
+            "VOICEPIPE_STATUS_GRPC_ADDRESSES": " ".join(each.grpc for each in status),
             "XDG_DATA_HOME": str(data_dir.folder("gateway")),
             "XDG_CONFIG_HOME": str(data_dir.folder("gateway")),
         },

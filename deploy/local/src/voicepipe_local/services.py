@@ -80,6 +80,13 @@ def _replica(data_dir: DataDir, service: Service, name: str, env: Mapping[str, s
         address=f"{LOOPBACK}:{port}",
         version=installed,
         healthy=healthy,
-        env={**env, "VOICEPIPE_HTTP_HOST": LOOPBACK, "VOICEPIPE_HTTP_PORT": str(port), "VOICEPIPE_WORKER_NAME": name},
+        env={
+            **env,
+            "VOICEPIPE_HTTP_HOST": LOOPBACK,
+            "VOICEPIPE_HTTP_PORT": str(port),
+            "VOICEPIPE_GRPC_HOST": LOOPBACK,
+            "VOICEPIPE_GRPC_PORT": str(data_dir.port(f"{name}-grpc")),
+            "VOICEPIPE_WORKER_NAME": name,
+        },
         grace_s=20.0,  # a worker finishes its messages in flight
     )

@@ -57,7 +57,7 @@ def full(
     upload = tuple(services.replicas(data_dir, services.UPLOAD, count["upload"], env))
     status = tuple(services.replicas(data_dir, services.STATUS, count["status"], env))
     work = _workers(data_dir, models, count, env)
-    front = gateway.component(data_dir, upload=_addresses(upload), status=_addresses(status))
+    front = gateway.component(data_dir, upload=_backends(upload), status=_backends(status))
     speech = tuple(triton.component(data_dir, tier, folder) for tier, folder in models.speech.items())
     servers = (nats.component(data_dir), postgres.component(data_dir), objectstore.component(data_dir), *speech)
     scaled = _scaled(models, count, environment) if autoscale else ()
@@ -198,8 +198,13 @@ def _environment(data_dir: DataDir) -> dict[str, str]:
     }
 
 
-def _addresses(components: tuple[Component, ...]) -> tuple[str, ...]:
-    return tuple(component.address for component in components)
+def _backends(components: tuple[Component, ...]) -> tuple[gateway.Backend, ...]:
+    return tuple(
+        gateway.Backend(
+            component.address, f"{component.env['VOICEPIPE_GRPC_HOST']}:{component.env['VOICEPIPE_GRPC_PORT']}"
+        )
+        for component in components
+    )
 
 
 async def _migrate(supervisor: Supervisor) -> None:

@@ -60,7 +60,8 @@ class Running:
 
     `work` runs until its event is set, and then until everything in flight has ended. `checks` determine readiness;
     `reported` are only shown with them, because they fail for all processes at once. A check raises if its dependency
-    cannot be used. `alive` are checks of `/healthz`: when one fails, only a restart of the process helps.
+    cannot be used. `alive` are checks of `/healthz`: when one fails, only a restart of the process helps. `on_draining` is
+    called when the process is asked to stop, while it still accepts requests.
     """
 
     work: Callable[[asyncio.Event], Awaitable[object]]
@@ -68,6 +69,7 @@ class Running:
     checks: Checks = field(default_factory=dict)
     reported: Checks = field(default_factory=dict)
     alive: Checks = field(default_factory=dict)
+    on_draining: Callable[[], Awaitable[object]] | None = None
 
 
 class Startup:
@@ -156,7 +158,7 @@ async def _run(settings: S, start: Start[S]) -> None:
             async with start(settings, Startup(probes, stopping)) as running:
                 probes.start(running.app, running.checks, running.reported, running.alive)
                 stop = asyncio.Event()
-                async with aio.background(_drain(settings, probes, stopping, stop)):
+                async with aio.background(_drain(settings, probes, running, stopping, stop)):
                     await running.work(stop)
                 # The open requests need what `start` has opened, so they end first.
                 server.should_exit = True
@@ -167,10 +169,14 @@ async def _run(settings: S, start: Start[S]) -> None:
             server.should_exit = True
 
 
-async def _drain(settings: ProcessSettings, probes: Probes, stopping: asyncio.Event, stop: asyncio.Event) -> None:
+async def _drain(
+    settings: ProcessSettings, probes: Probes, running: Running, stopping: asyncio.Event, stop: asyncio.Event
+) -> None:
     await stopping.wait()
     log.info("stopping", drain_s=settings.drain_s, grace_s=settings.grace_s)
     probes.stop()
+    if running.on_draining is not None:
+        await running.on_draining()
     await asyncio.sleep(settings.drain_s)
     stop.set()
 

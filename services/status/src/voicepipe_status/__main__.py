@@ -7,11 +7,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from voicepipe_api import SERVICES
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS
+from voicepipe_wire.rpc.server import RpcServer
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import Pool
@@ -37,17 +39,20 @@ async def start(settings: StatusSettings, startup: Startup) -> AsyncIterator[Run
         objects.connect(settings) as store,
     ):
         dependencies = build(settings, pool, jetstream, store)
+        checks = {"postgresql": dependencies.queries.ping}
+        rpc = RpcServer(settings, app.services(dependencies), checks, reflected=SERVICES, grace_s=settings.grace_s)
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(dependencies.hub.run(stop))
-                tasks.create_task(dependencies.pools.run(stop))
+                for task in (dependencies.hub.run, dependencies.pools.run, rpc.run):
+                    tasks.create_task(task(stop))
 
         yield Running(
             work,
             app.create(dependencies),
-            checks={"postgresql": dependencies.queries.ping},
+            checks=checks,
             reported={"nats": jetstream.check, "events": dependencies.hub.ready},
+            on_draining=rpc.drain,
         )
 
 

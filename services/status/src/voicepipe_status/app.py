@@ -1,11 +1,13 @@
-"""Builds the application."""
+"""Builds the application: HTTP and gRPC over the same operations."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import FastAPI
+from voicepipe_api.v1 import admin_pb2, installation_pb2, transcriptions_pb2
 from voicepipe_wire import __version__
+from voicepipe_wire.rpc.call import Service
 from voicepipe_wire.web import server
 from voicepipe_wire.web.problems import ProblemDocument
 
@@ -25,6 +27,9 @@ from .routes import (
     transcriptions,
     transcripts,
 )
+from .rpc.admin import Admin
+from .rpc.installation import Installation
+from .rpc.transcriptions import Transcriptions
 
 _ROUTERS = (
     transcriptions,
@@ -60,6 +65,25 @@ def create(dependencies: Dependencies) -> FastAPI:
     server.install(app)
     _describe_problems(app)
     return app
+
+
+def services(dependencies: Dependencies) -> list[Service]:
+    """The gRPC services."""
+    authenticate = dependencies.authenticate
+    return [
+        Service(
+            transcriptions_pb2.DESCRIPTOR.services_by_name["Transcriptions"],
+            Transcriptions(dependencies),
+            authenticate,
+        ),
+        Service(
+            installation_pb2.DESCRIPTOR.services_by_name["Installation"],
+            Installation(dependencies),
+            authenticate,
+            open_methods=["GetVersion"],
+        ),
+        Service(admin_pb2.DESCRIPTOR.services_by_name["Admin"], Admin(dependencies), authenticate),
+    ]
 
 
 def _describe_problems(app: FastAPI) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pydantic import Field
+from voicepipe_wire.rpc.settings import RpcSettings
 from voicepipe_wire.settings import Settings
 
 
-class StatusSettings(Settings):
+class StatusSettings(Settings, RpcSettings):
     # Base URL of the gateway, such as https://voicepipe.example.org; without it links are paths.
     public_url: str = Field("", pattern=r"^(https?://[^/]+.*)?$")
     # The variable and default of upload; shown in capabilities.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from voicepipe_api import SERVICES
 from voicepipe_wire.messaging import broker
+from voicepipe_wire.rpc.server import RpcServer
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import objects
 
@@ -24,11 +25,15 @@ async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
         startup.database(settings) as pool,
         objects.connect(settings) as store,
     ):
+        received_by = app.protocols(settings, pool, store, jetstream)
+        checks = {"postgresql": lambda: pool.fetchval("SELECT 1")}
+        rpc = RpcServer(settings, [app.service(received_by)], checks, reflected=SERVICES, grace_s=settings.grace_s)
         yield Running(
-            asyncio.Event.wait,
-            app.create(settings, pool, store, jetstream),
-            checks={"postgresql": lambda: pool.fetchval("SELECT 1")},
+            rpc.run,
+            app.create(received_by),
+            checks=checks,
             reported={"nats": jetstream.check, "object_store": store.ensure_bucket},
+            on_draining=rpc.drain,
         )
 
 

@@ -30,7 +30,7 @@ from uuid import UUID
 
 import structlog
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Problem, RetryLater
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
@@ -42,7 +42,9 @@ from .storage.uploads import Superseded, Upload, Uploads
 log = structlog.get_logger(__name__)
 
 TRANSIENT: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *TRANSIENT_ERRORS)
-_SET_JOB = "UPDATE uploads SET job_id = id WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+_SET_JOB = (
+    "UPDATE uploads SET job_id = id, size_bytes = offset_bytes WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
+)
 _DELETE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 
 
@@ -68,17 +70,24 @@ class Finalizer:
         self._uploads = uploads
         self._outbox = outbox
 
-    async def accept(self, upload: Upload, sha256: bytes | None, *, keep_row: bool) -> Accepted:
+    async def accept(
+        self, upload: Upload, sha256: bytes | None, *, keep_row: bool, expected_sha256: bytes | None = None
+    ) -> Accepted:
         """Turn an upload whose last part is recorded into a job. Safe to repeat and to run concurrently.
 
-        `sha256` covers all bytes; without it they are read back. `keep_row` keeps a row that names the job.
+        `sha256` covers all bytes; without it they are read back. `keep_row` keeps a row that names the job. An upload that has not the
+        expected hash is removed.
 
         Raises:
+            Problem: 460 `checksum_mismatch`.
             Superseded: the upload was terminated, or its transcription was deleted at once.
             RetryLater: the object store is unavailable.
         """
         await self._complete_object(upload)
         digest = sha256 or await self._hash(upload.object_key)
+        if expected_sha256 is not None and digest != expected_sha256:
+            await self.discard(upload.id)
+            raise Problem.of("checksum_mismatch")
         job_id = await self._find_duplicate(upload, digest)
         if job_id is None:
             job_id = await self._create(upload, digest, keep_row=keep_row)

@@ -68,10 +68,9 @@ def path_of(accepted: Accepted) -> str:
     return f"/v1/transcriptions/{accepted.id}"
 
 
-def transcription_response(accepted: Accepted) -> JSONResponse:
-    """202 for a new transcription, 200 for a completed duplicate."""
+def transcription(accepted: Accepted) -> Transcription:
     path = path_of(accepted)
-    body = Transcription(
+    return Transcription(
         id=str(accepted.id),
         name=accepted.name,
         state=accepted.state,
@@ -81,4 +80,9 @@ def transcription_response(accepted: Accepted) -> JSONResponse:
         options=dict(accepted.options),
         links=Links(self=path, events=f"{path}/events", transcript=f"{path}/transcript", audio=f"{path}/audio"),
     )
-    return JSONResponse(body.model_dump(mode="json"), 202 if accepted.is_new else 200, {"Location": path})
+
+
+def transcription_response(accepted: Accepted) -> JSONResponse:
+    """202 for a new transcription, 200 for a completed duplicate."""
+    body = transcription(accepted).model_dump(mode="json")
+    return JSONResponse(body, 202 if accepted.is_new else 200, {"Location": path_of(accepted)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from voicepipe_wire.rpc.settings import RpcSettings
 from voicepipe_wire.settings import Settings as WireSettings
 from voicepipe_wire.storage.objects import PART_BYTES
 
@@ -12,7 +13,7 @@ HOUR_S = 3600.0
 _LARGEST_OBJECT_BYTES = 9_000 * PART_BYTES
 
 
-class Settings(WireSettings):
+class Settings(WireSettings, RpcSettings):
     max_upload_bytes: int = Field(5 * GIB, gt=0, le=_LARGEST_OBJECT_BYTES)
     # How long an upload is kept after its last byte: a resumable one, and a plain one that a crash left behind.
     resumable_for_s: float = Field(24 * HOUR_S, gt=0)

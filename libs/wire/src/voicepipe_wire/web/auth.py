@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -47,8 +48,12 @@ class Authenticator:
         self._pool = pool
 
     async def __call__(self, request: Request, _bearer: Bearer = None, _header: KeyHeader = None) -> User:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        return await self.user(request.headers)
+
+    async def user(self, headers: Mapping[str, str]) -> User:
+        """The user of these headers, or of the metadata of a call; their names are in lower case."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if not key:
             raise _unauthorized("key_missing")
         user = await find_user(self._pool, key)

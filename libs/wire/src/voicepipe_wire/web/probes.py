@@ -80,13 +80,13 @@ class Probes:
         return problem_response(Problem.of("not_found", what="page")) if self._app is None else None
 
     async def _liveness(self) -> Response:
-        states = await _states(self._alive)
+        states = await states_of(self._alive)
         if all(state == "ok" for state in states.values()):
             return JSONResponse({"status": "ok", "version": __version__})
         return JSONResponse({"status": "dead", "checks": states}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _readiness(self) -> Response:
-        states = await _states({**self._checks, **self._reported})
+        states = await states_of({**self._checks, **self._reported})
         for name, state in states.items():
             DEPENDENCY_UP.labels(name).set(state == "ok")
         status = self._phase
@@ -96,7 +96,7 @@ class Probes:
         return JSONResponse(body, HTTPStatus.OK if status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-async def _states(checks: Checks) -> dict[str, str]:
+async def states_of(checks: Checks) -> dict[str, str]:
     """`ok` or the reason for each check; a check that takes longer than `CHECK_TIMEOUT_S` has failed."""
 
     async def state(check: Callable[[], Awaitable[object]]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -16,14 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import Problem, RetryLater
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS
+from voicepipe_wire.errors import Problem
 
+from .failures import UNAVAILABLE, problem_of
 from .problems import problem_response
-
-log = structlog.get_logger(__name__)
-
-UNAVAILABLE_RETRY_AFTER_S = 5
 
 # For every FastAPI app. The spans of FastAPI contain the query, and so names of recordings and key terms; those of
 # `install` do not.
@@ -38,24 +33,16 @@ REQUEST_DURATION = Histogram(
 
 def install(app: FastAPI) -> None:
     """Add problem JSON for every error, and a metric and a span for every request."""
-    app.exception_handler(Problem)(_on_problem)
-    app.exception_handler(RetryLater)(_on_unavailable)
-    for kind in TRANSIENT_ERRORS:
-        app.exception_handler(kind)(_on_unavailable)
+    kinds: tuple[type[Exception], ...] = (Problem, *UNAVAILABLE, Exception)
+    for kind in kinds:
+        app.exception_handler(kind)(_on_error)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(HTTPException)(_on_http)
-    app.exception_handler(Exception)(_on_bug)
     app.add_middleware(_Measure)
 
 
-async def _on_problem(_: Request, problem: Exception) -> JSONResponse:
-    assert isinstance(problem, Problem)  # noqa: S101 - narrows the type
-    return problem_response(problem)
-
-
-async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
-    log.warning("dependency unavailable", error=type(error).__name__, reason=str(error)[:200])
-    return problem_response(Problem.of("unavailable", retry_after_s=UNAVAILABLE_RETRY_AFTER_S))
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(problem_of(error, request.url.path))
 
 
 async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
@@ -78,11 +65,6 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
             problem = Problem.of("bad_request")
     problem.headers |= dict(error.headers or {})
     return problem_response(problem)
-
-
-async def _on_bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("bug in a request handler", route=request.url.path, exc_info=error)
-    return problem_response(Problem.of("internal_error"))
 
 
 class _Measure:

@@ -1,8 +1,8 @@
-"""Sends one client the events after its last one, stored ones first, then live ones: no gap, no duplicate, in order.
+"""The events for one client after its last one, stored ones first, then live ones: no gap, no duplicate, in order.
 
 - No gap between replay and live: the client is registered with the hub before the first page is read. An event is
   stored before the hub delivers it, so each is in a page, in the listener's queue, or in both.
-- No duplicate: `_after` is the sequence of the last event sent, and `frames` skips live events up to it.
+- No duplicate: `_after` is the sequence of the last event sent, and `items` skips live events up to it.
 - Order: all pages are sent before the queue is read, and both ascend by sequence.
 - A slow client: the hub never waits. A full queue sets `Listener.dropped`, and the connection is closed without a
   proper end of the response, so that the client reconnects with the last id it received.
@@ -21,6 +21,7 @@ connects at that moment miss an event.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from enum import Enum, auto
 from uuid import UUID
 
 import structlog
@@ -38,6 +39,13 @@ from .job_events import JobEvent
 log = structlog.get_logger(__name__)
 
 PAGE = 256
+
+
+class Beat(Enum):
+    """What is no event."""
+
+    HEARTBEAT = auto()  # nothing happened for a while
+    CLOSED = auto()  # this replica is stopping: the client is to come back
 
 
 class Feed:
@@ -82,18 +90,18 @@ class Feed:
         """After `start`: the job has ended and nothing is left to send."""
         return self._settled and not self._page
 
-    async def frames(self) -> AsyncIterator[bytes]:
-        """After `start`: all frames until the job has ended."""
-        yield job_events.OPENING
-        async for frame in self._catch_up():
-            yield frame
+    async def items(self) -> AsyncIterator[JobEvent | Beat]:
+        """After `start`: everything to send, until the job has ended."""
+        async for event in self._catch_up():
+            yield event
         while not self._is_over:
             match await self._listener.next(self._heartbeat_s):
                 case None:
-                    yield job_events.HEARTBEAT
-                    async for frame in self._check_for_end():
-                        yield frame
+                    yield Beat.HEARTBEAT
+                    async for event in self._check_for_end():
+                        yield event
                 case Signal.CLOSED:
+                    yield Beat.CLOSED
                     return
                 case Signal.RESTARTED:
                     self._after = self._read_to = 0
@@ -101,7 +109,7 @@ class Feed:
                     yield self._mark_sent(event, "live")
                     self._is_over = event.is_final and self._listener.is_empty
 
-    async def _catch_up(self) -> AsyncIterator[bytes]:
+    async def _catch_up(self) -> AsyncIterator[JobEvent]:
         """Send the current page and all later ones. The feed is over if the job had settled before they were read."""
         ends = False
         while True:
@@ -118,7 +126,7 @@ class Feed:
         else:
             self._is_over = self._settled
 
-    async def _check_for_end(self) -> AsyncIterator[bytes]:
+    async def _check_for_end(self) -> AsyncIterator[JobEvent]:
         """End the feed if the job has settled: its final event may have been lost with the stream."""
         await self._check_job()
         if not self._settled:
@@ -128,8 +136,8 @@ class Feed:
         except RetryLater as error:
             log.warning("event stream unreadable, trying again at the next heartbeat", reason=str(error))
             return
-        async for frame in self._catch_up():
-            yield frame
+        async for event in self._catch_up():
+            yield event
 
     async def _check_job(self) -> None:
         """Update `_settled`: whether the job has ended and all its events are published."""
@@ -144,7 +152,7 @@ class Feed:
         if stored:
             self._read_to = stored[-1].sequence
 
-    def _mark_sent(self, event: JobEvent, origin: str) -> bytes:
+    def _mark_sent(self, event: JobEvent, origin: str) -> JobEvent:
         self._after = event.sequence
         metrics.SENT.labels(origin).inc()
-        return event.frame
+        return event

@@ -1,33 +1,46 @@
-"""Events of a job: decoded from the stream EVENTS and framed as server-sent events (WHATWG HTML, 9.2)."""
+"""Events of a job: decoded from the stream EVENTS, and encoded once for all clients of a protocol.
+
+Over SSE they are framed as WHATWG HTML, 9.2, has it; over gRPC each is a `TranscriptionEvent`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from voicepipe_api.v1.events_pb2 import TranscriptionEvent
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging.envelope import unpack
+from voicepipe_wire.rpc.convert import filled
 
 FINAL_TYPES: Final = frozenset({"job-completed", "job-failed", "job-cancelled", "job-deleted"})
-# The first lines of every stream: clients wait 1000 ms before they reconnect.
-OPENING: Final = b"retry: 1000\n\n"
-HEARTBEAT: Final = b": still here\n\n"
 
 
-@dataclass(frozen=True, slots=True)
 class JobEvent:
-    """`sequence` is its stream sequence; `frame` holds the bytes sent to clients."""
+    """`sequence` is its stream sequence, `type` the name of its message in kebab-case."""
 
-    sequence: int
-    type: str
-    frame: bytes
+    def __init__(self, sequence: int, event_type: str, message: Message) -> None:
+        self.sequence = sequence
+        self.type = event_type
+        self._message = message
 
     @property
     def is_final(self) -> bool:
         return self.type in FINAL_TYPES
+
+    @cached_property
+    def sse_frame(self) -> bytes:
+        data = json.dumps(as_json(self._message), ensure_ascii=False, separators=(",", ":"))
+        return f"id: {self.sequence}\nevent: {self.type}\ndata: {data}\n\n".encode()
+
+    @cached_property
+    def rpc_message(self) -> bytes:
+        """A serialized `TranscriptionEvent`."""
+        event = {self.type.replace("-", "_"): as_json(self._message)}
+        return filled(TranscriptionEvent(), {"sequence": self.sequence, **event}).SerializeToString()
 
 
 def read(sequence: int, subject: str, headers: Mapping[str, str] | None, payload: bytes) -> JobEvent | None:
@@ -36,9 +49,7 @@ def read(sequence: int, subject: str, headers: Mapping[str, str] | None, payload
         _, message = unpack(headers, payload)
     except Reject:
         return None
-    kind = subject.rpartition(".")[2]
-    data = json.dumps(as_json(message), ensure_ascii=False, separators=(",", ":"))
-    return JobEvent(sequence, kind, f"id: {sequence}\nevent: {kind}\ndata: {data}\n\n".encode())
+    return JobEvent(sequence, subject.rpartition(".")[2], message)
 
 
 def as_json(message: Message) -> dict[str, Any]:

@@ -1,23 +1,17 @@
-"""Cancel, retry and delete: commands that the controller carries out. A request waits briefly for the effect."""
+"""Cancel, retry and delete. A request waits briefly for the effect."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from voicepipe_wire.errors import Problem
-from voicepipe_wire.jobs.stages import JobState
-from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
 
-from voicepipe_status.commands import send, snapshot, wait_for
-from voicepipe_status.dependencies import AppDependencies, CurrentUser, Dependencies, JobId
+from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
 from voicepipe_status.http.problems import problem_responses
-from voicepipe_status.queries import JobSnapshot
+from voicepipe_status.operations import changes
+from voicepipe_status.operations.changes import Changed
 from voicepipe_status.schema import Transcription
-
-from .transcriptions import read_transcription
 
 router = APIRouter(tags=["transcriptions"])
 
@@ -34,12 +28,7 @@ _LATER: dict[int | str, dict[str, Any]] = {
 )
 async def cancel(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Cancel a transcription. Its queued work will not start."""
-    _raise_if(ended := await snapshot(dependencies, user.id, job_id), ended.ended, "not_cancellable")
-    await send(dependencies, CancelJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    after = await wait_for(dependencies, user.id, job_id, lambda now: now.ended)
-    if after is not None and after.ended:
-        _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
-    return await _answer(dependencies, user.id, job_id, took_effect=after is not None and after.ended)
+    return _answer(await changes.cancel(dependencies, user.id, job_id))
 
 
 @router.post(
@@ -50,13 +39,7 @@ async def cancel(job_id: JobId, user: CurrentUser, dependencies: AppDependencies
 )
 async def retry(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Retry the failed or cancelled stages of a transcription. Finished work is kept."""
-    before = await snapshot(dependencies, user.id, job_id)
-    again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
-    _raise_if(before, not again, "not_retryable")
-    await send(dependencies, RetryJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    after = await wait_for(dependencies, user.id, job_id, lambda now: now.changed_at > before.changed_at)
-    took_effect = after is not None and after.changed_at > before.changed_at
-    return await _answer(dependencies, user.id, job_id, took_effect=took_effect)
+    return _answer(await changes.retry(dependencies, user.id, job_id))
 
 
 @router.delete(
@@ -71,17 +54,8 @@ async def retry(job_id: JobId, user: CurrentUser, dependencies: AppDependencies)
 )
 async def delete(job_id: JobId, user: CurrentUser, dependencies: AppDependencies) -> Response:
     """Delete a transcription with its audio, transcripts and events. It is cancelled first if it has not ended."""
-    await snapshot(dependencies, user.id, job_id)
-    await send(dependencies, DeleteJob(job_id=str(job_id), owner_id=str(user.id)), user.id, job_id)
-    remaining = await wait_for(dependencies, user.id, job_id, lambda _: False)
-    return Response(status_code=204 if remaining is None else 202)
+    return Response(status_code=204 if await changes.delete(dependencies, user.id, job_id) else 202)
 
 
-def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:
-    if impossible:
-        raise Problem.of(code, members={"state": snapshot.state})
-
-
-async def _answer(dependencies: Dependencies, owner_id: UUID, job_id: UUID, *, took_effect: bool) -> Response:
-    transcription = await read_transcription(dependencies, owner_id, job_id)
-    return JSONResponse(transcription.model_dump(mode="json"), 200 if took_effect else 202)
+def _answer(changed: Changed) -> Response:
+    return JSONResponse(changed.transcription.model_dump(mode="json"), 200 if changed.took_effect else 202)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
@@ -15,13 +16,18 @@ from voicepipe_wire.messaging.stream_reader import parse_sequence
 
 from voicepipe_status import metrics
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, Dependencies, JobId
-from voicepipe_status.events.feed import Feed
+from voicepipe_status.events.feed import Beat, Feed
+from voicepipe_status.events.job_events import JobEvent
 from voicepipe_status.http.problems import problem_responses
+from voicepipe_status.operations.following import follow
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["transcriptions"])
 
+# The first lines of every stream: clients wait 1000 ms before they reconnect.
+_OPENING: Final = b"retry: 1000\n\n"
+_HEARTBEAT: Final = b": still here\n\n"
 _EXAMPLE = (
     'id: 4711\nevent: stage-changed\ndata: {"job_id":"5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10","stage":"prepare",'
     '"state":"running","attempt":1,"job_state":"preparing"}\n\n'
@@ -57,11 +63,6 @@ async def follow_transcription(
     `job-cancelled` or `job-deleted`. After a lost connection, continue with `Last-Event-ID`.
     """
     after = _event_id(last_event_id or last_event_id_query)
-    if await dependencies.queries.snapshot(user.id, job_id) is None:
-        raise Problem.of("not_found", what="transcription")
-    if after is not None and after > dependencies.hub.position and after > await dependencies.events.last_sequence():
-        # The stream was recreated and its sequences start from 1 again, so this id is meaningless.
-        after = None
     return EventStream(dependencies, user.id, job_id, after)
 
 
@@ -78,25 +79,27 @@ class EventStream(StreamingResponse):
         self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._dependencies.hub.listen(self._owner_id, self._job_id) as listener:
-            feed = Feed(
-                self._dependencies.events,
-                self._dependencies.queries,
-                listener,
-                owner_id=self._owner_id,
-                job_id=self._job_id,
-                after=self._after or 0,
-                heartbeat_s=self._dependencies.settings.event_heartbeat_s,
-            )
-            await feed.start()
+        async with follow(self._dependencies, self._owner_id, self._job_id, self._after) as (feed, listener):
             if self._after is not None and feed.is_finished:
                 await Response(status_code=204)(scope, receive, send)
                 return
-            self.body_iterator = feed.frames()
+            self.body_iterator = _frames(feed)
             if not await aio.until(listener.dropped, super().__call__(scope, receive, send)):
                 # The response is left incomplete, so that the client reconnects for the rest.
                 metrics.DROPPED.inc()
                 log.warning("event stream closed, client too slow", job=str(self._job_id))
+
+
+async def _frames(feed: Feed) -> AsyncIterator[bytes]:
+    yield _OPENING
+    async for item in feed.items():
+        match item:
+            case JobEvent():
+                yield item.sse_frame
+            case Beat.HEARTBEAT:
+                yield _HEARTBEAT
+            case Beat.CLOSED:
+                return
 
 
 def _event_id(text: str | None) -> int | None:

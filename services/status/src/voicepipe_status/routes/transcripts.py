@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.jobs.stages import JobState
-from voicepipe_wire.transcript.document import Transcript
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
-from voicepipe_status.formats.speaker_names import apply_names, fingerprint
-from voicepipe_status.formats.transcript_formats import Format, as_json, as_rttm, as_srt, as_txt, as_vtt, negotiate
+from voicepipe_status.formats.transcript_formats import negotiate
 from voicepipe_status.http.conditional import matches
 from voicepipe_status.http.disposition import content_disposition, with_suffix
 from voicepipe_status.http.problems import problem_responses
-from voicepipe_status.serializers import error_of
-
-RETRY_AFTER_S = 5
-RENDERERS = {Format.JSON: as_json, Format.TXT: as_txt, Format.SRT: as_srt, Format.VTT: as_vtt}
+from voicepipe_status.operations import transcripts
 
 router = APIRouter(tags=["transcriptions"])
 
@@ -72,41 +64,16 @@ async def get_transcript(
     chosen_format = negotiate(accept, requested_format)
     if chosen_format is None:
         raise Problem.of("format_unknown")
-    row = await dependencies.queries.transcript(user.id, job_id, version)
-    if row is None:
-        raise Problem.of("not_found", what="transcription")
-    if row["version"] is None:
-        raise no_transcript(row)
-    if chosen_format is Format.RTTM and not row["document"].get("diarization"):
-        raise Problem.of("no_speakers")
+    found = await transcripts.find(dependencies, user.id, job_id, version)
     headers = {
-        "ETag": f'"{job_id}-{row["version"]}-{chosen_format}{fingerprint(row["names"] or {})}"',
+        "ETag": found.etag(chosen_format),
         "Cache-Control": "private, no-cache",
         "Vary": "Accept, Authorization, X-API-Key",
     }
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if download:
-        headers["Content-Disposition"] = content_disposition("attachment", with_suffix(row["name"], chosen_format))
-    # Rendering hours of words would block other clients.
-    text = await asyncio.to_thread(_render, row, chosen_format)
+        name = with_suffix(found.recording_name, chosen_format)
+        headers["Content-Disposition"] = content_disposition("attachment", name)
+    text = await found.render(chosen_format)
     return Response(text, media_type=f"{chosen_format.media_type}; charset=utf-8", headers=headers)
-
-
-def _render(row: Any, chosen_format: Format) -> bytes:
-    transcript = apply_names(Transcript.from_json(row["document"]), row["names"] or {})
-    if chosen_format is Format.RTTM:
-        return as_rttm(transcript, PurePosixPath(row["name"]).stem).encode()
-    return RENDERERS[chosen_format](transcript).encode()
-
-
-def no_transcript(row: Any) -> Problem:
-    """The problem that explains why there is no such transcript."""
-    if row["latest"] is not None:
-        return Problem.of("version_not_found", members={"latest": row["latest"]})
-    state = {"state": row["state"]}
-    if error := error_of(row):
-        return Problem(409, error.code, error.message, members=state)
-    if row["state"] == JobState.CANCELLED:
-        return Problem.of("cancelled", members=state)
-    return Problem.of("not_ready", retry_after_s=RETRY_AFTER_S, members=state)

@@ -1,0 +1,136 @@
+"""The gRPC service `Uploads`.
+
+A recording arrives as one stream of requests: a header, chunks, a trailer. The client learns the id of the upload from the initial metadata
+before the first chunk is read, so it can continue wherever the stream breaks. What has arrived is kept in the same rows as tus uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from voicepipe_api.v1 import uploads_pb2 as api
+from voicepipe_api.v1.transcription_pb2 import TranscriptionOptions
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.rpc.call import Call
+from voicepipe_wire.rpc.convert import filled, values_of
+
+from voicepipe_upload.finalize import Accepted
+from voicepipe_upload.options import RawOptions
+from voicepipe_upload.request_body import Interrupted
+from voicepipe_upload.resumable import Resumable, Trailer
+from voicepipe_upload.schema import transcription
+from voicepipe_upload.storage.uploads import Upload, upload_not_found
+
+KIND: Final = "grpc"
+UPLOAD_ID: Final = "upload-id"
+MAX_CHUNK_BYTES: Final = 1024 * 1024
+SHA256_BYTES: Final = 32
+
+Parts = AsyncIterator[api.CreateTranscriptionRequest]
+
+
+class Uploads:
+    """Each method has the name of a method of the service; see proto/voicepipe/api/v1/uploads.proto."""
+
+    def __init__(self, uploads: Resumable, *, client_idle_timeout_s: float) -> None:
+        self._uploads = uploads
+        self._client_idle_timeout_s = client_idle_timeout_s
+
+    async def create(self, call: Call, parts: Parts) -> api.CreateTranscriptionResponse:
+        first = await self._next(parts)
+        if first is None or not first.HasField("header"):
+            raise Problem.of("invalid_request", reason="the first message must be a header")
+        upload = await self._begun(call, first.header)
+        await call.context.send_initial_metadata(((UPLOAD_ID, str(upload.id)),))
+        if upload.job_id is None:
+            trailer = Trailer()
+            upload = await self._uploads.receive(upload, self._blocks(parts, trailer), trailer=trailer)
+        return _response(await self._uploads.transcription(upload))
+
+    async def get(self, call: Call, request: api.GetUploadRequest) -> api.Upload:
+        upload = await self._uploads.find(call.user, _upload_id(request.upload_id))
+        upload = await self._uploads.finish_if_complete(upload)
+        expires_at = Timestamp()
+        expires_at.FromDatetime(upload.expires_at)
+        return api.Upload(
+            upload_id=str(upload.id),
+            offset_bytes=upload.offset_bytes,
+            size_bytes=upload.size_bytes,
+            expires_at=expires_at,
+            transcription_id=None if upload.job_id is None else str(upload.job_id),
+        )
+
+    async def delete(self, call: Call, request: api.DeleteUploadRequest) -> api.DeleteUploadResponse:
+        await self._uploads.terminate(call.user, _upload_id(request.upload_id))
+        return api.DeleteUploadResponse()
+
+    async def _begun(self, call: Call, header: api.CreateHeader) -> Upload:
+        """The new upload, or the one to continue with this call as its writer."""
+        size_bytes = header.size_bytes if header.HasField("size_bytes") else None
+        self._uploads.admission.check_size(size_bytes)
+        if not header.upload_id:
+            raw = _raw(header.options)
+            new = await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
+            return await self._uploads.insert(new)
+        if header.name or header.media_type or header.HasField("options"):
+            reason = "with upload_id, name, media_type and options are those of the beginning and must not be set"
+            raise Problem.of("invalid_request", reason=reason)
+        upload_id = _upload_id(header.upload_id)
+        upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
+        return upload if upload.job_id is not None else await self._uploads.claim(upload)
+
+    async def _blocks(self, parts: Parts, trailer: Trailer) -> AsyncIterator[bytes]:
+        """The chunks. At the end `trailer` has the hash.
+
+        Raises:
+            Interrupted: the stream ended without a trailer, or nothing came for too long.
+            Problem: 422 `invalid_request`.
+        """
+        while (part := await self._next(parts)) is not None:
+            match part.WhichOneof("part"):
+                case "chunk" if len(part.chunk) <= MAX_CHUNK_BYTES:
+                    yield part.chunk
+                case "chunk":
+                    raise Problem.of("invalid_request", reason=f"chunk: at most {MAX_CHUNK_BYTES} bytes are allowed")
+                case "trailer" if len(part.trailer.sha256) in {0, SHA256_BYTES}:
+                    trailer.sha256 = part.trailer.sha256 or None
+                    return
+                case "trailer":
+                    raise Problem.of("invalid_request", reason=f"sha256: it must have {SHA256_BYTES} bytes")
+                case _:
+                    raise Problem.of("invalid_request", reason="after the header only chunks and one trailer may come")
+        reason = "The stream ended without a trailer"
+        raise Interrupted.of("length_mismatch", reason=reason, next_step="Continue the upload")
+
+    async def _next(self, parts: Parts) -> api.CreateTranscriptionRequest | None:
+        """The next message; None at the end."""
+        try:
+            async with asyncio.timeout(self._client_idle_timeout_s):
+                return await anext(parts, None)
+        except TimeoutError:
+            raise Interrupted.of("upload_stalled", idle_s=self._client_idle_timeout_s) from None
+
+
+def _raw(options: TranscriptionOptions) -> RawOptions:
+    """The options as the texts that REST has."""
+    raw = RawOptions()
+    for name, value in values_of(options).items():
+        values = value if isinstance(value, list) else [value]
+        raw.add_all((name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values)
+    return raw
+
+
+def _response(accepted: Accepted) -> api.CreateTranscriptionResponse:
+    values = {"transcription": transcription(accepted).model_dump(), "existing": not accepted.is_new}
+    return filled(api.CreateTranscriptionResponse(), values)
+
+
+def _upload_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise upload_not_found() from None
