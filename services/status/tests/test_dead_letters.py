@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.eventually import eventually_async
 from voicepipe_status import entry_scan
 from voicepipe_status.entries import Entry, EntryFilter
-from voicepipe_status.operations import dead_letters as routes
+from voicepipe_status.operations import dead_letters as operations
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import DLQ
@@ -222,7 +222,7 @@ async def test_a_redrive_that_had_no_effect_can_be_repeated_after_a_minute(opera
 async def test_more_dead_letters_than_one_request_takes_are_redriven_with_the_cursor(
     operator: Client, pipeline: Pipeline, monkeypatch
 ):
-    monkeypatch.setattr(dead_letters, "MAX_REDRIVEN_PER_REQUEST", 2)
+    monkeypatch.setattr(operations, "MAX_REDRIVEN_PER_REQUEST", 2)
     sequences = [await dead_letter(pipeline) for _ in range(5)]
     accepted, path = [], f"{PATH}/redrive"
     while path:
