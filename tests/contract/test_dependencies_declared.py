@@ -19,6 +19,10 @@ PROJECTS = sorted(
 # Distributions whose name does not follow from the module that is imported. The longest prefix counts.
 DISTRIBUTIONS = {
     "google.protobuf": "protobuf",
+    "google.rpc": "googleapis-common-protos",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "grpc_reflection": "grpcio-reflection",
     "nats": "nats-py",
     "opentelemetry": "opentelemetry-api",
     "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
