@@ -23,6 +23,7 @@ from . import (
     batch_fill,
     clip_during_transcription,
     diarization,
+    event_streams,
     large_model,
     long_recording,
     meeting_with_speakers,
@@ -38,7 +39,11 @@ from .speech import Speech
 from .testbed import QUICK, TIER, Sizes, Testbed, running
 
 # The parts of a run. With the toy Whisper, whose answers cost almost nothing:
-TOY: dict[str, Callable[[Testbed], list[Row]]] = {"upload": upload_speed.measure, "long": long_recording.measure}
+TOY: dict[str, Callable[[Testbed], list[Row]]] = {
+    "upload": upload_speed.measure,
+    "streams": event_streams.measure,
+    "long": long_recording.measure,
+}
 # On the default stack, with real speech:
 REAL: dict[str, Callable[[Testbed, Speech], list[Row]]] = {
     "prepare": prepare_stage.measure,

@@ -56,14 +56,14 @@ class ProcessWatch:
                 continue
             if time.monotonic() - searched_s > 10 * SAMPLE_EVERY_S:  # finding descendants reads all of /proc
                 children, searched_s = descendants(self._pid), time.monotonic()
-            own = _resident_bytes(self._pid)
+            own = resident_bytes(self._pid)
             self.peak_own_bytes = max(self.peak_own_bytes, own)
-            total = own + sum(map(_resident_bytes, children))
+            total = own + sum(map(resident_bytes, children))
             self.first_bytes = self.first_bytes or total
             self.peak_bytes = max(self.peak_bytes, total)
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
     except OSError:

@@ -35,6 +35,7 @@ class Sizes:
     backlog: int = 6
     backlog_s: float = 300.0
     upload_bytes: int = 1_000_000_000
+    event_streams: int = 2000
     long_s: float = 3 * 3600.0
     clips: int = 5
     # The second is compared with the stock pipeline, the last with the second.
@@ -51,6 +52,7 @@ QUICK = Sizes(
     backlog=3,
     backlog_s=120,
     upload_bytes=128 << 20,
+    event_streams=200,
     long_s=900,
     clips=2,
     diarized_s=(20.0, 40.0, 60.0),
@@ -195,6 +197,7 @@ def running(
     env = {
         "VOICEPIPE_MODELS": ",".join(f"{tier}={folder}" for tier, folder in speech.items()),
         "VOICEPIPE_DIARIZATION_MODEL": str(speakers or NO_SPEAKERS),
+        "VOICEPIPE_MAX_EVENT_STREAMS": "10000",
         **({"VOICEPIPE_MODEL_REQUESTS": str(requests)} if requests else {}),
     }
     # PostgreSQL runs as another user, who must be able to enter the folder.
