@@ -3,6 +3,8 @@
 Reading is all that this process does, so that its own work hardly delays what it measures. Over gRPC it therefore speaks HTTP/2 itself: the streams share a
 few connections, requests are written with HPACK literals (RFC 7541, 6.2.2), and of the responses only the frames of data count.
 
+Streams are opened in groups, each once those before have started: a client would repeat a request that times out, and this one does not.
+
 It prints a line `ready` once every stream has received its first event, and at the end of its standard input one JSON object: for each event, by its sequence, the
 arrival times in seconds since 1970.
 """
@@ -17,12 +19,14 @@ import struct
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-STREAMS_ON_A_CONNECTION: Final = 100
+# Over HTTP/2 also those that share a connection.
+STREAMS_IN_A_GROUP: Final = 100
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 INITIAL_WINDOW_SIZE: Final = 4
 LARGEST_WINDOW: Final = 2**31 - 1
@@ -43,6 +47,9 @@ class Arrivals:
             if len(self.started) == self.wanted:
                 print("ready", flush=True)
 
+    def end(self, stream: Any, reason: bytes) -> None:
+        raise SystemExit(f"stream {stream} has ended after {len(self.started)} had started: {reason[:200]!r}")
+
 
 class SseStream:
     """One connection, one stream."""
@@ -56,8 +63,12 @@ class SseStream:
         self.socket.sendall(head.encode())
 
     def read(self) -> None:
-        *lines, self._rest = (self._rest + self.socket.recv(65536)).split(b"\n")
+        *lines, self._rest = (self._rest + (received := self.socket.recv(65536))).split(b"\n")
+        if not received:
+            self._arrivals.end(id(self), b"closed")
         for line in lines:
+            if line.startswith(b"HTTP/1.1 ") and b" 200 " not in line:
+                self._arrivals.end(id(self), line)
             if line.startswith(b"id: "):
                 self._arrivals.add(id(self), int(line[4:]))
 
@@ -107,6 +118,8 @@ class Http2Connection:
             self.socket.sendall(_frame(SETTINGS, ACK, 0, b""))
         elif kind == PING and not flags & ACK:
             self.socket.sendall(_frame(PING, ACK, 0, payload))
+        elif kind in {HEADERS, RST_STREAM} and (flags & END_STREAM or kind == RST_STREAM):
+            self._arrivals.end(stream, payload)
         elif kind == DATA:
             self._receive(stream, self._messages.pop(stream, b"") + payload)
 
@@ -141,25 +154,30 @@ def _varint(data: bytes, start: int) -> int:
 
 def main() -> None:
     request = json.loads(sys.argv[1])
-    count = int(request["streams"])
-    arrivals = Arrivals(count)
-    selector = selectors.DefaultSelector()
     # Each stream over SSE needs a socket.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    if request["protocol"] == "sse":
-        connections: list[Any] = [SseStream(request, arrivals) for _ in range(count)]
-    else:
-        sizes = [min(STREAMS_ON_A_CONNECTION, count - first) for first in range(0, count, STREAMS_ON_A_CONNECTION)]
-        connections = [Http2Connection(request, arrivals, size) for size in sizes]
-    for connection in connections:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    arrivals = Arrivals(int(request["streams"]))
+    selector = selectors.DefaultSelector()
     selector.register(sys.stdin, selectors.EVENT_READ, None)
+    opened = 0
     while True:
+        if len(arrivals.started) == opened < arrivals.wanted:
+            group = min(STREAMS_IN_A_GROUP, arrivals.wanted - opened)
+            for connection in connections(request, arrivals, group):
+                selector.register(connection.socket, selectors.EVENT_READ, connection)
+            opened += group
         for key, _ in selector.select():
             if key.data is None:
                 print(json.dumps(arrivals.times))
                 return
             key.data.read()
+
+
+def connections(request: dict[str, Any], arrivals: Arrivals, streams: int) -> Sequence[SseStream | Http2Connection]:
+    """Connections with so many streams in all."""
+    if request["protocol"] == "sse":
+        return [SseStream(request, arrivals) for _ in range(streams)]
+    return [Http2Connection(request, arrivals, streams)]
 
 
 if __name__ == "__main__":
