@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections import Counter
@@ -12,11 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import numpy as np
+import soundfile
+from accuracy.corpus import phone_call
 from support.eventually import eventually
 from support.front_door import ENDED, FrontDoor, with_another_hash
 
 RETRY_S = 0.5
 ACCEPT_TIMEOUT_S = 180
+
+
+def repeated_call(times: int) -> bytes:
+    """The phone call of 30 s, with its two speakers, so many times in a row."""
+    samples, rate = soundfile.read(phone_call().path, dtype="int16")
+    file = io.BytesIO()
+    soundfile.write(file, np.tile(samples, times), rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 def accepted_by_and_by(door: FrontDoor, audio: bytes, **options: str) -> str:

@@ -98,6 +98,11 @@ class Curve:
         return svg(title, [asked, ready], self.points[-1][0])
 
     @property
+    def most(self) -> int:
+        """The most that were asked for at a time."""
+        return max(asked for _, asked, _ in self.points)
+
+    @property
     def turns(self) -> int:
         """Changes from growing to shrinking or back."""
         steps = [after - before for (_, before, _), (_, after, _) in pairwise(self.points) if after != before]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cluster.kubernetes import RELEASE, Installation
-from cluster.load import all_ended, send_many
+from cluster.load import all_ended, repeated_call, send_many
 from cluster.scaling import COOLDOWN_S, LEASE, VALUES, Scaled, install_definition, seconds, watching
 from support.eventually import eventually
 from support.front_door import FrontDoor, with_another_hash
@@ -75,12 +75,39 @@ def test_a_burst_is_done_once_and_nothing_is_interrupted(
     record_property(
         "measured",
         f"{CLIPS} clips: first pod asked {seconds(woken['at']) - first_s:.0f} s after the first upload, "
-        f"at most {max(asked for _, asked, _ in curve.points)} pods, {curve.pod_seconds:.0f} pod-seconds, "
+        f"at most {curve.most} pods, {curve.pod_seconds:.0f} pod-seconds, "
         f"{curve.turns} turns, asleep {asleep_s:.0f} s after the last",
     )
     assert curve.turns <= 1
-    assert max(asked for _, asked, _ in curve.points) > 1
+    assert curve.most > 1
     assert asleep_s < COOLDOWN_S + 30
+
+
+def test_clips_overtake_a_long_recording_and_its_pools_grow_with_it(
+    scaled: Scaled, scaled_door: FrontDoor, asleep: None, clip: bytes, record_property
+) -> None:
+    """B3 with ten minutes instead of three hours."""
+    waits_s = []
+    with watching(scaled, POOL) as words, watching(scaled, "diarizer") as speakers:
+        long = scaled_door.accepted(repeated_call(20), "long.wav", model="fast", diarize="true")
+        eventually(lambda: scaled_door.get(long)["state"] == "transcribing", 120)
+        for _ in range(5):
+            began = time.monotonic()
+            scaled_door.completed(
+                scaled_door.accepted(with_another_hash(clip), "clip.wav", model="fast", priority="premium")
+            )
+            waits_s.append(time.monotonic() - began)
+            assert scaled_door.get(long)["state"] == "transcribing", "a clip waited for the whole recording"
+        job = scaled_door.end_of(long, 500)
+    record_property(
+        "measured",
+        f"ten minutes with speakers: at most {words.most} pods for words and {speakers.most} for speakers; premium clips "
+        f"meanwhile took {', '.join(f'{wait_s:.0f}' for wait_s in waits_s)} s",
+    )
+    assert job["state"] == "completed"
+    assert {stage["attempt"] for stage in job["stages"]} == {1}
+    assert words.most > 1
+    assert speakers.most == 1
 
 
 def test_every_change_is_in_the_history_and_is_one_event(scaled: Scaled, asleep: None) -> None:

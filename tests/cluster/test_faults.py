@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
-from accuracy.corpus import phone_call
 from cluster.kubernetes import Installation
-from cluster.load import accepted_by_and_by, all_ended
+from cluster.load import accepted_by_and_by, all_ended, repeated_call
 from support.eventually import eventually
 from support.front_door import FrontDoor, with_another_hash
 
@@ -78,7 +74,7 @@ def test_a_stopped_diarizer_hands_its_recording_back_within_its_grace_period(
     """The recording takes longer than the grace period, so it cannot simply be finished."""
     running.deploy(diarizer={"terminationGracePeriodSeconds": SHORTEST_GRACE_S})
     running.wait_until_ready()
-    job_id = door.accepted(several_minutes_of_the_call(), "long.wav", diarize="true")
+    job_id = door.accepted(repeated_call(REPEATS), "long.wav", diarize="true")
     command = f"SELECT id FROM outbox WHERE job_id = '{job_id}' AND work = 'diarize'"  # noqa: S608 - our own id
     eventually(lambda: diarize_stage(door, job_id)["done_s"] > 0, 180)
     before = running.sql(command)
@@ -99,10 +95,3 @@ def test_a_stopped_diarizer_hands_its_recording_back_within_its_grace_period(
 
 def diarize_stage(door: FrontDoor, job_id: str) -> dict[str, Any]:
     return next(stage for stage in door.get(job_id)["stages"] if stage["stage"] == "diarize")
-
-
-def several_minutes_of_the_call() -> bytes:
-    samples, rate = soundfile.read(phone_call().path, dtype="int16")
-    file = io.BytesIO()
-    soundfile.write(file, np.tile(samples, REPEATS), rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()
