@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -14,6 +16,8 @@ from cluster import kubernetes
 from cluster.image_pods import Pods
 from cluster.images import BUILD, NO_CLUSTER, build_images, builder_environment, load_image, start_one_node
 from cluster.kubernetes import Installation, Kubernetes
+from cluster.operator_process import NAMESPACE, Backlog, Idlers, Operators
+from cluster.scaling import install_definition
 from support.front_door import FrontDoor
 from voicepipe_local.testing import real_models
 
@@ -89,6 +93,40 @@ def running(installation: Installation) -> Installation:
 @pytest.fixture(scope="module")
 def door(running: Installation) -> FrontDoor:
     return running.door()
+
+
+@pytest.fixture(scope="session")
+def namespace_of_idlers(cluster: Kubernetes) -> Iterator[None]:
+    install_definition(cluster)
+    cluster.run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+    cluster.run("kubectl", "create", "namespace", NAMESPACE)
+    yield
+    cluster.run("kubectl", "delete", "namespace", NAMESPACE, "--timeout=120s")
+
+
+@pytest.fixture
+def idlers(cluster: Kubernetes, namespace_of_idlers: None) -> Iterator[Idlers]:
+    made = Idlers(cluster)
+    yield made
+    made.delete()
+
+
+@pytest.fixture
+def operators(cluster: Kubernetes, idlers: Idlers, nats_url: str, tmp_path: Path) -> Iterator[Operators]:
+    """They stop before what they scale is deleted."""
+    made = Operators(cluster, nats_url, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def backlog(nats_url: str) -> Iterator[Backlog]:
+    made = Backlog(nats_url)
+    thread = threading.Thread(target=made.run)
+    thread.start()
+    yield made
+    made.running = False
+    thread.join()
 
 
 @pytest.fixture(scope="session")
