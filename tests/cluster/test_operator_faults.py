@@ -62,8 +62,9 @@ def test_nothing_is_scaled_while_the_streams_are_gone(
             await jetstream.context.delete_stream(stream)
 
     two_are_asked_for(idlers, operators, backlog)
-    backlog.seconds = FOR_ALL_S  # and nobody can say so
     backlog.publishing = False
+    time.sleep(1)
+    backlog.seconds = FOR_ALL_S  # which nobody can say
     asyncio.run(with_jetstream(nats_url, delete))
     backlog.publishing = True
     stale_s = until_no_metrics(idlers)

@@ -9,8 +9,9 @@ from typing import Any
 import kopf
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
 from voicepipe_autoscaler.control.target import TargetAway
-from voicepipe_autoscaler.operator.api import Api
+from voicepipe_autoscaler.operator.api import Api, KubernetesLease
 from voicepipe_autoscaler.operator.cluster import Cluster
 from voicepipe_autoscaler.operator.rest import ApiError, Rest
 from voicepipe_autoscaler.operator.status import PoolEvent
@@ -22,7 +23,7 @@ WRITES = {
     "set_status": ("pool", {"reason": "Steady"}),
     "post": ("pool", "uid", EVENT, 1.0),
 }
-READS: dict[str, tuple[Any, ...]] = {"hpa_targets": (), "nodes": (), "uids": ("v1", "pods", {"a": "b"})}
+READS: dict[str, tuple[Any, ...]] = {"hpa_targets": (), "nodes": (), "objects": ("v1", "pods", {"a": "b"})}
 
 
 class Requests:
@@ -72,20 +73,54 @@ async def test_a_pod_that_is_gone_needs_no_cost_and_an_event_that_exists_no_seco
         await api(Requests(ApiError(404, "gone"))).set_status("pool", {})
 
 
-async def test_an_object_that_a_watch_has_lost_is_forgotten_and_a_new_one_is_not():
+def body(name: str, version: str = "old") -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": version}}
+
+
+async def test_what_the_watches_have_lost_is_found_by_a_listing():
     cluster = Cluster()
-    for name in ("gone", "there", "again"):
-        cluster.pods[name] = {"metadata": {"uid": name}}
+    for name in ("gone", "changed", "same"):
+        cluster.saw(cluster.pods, None, body(name))
 
-    async def list_uids(version: str, plural: str, labels: Any) -> set[str]:
-        del version, labels
+    async def list_objects(version: str, plural: str, labels: Any) -> dict[str, Any]:
+        return {"changed": body("changed", "new"), "same": body("same"), "unseen": body("unseen")}
+
+    await cluster.refresh(list_objects, {})
+    assert cluster.pods == {"changed": body("changed", "new"), "same": body("same"), "unseen": body("unseen")}
+
+
+async def test_what_a_watch_says_during_a_listing_is_newer_than_the_listing():
+    cluster = Cluster()
+    for name in ("deleted", "changed", "again"):
+        cluster.saw(cluster.pods, None, body(name))
+
+    async def list_objects(version: str, plural: str, labels: Any) -> dict[str, Any]:
         if plural == "pods":
-            cluster.pods["new"] = {"metadata": {"uid": "new"}}
-            cluster.pods["again"] = {"metadata": {"uid": "another"}}
-        return {"there"}
+            cluster.saw(cluster.pods, "DELETED", body("deleted"))
+            cluster.saw(cluster.pods, "MODIFIED", body("changed", "newest"))
+            cluster.saw(cluster.pods, "ADDED", body("again", "another"))
+            cluster.saw(cluster.pods, "ADDED", body("created"))
+        return {"deleted": body("deleted"), "changed": body("changed", "new")}
 
-    await cluster.forget_deleted(list_uids, {})
-    assert cluster.pods.keys() == {"there", "again", "new"}
+    await cluster.refresh(list_objects, {})
+    assert cluster.pods == {
+        "changed": body("changed", "newest"),
+        "again": body("again", "another"),
+        "created": body("created"),
+    }
+
+
+def requests_counted(verb: str) -> float:
+    return REGISTRY.get_sample_value("voicepipe_operator_api_requests_total", {"verb": verb}) or 0.0
+
+
+async def test_requests_are_counted_whether_they_fail_or_not():
+    before = requests_counted("status"), requests_counted("lease")
+    await api(Requests()).set_status("pool", {})
+    with pytest.raises(TargetAway):
+        await api(Requests(ApiError(500, "no"))).set_status("pool", {})
+    await KubernetesLease(Requests(), "here", "lease").get()  # type: ignore[arg-type]
+    assert (requests_counted("status"), requests_counted("lease")) == (before[0] + 2, before[1] + 1)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@
 | `watch` | sees WorkerPools, Deployments and pods, with kopf (`cluster`) |
 | `Lease.keep` | leads, or waits for its turn |
 | `read_snapshots` | reads the backlog |
-| `look_around` | reads what no watch covers: HorizontalPodAutoscalers, nodes |
+| `look_around` | reads what no watch covers: HorizontalPodAutoscalers, nodes, and what the watches may have lost |
 | `supervise` | runs a loop for each WorkerPool (`managed_pool`) |
 
 If one of them fails, the process ends and is restarted: half an operator is worse than none.
@@ -75,7 +75,7 @@ class Operator:
             if rounds % SELDOM == 0:
                 await self._look_at_hpas()
                 with suppress(TargetAway):
-                    await self._cluster.forget_deleted(self._api.uids, self._settings.labels)
+                    await self._cluster.refresh(self._api.objects, self._settings.labels)
             await self._look_at_nodes()
             rounds += 1
 

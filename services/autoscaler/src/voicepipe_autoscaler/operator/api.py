@@ -19,6 +19,7 @@ from .rest import MERGE_PATCH, ApiError, Rest
 from .status import PoolEvent
 from .worker_pool import GROUP, KIND, PLURAL, VERSION
 
+REQUESTS = Counter("voicepipe_operator_api_requests_total", "Requests to the Kubernetes API", ["verb"])
 ERRORS = Counter("voicepipe_operator_api_errors_total", "Requests to the Kubernetes API that failed", ["verb"])
 LONGEST_NOTE = 1000  # the API takes 1024 bytes
 
@@ -78,12 +79,12 @@ class Api:
             if one["spec"]["scaleTargetRef"]["kind"] == "Deployment"
         }
 
-    async def uids(self, version: str, plural: str, selector: Mapping[str, str]) -> set[str]:
-        """The uids of the objects that exist now."""
+    async def objects(self, version: str, plural: str, selector: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+        """The objects that exist now, by name."""
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
         query = f"?{urlencode({'labelSelector': labels})}" if labels else ""
         found = await self._try("list", "GET", f"{self._path(version)}/{plural}{query}")
-        return {one["metadata"]["uid"] for one in found["items"]}
+        return {one["metadata"]["name"]: one for one in found["items"]}
 
     async def nodes(self) -> list[Mapping[str, Any]]:
         found = await self._try("nodes", "GET", "/api/v1/nodes")
@@ -103,6 +104,7 @@ class Api:
 
     async def _try(self, verb: str, *request: Any, accept: HTTPStatus | None = None) -> dict[str, Any]:
         """The answer; nothing for an error of the status `accept`."""
+        REQUESTS.labels(verb).inc()
         try:
             return await self._rest.request(*request)
         except ApiError as error:
@@ -121,6 +123,7 @@ class KubernetesLease:
         self._path = f"{namespaced('coordination.k8s.io/v1', namespace)}/leases"
 
     async def get(self) -> Mapping[str, Any] | None:
+        REQUESTS.labels("lease").inc()
         try:
             return await self._rest.request("GET", f"{self._path}/{self._metadata['name']}")
         except ApiError as error:
@@ -131,6 +134,7 @@ class KubernetesLease:
     async def put(self, spec: Mapping[str, Any], resource_version: str | None) -> Mapping[str, Any]:
         metadata = {**self._metadata, **({"resourceVersion": resource_version} if resource_version else {})}
         body = {"metadata": metadata, "spec": spec}
+        REQUESTS.labels("lease").inc()
         try:
             if resource_version is None:
                 return await self._rest.request("POST", self._path, body)
