@@ -22,7 +22,7 @@ SERVICE = """
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
     from starlette.routing import Route
-    from voicepipe_wire.service import Running, run_service
+    from voicepipe_wire.service import CannotStart, Running, run_service
     from voicepipe_wire.settings import Settings
 
     async def slow(request):
@@ -46,6 +46,8 @@ SERVICE = """
 
     @asynccontextmanager
     async def start(settings, startup):
+        if "lost" in sys.argv:
+            raise CannotStart("It has lost its key: find it.")
         async with startup.database(settings) as pool:
             checks = {"own": broken if "unready" in sys.argv else fine}
             app = None if "worker" in sys.argv else Starlette(routes=[Route("/slow", slow)])
@@ -203,6 +205,20 @@ def test_an_idle_process_stops_within_two_seconds(run):
 
 def test_a_bug_ends_the_process_with_status_1(run):
     assert run("bug").ended()[0] == 1
+
+
+def test_what_no_waiting_will_bring_ends_the_process_with_status_2_and_a_sentence(database_url, free_port):
+    settings = {**SETTINGS, "VOICEPIPE_DATABASE_URL": database_url, "VOICEPIPE_HTTP_PORT": str(free_port)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SERVICE), "lost"],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "test cannot start. It has lost its key: find it."
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_setting_ends_the_process_with_status_2_and_is_named():

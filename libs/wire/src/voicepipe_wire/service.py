@@ -54,6 +54,10 @@ class StoppedEarly(Exception):
     """The process was stopped before it had started."""
 
 
+class CannotStart(Exception):
+    """Something that no waiting will bring is missing. The message is a sentence that says what, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A service that has started.
@@ -117,7 +121,8 @@ Start = Callable[[S, Startup], AbstractAsyncContextManager[Running]]
 def run_service(name: str, settings_class: type[S], start: Start[S]) -> int:
     """Run a service until it is stopped, and return its exit status.
 
-    0: it was stopped. 1: a bug. 2: a setting is missing or invalid. Telemetry is flushed in every case.
+    0: it was stopped. 1: a bug. 2: a setting, or something else that an operator provides, is missing or invalid. Telemetry is
+    flushed in every case.
     """
     try:
         settings = settings_class()
@@ -126,16 +131,20 @@ def run_service(name: str, settings_class: type[S], start: Start[S]) -> int:
         return BAD_SETTINGS
     telemetry.configure(name, settings.log_level)
     try:
-        asyncio.run(_run(settings, start))
+        cannot_start = asyncio.run(_run(settings, start))
     except Exception:
         log.exception("bug, the process ends")
         return BUG
     finally:
         telemetry.shutdown()
+    if cannot_start is not None:
+        print(f"{name} cannot start. {cannot_start}", file=sys.stderr)  # noqa: T201 - as for an invalid setting
+        return BAD_SETTINGS
     return 0
 
 
-async def _run(settings: S, start: Start[S]) -> None:
+async def _run(settings: S, start: Start[S]) -> CannotStart | None:
+    """Run the service; returns why it could not start."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -165,8 +174,11 @@ async def _run(settings: S, start: Start[S]) -> None:
                 await serving
         except StoppedEarly:
             log.info("stopped before it had started")
+        except CannotStart as error:
+            return error
         finally:
             server.should_exit = True
+    return None
 
 
 async def _drain(

@@ -22,9 +22,14 @@ from typing import Any, Self
 
 import aiohttp
 import kopf
+from voicepipe_wire.service import CannotStart
 
 LOGIN_FOR_S = 600.0
 TIMEOUT_S = 3.0
+NO_ACCOUNT = (
+    "has no account for the Kubernetes API: let its pod mount the token of its service account "
+    "(automountServiceAccountToken), or set KUBECONFIG"
+)
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -37,7 +42,7 @@ class ApiError(Exception):
 
 
 class Rest:
-    """A client of the API. Use it as a context manager."""
+    """A client of the API. Use it as a context manager; entering it raises CannotStart if there is no account."""
 
     def __init__(self, settings: kopf.OperatorSettings) -> None:
         self._settings = settings
@@ -48,7 +53,10 @@ class Rest:
         self._login_at = -LOGIN_FOR_S
 
     async def __aenter__(self) -> Self:
-        await self._log_in(None)
+        try:
+            await self._log_in(None)
+        except ApiError as error:
+            raise CannotStart(f"It {error}.") from error
         return self
 
     async def __aexit__(
@@ -109,7 +117,7 @@ class Rest:
             try:
                 made = self._new_session()
             except (OSError, ValueError, kopf.LoginError) as error:
-                raise ApiError(0, f"cannot log in: {error}") from error
+                raise ApiError(0, f"cannot log in to the Kubernetes API: {error}") from error
             if used is not None:
                 self._retired.append((time.monotonic(), used))
             self._session, self._login_at = made, time.monotonic()
@@ -124,7 +132,7 @@ class Rest:
             settings=self._settings
         )
         if info is None:
-            raise ApiError(0, "there is neither a service account nor KUBECONFIG")
+            raise ApiError(0, NO_ACCOUNT)
         self._server = info.server.rstrip("/")
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=info.as_ssl_context()),
