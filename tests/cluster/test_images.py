@@ -90,6 +90,35 @@ def test_a_service_without_servers_answers_its_probe_and_stops_by_itself(
     assert took_s < STOPS_WITHIN_S
 
 
+# Of an API server that does not exist.
+KUBECONFIG = """
+{"current-context": "none", "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
+ "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}], "users": [{"name": "none", "user": {"token": "none"}}]}
+"""
+
+
+def test_the_autoscaler_without_servers_answers_its_probe_and_stops_by_itself(image_pods, pod_name, record_property):
+    image_pods.secret(pod_name, config=KUBECONFIG)
+    image_pods.start(
+        pod_name,
+        "autoscaler",
+        env=[*SETTINGS, *variables(VOICEPIPE_NAMESPACE="none", KUBECONFIG="/kubernetes/config")],
+        volumes={"/kubernetes": {"secret": {"secretName": pod_name}}},
+        readinessProbe=http_probe("/healthz", 8000),
+    )
+    image_pods.wait_until_ready(pod_name)
+    took_s, exit_status = image_pods.seconds_to_stop(pod_name, "TERM")
+    record_property("measured", f"autoscaler stopped in {took_s:.1f} s")
+    assert exit_status == 0
+    assert took_s < STOPS_WITHIN_S
+
+
+def test_an_autoscaler_without_an_account_says_what_is_missing(image_pods, pod_name):
+    image_pods.start(pod_name, "autoscaler", env=[*SETTINGS, *variables(VOICEPIPE_NAMESPACE="none")])
+    assert image_pods.wait_for_end(pod_name) == 2
+    assert "automountServiceAccountToken" in image_pods.logs(pod_name)
+
+
 def test_the_gateway_answers_its_probe_and_stops_by_itself(image_pods, pod_name, record_property):
     addresses = variables(VOICEPIPE_UPLOAD_ADDRESSES="127.0.0.1:1", VOICEPIPE_STATUS_ADDRESSES="127.0.0.1:1")
     image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8081))
@@ -115,6 +144,7 @@ def test_migrations_that_wait_for_their_database_can_be_stopped(image_pods, pod_
         ("status", "voicepipe_status.__main__"),
         ("orchestrator", "voicepipe_orchestrator.__main__"),
         ("migrations", "voicepipe_migrations.__main__"),
+        ("autoscaler", "voicepipe_autoscaler.operator.__main__"),
         ("diarizer", "voicepipe_diarizer.__main__, voicepipe_models.__main__, pyannote.audio.pipelines"),
         ("model-download", "voicepipe_models.__main__, pip._internal.commands.download"),
         ("triton", "ctranslate2, tokenizers, http.client, json"),

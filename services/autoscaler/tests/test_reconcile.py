@@ -19,9 +19,7 @@ from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Pod
 from voicepipe_autoscaler.pool import PoolSpec
 from voicepipe_wire.messaging import broker
-from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, POOL_STATES, WORK, Queue
-from voicepipe_wire.settings import Settings
-from voicepipe_wire.storage import database
+from voicepipe_wire.messaging.subjects import BACKLOG_SUBJECT, POOL_STATES, WORK, Queue
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, QueueBacklog
 
 SPEC = PoolSpec(
@@ -101,28 +99,6 @@ class Loop:
             return done if condition(done) else None
 
         return await eventually_async(stepped, timeout_s)
-
-
-@pytest.fixture
-def settings(database_url, nats_url):
-    return Settings(database_url=database_url, nats_url=nats_url, s3_access_key="", s3_secret_key="")
-
-
-@pytest.fixture
-async def pool(settings):
-    pool = await database.connect(settings)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def jetstream(settings):
-    async with broker.connect(settings, "test-autoscaler") as jetstream:
-        await eventually_async(lambda: jetstream.is_connected)
-        await jetstream.ensure_streams()
-        for stream in (WORK, BACKLOG):
-            await jetstream.context.purge_stream(stream)
-        yield jetstream
 
 
 @pytest.fixture
