@@ -20,6 +20,8 @@ from voicepipe_local.testing import WHISPER_FIXTURE
 from tests.accuracy import environment
 
 from . import (
+    autoscaler_simulated,
+    autoscaler_soak,
     batch_fill,
     clip_during_transcription,
     diarization,
@@ -55,7 +57,9 @@ REAL: dict[str, Callable[[Testbed, Speech], list[Row]]] = {
 }
 SPEAKERS = "speakers"
 GPU = ("batch", "large")
-ALL = (*TOY, SPEAKERS, *REAL, *GPU)
+# Without a stack:
+SIMULATED, SOAK = "simulated", "soak"
+ALL = (*TOY, SPEAKERS, *REAL, *GPU, SIMULATED, SOAK)
 WARM_UP_S = 20.0
 
 
@@ -86,6 +90,7 @@ def _arguments() -> argparse.Namespace:
         default="large-v3",
         help="size of the model of the part `large`",
     )
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long the part `soak` takes (20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument(
         "--report",
@@ -102,7 +107,7 @@ def _measure(options: argparse.Namespace, console: Console) -> None:
     models, speech = environment.wanted_models(), Speech.available()
     if TIER not in models.speech:
         raise CannotStart(f"VOICEPIPE_MODELS has no model for the tier {TIER}, which the bench needs: unset it")
-    suite = Suite(QUICK if options.quick else Sizes(), models, speech, options.model_size, console)
+    suite = Suite(QUICK if options.quick else Sizes(), models, speech, options.model_size, options.minutes, console)
     wanted = options.only or ALL
     facts = environment.describe(models)
     title = f"{facts['made_at']}, revision {facts['revision']}, {facts['machine']}"
@@ -122,16 +127,20 @@ def _measure(options: argparse.Namespace, console: Console) -> None:
 class Suite:
     """The parts of the bench, grouped by the stack that they need."""
 
-    def __init__(self, sizes: Sizes, models: Models, speech: Speech, model_size: str, console: Console) -> None:
+    def __init__(
+        self, sizes: Sizes, models: Models, speech: Speech, model_size: str, minutes: float, console: Console
+    ) -> None:
         self._sizes = sizes
         self._models = models
         self._speech = speech
         self._model_size = model_size
+        self._minutes = minutes
         self._console = console
 
     def left_out(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """The parts that need a GPU, if there is none."""
-        return () if triton.GPU.exists() else tuple(part for part in GPU if part in wanted)
+        """The parts that need a GPU or a cluster, if there is none."""
+        missing = (*(() if triton.GPU.exists() else GPU), *(() if "KUBECONFIG" in os.environ else (SOAK,)))
+        return tuple(part for part in missing if part in wanted)
 
     def measure(self, wanted: Sequence[str]) -> Iterator[tuple[str, Row]]:
         yield from self._on_toy_stack([part for part in TOY if part in wanted])
@@ -140,8 +149,12 @@ class Suite:
                 SPEAKERS, lambda: diarization.measure(self._sizes, self._speakers(), self._speech)
             )
         yield from self._on_real_stack([part for part in REAL if part in wanted])
-        left_out = self.left_out(wanted)
-        yield from self._on_a_gpu([part for part in GPU if part in wanted and part not in left_out])
+        possible = set(wanted) - set(self.left_out(wanted))
+        yield from self._on_a_gpu([part for part in GPU if part in possible])
+        if SIMULATED in possible:
+            yield from self._announced(SIMULATED, autoscaler_simulated.measure)
+        if SOAK in possible:
+            yield from self._announced(SOAK, lambda: autoscaler_soak.measure(self._minutes))
 
     def _on_toy_stack(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:

@@ -54,7 +54,9 @@ class Run:
 
     @property
     def heading(self) -> str:
-        left_out = f"\nLeft out, since they need a GPU: {', '.join(self.left_out)}." if self.left_out else ""
+        left_out = (
+            f"\nLeft out, since they need a GPU or a cluster: {', '.join(self.left_out)}." if self.left_out else ""
+        )
         return f"{'QUICK: these are not measurements. ' if self.quick else ''}{self.title}\nSpeech: {self.speech}.{left_out}"
 
 
@@ -91,7 +93,7 @@ def _markdown(runs: Sequence[Run]) -> str:
 
 
 def _table(run: Run) -> str:
-    left_out = f" Left out, since they need a GPU: {', '.join(run.left_out)}." if run.left_out else ""
+    left_out = f" Left out, since they need a GPU or a cluster: {', '.join(run.left_out)}." if run.left_out else ""
     lines = [f"{run.title}. Speech: {run.speech}.{left_out}", "", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
     for row in run.rows:
         value = f"{row['value']:.3g} {row['unit']}".strip()

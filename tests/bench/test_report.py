@@ -22,7 +22,9 @@ def test_rows_replace_the_old_table_and_nothing_else(tmp_path, page):
     run("prepare", 2.5).save(tmp_path / "a.json")
     assert write_table([tmp_path / "a.json"], page) == "README.md has 1 rows now."
     text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}\none machine. Speech: one call. Left out, since they need a GPU: large.\n")
+    assert text.startswith(
+        f"before\n{BEGIN}\none machine. Speech: one call. Left out, since they need a GPU or a cluster: large.\n"
+    )
     assert "| row of prepare | 2.5 s | <= 2 | MISSED | 3 s \\| alone | the disk | 0.5 |" in text
     assert text.endswith(f"\n{END}\nafter\n")
     assert "old" not in text
