@@ -107,7 +107,14 @@ def _measure(options: argparse.Namespace, console: Console) -> None:
     models, speech = environment.wanted_models(), Speech.available()
     if TIER not in models.speech:
         raise CannotStart(f"VOICEPIPE_MODELS has no model for the tier {TIER}, which the bench needs: unset it")
-    suite = Suite(QUICK if options.quick else Sizes(), models, speech, options.model_size, options.minutes, console)
+    suite = Suite(
+        QUICK if options.quick else Sizes(),
+        models,
+        speech,
+        options.model_size,
+        2.0 if options.quick else options.minutes,
+        console,
+    )
     wanted = options.only or ALL
     facts = environment.describe(models)
     title = f"{facts['made_at']}, revision {facts['revision']}, {facts['machine']}"
