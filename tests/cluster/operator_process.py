@@ -144,7 +144,8 @@ class Idlers:
         }, {})  # fmt: skip
 
     def delete(self) -> None:
-        self.kubectl("delete", "lease,workerpool,deployment", "--all", "--cascade=foreground", "--timeout=60s")
+        """With its pods; the controllers that delete them may still be waiting for an API that was away."""
+        self.kubectl("delete", "lease,workerpool,deployment", "--all", "--cascade=foreground", "--timeout=180s")
 
     def leader(self) -> str:
         leases = self.get("leases")["items"]
