@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 from cluster.kubernetes import Kubernetes, tag_of
-from nats.errors import Error as NatsError
 from support.eventually import eventually
 from voicepipe_autoscaler.observation import Pod
 from voicepipe_autoscaler.operator.pods import pod_of
@@ -57,7 +56,7 @@ class Backlog:
             if self.publishing:
                 waiting = QueueBacklog(stage="diarize", priority="standard", queued_s=self.seconds, expected_commands=9)
                 snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting])
-                with suppress(NatsError, TimeoutError):  # the stream may be gone, which a controller survives too
+                with suppress(ConnectionError):  # the stream may be gone, which a controller survives too
                     await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
             await asyncio.sleep(0.5)
 
