@@ -48,7 +48,7 @@ def test_nothing_is_scaled_while_the_controller_is_stopped(
     stale_s = until_no_metrics(idlers)
     two_for_ten_seconds(idlers)
     backlog.seconds, backlog.publishing = FOR_ALL_S, True
-    right_s = idlers.until_asked(5, RIGHT_WITHIN_S)
+    right_s = idlers.until_asked(4, RIGHT_WITHIN_S)
     eventually(lambda: idlers.condition("MetricsAvailable")["status"] == "True", RIGHT_WITHIN_S)
     record_property("measured", f"noticed after {stale_s:.0f} s, right {right_s:.0f} s after the controller was back")
     assert not operators.has_ended("one")
@@ -70,7 +70,7 @@ def test_nothing_is_scaled_while_the_streams_are_gone(
     stale_s = until_no_metrics(idlers)
     two_for_ten_seconds(idlers)
     asyncio.run(with_jetstream(nats_url, JetStream.ensure_streams))
-    right_s = idlers.until_asked(5, RIGHT_WITHIN_S)
+    right_s = idlers.until_asked(4, RIGHT_WITHIN_S)
     record_property("measured", f"noticed after {stale_s:.0f} s, right {right_s:.0f} s after the streams were back")
     assert not operators.has_ended("one")
 
@@ -100,7 +100,7 @@ def test_watches_that_fall_silent_are_noticed(
 
 
 def two_are_asked_for(idlers: Idlers, operators: Operators, backlog: Backlog) -> None:
-    idlers.create()
+    idlers.create(max=4)  # twice as many is one step
     operators.start("one")
     backlog.seconds = FOR_TWO_S
     idlers.until_asked(2, 40)
