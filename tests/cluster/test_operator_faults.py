@@ -13,9 +13,10 @@ from cluster.images import ONE_NODE
 from cluster.kubernetes import Kubernetes
 from cluster.operator_process import FOR_ALL_S, FOR_TWO_S, Backlog, Idlers, Operators, with_jetstream
 from cluster.silent_proxy import silent_proxy
+from nats.js.api import ConsumerConfig
 from support.eventually import eventually
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.subjects import BACKLOG, WORK
+from voicepipe_wire.messaging.subjects import BACKLOG, WORK, Queue
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -54,14 +55,24 @@ def test_nothing_is_scaled_while_the_controller_is_stopped(
     assert not operators.has_ended("one")
 
 
-def test_nothing_is_scaled_while_the_streams_are_gone(
+def test_nothing_is_scaled_while_the_consumer_and_the_streams_are_gone(
     idlers: Idlers, operators: Operators, backlog: Backlog, nats_url: str, record_property
 ) -> None:
+    queue = Queue("diarize")
+
+    async def lose_the_consumer(jetstream: JetStream) -> None:
+        name, subject = queue.consumer("standard"), queue.subject("standard")
+        await jetstream.add_consumer(WORK, ConsumerConfig(durable_name=name, filter_subject=subject))
+        await asyncio.sleep(5)  # the operator has asked it
+        await jetstream.delete_consumer(WORK, name)
+
     async def delete(jetstream: JetStream) -> None:
         for stream in (WORK, BACKLOG):
             await jetstream.context.delete_stream(stream)
 
     two_are_asked_for(idlers, operators, backlog)
+    asyncio.run(with_jetstream(nats_url, lose_the_consumer))
+    two_for_ten_seconds(idlers)
     backlog.publishing = False
     time.sleep(1)
     backlog.seconds = FOR_ALL_S  # which nobody can say
