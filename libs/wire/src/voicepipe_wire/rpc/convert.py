@@ -16,6 +16,8 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from voicepipe_wire.errors import Problem
+
 M = TypeVar("M", bound=Message)
 
 Values = Mapping[str, Any]
@@ -36,7 +38,11 @@ def filled(message: M, values: Values) -> M:
 
 
 def values_of(message: Message) -> dict[str, Any]:
-    """The fields that are set, enums as text. A field without presence counts as set if it is not zero or empty."""
+    """The fields that are set, enums as text. A field without presence counts as set if it is not zero or empty.
+
+    Raises:
+        Problem: 422 `invalid_request`: a time is not between the years 1 and 9999.
+    """
     return {field.name: _value(field, value) for field, value in message.ListFields()}
 
 
@@ -102,7 +108,15 @@ def _one(field: FieldDescriptor, value: Any) -> Any:
     if field.enum_type is not None:
         return text_of(field.enum_type, value)
     if isinstance(value, Timestamp):
-        return value.ToDatetime(UTC)
+        return _moment(field, value)
     if isinstance(value, Struct):
         return json_format.MessageToDict(value)
     return values_of(value) if isinstance(value, Message) else value
+
+
+def _moment(field: FieldDescriptor, value: Timestamp) -> datetime:
+    try:
+        return value.ToDatetime(UTC)
+    except ValueError as error:
+        fields = [{"field": field.name, "description": str(error)}]
+        raise Problem.of("invalid_request", reason=f"{field.name}: {error}", members={"fields": fields}) from None

@@ -11,6 +11,8 @@ from voicepipe_wire.jobs.stages import JobState
 
 DAY_S = 86_400
 MAX_IDS = 100
+# Of a request. More would not fit into the trailers of a gRPC call.
+MAX_FAULTS = 10
 
 Request = TypeVar("Request", bound=BaseModel)
 
@@ -78,7 +80,7 @@ def validated(kind: type[Request], values: Mapping[str, Any], names: Mapping[str
     except ValidationError as error:
         fields = [
             {"field": _path(fault["loc"], names or {}), "description": fault["msg"]}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FAULTS]
         ]
         reason = "; ".join(f"{each['field']}: {each['description']}" for each in fields)
         raise Problem.of("invalid_request", reason=reason, members={"fields": fields}) from None
