@@ -4,15 +4,18 @@ A service is an object with one coroutine, or for a stream of responses one asyn
 descriptor, named in snake case: `Transcriptions.DiarizeAgain` is `diarize_again(call, request)`.
 
 gRPC cancels the task of a method when its client cancels, disconnects, or its deadline has passed. So a cancellation reaches
-whatever the method awaits.
+whatever the method awaits, but for the next request: to a method, a stream of requests that breaks looks like one that ends.
+A stream of responses is written and closed in that task too, because gRPC would leave the generator of a cancelled call to the
+garbage collector.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,6 +50,8 @@ class Call:
     context: grpc.aio.ServicerContext
     known_user: User | None
     first_message_at: float | None = None
+    task: asyncio.Task[object] | None = None
+    interrupted_by: Problem | None = None
 
     @property
     def user(self) -> User:
@@ -67,6 +72,12 @@ class Call:
         """The first message of the response is there."""
         self.first_message_at = self.first_message_at or time.perf_counter()
 
+    def interrupt(self, problem: Problem) -> None:
+        """End the call with this problem, even while it waits in a write that may never end."""
+        self.interrupted_by = problem
+        if self.task is not None:
+            self.task.cancel()
+
 
 class Service:
     """Binds an object to the descriptor of a service. `open_methods` need no API key."""
@@ -85,9 +96,15 @@ class Service:
         self._authenticate = authenticate
         self._open_methods = frozenset(open_methods)
         self._translate = translate
+        self._tasks: set[asyncio.Task[object]] = set()
         self.handler = grpc.method_handlers_generic_handler(
             self.name, {method.name: self._bind(method) for method in descriptor.methods}
         )
+
+    async def ended(self) -> None:
+        """Wait until no call is open, including what cancelled ones clean up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _bind(self, method: MethodDescriptor) -> grpc.RpcMethodHandler:
         function = getattr(self._methods, re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower())
@@ -100,11 +117,11 @@ class Service:
                 return response
             raise AssertionError
 
-        async def responses(request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[Message | bytes]:
-            async with self._call(method, context) as call:
-                async for response in function(call, read(request)):
+        async def responses(request: bytes, context: grpc.aio.ServicerContext) -> None:
+            async with self._call(method, context) as call, aclosing(function(call, read(request))) as messages:
+                async for response in messages:
                     call.answers()
-                    yield response
+                    await context.write(response)
 
         async def requests(parts: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> Message:
             async with self._call(method, context) as call:
@@ -126,15 +143,22 @@ class Service:
     async def _call(self, method: MethodDescriptor, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
         started, code = time.perf_counter(), _ENDED_BY_CLIENT
         headers = _headers(context.invocation_metadata())
-        call = Call(context, None)
+        call = Call(context, None, task=asyncio.current_task())
+        self._keep(call.task)
         with telemetry.span(f"{self.name}/{method.name}", headers) as span:
             try:
                 if method.name not in self._open_methods:
                     call.known_user = await self._authenticate.user(headers)
                 yield call
                 code = grpc.StatusCode.OK.name
-            except grpc.aio.AbortError:
-                raise
+            except grpc.aio.BaseError:
+                raise  # the client is gone while something was sent to it: there is nobody to tell
+            except asyncio.CancelledError:
+                if call.task is None or call.interrupted_by is None:
+                    raise
+                call.task.uncancel()
+                code = code_of(call.interrupted_by).name
+                await _abort(context, call.interrupted_by)
             except Exception as error:  # noqa: BLE001 - each becomes a status
                 problem = self._translate(error) or problem_of(error, f"{self.name}/{method.name}")
                 code = code_of(problem).name
@@ -143,6 +167,11 @@ class Service:
                 span.set_attribute("rpc.grpc.status_code", code)
                 until = call.first_message_at or time.perf_counter()
                 REQUEST_DURATION.labels(f"{self.name}/{method.name}", code).observe(until - started)
+
+    def _keep(self, task: asyncio.Task[object] | None) -> None:
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
 async def _abort(context: grpc.aio.ServicerContext, problem: Problem) -> None:

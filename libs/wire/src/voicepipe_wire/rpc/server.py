@@ -2,6 +2,7 @@
 
 `run` serves until it is told to stop. Health says NOT_SERVING from the moment that the process is asked to stop, while calls
 are still accepted, so that clients that watch it go elsewhere. Then new calls are refused, and open ones have `grace_s` to end.
+Those that take longer are cancelled, and what they clean up is awaited, because it needs connections that close afterwards.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class RpcServer:
     ) -> None:
         self._checks = checks
         self._grace_s = grace_s
+        self._services = services
         self._names = ["", *(service.name for service in services)]
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_options(settings), maximum_concurrent_rpcs=None)
@@ -58,26 +60,35 @@ class RpcServer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set and open calls have ended."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)  # unlike gRPC, until the first checks
         await self._server.start()
         try:
             async with aio.background(self._update_health()):
                 await stop.wait()
         finally:
             await self.drain()
-            await aio.finish(self._server.stop(self._grace_s))
+            await aio.finish(self._end())
 
     async def drain(self) -> None:
         """Say that clients should go elsewhere. It cannot be undone."""
         await self._health.enter_graceful_shutdown()
 
+    async def _end(self) -> None:
+        await self._server.stop(self._grace_s)
+        for service in self._services:
+            await service.ended()
+
     async def _update_health(self) -> None:
+        response = health_pb2.HealthCheckResponse
         while True:
             states = await states_of(self._checks)
             serving = all(state == "ok" for state in states.values())
-            response = health_pb2.HealthCheckResponse
-            for name in self._names:
-                await self._health.set(name, response.SERVING if serving else response.NOT_SERVING)
+            await self._set_health(response.SERVING if serving else response.NOT_SERVING)
             await asyncio.sleep(HEALTH_EVERY_S)
+
+    async def _set_health(self, status: int) -> None:
+        for name in self._names:
+            await self._health.set(name, status)
 
 
 def _options(settings: RpcSettings) -> list[tuple[str, int]]:

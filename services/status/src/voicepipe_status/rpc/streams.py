@@ -51,7 +51,7 @@ class Streams:
         after = request.after_sequence if request.HasField("after_sequence") else None
         async with (
             follow(self._dependencies, call.user.id, job_id_of(request.id), after) as (feed, listener),
-            aio.background(_cut_off_when_too_slow(listener, asyncio.current_task(), request.id)),
+            aio.background(_cut_off_when_too_slow(listener, call, request.id)),
         ):
             async for item in feed.items():
                 match item:
@@ -105,13 +105,11 @@ class Streams:
         return await transcripts.find(self._dependencies, call.user.id, job_id_of(request.id), version)
 
 
-async def _cut_off_when_too_slow(listener: Listener, call: asyncio.Task[Any] | None, job_id: str) -> None:
-    """Cancel the task of the call: it waits in a write that may never end."""
+async def _cut_off_when_too_slow(listener: Listener, call: Call, job_id: str) -> None:
     await listener.dropped.wait()
     metrics.DROPPED.inc()
     log.warning("event stream closed, client too slow", job=job_id)
-    if call is not None:
-        call.cancel()
+    call.interrupt(Problem.of("unavailable", retry_after_s=1))
 
 
 def _range(request: api.GetAudioRequest, size_bytes: int) -> tuple[int, int]:
