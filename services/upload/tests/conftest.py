@@ -1,13 +1,16 @@
 """Fixtures: upload on real servers, in this process or in its own."""
 
+import asyncio
 import json
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
+import grpc
 import httpx
 import pytest
 from leftovers import Leftovers
+from rpc_client import Client
 from support.eventually import eventually_async
 from upload_process import Process
 from voicepipe_local import gateway as caddy
@@ -16,6 +19,7 @@ from voicepipe_local.data_dir import free_port
 from voicepipe_upload import app
 from voicepipe_upload.settings import Settings
 from voicepipe_wire.messaging import broker
+from voicepipe_wire.rpc.server import RpcServer
 from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import connect as connect_database
 from voicepipe_wire.web import keys
@@ -161,6 +165,45 @@ async def make_client(settings, key):
             )
 
         yield make
+
+
+@pytest.fixture
+async def make_rpc_client(settings, key):
+    """Call it for a gRPC client of upload in this process; `other_key` for another user."""
+    async with AsyncExitStack() as stack:
+
+        async def make(other_key=None, **changes):
+            made = settings(grpc_port=0, **changes)
+            pool = await stack.enter_async_context(await connect_database(made))
+            store = await stack.enter_async_context(objects.connect(made))
+            jetstream = await stack.enter_async_context(broker.connect(made, "tests"))
+            received_by = app.protocols(made, pool, store, jetstream)
+            server = RpcServer(made, [app.service(received_by)], {}, grace_s=made.grace_s)
+            stop = asyncio.Event()
+            running = asyncio.create_task(server.run(stop))
+
+            async def end():
+                stop.set()
+                await running
+
+            stack.push_async_callback(end)
+            return await stack.enter_async_context(rpc_client(server.port, other_key or key))
+
+        yield make
+
+
+@pytest.fixture
+async def rpc(process, key):
+    async with rpc_client(process.grpc_port, key) as made:
+        yield made
+
+
+@asynccontextmanager
+async def rpc_client(port, key):
+    # A connection of its own: gRPC shares those with the same arguments.
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+        yield Client(channel, key)
 
 
 @pytest.fixture

@@ -31,8 +31,7 @@ class Admission:
         Raises:
             Problem: 503 `busy`.
         """
-        if self._active >= self._max_concurrent:
-            raise Problem.of("busy", retry_after_s=BUSY_RETRY_AFTER_S)
+        self.check_free()
         self._active += 1
         RECEIVING.inc()
         try:
@@ -40,6 +39,15 @@ class Admission:
         finally:
             self._active -= 1
             RECEIVING.dec()
+
+    def check_free(self) -> None:
+        """Reject a request that would find no slot, before anything is stored for it.
+
+        Raises:
+            Problem: 503 `busy`.
+        """
+        if self._active >= self._max_concurrent:
+            raise Problem.of("busy", retry_after_s=BUSY_RETRY_AFTER_S)
 
     def check_size(self, size_bytes: int | None) -> None:
         """Check a size; None is unknown and passes.

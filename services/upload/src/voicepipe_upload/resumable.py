@@ -92,7 +92,9 @@ class Resumable:
         """
         upload = await self.find(owner, upload_id)
         if offset_bytes != upload.offset_bytes:
-            raise Problem.of("wrong_offset", stored_bytes=upload.offset_bytes, given_bytes=offset_bytes)
+            stored_bytes = upload.offset_bytes
+            members = {"stored_bytes": stored_bytes}
+            raise Problem.of("wrong_offset", members=members, stored_bytes=stored_bytes, given_bytes=offset_bytes)
         return self._with_length(upload, size_bytes)
 
     async def claim(self, upload: Upload) -> Upload:

@@ -71,14 +71,13 @@ class Uploads:
     async def _begun(self, call: Call, header: api.CreateHeader) -> Upload:
         """The new upload, or the one to continue with this call as its writer."""
         size_bytes = header.size_bytes if header.HasField("size_bytes") else None
+        _check(header, size_bytes)
         self._uploads.admission.check_size(size_bytes)
+        self._uploads.admission.check_free()
         if not header.upload_id:
             raw = _raw(header.options)
             new = await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
             return await self._uploads.insert(new)
-        if header.name or header.media_type or header.HasField("options"):
-            reason = "with upload_id, name, media_type and options are those of the beginning and must not be set"
-            raise Problem.of("invalid_request", reason=reason)
         upload_id = _upload_id(header.upload_id)
         upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
         return upload if upload.job_id is not None else await self._uploads.claim(upload)
@@ -113,6 +112,25 @@ class Uploads:
                 return await anext(parts, None)
         except TimeoutError:
             raise Interrupted.of("upload_stalled", idle_s=self._client_idle_timeout_s) from None
+
+
+def _check(header: api.CreateHeader, size_bytes: int | None) -> None:
+    """Reject fields that contradict each other.
+
+    Raises:
+        Problem: 400 `empty_body`, 422 `invalid_request`.
+    """
+    if size_bytes == 0:
+        raise Problem.of("empty_body")
+    if size_bytes is not None and size_bytes < 0:
+        raise Problem.of("invalid_request", reason="size_bytes: it must not be negative")
+    if not header.upload_id and header.offset_bytes:
+        raise Problem.of(
+            "invalid_request", reason="offset_bytes: a new upload begins at 0; set upload_id to continue one"
+        )
+    if header.upload_id and (header.name or header.media_type or header.HasField("options")):
+        reason = "with upload_id, name, media_type and options are those of the beginning and must not be set"
+        raise Problem.of("invalid_request", reason=reason)
 
 
 def _raw(options: TranscriptionOptions) -> RawOptions:
