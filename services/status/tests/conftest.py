@@ -11,12 +11,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import grpc
 import httpx
 import pytest
 import uvicorn
+from rpc_stubs import Rpc
 from support import sse
 from support.eventually import eventually_async
 from support.sse import Event
+from voicepipe_local.data_dir import free_port
 from voicepipe_local.objectstore import ObjectStore as TestStore
 from voicepipe_status.__main__ import start as start_service
 from voicepipe_status.dependencies import Dependencies
@@ -41,11 +44,12 @@ AUDIO = bytes(range(256)) * 40
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A user: its id, its key and its HTTP client."""
+    """A user: its id, its key, and its clients."""
 
     owner_id: UUID
     key: str
     http: httpx.AsyncClient
+    rpc: Rpc
 
     async def get(self, path: str, **request: Any) -> httpx.Response:
         return await self.http.get(path, **request)
@@ -138,6 +142,7 @@ class Service:
     """The running service; `user` creates clients."""
 
     url: str
+    grpc_port: int
     pipeline: Pipeline
     dependencies: Dependencies
     stack: AsyncExitStack
@@ -156,7 +161,13 @@ class Service:
             timeout=httpx.Timeout(10, pool=None),
             limits=httpx.Limits(max_connections=None),
         )
-        return Client(owner_id, key, await self.stack.enter_async_context(client))
+        return Client(owner_id, key, await self.stack.enter_async_context(client), await self.rpc(key))
+
+    async def rpc(self, key: str) -> Rpc:
+        """A client over a connection of its own: gRPC shares those with the same arguments."""
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}", options)
+        return Rpc(await self.stack.enter_async_context(channel), key)
 
 
 StartService = Callable[..., Any]
@@ -164,7 +175,7 @@ StartService = Callable[..., Any]
 
 def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any) -> StatusSettings:
     defaults = {
-        "grpc_port": 0,
+        "grpc_port": free_port(),
         "database_url": database_url,
         "nats_url": nats_url,
         "s3_endpoint": store.endpoint,
@@ -205,7 +216,7 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
         pipeline = Pipeline(pool, Outbox(pool, jetstream, "test"), jetstream, dependencies)
         clients = await stack.enter_async_context(AsyncExitStack())
         try:
-            yield Service(f"http://127.0.0.1:{port}", pipeline, dependencies, clients)
+            yield Service(f"http://127.0.0.1:{port}", settings.grpc_port, pipeline, dependencies, clients)
         finally:
             stop.set()
             server.should_exit = True
