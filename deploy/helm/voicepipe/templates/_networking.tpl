@@ -15,20 +15,27 @@ podSelector:
 policyTypes: [Ingress, Egress]
 {{- end -}}
 
-{{/* A rule that allows connections from pods of a component: (list $ "gateway" 8000). */}}
+{{/* A rule that allows connections from pods of a component to some ports: (list $ "gateway" 8000 9000). */}}
 {{- define "voicepipe.from" -}}
 - from:
     {{- include "voicepipe.pods" . | nindent 4 }}
   ports:
-    - {protocol: TCP, port: {{ index . 2 }}}
+    {{- include "voicepipe.ports" (slice . 2) | nindent 4 }}
 {{- end -}}
 
-{{/* A rule that allows connections to pods of a component: (list $ "postgres" 5432). */}}
+{{/* A rule that allows connections to some ports of pods of a component: (list $ "upload" 8000 9000). */}}
 {{- define "voicepipe.to" -}}
 - to:
     {{- include "voicepipe.pods" . | nindent 4 }}
   ports:
-    - {protocol: TCP, port: {{ index . 2 }}}
+    {{- include "voicepipe.ports" (slice . 2) | nindent 4 }}
+{{- end -}}
+
+{{/* TCP ports of a rule: (list 8000 9000). */}}
+{{- define "voicepipe.ports" -}}
+{{- range . }}
+- {protocol: TCP, port: {{ . }}}
+{{- end }}
 {{- end -}}
 
 {{/* A rule that allows connections to peers of the values: (list .Values.database.peers 5432). */}}
@@ -42,7 +49,7 @@ policyTypes: [Ingress, Egress]
 {{/* Clients of the gateway, or of upload and status where there is no gateway: (list $ 8080). */}}
 {{- define "voicepipe.fromClients" -}}
 - ports:
-    - {protocol: TCP, port: {{ index . 1 }}}
+    {{- include "voicepipe.ports" (slice . 1) | nindent 4 }}
   {{- with (index . 0).Values.networkPolicy.clients }}
   from:
     {{- toYaml . | nindent 4 }}

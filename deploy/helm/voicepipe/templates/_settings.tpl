@@ -27,6 +27,14 @@ OTEL_EXPORTER_OTLP_ENDPOINT: {{ . }}
 {{- end }}
 {{- end -}}
 
+{{/* Settings of the processes that serve gRPC beside HTTP. */}}
+{{- define "voicepipe.grpcSettings" -}}
+VOICEPIPE_GRPC_HOST: 0.0.0.0
+VOICEPIPE_GRPC_PORT: "9000"
+VOICEPIPE_GRPC_REFLECTION: {{ .Values.grpc.reflection | quote }}
+VOICEPIPE_GRPC_CONNECTION_AGE_S: {{ .Values.grpc.connectionAgeSeconds | int64 | quote }}
+{{- end -}}
+
 {{- define "voicepipe.objectStoreSettings" -}}
 {{- if .Values.bundled.objectStore.enabled -}}
 VOICEPIPE_S3_ENDPOINT: http://{{ include "voicepipe.fullname" . }}-object-store:8333
