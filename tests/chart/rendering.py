@@ -34,6 +34,17 @@ OWN_SERVERS = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "no gateway": {"gateway": {"type": "none"}},
+    "a GRPCRoute": {
+        "gateway": {
+            "type": "httpRoute",
+            "httpRoute": {
+                "parentRefs": [{"name": "public"}],
+                "hostnames": ["voicepipe.example.org"],
+                "grpcHostnames": ["grpc.voicepipe.example.org"],
+            },
+        }
+    },
+    "Traefik": {"gateway": {"type": "ingress", "ingress": {"preset": "traefik", "host": "voicepipe.example.org"}}},
     "models from a claim": {"models": {"source": "claim", "claim": {"name": "weights"}}},
     "models from an image": {"models": {"source": "image"}, "images": {"models": {"repository": "weights"}}},
     "GPUs": {"pools": {"accurate": {"device": "gpu"}}, "diarizer": {"device": "gpu"}},

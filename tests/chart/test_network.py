@@ -107,10 +107,13 @@ def test_without_prometheus_no_metrics_are_reachable() -> None:
     assert found == {edge for edge in expected() if edge[0] != "monitoring"}
 
 
-def test_without_caddy_clients_reach_upload_and_status() -> None:
-    found = edges(render({"gateway": {"type": "none"}}))
+@pytest.mark.parametrize("name", ["no gateway", "a GRPCRoute"])
+def test_without_caddy_clients_reach_upload_and_status(name: str) -> None:
+    found = edges(installation(name))
     assert {edge for edge in found if edge[0] in {"clients", "test"} and edge[1] != "DNS"} == {
-        (source, target, 8000) for source in ("clients", "test") for target in ("upload", "status")
+        (source, target, port)
+        for source, port in (("clients", 8000), ("clients", 9000), ("test", 8000))
+        for target in ("upload", "status")
     }
 
 

@@ -251,7 +251,7 @@ def test_uploads_go_to_upload_and_everything_else_to_status(kind: str) -> None:
 
 def test_an_httproute_sends_a_post_to_upload_and_never_times_out() -> None:
     route = next(item for item in render("gpu-cluster") if item["kind"] == "HTTPRoute")["spec"]
-    upload, status = route["rules"]
+    upload, status, *_ = route["rules"]
     assert {"path": {"type": "Exact", "value": "/v1/transcriptions"}, "method": "POST"} in upload["matches"]
     assert upload["backendRefs"][0]["name"].endswith("-upload")
     assert status["backendRefs"][0]["name"].endswith("-status")

@@ -28,7 +28,7 @@ NEEDED = [
 DEFINITIONS = CHART.parent / "voicepipe-crds"
 NO_CLUSTER = "there is no cluster: set KUBECONFIG"
 # Kinds that a cluster may lack, because they come with CRDs.
-CUSTOM = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
+CUSTOM = {"GRPCRoute", "HTTPRoute", "PodMonitor", "PrometheusRule"}
 
 
 @pytest.fixture(scope="module")

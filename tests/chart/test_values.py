@@ -53,10 +53,16 @@ SCHEMA_REFUSES: list[tuple[dict[str, Any], str]] = [
     ({"gateway": {"type": "nginx"}}, "/gateway/type"),
     ({"gateway": {"service": {"type": "ExternalName"}}}, "/gateway/service/type"),
     ({"gateway": {"ingress": {"preset": "haproxy"}}}, "/gateway/ingress/preset"),
+    ({"gateway": {"httpRoute": {"grpcHostnames": "grpc.example.org"}}}, "/gateway/httpRoute/grpcHostnames"),
+    ({"gateway": {"grpcRoute": {}}}, "grpcRoute"),
+    ({"grpc": {"reflection": "off"}}, "/grpc/reflection"),
+    ({"grpc": {"connectionAgeSeconds": 0}}, "/grpc/connectionAgeSeconds"),
     ({"podDefaults": {"extraEnv": [{"name": "A", "value": 1}]}}, "/podDefaults/extraEnv/0/value"),
     ({"networkPolicy": {"enabled": 1}}, "/networkPolicy/enabled"),
     ({"extraObjects": {}}, "/extraObjects"),
 ]
+
+ROUTE = {"parentRefs": [{"name": "public"}], "hostnames": ["voicepipe.example.org"]}
 
 OTHERS_REFUSE: list[tuple[dict[str, Any], str]] = [
     ({**OWN_SERVERS, "database": {}}, "Set database.existingSecret"),
@@ -72,6 +78,15 @@ OTHERS_REFUSE: list[tuple[dict[str, Any], str]] = [
     ({"models": {"source": "claim"}}, "models.claim.name"),
     ({"gateway": {"type": "httpRoute"}}, "gateway.httpRoute.parentRefs"),
     ({"gateway": {"type": "ingress", "tlsSecret": "tls"}}, "gateway.ingress.tlsSecret"),
+    (
+        {"gateway": {"type": "httpRoute", "httpRoute": {**ROUTE, "hostnames": [], "grpcHostnames": ["a.example.org"]}}},
+        "set gateway.httpRoute.hostnames",
+    ),
+    (
+        {"gateway": {"type": "ingress", "ingress": {"host": "a", "grpcHost": "a", "tlsSecret": "tls"}}},
+        "Set gateway.ingress.grpcHost to another one",
+    ),
+    ({"gateway": {"type": "ingress", "ingress": {"grpcHost": "a"}}}, "Set gateway.ingress.grpcTlsSecret"),
 ]
 
 
@@ -87,6 +102,37 @@ def test_the_schema_refuses_and_names_the_key(values: dict[str, Any], key: str) 
 def test_values_that_contradict_each_other_are_refused_with_what_to_set(values: dict[str, Any], says: str) -> None:
     with pytest.raises(Refused, match=says):
         template(values)
+
+
+@pytest.mark.parametrize(
+    ("http", "grpc"),
+    [
+        ("voicepipe.example.org", "voicepipe.example.org"),
+        ("voicepipe.example.org", "Voicepipe.example.org"),
+        ("voicepipe.example.org", "*.example.org"),
+        ("*.example.org", "grpc.example.org"),
+        ("*.example.org", "*.grpc.example.org"),
+    ],
+)
+def test_a_grpcroute_that_shares_a_host_with_the_httproute_is_refused(http: str, grpc: str) -> None:
+    with pytest.raises(Refused, match=r"grpcHostnames \(.+\) and gateway.httpRoute.hostnames \(.+\) share a host"):
+        template(with_hosts(http, grpc))
+
+
+@pytest.mark.parametrize(
+    ("http", "grpc"),
+    [
+        ("voicepipe.example.org", "grpc.voicepipe.example.org"),
+        ("example.org", "*.example.org"),
+        ("*.example.org", "grpc-example.org"),
+    ],
+)
+def test_a_grpcroute_with_a_host_of_its_own_is_accepted(http: str, grpc: str) -> None:
+    assert "kind: GRPCRoute" in template(with_hosts(http, grpc))
+
+
+def with_hosts(http: str, grpc: str) -> dict[str, Any]:
+    return {"gateway": {"type": "httpRoute", "httpRoute": {**ROUTE, "hostnames": [http], "grpcHostnames": [grpc]}}}
 
 
 @pytest.mark.parametrize("server", ["postgres", "nats", "objectStore"])

@@ -17,6 +17,8 @@ from voicepipe_local.data_dir import DataDir
 FILES = {name: ROOT / path for name, path in BUILD.DOCKERFILES.items()}
 # Images with our code, which differ in little else.
 SERVICES = ("upload", "status", "orchestrator", "autoscaler")
+# Those that serve gRPC too, and so contain its stubs.
+GRPC = ("upload", "status")
 PYTHON = (*SERVICES, "diarizer", "migrations", "triton")
 
 
@@ -69,15 +71,25 @@ def test_its_labels_say_what_it_is(image):
     assert given["title"] == f"voicepipe-{image.removesuffix('-gpu')}"
 
 
-def test_the_dockerfiles_of_services_differ_only_in_the_name_of_the_service():
+def test_the_dockerfiles_of_services_differ_only_in_the_name_of_the_service_and_in_grpc():
     def without_labels(image):
         found = [(name, value) for name, value in instructions(FILES[image]) if name != "LABEL"]
         return [(name, value.replace("autoscaler.operator", "autoscaler")) for name, value in found]
 
+    def without_grpc(found):
+        texts = [(name, re.sub(r" ?(libs/api\S*|9000$|VOICEPIPE_GRPC_HOST=\S+)", "", value)) for name, value in found]
+        return [(name, value.strip()) for name, value in texts if (name, value) != ("COPY", "")]
+
+    upload = without_labels("upload")
     for image in SERVICES:
-        assert without_labels(image) == [
-            (name, value.replace("upload", image)) for name, value in without_labels("upload")
-        ]
+        expected = [(name, value.replace("upload", image)) for name, value in upload]
+        assert without_labels(image) == (expected if image in GRPC else without_grpc(expected))
+
+
+@pytest.mark.parametrize("image", SERVICES)
+def test_an_image_contains_the_stubs_of_grpc_exactly_if_its_service_imports_them(image):
+    imports = any("from voicepipe_api." in file.read_text() for file in (ROOT / "services" / image / "src").rglob("*.py"))
+    assert imports == (image in GRPC) == ("libs/api/src" in FILES[image].read_text())
 
 
 def test_every_image_with_our_python_makes_its_user_and_its_standard_library_alike():
