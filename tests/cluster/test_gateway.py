@@ -1,18 +1,29 @@
-"""The bundled gateway: large uploads without buffering, event streams through silence, HTTP/2 without TLS."""
+"""The bundled gateway: large uploads without buffering, event streams through silence, HTTP/2 without TLS, gRPC."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+import grpc
 import pytest
 from cluster.kubernetes import RELEASE, Installation
+from support.caddy import with_key
 from support.front_door import FrontDoor
+from voicepipe_api import SERVICES
+from voicepipe_api.v1.transcription_pb2 import TranscriptionOptions
+from voicepipe_api.v1.transcriptions_pb2 import GetTranscriptRequest, WatchTranscriptionRequest
+from voicepipe_api.v1.transcriptions_pb2_grpc import TranscriptionsStub
+from voicepipe_api.v1.uploads_pb2 import CreateHeader, CreateTrailer, CreateTranscriptionRequest
+from voicepipe_api.v1.uploads_pb2_grpc import UploadsStub
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -39,33 +50,75 @@ def gateway_memory_mb(installation: Installation) -> float:
     return int(re.findall(r"RssAnon:\s+(\d+) kB", status)[0]) / 1e3
 
 
-def test_a_large_upload_passes_without_being_held_in_the_gateway(
-    running: Installation, door: FrontDoor, record_property
-):
-    before_mb, peak_mb, done = gateway_memory_mb(running), 0.0, threading.Event()
+@dataclass(slots=True)
+class Memory:
+    before_mb: float
+    peak_mb: float = 0
+
+    @property
+    def growth_mb(self) -> float:
+        return self.peak_mb - self.before_mb
+
+
+@contextmanager
+def watched_memory(installation: Installation) -> Iterator[Memory]:
+    """The memory of the gateway, measured every second until the block ends."""
+    memory, done = Memory(gateway_memory_mb(installation)), threading.Event()
 
     def watch() -> None:
-        nonlocal peak_mb
         while not done.wait(1):
-            peak_mb = max(peak_mb, gateway_memory_mb(running))
+            memory.peak_mb = max(memory.peak_mb, gateway_memory_mb(installation))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.monotonic()
     try:
-        answer = door.http.post("/v1/transcriptions?name=large.wav", content=recording(UPLOAD_MIB), timeout=600)
+        yield memory
     finally:
-        took_s = time.monotonic() - began
         done.set()
         watcher.join()
+
+
+def post(door: FrontDoor, blocks: Iterator[bytes]) -> str:
+    answer = door.http.post("/v1/transcriptions?name=large.wav", content=blocks, timeout=600)
     assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def create(door: FrontDoor, blocks: Iterator[bytes], **options: str) -> str:
+    """Sends a recording over gRPC; its blocks have at most a MiB."""
+
+    def parts() -> Iterator[CreateTranscriptionRequest]:
+        yield CreateTranscriptionRequest(
+            header=CreateHeader(name="recording.wav", options=TranscriptionOptions(**options))
+        )
+        for block in blocks:
+            yield CreateTranscriptionRequest(chunk=block)
+        yield CreateTranscriptionRequest(trailer=CreateTrailer())
+
+    with grpc.insecure_channel(grpc_address(door)) as channel:
+        answer = UploadsStub(channel).Create(parts(), metadata=with_key(door.key), timeout=600)
+    return str(answer.transcription.id)
+
+
+def grpc_address(door: FrontDoor) -> str:
+    return door.url.removeprefix("http://")
+
+
+@pytest.mark.parametrize("send", [post, create], ids=["http", "grpc"])
+def test_a_large_upload_passes_without_being_held_in_the_gateway(
+    running: Installation, door: FrontDoor, record_property, send: Callable[[FrontDoor, Iterator[bytes]], str]
+):
+    began = time.monotonic()
+    with watched_memory(running) as memory:
+        job_id = send(door, recording(UPLOAD_MIB))
+        took_s = time.monotonic() - began
     files = running.exec("gateway", "find", "/tmp", "-type", "f", "-size", "+1024k")  # noqa: S108 - in the pod
-    door.delete(answer.json()["id"])
+    door.delete(job_id)
     record_property(
         "measured",
-        f"{UPLOAD_MIB} MiB in {took_s:.0f} s; gateway grew by {peak_mb - before_mb:.0f} MB to {peak_mb:.0f} MB",
+        f"{UPLOAD_MIB} MiB in {took_s:.0f} s; gateway grew by {memory.growth_mb:.0f} MB to {memory.peak_mb:.0f} MB",
     )
-    assert peak_mb - before_mb < MAX_GROWTH_MB
+    assert memory.growth_mb < MAX_GROWTH_MB
     assert files == ""
 
 
@@ -113,3 +166,30 @@ def test_http_2_without_tls_reaches_the_services_on_the_same_port(running: Insta
         check=True,
     )
     assert shown.stdout == "2 401"
+
+
+def test_grpcurl_finds_every_service_by_reflection_and_calls_one_without_a_key(running: Installation, door: FrontDoor):
+    if shutil.which("grpcurl", path=running.kubernetes.environment["PATH"]) is None:
+        pytest.skip("grpcurl is not installed")
+
+    def grpcurl(*arguments: str) -> str:
+        return running.kubernetes.run("grpcurl", "-plaintext", grpc_address(door), *arguments)
+
+    assert set(grpcurl("list").split()) >= {*SERVICES, "grpc.health.v1.Health"}
+    assert "rpc Create ( stream " in grpcurl("describe", "voicepipe.api.v1.Uploads")
+    version = json.loads(grpcurl("voicepipe.api.v1.Installation/GetVersion"))
+    assert version == {"service": "status", "version": door.http.get("/version").json()["version"]}
+
+
+def test_a_recording_is_sent_watched_and_read_over_grpc(door: FrontDoor, clip: bytes):
+    job_id = create(door, iter([clip]), model="fast", language="en")
+    with grpc.insecure_channel(grpc_address(door)) as channel:
+        transcriptions, metadata = TranscriptionsStub(channel), with_key(door.key)
+        events = list(transcriptions.Watch(WatchTranscriptionRequest(id=job_id), metadata=metadata, timeout=120))
+        parts = list(transcriptions.GetTranscript(GetTranscriptRequest(id=job_id), metadata=metadata, timeout=30))
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds[-1] == "job_completed"
+    assert "chunk_transcribed" in kinds
+    texts = [segment.text for part in parts for segment in part.segments.segments]
+    assert texts == [segment["text"] for segment in door.transcript(job_id)["segments"]]
+    assert texts != []

@@ -120,7 +120,8 @@ def test_an_autoscaler_without_an_account_says_what_is_missing(image_pods, pod_n
 
 
 def test_the_gateway_answers_its_probe_and_stops_by_itself(image_pods, pod_name, record_property):
-    addresses = variables(VOICEPIPE_UPLOAD_ADDRESSES="127.0.0.1:1", VOICEPIPE_STATUS_ADDRESSES="127.0.0.1:1")
+    kinds = ("UPLOAD", "STATUS", "UPLOAD_GRPC", "STATUS_GRPC")
+    addresses = variables(**{f"VOICEPIPE_{kind}_ADDRESSES": "127.0.0.1:1" for kind in kinds})
     image_pods.start(pod_name, "gateway", env=addresses, readinessProbe=http_probe("/healthz", 8081))
     image_pods.wait_until_ready(pod_name)
     took_s, _ = image_pods.seconds_to_stop(pod_name, "TERM")
