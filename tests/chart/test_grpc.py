@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 from voicepipe_api.v1 import admin_pb2, installation_pb2, transcriptions_pb2, uploads_pb2
 
-from chart.rendering import Object, containers, installation, names, one, render
+from chart.rendering import ROOT, Object, containers, installation, names, one, render
 
 HTTPROUTE = {"type": "httpRoute", "httpRoute": {"parentRefs": [{"name": "public"}]}}
 H2C = "kubernetes.io/h2c"
@@ -64,10 +68,31 @@ def test_reflection_and_the_age_of_connections_can_be_set() -> None:
             assert settings["VOICEPIPE_GRPC_CONNECTION_AGE_S"] == age_s
 
 
-def test_caddy_knows_where_each_component_listens_for_grpc() -> None:
-    settings = one(render(), "ConfigMap", "gateway")["data"]
-    for name in ("upload", "status"):
-        assert settings[f"VOICEPIPE_{name.upper()}_GRPC_ADDRESSES"] == f"release-voicepipe-{name}:9000"
+def test_caddy_finds_every_pod_by_the_name_of_a_service_without_an_address() -> None:
+    """An HTTP/2 connection to the address of a Service leads to one pod."""
+    objects = render()
+    found = upstreams(one(objects, "ConfigMap", "gateway")["data"])
+    for component in SERVED:
+        pods = one(objects, "Service", f"{component}-pods")
+        assert pods["spec"]["clusterIP"] == "None"
+        assert pods["spec"]["selector"] == one(objects, "Service", component)["spec"]["selector"]
+        name = pods["metadata"]["name"]
+        assert {"source": "a", "name": name, "port": "9000", "refresh": 5_000_000_000} in found
+
+
+def upstreams(settings: dict[str, str]) -> list[Object]:
+    """The upstreams that Caddy finds by itself, when it runs with these settings."""
+    caddy = str(Path(sys.executable).with_name("caddy"))
+    command = [caddy, "adapt", "--adapter=caddyfile", f"--config={ROOT / 'deploy/gateway/Caddyfile'}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=settings)
+    found: list[Object] = []
+    json.loads(done.stdout, object_hook=lambda item: found.append(item) or item)
+    return [item["dynamic_upstreams"] for item in found if "dynamic_upstreams" in item]
+
+
+@pytest.mark.parametrize("name", ["no gateway", "a GRPCRoute"])
+def test_without_caddy_nobody_needs_the_addresses_of_pods(name: str) -> None:
+    assert not any(service.endswith("-pods") for service in names(installation(name), "Service"))
 
 
 def test_an_httproute_leads_every_grpc_service_to_the_component_that_serves_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 import httpx
@@ -32,9 +32,14 @@ class Caddy:
 
 
 @contextmanager
-def running_before(*, upload: gateway.Backend = NOBODY, status: gateway.Backend = NOBODY) -> Iterator[Caddy]:
+def running_before(
+    *, upload: gateway.Backend = NOBODY, status: gateway.Backend = NOBODY, **settings: str
+) -> Iterator[Caddy]:
+    """`settings` are more variables of the gateway, or other values."""
+
     def component(data_dir: DataDir) -> Component:
-        return gateway.component(data_dir, upload=[upload], status=[status])
+        made = gateway.component(data_dir, upload=[upload], status=[status])
+        return replace(made, env={**made.env, **settings})
 
     with testing._running(component, "gateway") as (data_dir, started):
         yield Caddy(started.component.address, f"http://{LOOPBACK}:{data_dir.port('gateway-probes')}")
