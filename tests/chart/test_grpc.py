@@ -127,7 +127,7 @@ def ingresses(**values: Any) -> dict[str, Object]:
 
 
 def test_nginx_gets_a_second_ingress_with_a_host_and_a_certificate_for_grpc() -> None:
-    made = ingresses(host="a.example.org", tlsSecret="a-tls", grpcHost="b.example.org", grpcTlsSecret="b-tls")  # noqa: S106
+    made = ingresses(host="a.example.org", tlsSecret="a-tls", grpcHost="b.example.org", grpcTlsSecret="b-tls")
     assert made.keys() == {"", "-grpc"}
     grpc = made["-grpc"]["spec"]
     assert grpc["tls"] == [{"secretName": "b-tls", "hosts": ["b.example.org"]}]
@@ -136,12 +136,12 @@ def test_nginx_gets_a_second_ingress_with_a_host_and_a_certificate_for_grpc() ->
 
 
 def test_the_certificate_of_the_host_serves_the_host_for_grpc_too() -> None:
-    (tls,) = ingresses(tlsSecret="both", grpcHost="b.example.org")["-grpc"]["spec"]["tls"]  # noqa: S106
+    (tls,) = ingresses(tlsSecret="both", grpcHost="b.example.org")["-grpc"]["spec"]["tls"]
     assert tls == {"secretName": "both", "hosts": ["b.example.org"]}
 
 
 def test_only_the_ingress_for_grpc_makes_nginx_speak_grpc_and_it_has_no_limits_either() -> None:
-    made = ingresses(tlsSecret="tls", grpcHost="b.example.org")  # noqa: S106
+    made = ingresses(tlsSecret="tls", grpcHost="b.example.org")
     http, grpc = (made[name]["metadata"]["annotations"] for name in ("", "-grpc"))
     assert grpc == http | {
         "nginx.ingress.kubernetes.io/backend-protocol": "GRPC",
@@ -153,7 +153,7 @@ def test_only_the_ingress_for_grpc_makes_nginx_speak_grpc_and_it_has_no_limits_e
 def test_annotations_for_grpc_replace_those_of_both() -> None:
     made = ingresses(
         preset="none",
-        tlsSecret="tls",  # noqa: S106
+        tlsSecret="tls",
         annotations={"team": "speech", "size": "1"},
         grpcHost="b.example.org",
         grpcAnnotations={"size": "2"},

@@ -88,7 +88,8 @@ def test_the_dockerfiles_of_services_differ_only_in_the_name_of_the_service_and_
 
 @pytest.mark.parametrize("image", SERVICES)
 def test_an_image_contains_the_stubs_of_grpc_exactly_if_its_service_imports_them(image):
-    imports = any("from voicepipe_api." in file.read_text() for file in (ROOT / "services" / image / "src").rglob("*.py"))
+    code = (ROOT / "services" / image / "src").rglob("*.py")
+    imports = any(re.search(r"^(from|import) voicepipe_api\b", file.read_text(), re.MULTILINE) for file in code)
     assert imports == (image in GRPC) == ("libs/api/src" in FILES[image].read_text())
 
 

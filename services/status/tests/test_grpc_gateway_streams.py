@@ -105,11 +105,10 @@ async def test_in_a_stream_of_both_directions_an_answer_arrives_before_the_next_
 
 
 async def test_an_error_that_has_no_message_before_it_arrives_with_its_code(front: Front):
-    unknown = str(uuid4())
+    unknown, metadata = str(uuid4()), with_key(front.user.key)
     with pytest.raises(grpc.aio.AioRpcError) as streamed:
         await front.watch(unknown).read()
     with pytest.raises(grpc.aio.AioRpcError) as single:
-        metadata = with_key(front.user.key)
         await TranscriptionsStub(front.channel).Get(GetTranscriptionRequest(id=unknown), metadata=metadata)
     assert streamed.value.code() is single.value.code() is grpc.StatusCode.NOT_FOUND
 
