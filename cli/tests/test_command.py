@@ -184,7 +184,7 @@ def test_the_version_needs_no_server():
 
 
 def test_each_kind_of_failure_has_its_exit_code(voicepipe, fake, recording, tmp_path, monkeypatch):
-    monkeypatch.setattr("voicepipe.transport.REQUEST_RETRY_FOR_S", 0.0)
+    monkeypatch.setattr("voicepipe.tries.REQUEST_RETRY_FOR_S", 0.0)
     assert voicepipe("get", "nothing").exit_code == 4
     assert voicepipe("transcribe", tmp_path / "none.wav").exit_code == 2
     assert voicepipe("transcribe", recording, "--language", "xx").exit_code == 2

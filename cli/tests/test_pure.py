@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe import settings
+from voicepipe.address import checked_url
 from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable, UnexpectedAnswer
 from voicepipe.commands.transcribe import common_code, items_of
 from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
@@ -11,7 +12,6 @@ from voicepipe.pace import Outage, Pace, TransientError
 from voicepipe.running_text import RunningText
 from voicepipe.saving import check_targets, save, target_in
 from voicepipe.screen import clock_time, printable
-from voicepipe.transport import checked_url
 
 
 class Clock:

@@ -8,7 +8,7 @@ import pytest
 from fake_routes import KEY
 from fake_server import QUICK, make_app, serving
 from voicepipe.client import ApiError, Client, InvalidFile, Options, ServerUnavailable
-from voicepipe.tus import encoded
+from voicepipe.rest.tus import encoded
 
 MIB = 1024 * 1024
 

@@ -7,19 +7,16 @@ async with Client("https://voicepipe.example.org", api_key) as client:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
-import httpx
 import platformdirs
 
-from . import __version__
+from .address import checked_url
 from .errors import (
     ApiError,
     InvalidFile,
@@ -31,16 +28,17 @@ from .errors import (
     UnknownOutcome,
     VoicepipeError,
 )
-from .event_stream import TRANSCRIPTIONS, EventStream
+from .event_stream import EventStream
 from .events import Event
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .operating import DeadLetterFilter, OperatorAction, Queues, Redriven, StuckJob
 from .pace import Pace, Wait
 from .recording import Recording
 from .resume_store import ResumeStore
+from .server import Listing, OnBytes, ProtocolName, Query, Server
 from .speakers import Speaker, SpeakerLimits
-from .transport import Transport
-from .tus import OnBytes, Uploader
+from .tries import Tries
+from .uploading import Uploader
 
 __all__ = [
     "ApiError",
@@ -71,8 +69,6 @@ __all__ = [
     "Wait",
 ]
 
-ADMIN = "/v1/admin"
-DEAD_LETTERS = f"{ADMIN}/dead-letters"
 _Value = TypeVar("_Value")
 
 
@@ -90,7 +86,7 @@ def default_memory() -> Path:
 
 
 class Client:
-    """A client of one server with one API key.
+    """A client of one server with one API key, over REST or gRPC.
 
     Short requests are retried for a few seconds, uploads and event streams for `pace.retry_for_s`. `memory` is the
     folder that remembers unfinished uploads between runs; None remembers nothing.
@@ -102,13 +98,21 @@ class Client:
         UnknownOutcome: a command was sent and its answer was lost.
     """
 
-    def __init__(self, base_url: str, api_key: str, *, pace: Pace | None = None, memory: Path | None = None) -> None:
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": f"voicepipe/{__version__}"}, limits=httpx.Limits(max_connections=None)
-        )
-        self._transport = Transport(self._http, base_url, api_key, pace or Pace())
-        self._uploader = Uploader(self._transport, ResumeStore(memory))
-        self._event_stream = EventStream(self._transport)
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        protocol: ProtocolName = "rest",
+        pace: Pace | None = None,
+        memory: Path | None = None,
+    ) -> None:
+        self._pace = pace or Pace()
+        self._server = server_at(base_url, api_key, protocol)
+        address = self._server.base_url
+        self._tries = Tries(self._pace, address)
+        self._uploader = Uploader(self._server.uploads, address, self._pace, ResumeStore(memory))
+        self._event_stream = EventStream(self._server, self._pace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,7 +123,7 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._server.aclose()
 
     async def transcribe(
         self,
@@ -148,19 +152,20 @@ class Client:
 
     async def events(self, transcription_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event, None]:
         """Yield past and new events, from the first or after `last_event_id`, until the transcription has ended."""
-        async with aclosing(self._event_stream.events(_segment(transcription_id), last_event_id)) as events:
+        async with aclosing(self._event_stream.events(transcription_id, last_event_id)) as events:
             async for event in events:
                 yield event
 
     async def get(self, transcription_id: str) -> Transcription:
-        return await self._ask(Transcription.from_json, "GET", _path(transcription_id))
+        return await self._ask(Transcription.from_json, lambda: self._server.get(transcription_id))
 
     async def list(
         self, *, state: str | None = None, created_after: str | None = None, page_size: int = 100
     ) -> AsyncGenerator[Transcription, None]:
         """Yield all transcriptions, newest first; pages are fetched as needed."""
-        query = {"state": state, "created_after": created_after, "limit": str(page_size)}
-        async with aclosing(self._pages(Transcription.from_json, TRANSCRIPTIONS, query)) as items:
+        chosen = {"state": state, "created_after": created_after, "limit": str(page_size)}
+        query = {name: value for name, value in chosen.items() if value is not None}
+        async with aclosing(self._pages(Transcription.from_json, Listing.TRANSCRIPTIONS, query)) as items:
             async for item in items:
                 yield item
 
@@ -173,9 +178,10 @@ class Client:
             ApiError: the transcript does not exist or is not ready.
             NoSpeakers: RTTM was requested, and the transcript has no speakers.
         """
-        query = {"format": transcript_format} | ({} if version is None else {"version": str(version)})
         try:
-            return (await self._transport.send("GET", f"{_path(transcription_id)}/transcript", params=query)).text
+            return await self._tries.of(
+                lambda: self._server.transcript(transcription_id, transcript_format, version), repeatable=True
+            )
         except ApiError as error:
             if error.code == NoSpeakers.code:
                 raise NoSpeakers from error
@@ -183,11 +189,11 @@ class Client:
 
     async def cancel(self, transcription_id: str) -> Transcription:
         """Cancel the transcription. If the server needs longer, `state` is not `cancelled` yet."""
-        return await self._command(transcription_id, "cancel")
+        return await self._change(Transcription.from_json, lambda: self._server.cancel(transcription_id))
 
     async def retry(self, transcription_id: str) -> Transcription:
         """Run failed or cancelled stages again; finished work is kept."""
-        return await self._command(transcription_id, "retry")
+        return await self._change(Transcription.from_json, lambda: self._server.retry(transcription_id))
 
     async def speakers(self, transcription_id: str) -> tuple[Speaker, ...]:
         """The speakers of the latest transcript, in the order of first words; empty without diarization.
@@ -195,8 +201,7 @@ class Client:
         Raises:
             ApiError: the transcript does not exist or is not ready.
         """
-        response = await self._transport.send("GET", f"{_path(transcription_id)}/transcript", params={"format": "json"})
-        return self._transport.read(_speakers, response)
+        return await self._ask(_speakers, lambda: self._server.speakers(transcription_id))
 
     async def rename_speaker(self, transcription_id: str, speaker_id: str, name: str | None) -> Speaker | None:
         """Name a speaker of the latest transcript; the name None removes the name. Safe to repeat.
@@ -206,11 +211,9 @@ class Client:
         Raises:
             ApiError: 404 `speaker_not_found`, 409 `no_speakers`.
         """
-        response = await self._transport.send(
-            "PATCH", f"{_path(transcription_id)}/speakers/{_segment(speaker_id)}", repeatable=True, json={"name": name}
-        )
-        return (
-            None if response.status_code == HTTPStatus.ACCEPTED else self._transport.read(Speaker.from_json, response)
+        return await self._ask(
+            lambda answer: None if answer is None else Speaker.from_json(answer),
+            lambda: self._server.rename_speaker(transcription_id, speaker_id, name),
         )
 
     async def diarize_again(self, transcription_id: str, limits: SpeakerLimits | None = None) -> Transcription:
@@ -222,8 +225,8 @@ class Client:
         Raises:
             ApiError: 409 `not_completed`, 501 `no_diarizer`.
         """
-        path, body = f"{_path(transcription_id)}/diarization", (limits or SpeakerLimits()).to_json()
-        return await self._ask(Transcription.from_json, "POST", path, json=body)
+        bounds = (limits or SpeakerLimits()).to_json()
+        return await self._change(Transcription.from_json, lambda: self._server.diarize_again(transcription_id, bounds))
 
     async def last_event_id(self, transcription_id: str) -> str | None:
         """The id of the last event of a transcription that has ended; None if the server no longer keeps its events."""
@@ -250,7 +253,7 @@ class Client:
                 if (transcription.transcript_version or 0) >= version:
                     return transcription
                 # The server has accepted the request and not started it yet: there are no events to wait for.
-                await self._transport.pace.sleep(self._transport.pace.first_s)
+                await self._pace.sleep(self._pace.first_s)
                 continue
             async with aclosing(self.events(transcription_id, last_event_id)) as events:
                 async for event in events:
@@ -259,104 +262,103 @@ class Client:
 
     async def delete(self, transcription_id: str) -> None:
         """Delete the transcription with its recording and transcripts. The server may finish this later."""
-        await self._transport.send("DELETE", _path(transcription_id))
+        await self._tries.of(lambda: self._server.delete(transcription_id), repeatable=False)
 
     async def capabilities(self) -> JsonObject:
         """The server's models, tasks, languages, limits and formats."""
-        return await self._ask(_object, "GET", "/v1/capabilities")
+        return await self._tries.of(self._server.capabilities, repeatable=True)
 
     async def server_version(self) -> JsonObject:
-        return await self._ask(_object, "GET", "/version")
+        return await self._tries.of(self._server.version, repeatable=True)
 
     async def dead_letters(self, criteria: DeadLetterFilter | None = None) -> AsyncGenerator[DeadLetter, None]:
         """Yield the selected dead letters, oldest first. This and the methods below are for operators."""
         query = (criteria or DeadLetterFilter()).to_query()
-        async with aclosing(self._pages(DeadLetter.from_json, DEAD_LETTERS, query)) as items:
+        async with aclosing(self._pages(DeadLetter.from_json, Listing.DEAD_LETTERS, query)) as items:
             async for item in items:
                 yield item
 
     async def dead_letter(self, sequence: int) -> DeadLetter:
-        return await self._ask(DeadLetter.from_json, "GET", f"{DEAD_LETTERS}/{sequence}")
+        return await self._ask(DeadLetter.from_json, lambda: self._server.dead_letter(sequence))
 
     async def redrive(self, sequence: int) -> None:
         """Queue a dead letter again, with its attempts reset."""
-        await self._transport.send("POST", f"{DEAD_LETTERS}/{sequence}/redrive")
+        await self._tries.of(lambda: self._server.redrive(sequence), repeatable=False)
 
     async def redrive_all(self, criteria: DeadLetterFilter | None = None) -> Redriven:
         """Queue the selected dead letters again. Safe to repeat: within a minute, each is queued once."""
-        query, accepted, repeated = (criteria or DeadLetterFilter()).to_query(), 0, 0
+        query, total = (criteria or DeadLetterFilter()).to_query(), Redriven(0, 0)
+        cursor = None
         while True:
-            response = await self._transport.send("POST", f"{DEAD_LETTERS}/redrive", repeatable=True, params=query)
-            some = self._transport.read(Redriven.from_json, response)
-            accepted, repeated = accepted + some.accepted, repeated + some.repeated
-            if some.next_cursor is None:
-                return Redriven(accepted, repeated)
-            query["cursor"] = some.next_cursor
+            some = await self._ask(Redriven.from_json, partial(self._server.redrive_some, query, cursor))
+            total = Redriven(total.accepted + some.accepted, total.repeated + some.repeated)
+            cursor = some.next_cursor
+            if cursor is None:
+                return total
 
     async def discard(self, sequence: int) -> None:
-        await self._transport.send("DELETE", f"{DEAD_LETTERS}/{sequence}")
+        await self._tries.of(lambda: self._server.discard(sequence), repeatable=False)
 
     async def operator_actions(self, *, page_size: int = 100) -> AsyncGenerator[OperatorAction, None]:
         """Yield the redrives and discards of all operators, newest first."""
         query = {"limit": str(page_size)}
-        async with aclosing(self._pages(OperatorAction.from_json, f"{ADMIN}/audit", query)) as items:
+        async with aclosing(self._pages(OperatorAction.from_json, Listing.OPERATOR_ACTIONS, query)) as items:
             async for item in items:
                 yield item
 
     async def queues(self) -> Queues:
         """The backlog of every queue; `state` and `age_s` say how far to trust it."""
-        return await self._ask(Queues.from_json, "GET", f"{ADMIN}/queues")
+        return await self._ask(Queues.from_json, self._server.queues)
 
     async def stuck_jobs(self, *, older_than_s: int = 600, page_size: int = 100) -> AsyncGenerator[StuckJob, None]:
         """Yield the unfinished jobs of all users that have not changed for `older_than_s`, oldest first."""
         query = {"older_than_s": str(older_than_s), "limit": str(page_size)}
-        async with aclosing(self._pages(StuckJob.from_json, f"{ADMIN}/stuck-jobs", query)) as items:
+        async with aclosing(self._pages(StuckJob.from_json, Listing.STUCK_JOBS, query)) as items:
             async for item in items:
                 yield item
 
-    async def _command(self, transcription_id: str, name: str) -> Transcription:
-        return await self._ask(Transcription.from_json, "POST", f"{_path(transcription_id)}/{name}")
-
     async def _pages(
-        self, reader: Callable[[Any], _Value], path: str, query: Mapping[str, str | None]
+        self, reader: Callable[[Any], _Value], listing: Listing, query: Query
     ) -> AsyncGenerator[_Value, None]:
-        chosen = {name: value for name, value in query.items() if value is not None}
+        cursor = None
         while True:
-            page = await self._ask(_Page.from_json, "GET", path, params=chosen)
+            page = await self._tries.of(partial(self._server.page, listing, query, cursor), repeatable=True)
             for item in page.items:
-                yield self._transport.converted(reader, item)
-            if page.next_cursor is None:
+                yield self._read(reader, item)
+            cursor = page.next_cursor
+            if cursor is None:
                 return
-            chosen["cursor"] = page.next_cursor
 
-    async def _ask(self, reader: Callable[[Any], _Value], method: str, path: str, **more: Any) -> _Value:
-        return self._transport.read(reader, await self._transport.send(method, path, **more))
+    async def _ask(self, reader: Callable[[Any], _Value], once: Callable[[], Awaitable[Any]]) -> _Value:
+        """What `reader` makes of the answer to a request that may be repeated."""
+        return self._read(reader, await self._tries.of(once, repeatable=True))
+
+    async def _change(self, reader: Callable[[Any], _Value], once: Callable[[], Awaitable[Any]]) -> _Value:
+        """The same for a request that must not be carried out twice."""
+        return self._read(reader, await self._tries.of(once, repeatable=False))
+
+    def _read(self, reader: Callable[[Any], _Value], answer: Any) -> _Value:
+        try:
+            return reader(answer)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise UnexpectedAnswer(self._server.base_url, "the answer lacks required fields") from None
 
 
-def _path(transcription_id: str) -> str:
-    return f"{TRANSCRIPTIONS}/{_segment(transcription_id)}"
+def server_at(base_url: str, api_key: str, protocol: ProtocolName) -> Server:
+    """The server at this address. Only the libraries of the chosen protocol are loaded.
 
+    Raises:
+        InvalidSettings: it is not an HTTP address, or has a path, which gRPC cannot have.
+    """
+    address = checked_url(base_url)
+    if protocol == "grpc":
+        from .rpc.server import GrpcServer
 
-def _segment(transcription_id: str) -> str:
-    """Quote an id that a user typed, so that it stays one segment of the path."""
-    return quote(transcription_id, safe="")
+        return GrpcServer(address, api_key)
+    from .rest.server import RestServer
 
-
-def _object(answer: Any) -> JsonObject:
-    if not isinstance(answer, Mapping):
-        raise TypeError
-    return answer
+    return RestServer(address, api_key)
 
 
 def _speakers(answer: Any) -> tuple[Speaker, ...]:
-    return tuple(map(Speaker.from_json, answer.get("speakers") or ()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    items: tuple[Any, ...]
-    next_cursor: str | None
-
-    @classmethod
-    def from_json(cls, data: Any) -> _Page:
-        return cls(tuple(data["items"]), data.get("next_cursor"))
+    return tuple(map(Speaker.from_json, answer))

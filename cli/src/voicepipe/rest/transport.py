@@ -1,37 +1,34 @@
-"""One HTTP request to the server: retried where that is safe, its failures turned into named errors."""
+"""One HTTP request to the server, its failures turned into named errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpx
 
-from .errors import ApiError, InvalidSettings, UnexpectedAnswer, UnknownOutcome
-from .pace import Outage, Pace, TransientError
+from voicepipe import __version__
+from voicepipe.errors import ApiError
+from voicepipe.pace import TransientError
 
-# A short request is retried for this long; uploads and event streams for `Pace.retry_for_s`.
-REQUEST_RETRY_FOR_S: Final = 8.0
 # Read timeout up to the first byte: the last PATCH of a large upload is answered only after the object store has
 # assembled it.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
-_Value = TypeVar("_Value")
-_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Transport:
-    def __init__(self, http: httpx.AsyncClient, base_url: str, api_key: str, pace: Pace) -> None:
-        self._http = http
-        self.base_url = checked_url(base_url)
+    def __init__(self, base_url: str, api_key: str) -> None:
+        self.base_url = base_url
         self._headers = {"Authorization": f"Bearer {api_key}"}
-        self.pace = pace
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"voicepipe/{__version__}"}, limits=httpx.Limits(max_connections=None)
+        )
 
-    def outage(self) -> Outage:
-        """Retry state for an upload or an event stream."""
-        return Outage(self.pace, self.base_url)
+    async def aclose(self) -> None:
+        await self._http.aclose()
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Request:
         return self._http.build_request(
@@ -64,65 +61,6 @@ class Transport:
             refused = response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
             raise TransientError(_unavailable_reason(response), _retry_after_s(response), not_carried_out=refused)
         raise problem
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        repeatable: bool | None = None,
-        retry_for_s: float = REQUEST_RETRY_FOR_S,
-        **more: Any,
-    ) -> httpx.Response:
-        """Send a short request, and retry it for `retry_for_s` seconds.
-
-        Unless it is `repeatable`, it is sent again only if it cannot have been carried out: no connection, 429 or 503.
-
-        Raises:
-            ApiError: the server refused the request.
-            ServerUnavailable: every try failed.
-            UnknownOutcome: the request was sent, its answer was lost, and it is not repeatable.
-        """
-        again = method in _REPEATABLE if repeatable is None else repeatable
-        outage = Outage(self.pace.with_retry_for(retry_for_s), self.base_url)
-        while True:
-            try:
-                return await self.once(self.request(method, path, **more))
-            except TransientError as error:
-                if not (again or error.not_carried_out):
-                    raise UnknownOutcome(self.base_url, error.reason) from error
-                await outage.wait(error)
-
-    def read(self, reader: Callable[[Any], _Value], response: httpx.Response) -> _Value:
-        """Convert the JSON body of an answer with `reader`.
-
-        Raises:
-            UnexpectedAnswer: the body is not JSON, or not what `reader` expects.
-        """
-        return self.converted(lambda answer: reader(answer.json()), response)
-
-    def converted(self, reader: Callable[[Any], _Value], answer: Any) -> _Value:
-        try:
-            return reader(answer)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise UnexpectedAnswer(self.base_url, "the answer lacks required fields") from None
-
-
-def checked_url(url: str) -> str:
-    """Return the address without a trailing slash.
-
-    Raises:
-        InvalidSettings: it is not an HTTP address.
-    """
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        parsed = httpx.URL()
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise InvalidSettings(
-            f"'{url}' is not the address of a server. An address looks like https://voicepipe.example.org."
-        )
-    return url.rstrip("/")
 
 
 def problem_of(response: httpx.Response) -> ApiError:

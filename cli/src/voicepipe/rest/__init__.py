@@ -1,0 +1,1 @@
+"""The server over REST: JSON, server-sent events, and tus for uploads."""
