@@ -38,12 +38,15 @@ def options(
         float,
         typer.Option(min=0, metavar="SECONDS", help="How long to retry uploads and event streams."),
     ] = 600.0,
+    grpc: Annotated[
+        bool | None, typer.Option("--grpc/--rest", help="Speak gRPC (or set VOICEPIPE_GRPC=true); default: REST.")
+    ] = None,
 ) -> None:
     """Transcribe recordings with a Voicepipe server.
 
     Start with: voicepipe transcribe meeting.wav
     """
-    context.obj = GlobalOptions(url, api_key_file, retry_for)
+    context.obj = GlobalOptions(url, api_key_file, retry_for, grpc)
 
 
 def main() -> None:

@@ -7,10 +7,11 @@ protocol: retries, resuming, pages, and the dataclasses that the documents becom
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
 
+from .digest import Digest
 from .events import Event
 from .model import JsonObject, Options, TranscriptFormat
 from .recording import Recording
@@ -66,6 +67,8 @@ class Sending:
     recording: Recording
     options: Options
     on_bytes: OnBytes
+    # Of what has been sent in this run.
+    digest: Digest = field(default_factory=Digest)
 
     async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
         """The bytes from `offset_bytes` to the end. A block counts as sent when the next one is asked for.
@@ -115,7 +118,7 @@ class Server(Protocol):
     async def get(self, transcription_id: str) -> JsonObject: ...
 
     def events(self, transcription_id: str, last_event_id: str | None) -> AsyncGenerator[Arrival, None]:
-        """Past events, then new ones, until the server ends the stream. The first arrival says that the stream is open."""
+        """Past events, then new ones, until the server ends the stream. Each arrival says that it is alive."""
 
     async def page(self, listing: Listing, query: Query, cursor: str | None) -> Page: ...
 

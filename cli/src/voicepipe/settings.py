@@ -1,4 +1,4 @@
-"""The server and the API key: from options, else from variables, else from the configuration file."""
+"""The server, the API key and the protocol: from options, else from variables, else from the configuration file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
 from .errors import InvalidSettings
+from .server import ProtocolName
 
 URL = "VOICEPIPE_URL"
 API_KEY = "VOICEPIPE_API_KEY"
 API_KEY_FILE = "VOICEPIPE_API_KEY_FILE"
+GRPC = "VOICEPIPE_GRPC"
+_BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     url: str
     api_key: str = field(repr=False)
+    protocol: ProtocolName = "rest"
 
 
 def config_path() -> Path:
@@ -30,8 +34,15 @@ def config_path() -> Path:
     return platformdirs.user_config_path("voicepipe", appauthor=False) / "config.toml"
 
 
-def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str], config: Path) -> Connection:
-    """The server to use and its key.
+def load(
+    url: str | None,
+    api_key_file: Path | None,
+    environ: Mapping[str, str],
+    config: Path,
+    *,
+    grpc: bool | None = None,
+) -> Connection:
+    """The server to use, its key, and the protocol to speak.
 
     Raises:
         InvalidSettings: the address or the key is missing or malformed, or a file cannot be read.
@@ -40,7 +51,8 @@ def load(url: str | None, api_key_file: Path | None, environ: Mapping[str, str],
     address = url or environ.get(URL) or saved.get("url")
     if not address:
         raise InvalidSettings(f'No server is given. Set {URL}, use --url, or write url = "https://..." to {config}.')
-    return Connection(str(address), _key(api_key_file, environ, saved, config))
+    key = _key(api_key_file, environ, saved, config)
+    return Connection(str(address), key, "grpc" if _wants_grpc(grpc, environ, saved, config) else "rest")
 
 
 def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[str, Any], config: Path) -> str:
@@ -63,6 +75,16 @@ def _key(api_key_file: Path | None, environ: Mapping[str, str], saved: Mapping[s
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise InvalidSettings("The API key contains invalid characters. Copy it again; it starts with vp_.")
     return key
+
+
+def _wants_grpc(chosen: bool | None, environ: Mapping[str, str], saved: Mapping[str, Any], config: Path) -> bool:
+    if chosen is not None:
+        return chosen
+    source, value = (GRPC, environ[GRPC]) if GRPC in environ else (f"grpc in {config}", saved.get("grpc", False))
+    wanted = _BOOLEANS.get(str(value).strip().lower())
+    if wanted is None:
+        raise InvalidSettings(f"{source} is '{value}'. It must be true or false.")
+    return wanted
 
 
 def _read_key(path: Path) -> str:

@@ -64,6 +64,8 @@ class GlobalOptions:
     url: str | None
     api_key_file: Path | None
     retry_for_s: float
+    # None leaves it to the settings.
+    grpc: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ def connection_of(context: typer.Context) -> Connection:
     Raises:
         InvalidSettings: no server or no key is given.
     """
-    global_options: GlobalOptions = context.obj
-    return settings.load(global_options.url, global_options.api_key_file, os.environ, settings.config_path())
+    chosen: GlobalOptions = context.obj
+    return settings.load(chosen.url, chosen.api_key_file, os.environ, settings.config_path(), grpc=chosen.grpc)
 
 
 async def _with_client(
@@ -109,7 +111,9 @@ async def _with_client(
     screen: Screen,
 ) -> ExitCode | None:
     pace = Pace(global_options.retry_for_s, on_wait=screen.waiting)
-    async with Client(connection.url, connection.api_key, pace=pace, memory=default_memory()) as client:
+    async with Client(
+        connection.url, connection.api_key, protocol=connection.protocol, pace=pace, memory=default_memory()
+    ) as client:
         return await work(Session(client, screen, connection.url))
 
 

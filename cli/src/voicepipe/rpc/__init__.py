@@ -1,0 +1,1 @@
+"""The server over gRPC. Imported only when it is used: REST needs none of its libraries."""
