@@ -1,5 +1,5 @@
-"""What the client expects of a server. The fake and the real services pass the same suite, so that tests against the
-fake are valid for the real ones. The real services run if the fixture `stack` is available.
+"""What the client expects of a server. The fake and the real services pass the same suite over every protocol, so that tests
+against the fake are valid for the real ones. The real services run if the fixture `stack` is available.
 """
 
 import json
@@ -19,18 +19,26 @@ UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 class Served:
     url: str
     key: str
+    protocol: str
+
+    def client(self, key=None, memory=None):
+        return Client(self.url, key or self.key, protocol=self.protocol, memory=memory)
 
 
 class Stopped(Exception):
     """The command is stopped in the middle of an upload."""
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
+REAL = [pytest.param(("real", name), marks=pytest.mark.servers, id=f"real-{name}") for name in ("rest", "grpc")]
+
+
+@pytest.fixture(params=[pytest.param(("fake", "rest"), id="fake-rest"), *REAL])
 def served(request):
-    if request.param == "fake":
-        return Served(request.getfixturevalue("url"), KEY)
+    kind, protocol = request.param
+    if kind == "fake":
+        return Served(request.getfixturevalue("url"), KEY, protocol)
     stack = request.getfixturevalue("stack")
-    return Served(stack.url, stack.api_key)
+    return Served(stack.url, stack.api_key, protocol)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +49,7 @@ def spoken(tmp_path_factory):
 
 @pytest.fixture
 async def client(served, tmp_path):
-    async with Client(served.url, served.key, memory=tmp_path / "state") as client:
+    async with served.client(memory=tmp_path / "state") as client:
         yield client
 
 
@@ -134,7 +142,7 @@ async def test_refusals_have_stable_codes(client, served, spoken):
     with pytest.raises(ApiError) as wrong:
         await client.upload(spoken, Options(language="xx"))
     assert (wrong.value.status, wrong.value.code) == (422, "invalid_option")
-    async with Client(served.url, "vp_wrong") as stranger:
+    async with served.client("vp_wrong") as stranger:
         with pytest.raises(ApiError) as refused:
             await stranger.get(UNKNOWN_ID)
     assert (refused.value.status, refused.value.code) == (401, "key_unknown")

@@ -348,12 +348,16 @@ def server_at(base_url: str, api_key: str, protocol: ProtocolName) -> Server:
     """The server at this address. Only the libraries of the chosen protocol are loaded.
 
     Raises:
-        InvalidSettings: it is not an HTTP address, or has a path, which gRPC cannot have.
+        InvalidSettings: it is not an HTTP address; or for gRPC: it has a path, or the libraries are not installed.
     """
     address = checked_url(base_url)
     if protocol == "grpc":
-        from .rpc.server import GrpcServer
-
+        try:
+            from .rpc.server import GrpcServer
+        except ModuleNotFoundError as error:
+            raise InvalidSettings(
+                f"gRPC needs {error.name}, which is not installed. In a checkout: pip install ./libs/api './cli[grpc]'"
+            ) from None
         return GrpcServer(address, api_key)
     from .rest.server import RestServer
 

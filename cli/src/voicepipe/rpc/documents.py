@@ -55,7 +55,9 @@ def _value(message: Message, field: FieldDescriptor) -> Any:
         return dict(value)
     if field.is_repeated:
         return [_one(field, each) for each in value]
-    return _one(field, value) if message.HasField(field.name) or not field.has_presence else None
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return _one(field, value)
 
 
 def _one(field: FieldDescriptor, value: Any) -> Any:

@@ -1,8 +1,8 @@
-"""One stream of the events of a transcription."""
+"""Messages of a stream of events. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final
 
 from voicepipe_api.v1.events_pb2 import TranscriptionEvent
 
@@ -11,17 +11,15 @@ from voicepipe.server import Arrival
 
 from .documents import document_of
 
-_HEARTBEAT = "heartbeat"
+_HEARTBEAT: Final = "heartbeat"
 
 
-async def arrivals(messages: AsyncIterator[TranscriptionEvent]) -> AsyncGenerator[Arrival, None]:
-    async for message in messages:
-        kind = message.WhichOneof("event")
-        if kind == _HEARTBEAT:
-            yield Arrival()
-        elif kind is None:  # of a type that this version does not know
-            yield Arrival(last_event_id=str(message.sequence))
-        else:
-            document = document_of(getattr(message, kind))
-            event = Event.from_json(str(message.sequence), kind.replace("_", "-"), document)
-            yield Arrival(event, event.id)
+def arrival_of(message: TranscriptionEvent) -> Arrival:
+    kind = message.WhichOneof("event")
+    if kind == _HEARTBEAT:
+        return Arrival()
+    if kind is None:  # of a type that this version does not know
+        return Arrival(last_event_id=str(message.sequence))
+    document = document_of(getattr(message, kind))
+    event = Event.from_json(str(message.sequence), kind.replace("_", "-"), document)
+    return Arrival(event, event.id)

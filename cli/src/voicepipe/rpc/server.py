@@ -19,7 +19,7 @@ from voicepipe.server import Arrival, Listing, Page, Query
 
 from .channel import Channel
 from .documents import document_of, filled
-from .events import arrivals
+from .events import arrival_of
 from .uploads import GrpcUploads
 
 M = TypeVar("M", bound=Message)
@@ -46,8 +46,8 @@ class GrpcServer:
         values = {"id": transcription_id, "after_sequence": last_event_id}
         request = _request(transcriptions_pb2.WatchTranscriptionRequest(), values, "bad_event_id", 400)
         async with aclosing(self._channel.parts(self._transcriptions.Watch, request)) as messages:
-            async for arrival in arrivals(messages):
-                yield arrival
+            async for message in messages:
+                yield arrival_of(message)
 
     async def page(self, listing: Listing, query: Query, cursor: str | None) -> Page:
         method, kind = self._listings[listing]
