@@ -1,10 +1,13 @@
 """Tests without a server: retries, the order of text, settings, file names, exit codes."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voicepipe import settings
-from voicepipe.address import checked_url
+from voicepipe.address import checked_url, grpc_target
 from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable, UnexpectedAnswer
 from voicepipe.commands.transcribe import common_code, items_of
 from voicepipe.exit_codes import MEANINGS, ExitCode, code_of
@@ -128,6 +131,57 @@ def test_a_private_configuration_file_may_hold_the_key(tmp_path):
     path.write_text('url = "http://a"\napi_key = "vp_a"')
     path.chmod(0o600)
     assert settings.load(None, None, {}, path).api_key == "vp_a"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "saved", "protocol"),
+    [
+        (None, None, None, "rest"),
+        (None, None, "true", "grpc"),
+        (None, "false", "true", "rest"),
+        (None, "1", None, "grpc"),
+        (False, "true", "true", "rest"),
+        (True, "false", "false", "grpc"),
+    ],
+)
+def test_the_protocol_comes_from_the_option_else_the_variable_else_the_file(
+    tmp_path, option, variable, saved, protocol
+):
+    config = tmp_path / "config.toml"
+    config.write_text("" if saved is None else f"grpc = {saved}")
+    environ = {"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a"}
+    environ |= {} if variable is None else {"VOICEPIPE_GRPC": variable}
+    assert settings.load(None, None, environ, config, grpc=option).protocol == protocol
+
+
+def test_a_protocol_that_is_neither_true_nor_false_is_refused(tmp_path):
+    environ = {"VOICEPIPE_URL": "http://a", "VOICEPIPE_API_KEY": "vp_a", "VOICEPIPE_GRPC": "h2"}
+    with pytest.raises(InvalidSettings, match="VOICEPIPE_GRPC is 'h2'"):
+        settings.load(None, None, environ, tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://example.org", ("example.org:80", False)),
+        ("https://example.org", ("example.org:443", True)),
+        ("https://example.org:8443", ("example.org:8443", True)),
+        ("http://[::1]:8080", ("[::1]:8080", False)),
+    ],
+)
+def test_a_call_goes_to_the_host_and_port_of_the_address(url, target):
+    assert grpc_target(url) == target
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_a_client_loads_the_libraries_of_its_protocol_only(protocol):
+    program = (
+        "import sys; from voicepipe.client import Client;"
+        f"Client('http://example.org', 'vp_a', protocol='{protocol}');"
+        "print(*[name for name in ('httpx', 'grpc') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [{"rest": "httpx", "grpc": "grpc"}[protocol]]
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "ftp://example.org", "http://", "/v1"])
