@@ -69,6 +69,11 @@ def measure(testbed: Testbed) -> list[Row]:
 
 
 def _follow(testbed: Testbed, job: str, protocol: str, count: int) -> Measured:
+    for act in (
+        testbed.stack.stop_component,
+        testbed.stack.start_component,
+    ):  # memory that others used is not there to be reused
+        act("status")
     pid = testbed.pid("status")
     request = {
         "protocol": protocol,
