@@ -130,6 +130,7 @@ async def test_the_id_of_an_upload_arrives_before_its_first_chunk(uploads, key):
         first = dict(await call.initial_metadata())
     await call.write(CreateTranscriptionRequest(chunk=b"\xff"))
     await call.write(CreateTranscriptionRequest(trailer=CreateTrailer()))
+    await call.done_writing()
     assert (await call).transcription.id == first["upload-id"]
 
 
