@@ -17,8 +17,11 @@ import grpc
 import pytest
 from cluster.kubernetes import RELEASE, Installation
 from support.caddy import with_key
+from support.eventually import eventually
 from support.front_door import FrontDoor
 from voicepipe_api import SERVICES
+from voicepipe_api.v1.installation_pb2 import GetVersionRequest
+from voicepipe_api.v1.installation_pb2_grpc import InstallationStub
 from voicepipe_api.v1.transcription_pb2 import TranscriptionOptions
 from voicepipe_api.v1.transcriptions_pb2 import GetTranscriptRequest, WatchTranscriptionRequest
 from voicepipe_api.v1.transcriptions_pb2_grpc import TranscriptionsStub
@@ -193,3 +196,32 @@ def test_a_recording_is_sent_watched_and_read_over_grpc(door: FrontDoor, clip: b
     texts = [segment.text for part in parts for segment in part.segments.segments]
     assert texts == [segment["text"] for segment in door.transcript(job_id)["segments"]]
     assert texts != []
+
+
+def test_calls_over_one_connection_are_spread_over_all_pods(running: Installation, door: FrontDoor):
+    """A second pod gets its share within seconds, although the connection was there before it."""
+
+    def pods_that_answered() -> int:
+        for _ in range(10):
+            installation.GetVersion(GetVersionRequest(), timeout=30)
+        return sum(calls_answered(running, pod["metadata"]["name"]) > 0 for pod in running.pods("status"))
+
+    with grpc.insecure_channel(grpc_address(door)) as channel:
+        installation = InstallationStub(channel)
+        assert pods_that_answered() == 1
+        running.kubectl("scale", f"deployment/{RELEASE}-status", "--replicas=2")
+        try:
+            running.wait_until_ready()
+            eventually(lambda: pods_that_answered() == 2, 90)
+        finally:
+            running.kubectl("scale", f"deployment/{RELEASE}-status", "--replicas=1")
+
+
+def calls_answered(running: Installation, pod: str) -> float:
+    """Calls of GetVersion that a pod has answered."""
+    read = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/metrics').read().decode())"
+    metrics = running.kubectl("exec", pod, "--", "python", "-c", read)
+    counts = re.findall(
+        r'^voicepipe_grpc_request_duration_seconds_count\{.*/GetVersion".*\} (\S+)$', metrics, re.MULTILINE
+    )
+    return sum(map(float, counts))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import grpc
 import httpx
@@ -13,6 +16,8 @@ import pytest
 from support import caddy, name_server
 from support.caddy import Caddy
 from support.name_server import NameServer
+from voicepipe_local import data_dir
+from voicepipe_local.gateway import Backend
 
 METHOD = "/voicepipe.api.v1.Uploads/Get"
 REFRESH_S = 0.2
@@ -77,7 +82,8 @@ async def test_calls_over_one_connection_are_spread_over_the_replicas_that_a_nam
         names.addresses = hosts
         await asyncio.sleep(2 * REFRESH_S)
         assert await answers(channel, 30) == dict.fromkeys(hosts, 10)
-        await first.stop(0)
+        # As a service ends: it tells its connections to end, and takes what was on its way.
+        await first.stop(5)
         assert (await answers(channel, 30)).keys() == {"127.0.0.2", "127.0.0.3"}
 
 
@@ -101,3 +107,26 @@ async def test_its_own_health_and_metrics_are_at_another_address_than_that_of_cl
             assert (own.status_code, own.text.startswith(begins)) == (200, True)
             assert (await client.get(f"http://{gateway.address}{path}")).status_code == 404
         assert (await client.get(f"{gateway.probes}/version")).status_code == 404
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: it makes the certificate")
+async def test_with_a_certificate_grpc_is_spoken_over_tls_and_not_without(
+    tmp_path: Path, start_replica: Replica, free_port: int
+):
+    certificate, key, port = tmp_path / "tls.crt", tmp_path / "tls.key", data_dir.free_port()
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2")
+    make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate))
+    await asyncio.to_thread(subprocess.run, [*make, *subject], check=True, capture_output=True)
+    await start_replica("127.0.0.1")
+    variables = {
+        "VOICEPIPE_GATEWAY_ADDRESS": f"https://localhost:{port}",
+        "VOICEPIPE_GATEWAY_TLS": f"tls {certificate} {key}",
+    }
+    with caddy.running_before(upload=Backend("127.0.0.1:9", f"127.0.0.1:{free_port}"), **variables):
+        trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
+        async with grpc.aio.secure_channel(f"localhost:{port}", trusted) as channel:
+            assert await answers(channel, 1) == {"127.0.0.1": 1}
+        async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await answers(channel, 1)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
