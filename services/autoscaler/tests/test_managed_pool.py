@@ -210,7 +210,7 @@ async def test_a_pool_that_was_created_again_under_its_name_begins_anew(managed)
 async def test_a_new_leader_continues_and_repeats_no_warning(managed):
     managed.rival = "HorizontalPodAutoscaler x"
     await managed.step()
-    assert managed.api.events.count("TwoScalers") == 2  # Conflict and Stalled
+    assert managed.api.events.count("TwoScalers") == 1
     other = Managed()
     other.rival = managed.rival
     other.body = body(status=managed.status)
@@ -230,6 +230,18 @@ async def test_a_rival_stalls_the_pool_until_it_is_gone(managed):
     await managed.step()
     assert managed.api.scaled == [1]
     assert (managed.condition("Conflict"), managed.condition("Stalled")) == (None, "False")
+
+
+async def test_a_condition_that_comes_and_goes_is_warned_of_once_in_five_minutes(managed, monkeypatch):
+    for rival in ("HorizontalPodAutoscaler x", None) * 3:
+        managed.rival = rival
+        await managed.step()
+    assert managed.api.events.count("TwoScalers") == 1
+    later = time.time() + 301
+    monkeypatch.setattr(time, "time", lambda: later)
+    managed.rival = "HorizontalPodAutoscaler x"
+    await managed.step()
+    assert managed.api.events.count("TwoScalers") == 2
 
 
 async def test_a_pool_without_a_deployment_and_one_that_makes_no_sense_say_so(managed):

@@ -14,6 +14,7 @@ Races:
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -47,6 +48,8 @@ from .worker_pool import Unusable, WorkerPool, read
 log = structlog.get_logger(__name__)
 
 MOST_EVENTS = 20  # that wait to be posted
+# A backlog that jumps around a target makes its condition true every few seconds.
+SAME_WARNING_EVERY_S = 300.0
 
 MakeTarget = Callable[[str], DeploymentTarget]
 MakeWatch = Callable[[Queue], QueueWatch]
@@ -80,6 +83,7 @@ class ManagedPool:
         self._written: Mapping[str, Any] = {}
         self._written_at = -float("inf")
         self._events: deque[tuple[PoolEvent, float]] = deque(maxlen=MOST_EVENTS)
+        self._warned_at_s: dict[str, float] = {}
 
     @property
     def target(self) -> DeploymentTarget | None:
@@ -108,6 +112,7 @@ class ManagedPool:
         self._status = self._written = body.get("status") or {}
         self._written_at = -float("inf")
         self._events.clear()
+        self._warned_at_s.clear()
         self._reconciler = self._target = None
         return Memory.from_json(self._status.get("memory"))
 
@@ -140,8 +145,10 @@ class ManagedPool:
 
     async def _say(self, status: Mapping[str, Any], now_s: float) -> None:
         """Write the status if that is worth a request, and post the events."""
-        warnings = events_of_conditions(self._status.get("conditions", ()), status["conditions"])
-        self._events.extend((event, now_s) for event in warnings)
+        for event in events_of_conditions(self._status.get("conditions", ()), status["conditions"]):
+            if now_s - self._warned_at_s.get(event.reason, -math.inf) >= SAME_WARNING_EVERY_S:
+                self._warned_at_s[event.reason] = now_s
+                self._events.append((event, now_s))
         self._status = status
         now = time.monotonic()
         if is_worth_writing(self._written, status, now - self._written_at):
