@@ -17,6 +17,9 @@ from support.eventually import eventually
 from support.front_door import with_another_hash
 from support.user import User
 
+# No transcription has this id.
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
 
 @pytest.fixture(scope="module")
 def user(new_user) -> User:
@@ -90,6 +93,30 @@ def test_jobs_are_listed_shown_and_deleted(voicepipe, audio):
     assert job_id not in voicepipe("list").stdout
 
 
+def test_the_command_does_the_same_over_grpc(voicepipe, audio, tmp_path, spoken: Recording):
+    grpc = {"VOICEPIPE_GRPC": "true"}
+    done = voicepipe("--grpc", "transcribe", audio, "--language", "en")
+    assert done.returncode == 0, done.stderr
+    assert wer(spoken.text, done.stdout) <= 0.05
+    assert "transcribing" in done.stderr
+    listed = json.loads(voicepipe("list", "--json", **grpc).stdout)["items"]
+    assert {item["id"] for item in listed} == {
+        item["id"] for item in json.loads(voicepipe("list", "--json").stdout)["items"]
+    }
+    job_id = listed[0]["id"]
+    watched = [voicepipe("watch", job_id, "--json", **chosen).stdout for chosen in (grpc, {})]
+    assert watched[0] == watched[1] != ""
+    assert voicepipe("--rest", "get", job_id, **grpc).stdout == done.stdout
+    assert voicepipe("get", NOBODY, **grpc).returncode == 4
+    assert voicepipe("list", VOICEPIPE_API_KEY="vp_wrong", **grpc).returncode == 3
+    unreachable = voicepipe("--grpc", "--retry-for", 0, "transcribe", audio, VOICEPIPE_URL="http://127.0.0.1:9")
+    assert unreachable.returncode == 5
+    assert "127.0.0.1:9" in unreachable.stderr
+    assert voicepipe("list", VOICEPIPE_URL="https://example.org/voicepipe", **grpc).returncode == 2
+    assert voicepipe("delete", job_id, "--yes", **grpc).returncode == 0
+    eventually(lambda: voicepipe("get", job_id, **grpc).returncode == 4)
+
+
 def test_an_interrupted_job_continues_and_can_be_cancelled_and_retried(
     voicepipe, environ, resume_transcription, audio, tmp_path
 ):
@@ -132,8 +159,7 @@ def restore_sigint() -> None:
 
 
 def test_exit_codes_tell_scripts_what_went_wrong(voicepipe, audio, tmp_path):
-    unknown = "00000000-0000-4000-8000-000000000000"
-    assert voicepipe("get", unknown).returncode == 4
+    assert voicepipe("get", NOBODY).returncode == 4
     assert voicepipe("transcribe", tmp_path / "nothing.wav").returncode == 2
     assert voicepipe("transcribe", audio, "--language", "klingon").returncode == 2
     assert voicepipe("list", VOICEPIPE_API_KEY="vp_wrong").returncode == 3
