@@ -4,6 +4,7 @@ import os
 
 import pytest
 from fake_routes import KEY
+from fake_rpc import serving_rpc
 from fake_server import QUICK, FakeServer, make_app, serving
 from typer.testing import CliRunner
 from voicepipe.__main__ import app
@@ -21,16 +22,28 @@ def _address(_app):
         yield address
 
 
+@pytest.fixture(scope="session")
+def _rpc_address(_app):
+    with serving_rpc(_app.state) as address:
+        yield address
+
+
+@pytest.fixture
+def protocol():
+    """A module that tests every protocol has its own."""
+    return "rest"
+
+
 @pytest.fixture
 def fake():
     return FakeServer()
 
 
 @pytest.fixture
-def url(fake, _app, _address):
+def url(fake, protocol, _app, request):
     """The address of the fake server. All tests share the server; each has its own state."""
     _app.state.fake = fake
-    yield _address
+    yield request.getfixturevalue("_rpc_address" if protocol == "grpc" else "_address")
     if fake.faults.hold is not None:
         fake.faults.hold.set()
 
@@ -41,8 +54,16 @@ def memory(tmp_path):
 
 
 @pytest.fixture
-async def client(url, memory):
-    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+def connect(url, protocol):
+    def connect(address=None, key=KEY, pace=QUICK, **more):
+        return Client(address or url, key, protocol=protocol, pace=pace, **more)
+
+    return connect
+
+
+@pytest.fixture
+async def client(connect, memory):
+    async with connect(memory=memory) as client:
         yield client
 
 

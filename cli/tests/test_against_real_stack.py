@@ -29,13 +29,21 @@ class Stopped(Exception):
     """The command is stopped in the middle of an upload."""
 
 
+FAKE = [pytest.param(("fake", "rest"), id="fake-rest")]
 REAL = [pytest.param(("real", name), marks=pytest.mark.servers, id=f"real-{name}") for name in ("rest", "grpc")]
+# The fake has uploads and events over gRPC, and nothing else.
+FAKE_RPC = [pytest.param(("fake", "grpc"), id="fake-grpc")]
+with_fake_rpc = pytest.mark.parametrize("served", [*FAKE, *FAKE_RPC, *REAL], indirect=True)
 
 
-@pytest.fixture(params=[pytest.param(("fake", "rest"), id="fake-rest"), *REAL])
-def served(request):
-    kind, protocol = request.param
-    if kind == "fake":
+@pytest.fixture
+def protocol(request):
+    return request.node.callspec.params["served"][1]
+
+
+@pytest.fixture(params=[*FAKE, *REAL])
+def served(request, protocol):
+    if request.param[0] == "fake":
         return Served(request.getfixturevalue("url"), KEY, protocol)
     stack = request.getfixturevalue("stack")
     return Served(stack.url, stack.api_key, protocol)
@@ -86,6 +94,7 @@ async def test_a_recording_becomes_a_transcript_in_every_format(client, spoken):
     assert (await client.transcript(transcription.id, "vtt")).startswith("WEBVTT\n")
 
 
+@with_fake_rpc
 async def test_events_can_be_read_again_after_any_of_them(client, spoken):
     transcription_id = await client.upload(spoken)
     events = [event async for event in client.events(transcription_id)]
@@ -94,6 +103,7 @@ async def test_events_can_be_read_again_after_any_of_them(client, spoken):
     assert [event async for event in client.events(transcription_id, events[-1].id)] == []
 
 
+@with_fake_rpc
 async def test_an_interrupted_upload_is_resumed(client, spoken, tmp_path):
     def stop(sent, size):
         if sent > 0:
@@ -109,6 +119,7 @@ async def test_an_interrupted_upload_is_resumed(client, spoken, tmp_path):
     assert (await client.get(transcription_id)).size_bytes == spoken.stat().st_size
 
 
+@with_fake_rpc
 async def test_the_same_recording_with_the_same_options_is_not_transcribed_twice(client, spoken):
     options = Options(keyterms=("once",))
     first = await client.transcribe(spoken, options)
@@ -135,6 +146,7 @@ async def test_a_deleted_transcription_is_gone(client, spoken):
     await eventually_async(is_gone, 30)
 
 
+@with_fake_rpc
 async def test_refusals_have_stable_codes(client, served, spoken):
     with pytest.raises(ApiError) as unknown:
         await client.get(UNKNOWN_ID)

@@ -5,12 +5,20 @@ import dataclasses
 import os
 
 import pytest
-from fake_routes import KEY
+from fake_rpc import serving_rpc
 from fake_server import QUICK, make_app, serving
-from voicepipe.client import ApiError, Client, InvalidFile, Options, ServerUnavailable
+from voicepipe.client import ApiError, InvalidFile, Options, ServerUnavailable
 from voicepipe.rest.tus import encoded
 
 MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def protocol(request):
+    return request.param
+
+
+rest_only = pytest.mark.parametrize("protocol", ["rest"])
 
 
 class Stopped(Exception):
@@ -40,6 +48,7 @@ async def test_an_upload_becomes_a_transcription_with_its_options(client, fake, 
     }
 
 
+@rest_only
 async def test_the_key_is_not_sent_to_another_host_in_location(client, fake, recording):
     await client.upload(recording)
     assert len(fake.received("PATCH")) == 1
@@ -81,10 +90,10 @@ async def test_an_offset_conflict_makes_the_client_ask_for_the_offset_again(clie
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
-async def test_the_next_run_resumes_where_the_last_one_stopped(url, fake, memory, recording):
+async def test_the_next_run_resumes_where_the_last_one_stopped(connect, fake, memory, recording):
     fake.faults.cut_patch.append(900_000)
     for stop in (MIB, None):
-        async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+        async with connect(memory=memory) as client:
             if stop is not None:
                 fake.faults.answers.append(["HEAD", "uploads", 503, 0])
                 with pytest.raises(Stopped):
@@ -96,27 +105,27 @@ async def test_the_next_run_resumes_where_the_last_one_stopped(url, fake, memory
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
-async def test_a_run_with_a_wrong_key_keeps_the_upload_resumable(url, fake, memory, recording):
+async def test_a_run_with_a_wrong_key_keeps_the_upload_resumable(connect, fake, memory, recording):
     fake.faults.cut_patch.append(900_000)
-    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+    async with connect(memory=memory) as client:
         with pytest.raises(Stopped):
             await client.upload(recording, on_bytes=stop_after(MIB))
-    async with Client(url, "vp_wrong", pace=QUICK, memory=memory) as client:
+    async with connect(key="vp_wrong", memory=memory) as client:
         with pytest.raises(ApiError):
             await client.upload(recording)
-    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+    async with connect(memory=memory) as client:
         transcription_id = await client.upload(recording)
     assert len(fake.received("POST")) == 1
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
-async def test_a_run_stopped_after_the_last_byte_finds_its_transcription(url, fake, memory, recording):
+async def test_a_run_stopped_after_the_last_byte_finds_its_transcription(connect, fake, memory, recording):
     def stop_at_the_end(sent, size):
         if sent == size and fake.jobs:
             raise Stopped
 
     fake.faults.lose_patch_answer = 1
-    async with Client(url, KEY, pace=QUICK, memory=memory) as client:
+    async with connect(memory=memory) as client:
         with pytest.raises(Stopped):
             await client.upload(recording, on_bytes=stop_at_the_end)
         assert await client.upload(recording) == next(iter(fake.jobs))
@@ -146,6 +155,7 @@ async def test_an_upload_that_the_server_forgot_starts_again(client, fake, recor
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
+@rest_only  # over gRPC it is asked only after a stream broke
 async def test_a_server_that_forgets_every_upload_ends_in_an_error(client, fake, recording):
     fake.faults.answers.append(["HEAD", "uploads", 404, 100])
     with pytest.raises(ApiError) as raised:
@@ -170,15 +180,15 @@ async def test_a_refusal_has_the_servers_code(client, recording):
     assert (raised.value.status, raised.value.code) == (422, "invalid_option")
 
 
-async def test_an_upload_stops_retrying_after_retry_for_s(url, fake, recording):
+async def test_an_upload_stops_retrying_after_retry_for_s(connect, fake, recording):
     fake.faults.answers.append(["PATCH", "uploads", 503, 10_000])
     brief = dataclasses.replace(QUICK, retry_for_s=0.2)
-    async with Client(url, KEY, pace=brief) as client:
+    async with connect(pace=brief) as client:
         with pytest.raises(ServerUnavailable, match="503 A component is unavailable"):
             await client.upload(recording)
 
 
-async def test_an_upload_resumes_after_a_restart_of_the_server(fake, recording):
+async def test_an_upload_resumes_after_a_restart_of_the_server(connect, fake, recording, protocol):
     fake.faults.cut_patch.append(500_000)
     waits = []
 
@@ -187,20 +197,21 @@ async def test_an_upload_resumes_after_a_restart_of_the_server(fake, recording):
         waiting.set()
 
     app, waiting = make_app(fake), asyncio.Event()
-    with serving(app) as address:
+    serve, served = (serving_rpc, app.state) if protocol == "grpc" else (serving, app)
+    with serve(served) as address:
         port = int(address.rpartition(":")[2])
-    async with Client(address, KEY, pace=dataclasses.replace(QUICK, on_wait=on_wait)) as client:
+    async with connect(address, pace=dataclasses.replace(QUICK, on_wait=on_wait)) as client:
         upload = asyncio.create_task(client.upload(recording))
         await waiting.wait()
-        with serving(app, port):
+        with serve(served, port):
             transcription_id = await upload
     assert "no connection" in waits[0].reason
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
 
 
-async def test_an_upload_succeeds_without_a_writable_state_folder(url, recording, tmp_path):
+async def test_an_upload_succeeds_without_a_writable_state_folder(connect, recording, tmp_path):
     (tmp_path / "file").write_text("")
-    async with Client(url, KEY, pace=QUICK, memory=tmp_path / "file" / "state") as client:
+    async with connect(memory=tmp_path / "file" / "state") as client:
         assert await client.upload(recording)
 
 

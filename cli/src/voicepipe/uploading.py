@@ -14,7 +14,7 @@ from .model import Options
 from .pace import Outage, Pace, TransientError
 from .recording import Recording
 from .resume_store import ResumeStore, UploadKey
-from .server import OnBytes, Sending, Standing, UploadServer
+from .server import OnBytes, Sending, UploadServer
 
 # Longer than for other requests, because a server that has just started may still be loading its models; shorter than
 # for an upload in progress, because the address may be wrong.
@@ -63,32 +63,41 @@ class Uploader:
         raise AssertionError  # the last start returns or raises
 
     async def _complete(self, sending: Sending, current: _Current) -> str:
-        """Begin the upload unless it has begun, and send what the server does not have, however often the connection breaks."""
+        """Bring the upload to its end, however often the connection breaks."""
         outage = Outage(self._pace, self._base_url)
-        size_bytes, best_bytes = sending.recording.size_bytes, -1
+        size_bytes = sending.recording.size_bytes
         while True:
             try:
-                if current.upload_id is None:
-                    transcription_id = await self._begin(sending, current)
-                    if transcription_id is not None:
-                        sending.on_bytes(size_bytes, size_bytes)
-                        return transcription_id
-                    continue
-                standing = await self._server.standing(current.upload_id)
-                if standing.offset_bytes > size_bytes:
-                    raise UnexpectedAnswer(self._base_url, "the offset is beyond the end of the recording")
-                if standing.offset_bytes > best_bytes:
-                    best_bytes = standing.offset_bytes
-                    outage.over()
-                sending.on_bytes(standing.offset_bytes, size_bytes)
-                if standing.transcription_id is None:
-                    standing = await self._send(sending, current.upload_id, standing.offset_bytes)
-                if standing.transcription_id is not None:
+                transcription_id = await self._advance(sending, current, outage)
+                if transcription_id is not None:
                     sending.on_bytes(size_bytes, size_bytes)
-                    return standing.transcription_id
-                await outage.wait(TransientError("the upload is not complete yet"))
+                    return transcription_id
+                failure = TransientError("the upload is not complete yet")
             except TransientError as error:
-                await outage.wait(error)
+                failure = error
+            except ApiError as error:
+                if current.upload_id is None or error.status not in _ASK_AGAIN:
+                    raise
+                failure = TransientError(error.detail)
+            await outage.wait(failure)
+
+    async def _advance(self, sending: Sending, current: _Current, outage: Outage) -> str | None:
+        """Begin the upload unless it has begun, and send what the server does not have."""
+        if current.upload_id is None:
+            transcription_id = await self._begin(sending, current)
+            if transcription_id is not None:
+                return transcription_id
+        upload_id, size_bytes = current.known_id(), sending.recording.size_bytes
+        standing = await self._server.standing(upload_id)
+        if standing.offset_bytes > size_bytes:
+            raise UnexpectedAnswer(self._base_url, "the offset is beyond the end of the recording")
+        if standing.offset_bytes > current.best_bytes:
+            current.best_bytes = standing.offset_bytes
+            outage.over()
+        sending.on_bytes(standing.offset_bytes, size_bytes)
+        if standing.transcription_id is None:
+            standing = await self._server.send(sending, upload_id, standing.offset_bytes)
+        return standing.transcription_id
 
     async def _begin(self, sending: Sending, current: _Current) -> str | None:
         outage = Outage(self._pace.with_retry_for(BEGIN_RETRY_FOR_S), self._base_url)
@@ -100,14 +109,6 @@ class Uploader:
                     raise  # it has begun, and continues from its offset
                 await outage.wait(error)
 
-    async def _send(self, sending: Sending, upload_id: str, offset_bytes: int) -> Standing:
-        try:
-            return await self._server.send(sending, upload_id, offset_bytes)
-        except ApiError as error:
-            if error.status in _ASK_AGAIN:
-                raise TransientError(error.detail) from error
-            raise
-
 
 class _Current:
     """The upload of this run. Its id is kept for the next run."""
@@ -116,11 +117,18 @@ class _Current:
         self._memory = memory
         self._key = key
         self.upload_id = memory.recall(key)
+        # The highest offset that the server has had.
+        self.best_bytes = -1
+
+    def known_id(self) -> str:
+        """The id of the upload, which has begun."""
+        assert self.upload_id is not None  # noqa: S101 - the server passes it on before anything else
+        return self.upload_id
 
     def remember(self, upload_id: str) -> None:
         self.upload_id = upload_id
         self._memory.remember(self._key, upload_id)
 
     def forget(self) -> None:
-        self.upload_id = None
+        self.upload_id, self.best_bytes = None, -1
         self._memory.forget(self._key)
