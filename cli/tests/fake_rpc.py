@@ -107,9 +107,13 @@ class Uploads(Gate, uploads_pb2_grpc.UploadsServicer):
     def _receive(self, context, parts, upload):
         cut_after = self.fake.faults.cut_patch.popleft() if self.fake.faults.cut_patch else None
         before = len(upload.body)
+        writer = upload.writer = object()
         for part in parts:
+            if upload.writer is not writer:  # a later call has taken over
+                break_off(context)
             if part.HasField("trailer"):
                 assert len(upload.body) == upload.size
+                self.fake.hashes.append(part.trailer.sha256)
                 return
             upload.body += part.chunk
             if cut_after is not None and len(upload.body) - before >= cut_after:
@@ -142,14 +146,15 @@ class Transcriptions(Gate, transcriptions_pb2_grpc.TranscriptionsServicer):
 
 
 @contextlib.contextmanager
-def serving_rpc(holder, port=0):
-    """Serve `holder.fake` and yield its address."""
+def serving_rpc(holder, port=0, credentials=None):
+    """Serve `holder.fake` and yield its address; with `credentials` over TLS."""
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
     uploads_pb2_grpc.add_UploadsServicer_to_server(Uploads(holder), server)
     transcriptions_pb2_grpc.add_TranscriptionsServicer_to_server(Transcriptions(holder), server)
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"localhost:{port}" if credentials else f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()
     try:
-        yield f"http://127.0.0.1:{bound}"
+        yield f"https://localhost:{bound}" if credentials else f"http://127.0.0.1:{bound}"
     finally:
         server.stop(None).wait()

@@ -58,6 +58,8 @@ class Upload:
     metadata: dict
     body: bytearray = field(default_factory=bytearray)
     job: str | None = None
+    # The call that writes it over gRPC.
+    writer: object = None
 
 
 @dataclass
@@ -107,6 +109,8 @@ class FakeServer:
         self.renames_late = False
         # The events of diarizing again.
         self.again = fake_speakers.AGAIN
+        # The hashes that came with recordings over gRPC, in order; empty where there was none.
+        self.hashes = []
         # The bodies of the requests to diarize again, in order.
         self.limits = []
         self.retry_after = "0"

@@ -2,12 +2,15 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import os
+import subprocess
 
+import grpc
 import pytest
 from fake_rpc import serving_rpc
 from fake_server import QUICK, make_app, serving
-from voicepipe.client import ApiError, InvalidFile, Options, ServerUnavailable
+from voicepipe.client import ApiError, InvalidFile, InvalidSettings, Options, ServerUnavailable
 from voicepipe.rest.tus import encoded
 
 MIB = 1024 * 1024
@@ -19,6 +22,7 @@ def protocol(request):
 
 
 rest_only = pytest.mark.parametrize("protocol", ["rest"])
+grpc_only = pytest.mark.parametrize("protocol", ["grpc"])
 
 
 class Stopped(Exception):
@@ -28,6 +32,16 @@ class Stopped(Exception):
 def stop_after(bytes_sent):
     def on_bytes(sent, size):
         if sent >= bytes_sent:
+            raise Stopped
+
+    return on_bytes
+
+
+def stop_after_storing(fake, bytes_stored):
+    """Stop once the server has so much: over gRPC, what is on its way when a call is cancelled does not arrive."""
+
+    def on_bytes(sent, size):
+        if sent >= bytes_stored and any(len(upload.body) >= bytes_stored for upload in fake.uploads.values()):
             raise Stopped
 
     return on_bytes
@@ -92,14 +106,11 @@ async def test_an_offset_conflict_makes_the_client_ask_for_the_offset_again(clie
 
 async def test_the_next_run_resumes_where_the_last_one_stopped(connect, fake, memory, recording):
     fake.faults.cut_patch.append(900_000)
-    for stop in (MIB, None):
-        async with connect(memory=memory) as client:
-            if stop is not None:
-                fake.faults.answers.append(["HEAD", "uploads", 503, 0])
-                with pytest.raises(Stopped):
-                    await client.upload(recording, on_bytes=stop_after(stop))
-            else:
-                transcription_id = await client.upload(recording)
+    async with connect(memory=memory) as client:
+        with pytest.raises(Stopped):
+            await client.upload(recording, on_bytes=stop_after_storing(fake, 900_000))
+    async with connect(memory=memory) as client:
+        transcription_id = await client.upload(recording)
     assert len(fake.received("POST")) == 1
     assert int(fake.received("PATCH")[-1][2]["upload-offset"]) >= 900_000
     assert bytes(fake.uploads[transcription_id].body) == recording.read_bytes()
@@ -130,6 +141,54 @@ async def test_a_run_stopped_after_the_last_byte_finds_its_transcription(connect
             await client.upload(recording, on_bytes=stop_at_the_end)
         assert await client.upload(recording) == next(iter(fake.jobs))
     assert len(fake.received("PATCH")) == 1
+
+
+@grpc_only
+async def test_a_recording_that_one_run_has_read_is_sent_with_its_hash(client, fake, recording):
+    fake.faults.cut_patch.extend([700_000, 1])
+    await client.upload(recording)
+    assert fake.hashes == [hashlib.sha256(recording.read_bytes()).digest()]
+
+
+@grpc_only
+async def test_a_recording_that_two_runs_have_read_has_no_hash(connect, fake, memory, recording):
+    fake.faults.cut_patch.append(900_000)
+    async with connect(memory=memory) as client:
+        with pytest.raises(Stopped):
+            await client.upload(recording, on_bytes=stop_after_storing(fake, 900_000))
+    async with connect(memory=memory) as client:
+        await client.upload(recording)
+    assert fake.hashes == [b""]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate of localhost, and its key in `key.pem` beside it."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 1"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run([*made.split(), *names], check=True, capture_output=True)
+    return certificate
+
+
+@grpc_only
+async def test_a_certificate_is_checked_against_the_authorities_in_ssl_cert_file(
+    connect, fake, recording, certificate, monkeypatch
+):
+    key = certificate.with_name("key.pem")
+    credentials = grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    brief = dataclasses.replace(QUICK, retry_for_s=0.5)
+    with serving_rpc(make_app(fake).state, credentials=credentials) as address:
+        async with connect(address, pace=brief) as stranger:
+            with pytest.raises(ServerUnavailable, match="no connection"):
+                await stranger.upload(recording)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        async with connect(address) as client:
+            assert await client.upload(recording) in fake.jobs
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_name("nothing.pem")))
+        async with connect(address) as client:
+            with pytest.raises(InvalidSettings, match="SSL_CERT_FILE"):
+                await client.upload(recording)
 
 
 @pytest.mark.parametrize("change", ["options", "content", "nothing"])
