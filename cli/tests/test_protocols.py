@@ -11,6 +11,7 @@ from voicepipe.client import (
     Client,
     DeadLetterFilter,
     InvalidSettings,
+    NoSpeakers,
     Options,
     Pace,
     ServerUnavailable,
@@ -137,6 +138,13 @@ async def test_events_over_breaking_connections_arrive_once_and_in_order(connect
     async with connect(protocol, proxy.url) as client:
         assert [event async for event in client.events(transcription.id)] == expected
     assert proxy.broken == 2
+
+
+async def test_a_transcript_without_speakers_has_no_rttm(both, minute):
+    for client in both:
+        transcription = await client.transcribe(minute)
+        with pytest.raises(NoSpeakers):
+            await client.transcript(transcription.id, "rttm")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -117,11 +117,13 @@ def test_the_command_does_the_same_over_grpc(voicepipe, audio, tmp_path, spoken:
     eventually(lambda: voicepipe("get", job_id, **grpc).returncode == 4)
 
 
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_an_interrupted_job_continues_and_can_be_cancelled_and_retried(
-    voicepipe, environ, resume_transcription, audio, tmp_path
+    voicepipe, environ, resume_transcription, audio, tmp_path, protocol
 ):
+    environ["VOICEPIPE_GRPC"] = str(protocol == "grpc").lower()
     log = tmp_path / "stderr"
-    command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", "held"]
+    command = [sys.executable, "-m", "voicepipe", "transcribe", audio, "--keyterm", f"held-{protocol}"]
     with (
         log.open("w") as errors,
         subprocess.Popen(
