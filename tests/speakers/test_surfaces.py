@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from fixtures.meeting import silence
 from support.eventually import eventually
 from support.front_door import FrontDoor, with_another_hash, words
+from voicepipe.client import ApiError, Client, Options, SpeakerLimits
 from voicepipe_local.disposable_stack import DisposableStack
 
 from .stack_settings import LONGEST_S, PART_S
@@ -76,6 +79,31 @@ def test_diarizing_again_keeps_the_words_and_creates_a_new_version(door: FrontDo
     second = door.transcript(job_id)
     assert words(second) == words(first)
     assert [speaker["id"] for speaker in second["speakers"]] == ["speaker_1"]
+
+
+async def test_speakers_are_the_same_over_grpc(door: FrontDoor, audio: bytes, tmp_path: Path):
+    path = tmp_path / "call.wav"
+    path.write_bytes(with_another_hash(audio))
+    async with (
+        Client(door.url, door.key, protocol="grpc") as client,
+        Client(door.url, door.key) as rest,
+    ):
+        first = await client.transcribe(path, Options(diarize=True, min_speakers=2, max_speakers=2))
+        assert [speaker.id for speaker in await client.speakers(first.id)] == ["speaker_1", "speaker_2"]
+        assert await client.speakers(first.id) == await rest.speakers(first.id)
+        assert (await client.rename_speaker(first.id, "speaker_1", "Chair")).name == "Chair"
+        assert " Chair " in await client.transcript(first.id, "rttm")
+        assert (await client.rename_speaker(first.id, "speaker_1", None)).name == "Speaker 1"
+        with pytest.raises(ApiError) as raised:
+            await client.rename_speaker(first.id, "speaker_9", "Nobody")
+        assert (raised.value.status, raised.value.code) == (404, "speaker_not_found")
+
+        last = await client.last_event_id(first.id)
+        await client.diarize_again(first.id, SpeakerLimits(1, 1))
+        second = await client.wait_for_version(first.id, first.transcript_version + 1, last)
+        assert (second.state, second.transcript_version) == ("completed", first.transcript_version + 1)
+        assert [speaker.id for speaker in await client.speakers(first.id)] == ["speaker_1"]
+        assert json.loads(await client.transcript(first.id, "json", version=1))["speakers"][1]["id"] == "speaker_2"
 
 
 def test_a_recording_too_long_for_diarization_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
