@@ -16,12 +16,13 @@ from support.front_door import FrontDoor
 from support.user import User
 
 
-@pytest.fixture
-def voicepipe(door: FrontDoor, tmp_path):
-    """Run the command of an operator to its end."""
+@pytest.fixture(params=["rest", "grpc"])
+def voicepipe(door: FrontDoor, tmp_path, request):
+    """Run the command of an operator to its end, over each protocol."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICEPIPE_")}
     homes = {name: str(tmp_path / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
     environ = kept | homes | {"VOICEPIPE_URL": door.url, "VOICEPIPE_API_KEY": door.key, "COLUMNS": "200"}
+    environ["VOICEPIPE_GRPC"] = str(request.param == "grpc").lower()
 
     def run(*words: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "voicepipe", *map(str, words)]
