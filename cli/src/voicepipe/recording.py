@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -44,7 +44,7 @@ class Recording:
         """Guessed from the name. Only a hint: the server inspects the content."""
         return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
 
-    async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
+    async def blocks(self, offset_bytes: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes from `offset_bytes` to the end, read in a thread.
 
         A change is detected before the last block is yielded, so that a mix of two recordings never becomes a complete

@@ -6,7 +6,8 @@ protocol: retries, resuming, pages, and the dataclasses that the documents becom
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
@@ -70,17 +71,18 @@ class Sending:
     # Of what has been sent in this run.
     digest: Digest = field(default_factory=Digest)
 
-    async def blocks(self, offset_bytes: int) -> AsyncIterator[bytes]:
+    async def blocks(self, offset_bytes: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `offset_bytes` to the end. A block counts as sent when the next one is asked for.
 
         Raises:
             InvalidFile: the file cannot be read, or has changed.
         """
         sent_bytes = offset_bytes
-        async for block in self.recording.blocks(offset_bytes):
-            yield block
-            sent_bytes += len(block)
-            self.on_bytes(sent_bytes, self.recording.size_bytes)
+        async with aclosing(self.recording.blocks(offset_bytes)) as blocks:
+            async for block in blocks:
+                yield block
+                sent_bytes += len(block)
+                self.on_bytes(sent_bytes, self.recording.size_bytes)
 
 
 class UploadServer(Protocol):

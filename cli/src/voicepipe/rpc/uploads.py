@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import cached_property
 from typing import Any, Final
 
@@ -75,11 +76,12 @@ class GrpcUploads:
         return str(metadata[_UPLOAD_ID])
 
     async def _send_rest(self, call: Any, sending: Sending, offset_bytes: int) -> None:
-        async for block in sending.blocks(offset_bytes):
-            sending.digest.add(offset_bytes, block)
-            offset_bytes += len(block)
-            if not await self._write(call, chunk=block):
-                return
+        async with aclosing(sending.blocks(offset_bytes)) as blocks:
+            async for block in blocks:
+                sending.digest.add(offset_bytes, block)
+                offset_bytes += len(block)
+                if not await self._write(call, chunk=block):
+                    return
         trailer = api.CreateTrailer(sha256=sending.digest.of(sending.recording.size_bytes) or b"")
         if await self._write(call, trailer=trailer):
             await call.done_writing()
