@@ -82,6 +82,8 @@ def test_the_version_needs_no_key_and_a_transcription_does(ask, host, door: Fron
 def test_the_commands_of_the_page_work_as_printed(
     grpcurl, host, door: FrontDoor, spoken: Recording, spoken_wav: Path, resume_transcription, tmp_path
 ):
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed (Debian: apt install jq)")
     (tmp_path / "meeting.wav").write_bytes(with_another_hash(spoken_wav.read_bytes()))
     environ = os.environ | {"VOICEPIPE_HOST": host, "VOICEPIPE_API_KEY": door.key, "SEQUENCE": "4000000"}
     for fence in FENCES:
