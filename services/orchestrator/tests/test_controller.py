@@ -9,6 +9,7 @@ from support.eventually import eventually_async
 from voicepipe_orchestrator.controller.loop import _every
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.sweep import Sweeper
+from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.subjects import Queue
@@ -102,6 +103,42 @@ async def test_a_deleted_job_leaves_nothing_behind(pipeline, meeting):
     assert await events_of(pipeline, job_id) == ["job-deleted"]
 
 
+async def test_a_job_is_deleted_although_the_first_attempt_dies_before_its_rows_are(pipeline, meeting, monkeypatch):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting))
+    await pipeline.end_of(job_id)
+    delete, died = jobs.delete, []
+
+    async def die_once(transaction, deleted_id):
+        if not died:
+            died.append(deleted_id)
+            raise ConnectionResetError
+        return await delete(transaction, deleted_id)
+
+    monkeypatch.setattr(jobs, "delete", die_once)
+    await send_control(pipeline, DeleteJob(job_id=str(job_id)))
+    await eventually_async(lambda: pipeline.pool.fetchval("SELECT count(*) = 0 FROM jobs"), 40)
+    assert died == [job_id]
+
+
+async def test_decoded_audio_of_an_attempt_that_died_goes_with_its_job(pipeline, meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(meeting))
+    first = (await pipeline.until(job_id, lambda job: job.pcm_key)).pcm_key
+    orphan = f"{first.rpartition('/')[0]}/{uuid4()}"
+    await pipeline.store.put(orphan, b"of an attempt that could not save its key")
+    await pipeline.end_of(job_id)
+
+    async def is_gone() -> bool:
+        try:
+            await pipeline.store.size_bytes(orphan)
+        except ObjectMissing:
+            return True
+        return False
+
+    await eventually_async(is_gone, 10)
+
+
 async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_meeting):
     pipeline.start("prepare", "controller")
     job_id = await pipeline.submit(wav(long_meeting))
@@ -111,8 +148,8 @@ async def test_work_that_is_purged_from_the_queue_is_requeued(pipeline, long_mee
     assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
-@pytest.mark.parametrize("exhausted", ["transcribe", "diarize"])  # whichever of the two is swept first
-async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeline, meeting, exhausted):
+async def both_lost(pipeline, meeting, exhausted: str):
+    """A job whose `transcribe` and `diarize` run and are lost, one of them for the last time; returns its id after a sweep."""
     pipeline.start("prepare")
     job_id = await pipeline.submit(wav(meeting), diarize=True)
     await pipeline.until(job_id, lambda job: job.state == "transcribing")
@@ -123,12 +160,41 @@ async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeli
         MAX_ATTEMPTS,
         exhausted,
     )
-    await pipeline.pool.execute("UPDATE jobs SET changed_at = now() - interval '1 hour' WHERE id = $1", job_id)
+    await long_ago(pipeline, job_id)
     await pipeline.jetstream.context.purge_stream("WORK")
     assert await Sweeper(pipeline.pool, pipeline.outbox, pipeline.jetstream, 1.0).sweep() == 1
+    return job_id
+
+
+async def long_ago(pipeline, job_id) -> None:
+    await pipeline.pool.execute("UPDATE jobs SET changed_at = now() - interval '1 hour' WHERE id = $1", job_id)
+
+
+async def test_a_job_that_one_lost_stage_fails_is_not_reopened_by_another(pipeline, meeting):
+    job_id = await both_lost(pipeline, meeting, "transcribe")
     assert (await pipeline.job(job_id)).state == "failed"
     assert await pipeline.error_code(job_id) == "worker_lost"
     assert await pipeline.pool.fetchval("SELECT finished_at IS NOT NULL FROM jobs WHERE id = $1", job_id)
+
+
+async def test_a_job_whose_diarizer_is_lost_too_often_gets_its_words(pipeline, meeting):
+    job_id = await both_lost(pipeline, meeting, "diarize")
+    pipeline.start("transcribe", "assemble")
+    job = await pipeline.end_of(job_id, 90)
+    assert job.state == "completed"
+    assert [warning["code"] for warning in job.warnings] == ["speakers_failed"]
+
+
+async def test_a_lost_start_of_a_stage_is_sent_again_beside_chunks_of_an_earlier_attempt(pipeline, long_meeting):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    await pipeline.pool.execute("UPDATE chunks SET state = 'queued' WHERE job_id = $1 AND chunk_index < 2", job_id)
+    await long_ago(pipeline, job_id)
+    await pipeline.jetstream.context.purge_stream("WORK")
+    assert await Sweeper(pipeline.pool, pipeline.outbox, pipeline.jetstream, 1.0).sweep() == 1
+    pipeline.start("transcribe", "assemble")
+    assert (await pipeline.end_of(job_id, 90)).state == "completed"
 
 
 async def test_a_deleted_stream_is_recreated_and_the_job_completes(pipeline, long_meeting):

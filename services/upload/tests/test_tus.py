@@ -254,6 +254,15 @@ async def test_another_owners_upload_is_not_found(make_client, other_key, record
         assert answer.status_code == 404
 
 
+async def test_a_method_that_a_client_invents_becomes_no_label_of_a_metric(client, process):
+    for method in ("BREW", "WHEN"):
+        answer = await client.post("/v1/uploads", headers={**TUS, "X-HTTP-Method-Override": method})
+        assert answer.status_code == 400  # a POST without a length
+    metrics = (await client.get("/metrics")).text
+    assert "BREW" not in metrics
+    assert "WHEN" not in metrics
+
+
 async def test_a_client_without_patch_and_head_can_override_the_method(client, recording):
     data = recording(100)
     url = await create(client, 100)

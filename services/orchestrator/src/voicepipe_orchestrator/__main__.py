@@ -165,7 +165,7 @@ def controller(dependencies: Dependencies) -> Role:
         Backlog(pool, jetstream, settings.declared_pools, settings.window_chunks, settings.max_audio_s),
         settings.sweep_every_s,
     )
-    control = ControlCommands(pool, outbox, dependencies.store, jetstream)
+    control = ControlCommands(pool, outbox, dependencies.store, jetstream, settings.window_chunks)
     return Role(dependencies.worker(Queue(CONTROL), control.handlers, 4), (controller.run,))
 
 

@@ -6,7 +6,7 @@ A chunk is waiting, then queued, then done or failed; `reopen_failed` lets faile
 - A chunk is recognized once: only a queued chunk can become done or failed (`save_recognition`, `save_failure`), so of
   two workers with the same command the first to save wins, and the other gets False.
 - At most a window of chunks is queued at a time (`queue_next`), so that a long recording does not fill the queue ahead
-  of others. Only a redriven chunk command queues all waiting chunks.
+  of others.
 - The stage ends with its last chunk (`finish_if_complete`): under the lock, exactly one chunk finds no other
   unfinished.
 """

@@ -45,10 +45,11 @@ async def delete_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
     The job stays locked meanwhile, so a retry finds either the PCM or a job without a `pcm_key`.
     """
     async with pool.acquire() as connection, connection.transaction():
-        key = await jobs.lock_pcm_if_ended(connection, job_id)
-        if key:
+        owner_id = await jobs.lock_pcm_if_ended(connection, job_id)
+        if owner_id:
             with suppress(RetryLater):
-                await store.delete(key)
+                # Also that of attempts that died before they could save its key.
+                await store.delete_under(pcm_prefix(owner_id, job_id))
                 await jobs.clear_pcm_key(connection, job_id)
 
 

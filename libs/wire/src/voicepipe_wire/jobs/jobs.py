@@ -261,15 +261,15 @@ async def mark_checked(transaction: Transaction, job_id: UUID) -> None:
     await transaction.connection.execute("UPDATE jobs SET checked_at = now() WHERE id = $1", job_id)
 
 
-async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> str | None:
-    """The PCM key of an ended job, with the job locked; None if it has not ended or has no PCM.
+async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> UUID | None:
+    """The owner of an ended job that has PCM, with the job locked; None if it has not ended or has no PCM.
 
     The lock makes a concurrent retry find the PCM either stored or gone.
     """
-    key: str | None = await connection.fetchval(
-        "SELECT pcm_key FROM jobs WHERE id = $1 AND finished_at IS NOT NULL FOR UPDATE", job_id
+    owner_id: UUID | None = await connection.fetchval(
+        "SELECT owner_id FROM jobs WHERE id = $1 AND finished_at IS NOT NULL AND pcm_key IS NOT NULL FOR UPDATE", job_id
     )
-    return key
+    return owner_id
 
 
 async def clear_pcm_key(connection: Connection, job_id: UUID) -> None:

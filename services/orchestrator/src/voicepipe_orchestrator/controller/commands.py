@@ -37,11 +37,14 @@ from .speaker_commands import SpeakerCommands
 
 
 class ControlCommands:
-    def __init__(self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream) -> None:
+    def __init__(
+        self, pool: Pool, outbox: Outbox, store: ObjectStore, jetstream: JetStream, window_chunks: int
+    ) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
         self._jetstream = jetstream
+        self._window_chunks = window_chunks
         self.speakers = SpeakerCommands(outbox)
 
     @property
@@ -85,7 +88,10 @@ class ControlCommands:
             return
         await self._store.delete_under(row["object_key"])
         await self._store.delete_under(pcm_prefix(row["owner_id"], job_id))
-        await self._delete_messages(row["owner_id"], job_id)
+        await self._jetstream.purge(EVENTS, events_of(row["owner_id"], job_id))
+        commands = await self._pool.fetch(
+            "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
+        )
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection
             recording_id = await jobs.delete(transaction, job_id)
@@ -95,6 +101,9 @@ class ControlCommands:
             await connection.execute("UPDATE uploads SET expires_at = now() WHERE job_id = $1", job_id)
             await outbox.delete_messages(connection, job_id)
             transaction.event(Owned(job_id, row["owner_id"]), JobDeleted(job_id=str(job_id)))
+        # One of them is this command, so they go last: until then a controller that dies is followed by another one.
+        for command_row in commands:
+            await self._jetstream.drop(WORK, command_row["stream_seq"])
 
     async def redrive(self, command: RedriveDeadLetter) -> None:
         """Repeat the work of a dead-lettered command with a new message and all its attempts, then drop the entry."""
@@ -123,7 +132,7 @@ class ControlCommands:
                 await reopen(transaction, job)
             elif isinstance(command, TranscribeChunk) and stages[Stage.TRANSCRIBE] is State.RUNNING:
                 await chunks.reopen_failed(transaction, job)
-                await chunks.queue_next(transaction, job, window=1 << 30)
+                await chunks.queue_next(transaction, job, self._window_chunks)
             elif isinstance(command, TranscribeChunk):
                 if stages[Stage.ASSEMBLE] is not State.WAITING:
                     raise RetryLater(2.0, "the job is being assembled")
@@ -135,11 +144,3 @@ class ControlCommands:
             return None
         _, command = unpack(message.headers, message.data or b"")
         return command
-
-    async def _delete_messages(self, owner_id: UUID, job_id: UUID) -> None:
-        await self._jetstream.purge(EVENTS, events_of(owner_id, job_id))
-        rows = await self._pool.fetch(
-            "SELECT stream_seq FROM outbox WHERE job_id = $1 AND stream_seq IS NOT NULL", job_id
-        )
-        for row in rows:
-            await self._jetstream.drop(WORK, row["stream_seq"])

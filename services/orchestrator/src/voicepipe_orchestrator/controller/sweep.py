@@ -100,8 +100,9 @@ class Sweeper:
             for stage, state in job.stages.stages.items()
             if state in {State.QUEUED, State.RUNNING}
             and stage not in in_queue
-            # Once chunks are queued, the command that started the stage is done.
-            and not (stage is Stage.TRANSCRIBE and queued)
+            # Once a running stage has queued chunks, the command that started it is done. One that is queued has chunks from before
+            # a retry.
+            and not (stage is Stage.TRANSCRIBE and state is State.RUNNING and queued)
         ]
         for stage in lost_stages:
             # Read again: the stage before this one may have changed the job, or failed it.
@@ -113,7 +114,9 @@ class Sweeper:
     async def _requeue_stage(self, transaction: Transaction, job: StoredJob, stage: Stage) -> None:
         REQUEUED.labels(stage).inc()
         log.warning("lost stage requeued", job=str(job.id), stage=stage, attempts=job.attempts[stage])
-        if job.attempts[stage] >= MAX_ATTEMPTS:
+        if job.attempts[stage] >= MAX_ATTEMPTS and stage is Stage.DIARIZE:
+            await jobs.skip_diarization(transaction, job, "speakers_failed")
+        elif job.attempts[stage] >= MAX_ATTEMPTS:
             await jobs.fail(transaction, job, fail(job.stages, stage), Reject.of("worker_lost"))
         elif job.stages[stage] is State.RUNNING:
             await jobs.save(transaction, job, advance(job.stages, stage, Event.RETRY))

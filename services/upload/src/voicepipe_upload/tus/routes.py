@@ -16,6 +16,8 @@ from .docs import APPEND, CREATE, HEAD, TERMINATE
 from .handlers import TusUploads
 
 ROOT = "/v1/uploads"
+# Methods that some clients cannot send. Any other override is ignored.
+OVERRIDES = frozenset({"PATCH", "HEAD", "DELETE", "OPTIONS"})
 
 
 class TusMiddleware:
@@ -34,7 +36,8 @@ class TusMiddleware:
                 MutableHeaders(scope=message)["Tus-Resumable"] = protocol.VERSION
             await send(message)
 
-        method = Headers(scope=scope).get("x-http-method-override", scope["method"]).upper()
+        override = Headers(scope=scope).get("x-http-method-override", "").upper()
+        method = override if override in OVERRIDES else scope["method"]
         # A copy: the server needs the real method, or it drops the body of a response to an overridden HEAD.
         await self._app({**scope, "method": method}, receive, with_version)
 
