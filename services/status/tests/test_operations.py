@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, DLQ
-from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, QueueBacklog
+from voicepipe_wire.messaging.subjects import BACKLOG, DLQ
 
 from .conftest import Client, Pipeline, Service
+from .stored_backlog import publish
 from .stored_dead_letters import PATH, dead_letter
 
 AUDIT, QUEUES, STUCK = "/v1/admin/audit", "/v1/admin/queues", "/v1/admin/stuck-jobs"
@@ -27,20 +26,6 @@ async def items(client: Client, path: str, **query: object) -> list[dict[str, An
     answer = await client.get(path, params=query)
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]
-
-
-async def publish(pipeline: Pipeline, age_s: float) -> None:
-    snapshot = BacklogSnapshot(
-        at_s=time.time() - age_s,
-        queues=[
-            QueueBacklog(stage="prepare", priority="standard"),
-            QueueBacklog(
-                stage="transcribe", pool="accurate", priority="premium", queued_s=120.04, in_flight_s=28, arriving_s=60,
-                pending=16, in_flight=4, jobs=2, upstream_jobs=1, oldest_s=33.3,
-            ),
-        ],
-    )  # fmt: skip
-    await pipeline.jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
 
 
 async def test_these_pages_are_for_operators_only(alice: Client):

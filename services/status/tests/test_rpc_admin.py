@@ -16,8 +16,8 @@ from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
 
 from .conftest import Client, Pipeline, Service
 from .control_commands import written
+from .stored_backlog import publish
 from .stored_dead_letters import dead_letter
-from .test_operations import publish
 
 OPERATORS = [name for name, method in METHODS.items() if method.containing_service.name == "Admin"]
 

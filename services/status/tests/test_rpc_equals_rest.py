@@ -17,9 +17,9 @@ from voicepipe_wire.messaging.subjects import BACKLOG, DLQ
 
 from .conftest import Client, Pipeline, Service
 from .rpc_values import as_rest, pruned
+from .spoken_transcripts import completed
+from .stored_backlog import publish
 from .stored_dead_letters import dead_letter
-from .test_operations import publish
-from .test_speakers import completed
 
 # Seconds that pass between the two requests.
 RUNNING = frozenset({"age_s", "unchanged_s", "eta_s"})

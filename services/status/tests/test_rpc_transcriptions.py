@@ -14,7 +14,7 @@ from voicepipe_api.v1 import transcription_pb2 as types
 from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, DiarizeAgain, RenameSpeaker, RetryJob
 
 from .conftest import Client, Pipeline, Service
-from .test_speakers import completed
+from .spoken_transcripts import completed
 
 ENDED = datetime(2026, 3, 1, tzinfo=UTC)
 UNARY = ("Get", "Cancel", "Retry", "Delete", "RenameSpeaker", "DiarizeAgain")

@@ -15,7 +15,7 @@ from voicepipe_wire.transcript.turns import Turn
 
 from .conftest import AUDIO, Client, Pipeline
 from .rpc_values import as_rest, pruned
-from .test_speakers import FORMATS, completed, spoken
+from .spoken_transcripts import FORMATS, completed, spoken
 
 MESSAGE_BYTES = 4 * 1024 * 1024
 
