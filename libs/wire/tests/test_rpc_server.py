@@ -128,6 +128,35 @@ async def test_calls_that_outlast_the_grace_are_cancelled_and_have_ended_when_th
         assert (await failure(call))[0] in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
+async def test_watchers_of_health_do_not_delay_the_end():
+    async with serving(grace_s=60) as served:
+        await becomes(served, Status.SERVING, NAME)
+        watch = health_pb2_grpc.HealthStub(served.channel).Watch(health_pb2.HealthCheckRequest(service=NAME))
+        assert (await watch.read()).status == Status.SERVING
+        served.stop.set()
+        assert (await watch.read()).status == Status.NOT_SERVING
+        async with asyncio.timeout(5):
+            await served.running
+        assert (await failure(watch))[0] in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+async def test_calls_of_the_last_moment_end_soon():
+    """gRPC may lose a call that arrives while its server stops: it would be open until the grace is over."""
+    async with serving(grace_s=60) as served:
+        calls = [asyncio.ensure_future(_outcome(served.call("Say", "x"))) for _ in range(50)]
+        await asyncio.sleep(0)
+        served.stop.set()
+        calls += [asyncio.ensure_future(_outcome(served.call("Say", "x"))) for _ in range(50)]
+        async with asyncio.timeout(5):
+            outcomes = set(await asyncio.gather(*calls))
+            await served.running
+    assert outcomes <= {"OK", "UNAVAILABLE", "CANCELLED"}
+
+
+async def _outcome(call):
+    return (await call.code()).name
+
+
 async def test_a_port_that_is_taken_ends_the_start():
     async with serving() as served:
         with pytest.raises(RuntimeError, match=str(served.server.port)):

@@ -29,6 +29,8 @@ MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 KEEPALIVE_S: Final = 30
 KEEPALIVE_TIMEOUT_S: Final = 10
 HEALTH_EVERY_S: Final = 5.0
+# For calls that were accepted and have not reached their methods yet.
+LAST_CALLS_S: Final = 0.5
 MS: Final = 1000
 
 
@@ -74,7 +76,18 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
 
     async def _end(self) -> None:
-        await self._server.stop(self._grace_s)
+        """Wait for the calls of the services, and then for nobody else.
+
+        Watchers of health have no end, and gRPC may lose a call that arrives at this moment: both would last for all of the grace.
+        """
+        stopping = asyncio.create_task(self._server.stop(self._grace_s))
+        await asyncio.wait({stopping}, timeout=LAST_CALLS_S)
+        await self._calls_ended()
+        await self._server.stop(None)
+        await stopping
+        await self._calls_ended()
+
+    async def _calls_ended(self) -> None:
         for service in self._services:
             await service.ended()
 
