@@ -189,10 +189,13 @@ async def test_a_stream_that_is_cancelled_while_it_writes_is_closed_in_its_own_t
     assert [each for each in logs if each["log_level"] == "error"] == []
 
 
-async def test_an_interrupted_stream_ends_with_its_problem_although_its_client_does_not_read():
+@pytest.mark.parametrize("reads", [0, 1, 3])
+async def test_an_interrupted_stream_ends_with_its_problem_although_its_client_does_not_read(reads):
     async with serving() as served:
         call = served.call("Repeat", "pour")
-        await call.read()
+        for _ in range(reads):
+            await call.read()
+        await eventually_async(lambda: served.echo.calls)
         served.echo.calls[0].interrupt(Problem.of("unavailable", retry_after_s=1))
         await eventually_async(lambda: len(served.echo.events) == 2, 5, lambda: served.echo.events)
         code, _, details = await failure(call)

@@ -120,7 +120,7 @@ async def check_job(answer, database, leftovers, data):
     row = await database.fetchrow("SELECT * FROM recordings WHERE id = $1", job_id)
     assert row["sha256"] == hashlib.sha256(data).digest()
     assert row["size_bytes"] == answer.transcription.size_bytes == len(data)
-    assert leftovers.objects() == [row["object_key"]]
+    assert leftovers.objects() == [row["object_key"]], (leftovers.objects(), row["object_key"])
     assert leftovers.content(row["object_key"]) == data
     assert leftovers.multiparts() == []
     assert await database.fetchval("SELECT count(*) FROM jobs WHERE state = 'queued'") == 1

@@ -29,6 +29,20 @@ async def broken_off(client, data, **fields):
 
 
 @pytest.mark.parametrize("announced", [True, False])
+async def test_the_same_trailer_finishes_an_upload_whose_first_one_died(
+    make_rpc_client, database, leftovers, recording, announced
+):
+    """As after a kill between the complete object and the job."""
+    client, data = await make_rpc_client(), recording(9 * MIB)
+    first = await client.create(whole(data, **({"size_bytes": len(data)} if announced else {})))
+    await database.execute("TRUNCATE jobs, recordings, stages, outbox CASCADE")
+    await database.execute("UPDATE uploads SET job_id = NULL, size_bytes = $1", len(data) if announced else None)
+    again = await client.create(continued(first.transcription.id, len(data), data))
+    assert again.transcription.id == first.transcription.id
+    await check_job(again, database, leftovers, data)
+
+
+@pytest.mark.parametrize("announced", [True, False])
 async def test_a_stream_without_a_trailer_keeps_its_bytes(make_rpc_client, database, leftovers, recording, announced):
     client, data = await make_rpc_client(), recording(12 * MIB)
     upload_id = await broken_off(client, data[: 10 * MIB + 17], **({"size_bytes": len(data)} if announced else {}))

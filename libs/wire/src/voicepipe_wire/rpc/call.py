@@ -25,7 +25,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from prometheus_client import Histogram
 
-from voicepipe_wire import telemetry
+from voicepipe_wire import aio, telemetry
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.web.auth import Authenticator, User
 from voicepipe_wire.web.failures import problem_of
@@ -120,6 +120,9 @@ class Service:
         async def responses(request: bytes, context: grpc.aio.ServicerContext) -> None:
             async with self._call(method, context) as call, aclosing(function(call, read(request))) as messages:
                 async for response in messages:
+                    if call.first_message_at is None:
+                        # To its end: gRPC sends no status to a call that was interrupted while these were on their way.
+                        await aio.finish(context.send_initial_metadata(()))
                     call.answers()
                     await context.write(response)
 
