@@ -54,7 +54,7 @@ def test_every_pod_is_ready_and_so_is_every_pool(first, installation: Installati
     installation.wait_until_ready()
     offered = installation.door().http.get("/v1/capabilities").json()
     assert {model["name"]: model["state"] for model in offered["models"]} == {"accurate": "ready", "fast": "ready"}
-    assert offered["speakers"] == {"available": True, "state": "ready"}
+    assert offered["speakers"] == {"available": True, "state": "ready", "ready_in_s": 0.0}
 
 
 def test_helm_test_transcribes_a_clip(first, installation: Installation, record_property):
