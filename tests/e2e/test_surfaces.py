@@ -52,7 +52,7 @@ def test_capabilities_list_the_served_model(door: FrontDoor):
     assert [(model["name"], model["tier"]) for model in offered["models"]] == [("accurate", "accurate")]
     assert offered["workers"]["transcribe"] == 1
     assert [model["state"] for model in offered["models"]] == ["ready"]
-    assert offered["speakers"] == {"available": False, "state": "off"}
+    assert offered["speakers"] == {"available": False, "state": "off", "ready_in_s": None}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
