@@ -40,10 +40,14 @@ FOR_TWO_S, FOR_ALL_S = 900.0, 10_000.0
 
 @dataclass
 class Backlog:
-    """Says how much audio waits, every half second, as a controller does. One that is not `publishing` is a controller that has stopped."""
+    """Says how much audio waits and how many dead letters there are, every half second, as a controller does.
+
+    One that is not `publishing` is a controller that has stopped.
+    """
 
     nats_url: str
     seconds: float = 0.0
+    dead_letters: int = 0
     publishing: bool = True
     running: bool = True
 
@@ -55,7 +59,8 @@ class Backlog:
         while self.running:
             if self.publishing:
                 waiting = QueueBacklog(stage="diarize", priority="standard", queued_s=self.seconds, expected_commands=9)
-                snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting])
+                dead_letters = {"diarize": self.dead_letters}
+                snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting], dead_letters=dead_letters)
                 with suppress(ConnectionError):  # the stream may be gone, which a controller survives too
                     await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
             await asyncio.sleep(0.5)
@@ -160,6 +165,11 @@ class Idlers:
     def condition(self, kind: str) -> dict[str, Any]:
         found = (one for one in self.status().get("conditions", ()) if one["type"] == kind)
         return next(found, {"status": "", "reason": ""})
+
+    def events(self, reason: str) -> list[dict[str, Any]]:
+        """Events about the WorkerPool, of this reason."""
+        found: list[dict[str, Any]] = self.get("events.events.k8s.io")["items"]
+        return [one for one in found if one["reason"] == reason and one["regarding"]["name"] == "idler"]
 
     def until_asked(self, replicas: int, timeout_s: float) -> float:
         """Wait until so many are asked for; returns how long that took."""

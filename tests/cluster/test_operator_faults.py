@@ -55,6 +55,21 @@ def test_nothing_is_scaled_while_the_controller_is_stopped(
     assert not operators.has_ended("one")
 
 
+def test_dead_letters_that_grow_are_a_condition_and_an_event(
+    idlers: Idlers, operators: Operators, backlog: Backlog, record_property
+) -> None:
+    idlers.create()
+    backlog.dead_letters = 4
+    operators.start("one")
+    eventually(lambda: idlers.condition("DeadLettersGrowing")["reason"] == "NotGrowing", 60)
+    backlog.dead_letters = 7
+    began = time.monotonic()
+    eventually(lambda: idlers.condition("DeadLettersGrowing")["status"] == "True", 30)
+    record_property("measured", f"said {time.monotonic() - began:.0f} s after three more dead letters")
+    assert idlers.condition("DeadLettersGrowing")["message"].startswith("3 more dead letters of diarize")
+    assert eventually(lambda: idlers.events("Growing"), 30)
+
+
 def test_nothing_is_scaled_while_the_consumer_and_the_streams_are_gone(
     idlers: Idlers, operators: Operators, backlog: Backlog, nats_url: str, record_property
 ) -> None:
