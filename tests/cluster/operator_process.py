@@ -129,11 +129,13 @@ class Idlers:
     def get(self, *what: str) -> dict[str, Any]:
         return dict(json.loads(self.kubectl("get", *what, "-o", "json")))
 
-    def create(self, *, gpus: int = 0, **spec: Any) -> None:
-        """Create both, without pods; with GPUs, each pod asks for so many."""
+    def create(self, *, gpus: int = 0, ready_after_s: int = 0, **spec: Any) -> None:
+        """Create both, without pods; with GPUs, each pod asks for so many. A pod is ready `ready_after_s` after its start."""
         limits = {"resources": {"limits": {GPU: str(gpus)}}} if gpus else {}
         wait = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit()); time.sleep(1e6)"
         container = {"name": "idler", "image": tag_of("upload"), "command": ["python", "-c", wait], **limits}
+        if ready_after_s:
+            container["readinessProbe"] = {"exec": {"command": ["true"]}, "initialDelaySeconds": ready_after_s}
         deployment = {
             "replicas": 0,
             "selector": {"matchLabels": LABELS},
