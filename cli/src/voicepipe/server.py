@@ -63,7 +63,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A recording that is sent, and who is told about it."""
+    """An upload: the recording, its options, and a callback for its progress."""
 
     recording: Recording
     options: Options

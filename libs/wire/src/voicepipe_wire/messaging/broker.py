@@ -281,7 +281,7 @@ class JetStream:
         return info.num_pending or 0, info.num_ack_pending or 0
 
     async def dead_letters(self) -> dict[str, int] | None:
-        """The number of dead letters of each stage that has some; None while there is no such stream."""
+        """The number of dead letters by stage; None if the stream does not exist."""
         try:
             found = (await self.stream_info(subjects.DLQ, subjects.dead_letter("*"))).state.subjects or {}
         except NotFoundError:

@@ -1,6 +1,6 @@
 """The gRPC server of a service process: its methods, health, reflection, limits, and its end.
 
-`run` serves until it is told to stop. Health says NOT_SERVING from the moment that the process is asked to stop, while calls
+`run` serves until `stop` is set. Health reports NOT_SERVING as soon as the process receives SIGTERM, while calls
 are still accepted, so that clients that watch it go elsewhere. Then new calls are refused, and open ones have `grace_s` to end.
 Those that take longer are cancelled, and what they clean up is awaited, because it needs connections that close afterwards.
 """

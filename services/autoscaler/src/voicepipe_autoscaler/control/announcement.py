@@ -1,4 +1,4 @@
-"""What others are told of a pool after a pass. Pure."""
+"""The state of a pool that is published after a pass. Pure."""
 
 from __future__ import annotations
 
