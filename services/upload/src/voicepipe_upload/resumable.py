@@ -115,7 +115,7 @@ class Resumable:
         """Append the blocks. The last ones turn the upload into a job.
 
         `checksum` is of these blocks. With a `trailer` the recording ends where the blocks end; without one it ends at its announced
-        length. `not_audio` removes the upload; after any other error it can be continued.
+        length. `not_audio` and `empty_body` remove the upload; after any other error it can be continued.
         """
         with self.admission.slot():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
@@ -125,7 +125,8 @@ class Resumable:
                 writer.verify()
                 if trailer is not None and writer.offset_bytes == 0:
                     raise Problem.of("empty_body")
-                if writer.offset_bytes != upload.size_bytes and (trailer is None or upload.size_bytes is not None):
+                ends_here = upload.size_bytes is None and trailer is not None
+                if not ends_here and writer.offset_bytes != upload.size_bytes:
                     upload = await writer.save_tail()
                     if trailer is not None:
                         raise _shorter_than_announced(upload)
