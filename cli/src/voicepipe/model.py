@@ -98,6 +98,8 @@ class Transcription:
     stages: tuple[StageStatus, ...]
     queue_position: int | None
     eta_s: float | None
+    waiting_for: str | None
+    waiting_since: datetime | None
     transcript_version: int | None
     warnings: tuple[Notice, ...]
     error: Notice | None
@@ -130,6 +132,8 @@ class Transcription:
             stages=tuple(StageStatus.from_json(stage) for stage in data.get("stages") or ()),
             queue_position=_int(data.get("queue_position")),
             eta_s=_float(data.get("eta_s")),
+            waiting_for=data.get("waiting_for"),
+            waiting_since=_datetime(data.get("waiting_since")),
             transcript_version=_int(data.get("transcript_version")),
             warnings=tuple(Notice.from_json(warning) for warning in data.get("warnings") or ()),
             error=Notice.from_json(data["error"]) if data.get("error") else None,

@@ -136,6 +136,7 @@ class StuckStage:
     state: str
     attempt: int
     since: datetime | None
+    waiting_for: str | None = None
 
     @classmethod
     def from_json(cls, data: JsonObject) -> StuckStage:
@@ -145,6 +146,7 @@ class StuckStage:
             state=str(data["state"]),
             attempt=int(data.get("attempt") or 0),
             since=None if since is None else datetime.fromisoformat(since),
+            waiting_for=data.get("waiting_for"),
         )
 
 

@@ -35,7 +35,7 @@ class Handler:
 
 
 @asynccontextmanager
-async def working(pool, jetstream, handler, *, concurrency=1, **more):
+async def working(pool, jetstream, handler, *, concurrency=1, delivery=DELIVERY, **more):
     worker = Worker(
         jetstream,
         Outbox(pool, jetstream, "test"),
@@ -43,7 +43,7 @@ async def working(pool, jetstream, handler, *, concurrency=1, **more):
         {PrepareRecording: handler},
         handler.on_dead_lettered,
         concurrency=concurrency,
-        delivery=DELIVERY,
+        delivery=delivery,
         **more,
     )
     stop = asyncio.Event()

@@ -13,6 +13,7 @@ import nkeys
 import pytest
 from support.eventually import eventually_async
 from voicepipe_local.data_dir import free_port
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.settings import Settings
 
@@ -86,7 +87,7 @@ async def test_a_server_that_is_away_is_named_as_the_reason_and_found_when_it_co
     url, server = private_nats()
     server.kill()
     async with broker.connect(settings(url), "test") as jetstream:
-        with pytest.raises(ConnectionError, match="NATS is unavailable"):
+        with pytest.raises(Unavailable, match="NATS is unavailable"):
             await jetstream.publish("work.prepare.standard", b"", {})
         await eventually_async(lambda: _reason(jetstream, "ConnectionRefused"))
         server.start()
@@ -96,7 +97,7 @@ async def test_a_server_that_is_away_is_named_as_the_reason_and_found_when_it_co
 async def _reason(jetstream, expected) -> bool:
     try:
         await jetstream.check()
-    except ConnectionError as error:
+    except Unavailable as error:
         return expected in str(error)
     return False
 

@@ -1,18 +1,26 @@
 """Delivery of commands, on a real NATS server."""
 
 import asyncio
+import errno
 from dataclasses import replace
 from uuid import uuid4
 
+import asyncpg
+import nats.errors
 import pytest
 from command_worker import DELIVERY, QUEUE, Handler, send, working
 from nats.js.errors import NotFoundError
 from support.eventually import eventually_async
-from voicepipe_wire.errors import Reject, RetryLater
-from voicepipe_wire.messaging.consumer import Worker, retry_delay_s
+from voicepipe_wire.errors import Dependency, Reject, Unavailable
+from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.patience import retry_delay_s
 from voicepipe_wire.messaging.subjects import DLQ, WORK, Priority, Queue
 from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
+
+
+def away(retry_after_s: float) -> Unavailable:
+    return Unavailable(Dependency.OBJECT_STORE, "away", retry_after_s=retry_after_s)
 
 
 async def queue_empties(jetstream) -> None:
@@ -32,9 +40,9 @@ async def test_a_handled_command_leaves_the_queue(pool, jetstream):
     await queue_empties(jetstream)
 
 
-async def test_retry_later_spends_no_delivery_and_keeps_the_message_in_flight(pool, jetstream):
+async def test_an_outage_spends_no_delivery_and_keeps_the_message_in_flight(pool, jetstream):
     """For longer than ack_wait_s, and more often than max_deliver."""
-    handler = Handler(*(RetryLater(0.5, "unavailable") for _ in range(5)))
+    handler = Handler(*(away(0.5) for _ in range(5)))
     async with working(pool, jetstream, handler):
         await send(pool, jetstream, "a")
         await eventually_async(lambda: len(handler.seen) == 6)
@@ -123,7 +131,7 @@ async def test_a_deleted_consumer_or_stream_is_created_again(pool, jetstream, de
             try:
                 await worker.ready()
                 await jetstream.context.consumer_info(WORK, "prepare-standard")
-            except (ConnectionError, NotFoundError):
+            except (ConnectionError, Unavailable, NotFoundError):
                 return False
             return True
 
@@ -148,7 +156,7 @@ async def test_commands_in_flight_are_finished_before_the_worker_stops(pool, jet
 async def test_worker_restarts_during_an_outage_spend_no_delivery(pool, jetstream):
     await send(pool, jetstream, "a")
     for _ in range(2 * DELIVERY.max_deliver):
-        unavailable = Handler(*(RetryLater(0.1, "unavailable") for _ in range(100)))
+        unavailable = Handler(*(away(0.1) for _ in range(100)))
         async with working(pool, jetstream, unavailable):
             await eventually_async(lambda unavailable=unavailable: unavailable.seen)
     recovered = Handler()
@@ -202,7 +210,7 @@ async def test_a_handler_that_outlasts_the_grace_is_cancelled_and_its_command_ha
 async def test_a_command_that_was_handed_back_is_the_one_that_the_outbox_refers_to(pool, jetstream):
     await send(pool, jetstream, "a")
     before = await pool.fetchrow("SELECT id, stream_seq FROM outbox")
-    unavailable = Handler(RetryLater(60, "unavailable"))
+    unavailable = Handler(away(60))
     async with working(pool, jetstream, unavailable):
         await eventually_async(lambda: unavailable.seen)
     (row,) = await pool.fetch("SELECT id, stream_seq, work FROM outbox")
@@ -211,6 +219,80 @@ async def test_a_command_that_was_handed_back_is_the_one_that_the_outbox_refers_
     message = await jetstream.find(WORK, row["stream_seq"])
     assert message.headers["Nats-Msg-Id"] == message.headers["ce-id"] == str(row["id"])
     await eventually_async(lambda: _is_gone(jetstream, before["stream_seq"]))
+
+
+async def test_a_command_that_waits_for_too_long_goes_back_to_the_queue_and_frees_its_slot(pool, jetstream):
+    """The worker has one slot. The command returns as a new message, with all its deliveries, once it is due."""
+    impatient = replace(DELIVERY, wait_s=0.3, put_back_delay_s=30.0)
+    handler = Handler(*(away(0.1) for _ in range(100)))
+    noted = []
+
+    async def note(stage, command, outage) -> None:
+        noted.append((stage, command.job_id, outage.dependency))
+
+    await send(pool, jetstream, "waits")
+    async with working(pool, jetstream, handler, delivery=impatient, on_waiting=note):
+        await eventually_async(lambda: _unpublished(pool))
+        handler.outcomes.clear()
+        await send(pool, jetstream, "works")
+        await eventually_async(lambda: handler.seen[-1] == "works")
+        await queue_empties(jetstream)
+        assert noted[-1] == ("prepare", "waits", "object store")
+        assert await Outbox(pool, jetstream, "test").relay(older_than_s=0) == 0, "not before its time"
+        await pool.execute("UPDATE outbox SET due_at = now() WHERE published_at IS NULL")
+        await Outbox(pool, jetstream, "test").relay(older_than_s=-1)
+        await eventually_async(lambda: handler.seen[-1] == "waits")
+    await queue_empties(jetstream)
+    assert not handler.dead_lettered
+
+
+async def _unpublished(pool) -> bool:
+    return bool(await pool.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL AND due_at > now()"))
+
+
+async def test_a_command_that_cannot_be_put_back_keeps_its_slot_and_its_deliveries(pool, jetstream, monkeypatch):
+    """PostgreSQL is away, and the command cannot be written into the outbox."""
+    handler = Handler(*(Unavailable(Dependency.DATABASE, "away", retry_after_s=0.05) for _ in range(30)))
+
+    async def fails(*_, **__) -> bool:
+        raise Unavailable(Dependency.DATABASE, "away")
+
+    await send(pool, jetstream, "a")
+    with monkeypatch.context() as patched:
+        patched.setattr(Outbox, "publish_again", fails)
+        async with working(pool, jetstream, handler, delivery=replace(DELIVERY, wait_s=0.2)):
+            await eventually_async(lambda: len(handler.seen) == 31)
+    assert handler.seen == ["a"] * 31
+    await queue_empties(jetstream)
+    assert not handler.dead_lettered
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        asyncpg.PostgresError.new({"C": "25006", "M": "read-only"}),
+        nats.errors.NoServersError(),
+        ExceptionGroup("two", [TimeoutError(), ConnectionResetError()]),
+    ],
+)
+async def test_an_outage_that_no_adapter_names_spends_no_delivery_either(pool, jetstream, error):
+    handler = Handler(error)
+    async with working(pool, jetstream, handler):
+        await send(pool, jetstream, "a")
+        await eventually_async(lambda: handler.seen == ["a"] * 2)
+    await queue_empties(jetstream)
+    assert not handler.dead_lettered
+
+
+async def test_a_stale_copy_of_a_command_that_was_put_back_is_dropped(pool, jetstream):
+    await send(pool, jetstream, "a")
+    await pool.execute("DELETE FROM outbox")  # as if a newer message had taken its place
+    handler = Handler(*(away(60) for _ in range(2)))
+    async with working(pool, jetstream, handler, grace_s=0):
+        await eventually_async(lambda: handler.seen)
+    await queue_empties(jetstream)
+    assert handler.seen == ["a"]
 
 
 async def _is_gone(jetstream, sequence) -> bool:

@@ -3,24 +3,33 @@
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
+from support.eventually import eventually_async
+from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.messaging.outbox import Outbox, Owned
 from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
-from voicepipe_wire.v1.events_pb2 import JobCancelled
+from voicepipe_wire.v1.events_pb2 import JobCancelled, StageProgressed
 
 
 class FailingBroker:
-    """A broker that becomes unavailable after it stored `stores` messages."""
+    """A broker that becomes unavailable after it stored `stores` messages; with `broken`, only for subjects that begin like that."""
 
-    def __init__(self, jetstream, stores: int = 0) -> None:
+    def __init__(self, jetstream, stores: int = 0, broken: str = "") -> None:
         self._jetstream = jetstream
         self._left = stores
+        self._broken = broken
 
     async def publish(self, subject, payload, headers) -> int:
+        if self._broken and not subject.startswith(self._broken):
+            return await self._jetstream.publish(subject, payload, headers)
         if self._left <= 0:
-            raise ConnectionError("unavailable")
+            raise Unavailable(Dependency.BROKER, "unavailable")
         self._left -= 1
         return await self._jetstream.publish(subject, payload, headers)
+
+    async def send(self, *_, **__) -> None:
+        raise Unavailable(Dependency.BROKER, "unavailable")
 
 
 async def change_state(outbox, *, fails: bool = False):
@@ -90,3 +99,56 @@ async def test_a_message_stored_before_the_broker_died_is_not_relayed_again(pool
     await change_state(Outbox(pool, FailingBroker(jetstream, stores=1), "test"))
     assert await Outbox(pool, jetstream, "test").relay(older_than_s=0) == 1
     assert await counts(jetstream) == (1, 1)
+
+
+async def test_commands_are_published_although_events_cannot_be_stored(pool, jetstream):
+    broken = Outbox(pool, FailingBroker(jetstream, broken="events"), "test")
+    await change_state(broken)
+    assert await counts(jetstream) == (1, 0)
+
+
+async def test_however_many_events_cannot_be_stored_the_relay_publishes_commands(pool, jetstream):
+    nothing = Outbox(pool, FailingBroker(jetstream), "test")
+    for _ in range(6):
+        await change_state(nothing)
+    broken = Outbox(pool, FailingBroker(jetstream, broken="events"), "test")
+    assert await broken.relay(older_than_s=-1, limit=5) == 5
+    assert await broken.relay(older_than_s=-1, limit=5) == 1
+    assert await counts(jetstream) == (6, 0)
+    assert await Outbox(pool, jetstream, "test").relay(older_than_s=-1) == 6
+    assert await counts(jetstream) == (6, 6)
+
+
+async def test_progress_is_sent_after_the_commit_and_leaves_nothing_in_the_outbox(pool, jetstream):
+    owned = Owned(uuid4(), uuid4())
+    async with Outbox(pool, jetstream, "test").transaction() as transaction:
+        transaction.progress(owned, StageProgressed(job_id=str(owned.id), stage="prepare", done_s=1.0, total_s=2.0))
+        assert await counts(jetstream) == (0, 0)
+    await eventually_async(lambda: _has_counts(jetstream, (0, 1)))
+    assert await pool.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_progress_that_cannot_be_sent_is_nobodys_error(pool, jetstream):
+    owned = Owned(uuid4(), uuid4())
+    async with Outbox(pool, FailingBroker(jetstream), "test").transaction() as transaction:
+        transaction.progress(owned, StageProgressed(job_id=str(owned.id), stage="prepare"))
+    assert await counts(jetstream) == (0, 0)
+
+
+async def _has_counts(jetstream, wanted) -> bool:
+    return await counts(jetstream) == wanted
+
+
+async def test_a_message_that_the_broker_cannot_take_holds_up_no_other(pool, jetstream):
+    nothing = Outbox(pool, FailingBroker(jetstream), "test")
+    await change_state(nothing)
+    await pool.execute(
+        "UPDATE outbox SET payload = $1 WHERE work IS NOT NULL", bytes(2 << 20)
+    )  # larger than NATS accepts
+    await change_state(nothing)
+    with capture_logs() as logs:
+        await Outbox(pool, jetstream, "test").relay(older_than_s=-1)
+    assert await counts(jetstream) == (1, 2)
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == [
+        "bug while publishing a message, it stays in the outbox"
+    ]

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from support.eventually import eventually_async
 from voicepipe_wire import telemetry
 from voicepipe_wire.error_catalogue import ERRORS
-from voicepipe_wire.errors import Problem, RetryLater
+from voicepipe_wire.errors import Dependency, Problem, Unavailable
 from voicepipe_wire.rpc.call import Service
 
 Code = grpc.StatusCode
@@ -101,7 +101,9 @@ async def test_a_bug_is_logged_and_its_client_learns_nothing_of_it(wish):
     assert (logged["route"], logged["exc_info"]) == (f"{NAME}/{wish}", served.echo.error)
 
 
-@pytest.mark.parametrize("error", [RetryLater(1, "busy"), ConnectionRefusedError(), TimeoutError()])
+@pytest.mark.parametrize(
+    "error", [Unavailable(Dependency.OBJECT_STORE, "busy"), ConnectionRefusedError(), TimeoutError()]
+)
 async def test_an_unavailable_dependency_is_unavailable_with_a_time_to_retry(error):
     async with serving() as served:
         served.echo.error = error

@@ -18,6 +18,7 @@ from voicepipe_autoscaler.decision import Reason
 from voicepipe_autoscaler.memory import Memory
 from voicepipe_autoscaler.observation import Pod
 from voicepipe_autoscaler.pool import PoolSpec
+from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.subjects import BACKLOG_SUBJECT, POOL_STATES, WORK, Queue
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, QueueBacklog
@@ -242,7 +243,7 @@ async def test_without_a_connection_a_pass_is_quick_and_leaves_no_subscription(o
     loop.publishing = False
 
     async def away() -> None:
-        raise ConnectionError
+        raise Unavailable(Dependency.BROKER, "away")
 
     monkeypatch.setattr(own_connection, "check", away)
     subscriptions, began = len(own_connection.client._subs), time.monotonic()

@@ -6,7 +6,7 @@ import pytest
 from support.eventually import eventually_async
 from voicepipe_orchestrator import pools
 from voicepipe_orchestrator.transcribe.model_watch import ModelWatch
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.storage import database
 
 
@@ -21,7 +21,7 @@ class Model:
 
     def __init__(self, error=None):
         self.answers = True
-        self.error = error or RetryLater(1, "gone")
+        self.error = error or Unavailable(Dependency.SPEECH_MODEL, "gone")
 
     async def describe(self):
         if not self.answers:
@@ -33,7 +33,9 @@ async def age(pool, column, seconds):
     await pool.execute(f"UPDATE models SET {column} = now() - make_interval(secs => $1)", float(seconds))  # noqa: S608
 
 
-@pytest.mark.parametrize("error", [RetryLater(1, "gone"), RuntimeError("gone: the model answers nonsense")])
+@pytest.mark.parametrize(
+    "error", [Unavailable(Dependency.SPEECH_MODEL, "gone"), RuntimeError("gone: the model answers nonsense")]
+)
 async def test_a_worker_is_ready_while_its_model_answers_and_the_pool_stays_known(database_pool, monkeypatch, error):
     monkeypatch.setattr("voicepipe_orchestrator.transcribe.model_watch.HEARTBEAT_INTERVAL_S", 0.05)
     model, stop = Model(error), asyncio.Event()

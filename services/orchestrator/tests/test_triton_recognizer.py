@@ -9,7 +9,7 @@ from voicepipe_orchestrator.ports import RecognitionRequest
 from voicepipe_orchestrator.transcribe.fair_semaphore import FairSemaphore
 from voicepipe_orchestrator.transcribe.fallback import FALLBACKS
 from voicepipe_orchestrator.transcribe.triton_recognizer import TritonRecognizer, client
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Unavailable
 
 SECOND = np.zeros(16_000, np.int16)
 
@@ -41,7 +41,7 @@ async def test_silence_has_no_words_and_probabilities_of_languages(triton):
 async def test_an_unreachable_server_is_tried_again_later(free_port):
     model = recognizer(f"127.0.0.1:{free_port}")
     for call in (model.describe(), model.recognize(SECOND, request()), model.languages(SECOND, uuid4())):
-        with pytest.raises(RetryLater, match="accurate"):
+        with pytest.raises(Unavailable, match="accurate"):
             await call
 
 
@@ -69,7 +69,7 @@ async def test_requests_are_spread_over_all_addresses_of_an_external_triton():
         await each.server.start()
     model = recognizer("ipv4:" + ",".join(f"127.0.0.1:{each.port}" for each in servers))
     for _ in range(20):
-        with pytest.raises(RetryLater):
+        with pytest.raises(Unavailable):
             await model.describe()
     assert min(each.requests for each in servers) >= 5
     for each in servers:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 from support.eventually import eventually_async
 from support.sse import Event
+from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCancelled, JobDeleted, JobFailed, StageChanged
@@ -183,7 +184,7 @@ async def test_a_stream_stays_open_until_the_end_is_published(alice: Client, pip
 
 class _UnavailablePublisher:
     async def publish(self, *_: object) -> int:
-        raise ConnectionError
+        raise Unavailable(Dependency.BROKER, "away")
 
 
 async def test_a_stream_ends_even_if_the_final_event_was_lost(alice: Client, pipeline: Pipeline):

@@ -170,7 +170,9 @@ def _progress(transcription: Transcription) -> str:
     ]
     if transcription.queue_position is not None:
         parts.append(f", {transcription.queue_position} ahead of it")
-    if transcription.eta_s is not None:
+    if transcription.waiting_for is not None:
+        parts.append(f", waits for the {transcription.waiting_for}")
+    elif transcription.eta_s is not None:
         parts.append(f", about {clock_time(transcription.eta_s)} left")
     return "".join(parts)
 

@@ -109,7 +109,7 @@ def stuck(
             put_json({"items": [dict(job.document) for job in found]})
         elif found:
             put_table(
-                ("ID", "UNCHANGED", "STAGE", "STATE", "ATTEMPT", "SINCE", "OWNER"),
+                ("ID", "UNCHANGED", "STAGE", "STATE", "ATTEMPT", "SINCE", "WAITS FOR", "OWNER"),
                 (row for job in found for row in _stuck_rows(job)),
             )
         else:
@@ -160,4 +160,13 @@ def _stuck_rows(job: StuckJob) -> Iterator[tuple[str, ...]]:
     for stage in job.stages or (StuckStage("none", job.state, 0, None),):
         since = "" if stage.since is None else f"{stage.since.astimezone():%Y-%m-%d %H:%M}"
         attempt, unchanged = str(stage.attempt), clock_time(job.unchanged_s)
-        yield job.id, unchanged, stage.stage, stage.state, attempt, since, printable(job.owner)
+        yield (
+            job.id,
+            unchanged,
+            stage.stage,
+            stage.state,
+            attempt,
+            since,
+            stage.waiting_for or "-",
+            printable(job.owner),
+        )

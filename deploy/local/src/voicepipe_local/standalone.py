@@ -53,6 +53,12 @@ class StandaloneComponent:
     def alive(self) -> bool:
         return self._guard is not None and self._guard.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process above those of the component."""
+        assert self._guard is not None  # noqa: S101 - it was started
+        return self._guard.pid
+
     def kill(self) -> None:
         """Kill the component and its descendants with SIGKILL; return when none is left."""
         if self._guard is None or self._guard.stdin is None:

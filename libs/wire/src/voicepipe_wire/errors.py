@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Self
 
 from .error_catalogue import ERRORS
 
 
-class RetryLater(Exception):
-    """A dependency is unavailable or busy. The same work succeeds later, so no delivery is spent on it."""
+class Dependency(StrEnum):
+    """What work can wait for, in words that a user understands."""
 
-    def __init__(self, delay_s: float, reason: str) -> None:
+    DATABASE = "database"
+    BROKER = "message broker"
+    OBJECT_STORE = "object store"
+    SPEECH_MODEL = "speech model"
+    SCRATCH = "disk space"
+    MACHINE = "memory or file handles"
+    NETWORK = "network"
+    JOB = "another step of this job"
+
+
+class Unavailable(Exception):
+    """A dependency is away or busy. The same work succeeds later, so no delivery is spent on it."""
+
+    def __init__(self, dependency: Dependency, reason: str, *, retry_after_s: float = 2.0) -> None:
         super().__init__(reason)
-        self.delay_s = delay_s
+        self.dependency = dependency
+        self.retry_after_s = retry_after_s
 
 
 class Reject(Exception):

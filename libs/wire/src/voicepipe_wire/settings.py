@@ -78,5 +78,17 @@ class Settings(ProcessSettings, DatabaseSettings):
     # The key for aws:kms; the default key of the bucket if not set.
     s3_kms_key_id: str = ""
     database_pool_size: int = Field(8, ge=1)
+
+
+class WorkerSettings(Settings):
+    """The settings of a process that handles commands."""
+
+    # A worker that sends no heartbeat of a command for this long counts as dead.
+    ack_wait_s: float = Field(30.0, gt=0)
+    max_deliver: int = Field(5, ge=1)
+    # A command that has waited this long for a dependency goes back to its queue, so that its slot is free for others.
+    outage_wait_s: float = Field(60.0, gt=0)
+    # It is seen again after this long.
+    put_back_delay_s: float = Field(30.0, gt=0)
     # The name of this process among all workers; in a cluster the name of its pod. The autoscaler addresses workers by it.
     worker_name: str = Field(default_factory=_host_name, pattern=r"^[A-Za-z0-9_-]+$", max_length=253)

@@ -13,14 +13,15 @@ from contextlib import asynccontextmanager
 import structlog
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, waiting
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import Handlers, OnDeadLettered, Worker
+from voicepipe_wire.messaging.consumer import OnDeadLettered, Worker
 from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.patience import Handlers
 from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import database, objects
@@ -72,7 +73,6 @@ def _worker(
 ) -> Worker:
     outbox = Outbox(pool, jetstream, "diarizer")
     handler = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
-    delivery = Delivery(settings.ack_wait_s, settings.max_deliver)
     handlers: Handlers = {DiarizeRecording: handler.handle}
     # One recording uses all threads; a second one at the same time would only cost memory.
     return Worker(
@@ -82,8 +82,9 @@ def _worker(
         handlers,
         _on_dead_lettered(outbox),
         concurrency=1,
-        delivery=delivery,
+        delivery=Delivery.of(settings),
         grace_s=settings.grace_s,
+        on_waiting=waiting.noting_in(pool),
         name=settings.worker_name,
         remaining_s=lambda: handler.remaining_s,
     )

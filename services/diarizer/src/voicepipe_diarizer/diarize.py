@@ -93,7 +93,7 @@ class DiarizeHandler:
                 return False
             await jobs.set_progress(transaction, job, Stage.DIARIZE, done * total_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.DIARIZE, done_s=done * total_s, total_s=total_s)
-            transaction.event(job, event)
+            transaction.progress(job, event)
         return True
 
     async def _save(self, ref: StageRef, diarization: Diarization) -> None:

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from voicepipe_wire.settings import Settings as WireSettings
+from voicepipe_wire.settings import WorkerSettings
 
 
-class Settings(WireSettings):
+class Settings(WorkerSettings):
     # A folder made by `voicepipe-models pull pyannote-campplus`, or with the layout of
     # pyannote/speaker-diarization-community-1, or the name of such a model on the hub.
     diarization_model: str = ""
@@ -23,5 +23,4 @@ class Settings(WireSettings):
     # Longer recordings are delivered without speakers: the clustering keeps the distances between all speakers of all
     # windows, so memory grows with the square of the length.
     max_diarized_s: float = Field(3 * 3600.0, gt=0)
-    ack_wait_s: float = Field(30.0, gt=0)
     max_deliver: int = Field(3, ge=1)

@@ -10,12 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from voicepipe_wire.jobs import waiting
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import Delivery, JetStream
-from voicepipe_wire.messaging.consumer import Handlers, Worker, always
+from voicepipe_wire.messaging.consumer import Worker, always
 from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.patience import Handlers
 from voicepipe_wire.messaging.subjects import CONTROL, Queue
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import objects
@@ -71,9 +73,10 @@ class Dependencies:
             handlers,
             self.on_dead_lettered,
             concurrency=concurrency,
-            delivery=Delivery(self.settings.ack_wait_s, self.settings.max_deliver),
+            delivery=Delivery.of(self.settings),
             grace_s=self.settings.grace_s,
             may_pull=may_pull,
+            on_waiting=waiting.noting_in(self.pool),
             name=self.settings.worker_name,
             slots=slots,
         )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from uuid import UUID
 
 import numpy as np
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
@@ -47,7 +47,7 @@ async def delete_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
     async with pool.acquire() as connection, connection.transaction():
         owner_id = await jobs.lock_pcm_if_ended(connection, job_id)
         if owner_id:
-            with suppress(RetryLater):
+            with suppress(Unavailable):
                 # Also that of attempts that died before they could save its key.
                 await store.delete_under(pcm_prefix(owner_id, job_id))
                 await jobs.clear_pcm_key(connection, job_id)

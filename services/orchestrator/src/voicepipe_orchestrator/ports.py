@@ -38,7 +38,7 @@ class Recognizer(Protocol):
     It never blocks the event loop, and cancelling a call cancels its work.
 
     Raises:
-        RetryLater: the server is unavailable or is loading the model.
+        Unavailable: the server is unavailable or is loading the model.
         Reject: this audio can never be recognized.
     """
 
@@ -57,7 +57,7 @@ class PcmReader(Protocol):
     """Reads spans of a recording's PCM, and returns them as one array.
 
     Raises:
-        RetryLater: the store is unavailable.
+        Unavailable: the store is unavailable.
     """
 
     async def read(self, key: str, spans: Sequence[Span]) -> Pcm: ...

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 from pydantic import Field
-from voicepipe_wire.settings import Settings as WireSettings
+from voicepipe_wire.settings import WorkerSettings
 
 
-class Settings(WireSettings):
+class Settings(WorkerSettings):
     # transcribe: the pool of this worker, and the gRPC address of its Triton: HOST:PORT, or dns:///HOST:PORT to spread
     # the requests over all addresses of a name.
     pool: str = Field("accurate", pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)
@@ -42,8 +42,6 @@ class Settings(WireSettings):
     assemble_concurrency: int = Field(4, ge=1)
     # How long a job waits for a pool that is no longer declared and has no worker left.
     model_wait_timeout_s: float = Field(600.0, ge=0)
-    ack_wait_s: float = Field(30.0, gt=0)
-    max_deliver: int = Field(5, ge=1)
     sweep_every_s: float = Field(15.0, gt=0)
     # A job that has not changed for this long is checked for lost work.
     stuck_after_s: float = Field(60.0, gt=0)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS, JetStream
+from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import BACKLOG
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot
 
 TIMEOUT_S = 2.0
-RETRY_DELAY_S = 2.0
 
 
 class BacklogReader:
@@ -21,12 +19,9 @@ class BacklogReader:
         """The newest snapshot, however old; None if none is stored.
 
         Raises:
-            RetryLater: the broker is unavailable.
+            Unavailable, TimeoutError: the broker is unavailable.
         """
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                if await self._jetstream.message_count(BACKLOG) == 0:
-                    return None
-                return BacklogSnapshot.FromString(await self._jetstream.newest_backlog())
-        except (BROKER_TRANSIENT_ERRORS, TimeoutError) as error:
-            raise RetryLater(RETRY_DELAY_S, f"the backlog cannot be read: {type(error).__name__}") from error
+        async with asyncio.timeout(TIMEOUT_S):
+            if await self._jetstream.message_count(BACKLOG) == 0:
+                return None
+            return BacklogSnapshot.FromString(await self._jetstream.newest_backlog())

@@ -27,7 +27,7 @@ async def scan(reader: StreamReader, criteria: EntryFilter, after: int, limit: i
     """Up to `limit` selected entries after a sequence, oldest first; fewer if `MAX_READ` entries were read before.
 
     Raises:
-        RetryLater: the stream cannot be read.
+        Unavailable: the stream cannot be read.
     """
     found: list[Entry] = []
     size, were_read = BATCH if criteria.needs_reading else limit + 1, 0

@@ -14,8 +14,9 @@ import structlog
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 from voicepipe_wire import aio
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.jobs.stages import Stage
-from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS, JetStream
+from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import POOL_STATES
 from voicepipe_wire.v1.scaling_pb2 import PoolState
 
@@ -38,7 +39,7 @@ class PoolStates:
             try:
                 await self._jetstream.check()
                 await self._jetstream.subscribe(POOL_STATES, self._receive)
-            except (BROKER_TRANSIENT_ERRORS, OSError):
+            except Unavailable:
                 await aio.pause(stop, RETRY_DELAY_S)
             else:
                 await stop.wait()

@@ -17,6 +17,7 @@ Row = Any  # asyncpg.Record, which has no types
 
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
+# - waits: what a stage waits for, as a worker has noted, or because it is queued and no worker is there
 # - queue: for each queued stage, how many of its stage and priority were queued earlier; only if the page has one
 _TRANSCRIPTIONS = """
 , pace AS (
@@ -54,10 +55,20 @@ LEFT JOIN pace ON j.finished_at IS NULL AND pace.model = j.options -> 'model' ->
 LEFT JOIN queue ON queue.job_id = j.id
 CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('stage', s.stage, 'state', s.state, 'attempt', s.attempts, 'done_s', s.done_s,
-            'total_s', s.total_s, 'started_at', s.started_at, 'finished_at', s.finished_at)
+            'total_s', s.total_s, 'started_at', s.started_at, 'finished_at', s.finished_at,
+            'waiting_for', waits.dependency, 'waiting_since', CASE WHEN waits.dependency = s.waiting_for THEN s.waiting_since
+                WHEN waits.dependency IS NOT NULL THEN s.queued_at END)
         ORDER BY array_position(ARRAY['prepare', 'transcribe', 'diarize', 'assemble'], s.stage)) AS list,
         bool_or(s.state = 'running') AS running
-    FROM stages s WHERE s.job_id = j.id
+    FROM stages s CROSS JOIN LATERAL (
+        SELECT coalesce(s.waiting_for, CASE
+            WHEN s.state <> 'queued' THEN NULL
+            WHEN s.stage = 'transcribe' AND NOT EXISTS (SELECT FROM models m
+                WHERE m.name = j.options -> 'model' ->> 'name' AND m.seen_at > now() - interval '30 seconds') THEN 'speech model'
+            WHEN s.stage <> 'transcribe' AND NOT EXISTS (SELECT FROM workers w
+                WHERE w.stage = s.stage AND w.seen_at > now() - interval '30 seconds') THEN 'worker'
+        END) AS dependency
+    ) waits WHERE s.job_id = j.id
 ) stages
 ORDER BY j.created_at DESC, j.id DESC
 """
@@ -153,7 +164,7 @@ SELECT j.id, j.owner_id, u.name AS owner, j.state, j.changed_at,
     extract(epoch FROM now() - j.changed_at)::float AS unchanged_s,
     coalesce((
         SELECT jsonb_agg(jsonb_build_object('stage', s.stage, 'state', s.state, 'attempt', s.attempts,
-                'since', CASE s.state WHEN 'running' THEN s.started_at ELSE s.queued_at END)
+                'since', CASE s.state WHEN 'running' THEN s.started_at ELSE s.queued_at END, 'waiting_for', s.waiting_for)
             ORDER BY array_position(ARRAY['prepare', 'transcribe', 'diarize', 'assemble'], s.stage))
         FROM stages s WHERE s.job_id = j.id AND s.state IN ('queued', 'running')
     ), '[]') AS stages

@@ -37,6 +37,8 @@ class StageProgress(BaseModel):
     total_s: float
     started_at: datetime | None
     finished_at: datetime | None
+    waiting_for: str | None = Field(description="What is away that the stage needs; null while it goes on")
+    waiting_since: datetime | None
 
 
 class Links(BaseModel):
@@ -74,8 +76,12 @@ class Transcription(BaseModel):
                             "total_s": 540.1,
                             "started_at": "2026-03-01T09:00:04Z",
                             "finished_at": None,
+                            "waiting_for": None,
+                            "waiting_since": None,
                         }
                     ],
+                    "waiting_for": None,
+                    "waiting_since": None,
                     "queue_position": None,
                     "eta_s": 14.2,
                     "transcript_version": None,
@@ -105,6 +111,11 @@ class Transcription(BaseModel):
     language: str | None
     language_probability: float | None
     stages: list[StageProgress]
+    waiting_for: str | None = Field(
+        description="What is away that it needs, such as `speech model`, `object store`, `disk space` or `worker`; null while it goes on. "
+        "Nothing is lost meanwhile: it continues by itself"
+    )
+    waiting_since: datetime | None
     queue_position: int | None = Field(
         description="Number of transcriptions ahead of it in the queue; null if it is not queued"
     )
@@ -309,6 +320,7 @@ class StuckStage(BaseModel):
     state: State
     attempt: int
     since: datetime | None = Field(description="When it was queued, or started if it is running")
+    waiting_for: str | None = Field(description="What is away that it needs, as its worker has noted")
 
 
 class StuckJob(BaseModel):

@@ -12,15 +12,20 @@ from .schema import Links, Notice, Transcription
 
 JsonObject = dict[str, Any]
 
-_AS_STORED = tuple(Transcription.model_fields.keys() - {"stages", "eta_s", "error", "links"})
+_AS_STORED = tuple(
+    Transcription.model_fields.keys() - {"stages", "waiting_for", "waiting_since", "eta_s", "error", "links"}
+)
 
 
 def transcription(row: Any, public_url: str, pools: PoolStates) -> Transcription:
     stages: list[JsonObject] = row["stages"] or []
+    waiting = next((stage for stage in stages if stage["waiting_for"]), None)
     return Transcription.model_validate(
         {
             **{name: row[name] for name in _AS_STORED},
             "stages": stages,
+            "waiting_for": waiting and waiting["waiting_for"],
+            "waiting_since": waiting and waiting["waiting_since"],
             "eta_s": _eta_s(row, stages, pools),
             "error": error_of(row),
             "links": links(row["id"], public_url),

@@ -30,10 +30,11 @@ from uuid import UUID
 
 import structlog
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import Problem, RetryLater
+from voicepipe_wire.errors import Problem, Unavailable
+from voicepipe_wire.failures import tolerating_outages
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
+from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.v1.events_pb2 import JobCreated
 
@@ -41,7 +42,6 @@ from .storage.uploads import Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
 
-TRANSIENT: tuple[type[Exception], ...] = (RetryLater, ObjectMissing, *TRANSIENT_ERRORS)
 _SET_JOB = (
     "UPDATE uploads SET job_id = id, size_bytes = offset_bytes WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 )
@@ -81,7 +81,7 @@ class Finalizer:
         Raises:
             Problem: 460 `checksum_mismatch`.
             Superseded: the upload was terminated, or its transcription was deleted at once.
-            RetryLater: the object store is unavailable.
+            Unavailable: the object store is unavailable.
         """
         await self._complete_object(upload)
         digest = sha256 or await self._hash(upload.object_key)
@@ -114,17 +114,13 @@ class Finalizer:
 
     async def discard(self, upload_id: UUID) -> None:
         """Remove an upload and its objects, but not the recording of a job. The controller finishes what fails here."""
-        try:
+        with tolerating_outages("upload not removed, leaving it to the controller"), suppress(ObjectMissing):
             upload = await self._uploads.expire(upload_id)
             if upload is None:
                 return
             if upload.job_id != upload.id:
                 await self._remove_objects(upload)
             await self._uploads.delete(upload.id)
-        except TRANSIENT as error:
-            log.warning(
-                "upload not removed, leaving it to the controller", upload=str(upload_id), error=type(error).__name__
-            )
 
     async def _complete_object(self, upload: Upload) -> None:
         assert upload.multipart_id is not None  # noqa: S101 - its last part is recorded
@@ -186,7 +182,7 @@ class Finalizer:
             raise Superseded
         linked_id: UUID = row["job_id"]
         if linked_id != upload.id:
-            with suppress(RetryLater, ObjectMissing):  # else removed when the row expires
+            with suppress(Unavailable, ObjectMissing):  # else removed when the row expires
                 await self._remove_objects(upload)
         return linked_id
 

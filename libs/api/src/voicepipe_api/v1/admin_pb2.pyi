@@ -272,13 +272,15 @@ class StuckJob(_message.Message):
     def __init__(self, id: _Optional[str] = ..., owner_id: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[_Union[_transcription_pb2.JobState, str]] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unchanged_s: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StuckStage, _Mapping]]] = ...) -> None: ...
 
 class StuckStage(_message.Message):
-    __slots__ = ("stage", "state", "attempt", "since")
+    __slots__ = ("stage", "state", "attempt", "since", "waiting_for")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
     stage: _transcription_pb2.Stage
     state: _transcription_pb2.StageState
     attempt: int
     since: _timestamp_pb2.Timestamp
-    def __init__(self, stage: _Optional[_Union[_transcription_pb2.Stage, str]] = ..., state: _Optional[_Union[_transcription_pb2.StageState, str]] = ..., attempt: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    waiting_for: str
+    def __init__(self, stage: _Optional[_Union[_transcription_pb2.Stage, str]] = ..., state: _Optional[_Union[_transcription_pb2.StageState, str]] = ..., attempt: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_for: _Optional[str] = ...) -> None: ...

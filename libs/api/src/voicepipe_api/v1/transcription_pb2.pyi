@@ -82,7 +82,7 @@ PRIORITY_STANDARD: Priority
 PRIORITY_PREMIUM: Priority
 
 class Transcription(_message.Message):
-    __slots__ = ("id", "name", "state", "created_at", "finished_at", "duration_s", "speech_s", "size_bytes", "media_type", "options", "language", "language_probability", "stages", "queue_position", "eta_s", "transcript_version", "warnings", "error", "links")
+    __slots__ = ("id", "name", "state", "created_at", "finished_at", "duration_s", "speech_s", "size_bytes", "media_type", "options", "language", "language_probability", "stages", "queue_position", "eta_s", "transcript_version", "warnings", "error", "links", "waiting_for", "waiting_since")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,8 @@ class Transcription(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
+    WAITING_SINCE_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     state: JobState
@@ -121,7 +123,9 @@ class Transcription(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[Notice]
     error: Notice
     links: Links
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[ResolvedOptions, _Mapping]] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageProgress, _Mapping]]] = ..., queue_position: _Optional[int] = ..., eta_s: _Optional[float] = ..., transcript_version: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., error: _Optional[_Union[Notice, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ...) -> None: ...
+    waiting_for: str
+    waiting_since: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[ResolvedOptions, _Mapping]] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageProgress, _Mapping]]] = ..., queue_position: _Optional[int] = ..., eta_s: _Optional[float] = ..., transcript_version: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., error: _Optional[_Union[Notice, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Links(_message.Message):
     __slots__ = ("self", "events", "transcript", "audio")
@@ -144,7 +148,7 @@ class Notice(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class StageProgress(_message.Message):
-    __slots__ = ("stage", "state", "attempt", "done_s", "total_s", "started_at", "finished_at")
+    __slots__ = ("stage", "state", "attempt", "done_s", "total_s", "started_at", "finished_at", "waiting_for", "waiting_since")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +156,8 @@ class StageProgress(_message.Message):
     TOTAL_S_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
+    WAITING_SINCE_FIELD_NUMBER: _ClassVar[int]
     stage: Stage
     state: StageState
     attempt: int
@@ -159,7 +165,9 @@ class StageProgress(_message.Message):
     total_s: float
     started_at: _timestamp_pb2.Timestamp
     finished_at: _timestamp_pb2.Timestamp
-    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., state: _Optional[_Union[StageState, str]] = ..., attempt: _Optional[int] = ..., done_s: _Optional[float] = ..., total_s: _Optional[float] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    waiting_for: str
+    waiting_since: _timestamp_pb2.Timestamp
+    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., state: _Optional[_Union[StageState, str]] = ..., attempt: _Optional[int] = ..., done_s: _Optional[float] = ..., total_s: _Optional[float] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class TranscriptionOptions(_message.Message):
     __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from uuid import uuid4
 
 from voicepipe_wire import __version__, aio
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
+from voicepipe_wire.failures import tolerating_outages
+from voicepipe_wire.storage.database import Pool
 
 HEARTBEAT_INTERVAL_S = 5.0
 HEARTBEAT_TIMEOUT_S = 30.0
@@ -16,10 +16,10 @@ HEARTBEAT_TIMEOUT_S = 30.0
 async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Register this worker, refresh it every few seconds, and remove it at the end."""
     worker_id = uuid4()
-    with suppress(*TRANSIENT_ERRORS):  # workers that died before they removed themselves
+    with tolerating_outages("dead workers not removed"):
         await pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 hour'")
     while not stop.is_set():
-        with suppress(*TRANSIENT_ERRORS):
+        with tolerating_outages("heartbeat not sent"):
             await pool.execute(
                 """
                 INSERT INTO workers (id, stage, version) VALUES ($1, $2, $3)
@@ -30,5 +30,5 @@ async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
                 __version__,
             )
         await aio.pause(stop, HEARTBEAT_INTERVAL_S)
-    with suppress(*TRANSIENT_ERRORS):
+    with tolerating_outages("worker not removed"):
         await pool.execute("DELETE FROM workers WHERE id = $1", worker_id)

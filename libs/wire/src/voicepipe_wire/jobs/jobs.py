@@ -277,9 +277,16 @@ async def clear_pcm_key(connection: Connection, job_id: UUID) -> None:
 
 
 async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:
-    """Store the progress of a stage, in seconds of audio."""
+    """Store the progress of a stage, in seconds of audio. It waits for nothing any more."""
     await transaction.connection.execute(
-        "UPDATE stages SET done_s = $3, total_s = $4 WHERE job_id = $1 AND stage = $2", job.id, stage, done_s, total_s
+        """
+        UPDATE stages SET done_s = $3, total_s = $4, waiting_for = NULL, waiting_since = NULL
+        WHERE job_id = $1 AND stage = $2
+        """,
+        job.id,
+        stage,
+        done_s,
+        total_s,
     )
     await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job.id)
 
@@ -316,13 +323,16 @@ def _emit(
 
 
 async def _write_stage(connection: Connection, job_id: UUID, stage: Stage, state: State, attempt: int) -> None:
+    """A stage that starts again still waits until it makes progress."""
     await connection.execute(
         """
         UPDATE stages SET state = $3, attempts = $4,
             queued_at = CASE WHEN $3 = 'queued' THEN now() ELSE queued_at END,
             started_at = CASE
                 WHEN $3 = 'running' THEN now() WHEN $3 IN ('waiting', 'queued') THEN NULL ELSE started_at END,
-            finished_at = CASE WHEN $3 IN ('done', 'skipped', 'failed', 'cancelled') THEN now() END
+            finished_at = CASE WHEN $3 IN ('done', 'skipped', 'failed', 'cancelled') THEN now() END,
+            waiting_for = CASE WHEN $3 = 'running' THEN waiting_for END,
+            waiting_since = CASE WHEN $3 = 'running' THEN waiting_since END
         WHERE job_id = $1 AND stage = $2
         """,
         job_id,

@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -27,20 +28,25 @@ from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from voicepipe_wire import aio
-from voicepipe_wire.settings import ProcessSettings
+from voicepipe_wire.errors import Dependency, Unavailable
+from voicepipe_wire.failures import outage
+from voicepipe_wire.settings import ProcessSettings, WorkerSettings
 
 from . import subjects
 from .subjects import Queue
 
-# Raised by the client while the server is unavailable or starting, besides ConnectionError and TimeoutError.
-BROKER_TRANSIENT_ERRORS = NatsError
-
 log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 DAY_S = 86_400.0
 # The relay publishes what a crash left in the outbox within seconds, so ten minutes are generous.
 DUPLICATE_WINDOW_S = 600.0
 PUBLISH_TIMEOUT_S = 2.0
+# Events are for clients that follow a job. If a busy week holds more than this, its oldest events go before the disk is full, because a
+# full disk refuses commands too.
+EVENTS_MAX_BYTES = 1 << 30
 
 STREAMS = (
     StreamConfig(
@@ -57,6 +63,7 @@ STREAMS = (
         subjects=["events.*.*.*"],
         storage=StorageType.FILE,
         max_age=7 * DAY_S,
+        max_bytes=EVENTS_MAX_BYTES,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
     ),
@@ -92,10 +99,20 @@ LOG_EVERY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a stage's commands are delivered. A worker that sends no heartbeat for `ack_wait_s` counts as dead."""
+    """How a stage's commands are delivered.
+
+    A worker that sends no heartbeat for `ack_wait_s` counts as dead. A command that has waited for a dependency for `wait_s` goes back to its
+    queue, where it is seen again after `put_back_delay_s`.
+    """
 
     ack_wait_s: float = 30.0
     max_deliver: int = 5
+    wait_s: float = 60.0
+    put_back_delay_s: float = 30.0
+
+    @classmethod
+    def of(cls, settings: WorkerSettings) -> Delivery:
+        return cls(settings.ack_wait_s, settings.max_deliver, settings.outage_wait_s, settings.put_back_delay_s)
 
 
 DEFAULT_DELIVERY = Delivery()
@@ -155,11 +172,28 @@ async def _log_disconnect() -> None:
     log.warning("broker connection lost, reconnecting")
 
 
+def noticing_outages(method: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[Any, Any, Result]]:
+    """Raise `Unavailable` for every outage but a missing stream or consumer, which callers create again."""
+
+    @wraps(method)
+    async def noticing(*arguments: P.args, **options: P.kwargs) -> Result:
+        try:
+            return await method(*arguments, **options)
+        except NotFoundError:
+            raise
+        except Exception as error:
+            if (away := outage(error)) is None:
+                raise
+            raise Unavailable(Dependency.BROKER, str(away)) from error
+
+    return noticing
+
+
 class JetStream:
     """Streams, consumers and publishing; the outbox's `Publisher`.
 
     Raises:
-        nats.errors.Error, TimeoutError: from every method but `publish`, when the broker is unavailable.
+        Unavailable: from every method, within seconds, when the broker is unavailable.
     """
 
     def __init__(self, client: Client, errors: _ErrorLog, replicas: int) -> None:
@@ -168,12 +202,14 @@ class JetStream:
         self._errors = errors
         self._replicas = replicas
 
+    @noticing_outages
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        """Store the message and return its stream sequence. It may have been stored although an outage is raised."""
         await self.check()
         try:
             ack = await self.context.publish(subject, payload, headers=headers, timeout=PUBLISH_TIMEOUT_S)
-        except (TimeoutError, NatsError) as error:
-            raise ConnectionError("NATS did not store the message") from error
+        except NotFoundError as error:  # nobody listens: the stream is missing
+            raise Unavailable(Dependency.BROKER, "NATS did not store the message") from error
         return ack.seq
 
     @property
@@ -184,11 +220,12 @@ class JetStream:
         """Check that the client is connected.
 
         Raises:
-            ConnectionError: it is not; the message has the last error.
+            Unavailable: it is not; the message has the last error.
         """
         if not self.is_connected:
-            raise ConnectionError(f"NATS is unavailable: {self._errors.last}")
+            raise Unavailable(Dependency.BROKER, f"NATS is unavailable: {self._errors.last}")
 
+    @noticing_outages
     async def request(self, subject: str, payload: bytes, *, timeout_s: float, own_inbox: bool = False) -> Msg:
         """Send a request and return its one reply.
 
@@ -197,16 +234,27 @@ class JetStream:
         """
         return await self.client.request(subject, payload, timeout=timeout_s, old_style=own_inbox)
 
-    async def send(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
-        """Publish without the acknowledgement of a stream: protocol messages, never commands or events."""
-        await self.client.publish(subject, payload, reply=reply)
+    @noticing_outages
+    async def send(
+        self, subject: str, payload: bytes = b"", *, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        """Publish without the acknowledgement of a stream: what nobody misses, never a command."""
+        await self.check()
+        await self.client.publish(subject, payload, reply=reply, headers=headers)
 
+    @noticing_outages
     async def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]] | None = None) -> Subscription:
         return await self.client.subscribe(subject, cb=callback)
+
+    async def unsubscribe(self, subscription: Subscription | JetStreamContext.PullSubscription) -> None:
+        """End a subscription. One that the client has lost has ended."""
+        with suppress(NatsError):
+            await subscription.unsubscribe()
 
     def new_inbox(self) -> str:
         return str(self.client.new_inbox())
 
+    @noticing_outages
     async def stream_info(self, stream: str, subject: str | None = None) -> StreamInfo:
         """The state of a stream; with `subject`, also the number of messages under each matching subject.
 
@@ -215,6 +263,7 @@ class JetStream:
         """
         return await self.context.stream_info(stream, subjects_filter=subject)
 
+    @noticing_outages
     async def message_count(self, stream: str) -> int:
         """The number of messages in a stream; 0 if there is no such stream."""
         try:
@@ -222,15 +271,19 @@ class JetStream:
         except NotFoundError:
             return 0
 
+    @noticing_outages
     async def purge(self, stream: str, subject: str) -> None:
         await self.context.purge_stream(stream, subject=subject)
 
+    @noticing_outages
     async def add_consumer(self, stream: str, config: ConsumerConfig) -> str:
         return str((await self.context.add_consumer(stream, config)).name)
 
+    @noticing_outages
     async def delete_consumer(self, stream: str, name: str) -> None:
         await self.context.delete_consumer(stream, name)
 
+    @noticing_outages
     async def check_consumer(self, stream: str, name: str) -> None:
         """Check that a consumer exists.
 
@@ -239,12 +292,14 @@ class JetStream:
         """
         await self.context.consumer_info(stream, name)
 
+    @noticing_outages
     async def pull_subscribe(
         self, stream: str, durable: str, *, ack_wait_s: float
     ) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(durable_name=durable, ack_wait=ack_wait_s)
         return await self.context.pull_subscribe("", durable, stream, config=config)
 
+    @noticing_outages
     async def find(self, stream: str, sequence: int) -> RawStreamMsg | None:
         """A stored message, or None if it no longer exists."""
         try:
@@ -252,6 +307,7 @@ class JetStream:
         except NotFoundError:
             return None
 
+    @noticing_outages
     async def drop(self, stream: str, sequence: int) -> None:
         """Delete a stored message. A missing one counts as deleted."""
         try:
@@ -260,6 +316,7 @@ class JetStream:
             if await self.find(stream, sequence) is not None:
                 raise
 
+    @noticing_outages
     async def newest_backlog(self) -> bytes:
         """The newest BacklogSnapshot.
 
@@ -269,6 +326,7 @@ class JetStream:
         message = await self.context.get_last_msg(subjects.BACKLOG, subjects.BACKLOG_SUBJECT, direct=True)
         return message.data or b""
 
+    @noticing_outages
     async def commands(self, queue: Queue, priority: str) -> tuple[int, int]:
         """How many commands of a queue wait, and how many are in flight.
 
@@ -280,6 +338,7 @@ class JetStream:
             return await self._stored(queue.subject(priority)), 0
         return info.num_pending or 0, info.num_ack_pending or 0
 
+    @noticing_outages
     async def dead_letters(self) -> dict[str, int] | None:
         """The number of dead letters by stage; None if the stream does not exist."""
         try:
@@ -293,6 +352,7 @@ class JetStream:
             return ((await self.stream_info(subjects.WORK, subject)).state.subjects or {}).get(subject, 0)
         return 0
 
+    @noticing_outages
     async def ensure_streams(self) -> None:
         """Create missing streams, and set the required fields of existing ones. All other fields stay as they are."""
         for config in STREAMS:
@@ -308,6 +368,7 @@ class JetStream:
                 log.info("stream changed, updating it", stream=config.name)
                 await self.context.update_stream(wanted)
 
+    @noticing_outages
     async def ensure_consumer(self, queue: Queue, priority: str, delivery: Delivery) -> None:
         """Create or update the durable consumer of a queue and priority."""
         await self.context.add_consumer(

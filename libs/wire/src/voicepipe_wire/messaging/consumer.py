@@ -3,7 +3,8 @@
 | the handler | the message |
 |---|---|
 | returns | is acked |
-| raises RetryLater | stays in flight: heartbeats continue, the handler runs again later; no delivery is spent |
+| tells of an outage (`failures.classify`) | stays in flight: heartbeats continue, the handler runs again; no delivery is spent |
+| does so for `wait_s` | is put back: published as a new message after `put_back_delay_s`, so the slot is free for others |
 | raises Reject | becomes a dead letter |
 | raises anything else | is a bug: nak with growing delay, a dead letter on the last delivery |
 | does not end within `grace_s` after `stop` | is handed back: the handler is cancelled, the command published as a new message |
@@ -14,8 +15,10 @@ Invariants:
 - One pull per free slot. `run` takes a slot before it pulls and `_process` releases it, so no message waits inside a
   worker while its `ack_wait_s` runs.
 - A message is in flight (`Occupancy`) before the lock of its pull is released: see `worker_state`.
-- Heartbeats while a handler runs, its RetryLater delays included (`aio.background` in `_process`). Only a dead or
+- Heartbeats while a handler runs, the waits between its runs included (`aio.background` in `_process`). Only a dead or
   disconnected worker lets `ack_wait_s` expire.
+- Whatever is unavailable, a slot is held for about `wait_s`, except while PostgreSQL itself is away: the command cannot be put back
+  without it, and no other command could do anything either.
 - Exactly one of ack, nak, term or nothing per delivery. `_deliver` settles as its last step on every path. Nothing is
   sent only if the process dies, or if settling itself fails (the broker or the database is lost); then the message is
   redelivered after `ack_wait_s`, or the advisory follows.
@@ -29,10 +32,11 @@ Races:
   follow find it. Redeliveries cause no wake-up; the poll every `POLL_INTERVAL_S` finds them.
 - The answer to a pull is lost (timeout, reconnect). The server counts a delivery and redelivers after `ack_wait_s`.
 - `stop` is set during a pull. The message that it returns is still handled: `run` checks `stop` between messages only.
-- `stop` is set during RetryLater: the message is handed back at once, because waiting longer helps nobody.
+- `stop` is set during a wait: the message is handed back at once, because waiting longer helps nobody.
 - A handler is cancelled while its last transaction commits. Whether it did is unknown, so the command is handed back
   either way; the worker that repeats it finds the stage ended.
 - A worker dies between publishing a command again and acking the old message. There are two copies, never none.
+- The row of a command that is put or handed back is gone: its job has ended, or a newer message has taken its place. The message is acked.
 - A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
   terminate the message. Until the last step the message exists, so redelivery (or the advisory) repeats what is
   missing. Repeating is harmless: the stream drops a second `dlq-<message id>` within its duplicate window,
@@ -50,25 +54,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 from google.protobuf.message import Message
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from prometheus_client import Counter, Gauge, Histogram
 
 from voicepipe_wire import aio, telemetry
-from voicepipe_wire.errors import Reject, RetryLater
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS
+from voicepipe_wire.errors import Dependency, Reject, Unavailable
+from voicepipe_wire.failures import outage, tolerating_outages
 
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .dead_letters import DeadLetter
 from .envelope import Envelope, unpack
 from .outbox import Outbox
+from .patience import Fate, Handlers, OnWaiting, Patience, jitter, note_nothing, retry_delay_s
 from .subjects import WORK, Priority, Queue, priority_of
 from .worker_state import Occupancy, RemoteControl
 
@@ -90,12 +92,7 @@ PRIORITY_ROTATION = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 POLL_INTERVAL_S = 1.0
 FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
-FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 1.0, 60.0
 
-TRANSIENT: tuple[type[Exception], ...] = (NatsError, *TRANSIENT_ERRORS)
-
-# The handler of each command type.
-Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 # Lets the job continue without this work, or fails it: (command, error). Safe to repeat.
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
 
@@ -128,6 +125,7 @@ class Worker:
         delivery: Delivery = DEFAULT_DELIVERY,
         grace_s: float = 10.0,
         may_pull: Callable[[], bool] = always,
+        on_waiting: OnWaiting = note_nothing,
         name: str = "worker",
         slots: int | None = None,
         remaining_s: Callable[[], float] = unknown_s,
@@ -141,6 +139,7 @@ class Worker:
         self._delivery = delivery
         self._grace_s = grace_s
         self._may_pull = may_pull
+        self._patience = Patience(queue.stage, handlers, delivery, on_waiting)
         self._occupancy = Occupancy(slots or concurrency)
         self._control = RemoteControl(jetstream, queue, name, self._occupancy, remaining_s)
         self._out_of_time = asyncio.Event()
@@ -182,10 +181,10 @@ class Worker:
             try:
                 message = await self._pull_if_allowed()
                 self._connected = True
-            except ConnectionError as error:
+            except Unavailable as away:
                 self._connected = False
                 message, pause_s = None, POLL_INTERVAL_S
-                log.warning("commands cannot be pulled", stage=self._stage, reason=str(error))
+                log.warning("commands cannot be pulled", stage=self._stage, reason=str(away))
                 await self._recreate_missing()
             if message is not None:
                 return message
@@ -215,21 +214,18 @@ class Worker:
     async def _pull(self, priority: Priority) -> Msg | None:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK}.{self._queue.consumer(priority)}"
         request = json.dumps({"batch": 1, "no_wait": True}).encode()
-        try:
-            message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
-        except (NatsError, TimeoutError) as error:
-            # No responders: the consumer or its stream was deleted, although the connection is up.
-            raise ConnectionError(type(error).__name__) from error
+        # Also unavailable: no responders, because the consumer or its stream was deleted although the connection is up.
+        message = await self._jetstream.request(subject, request, timeout_s=PULL_TIMEOUT_S, own_inbox=True)
         status = (message.headers or {}).get("Status")
         if status is None:
             return message
         if status in {"404", "408"}:  # no message waits
             return None
-        raise ConnectionError(f"status {status}")
+        raise Unavailable(Dependency.BROKER, f"a pull was answered with {status}")
 
     async def _recreate_missing(self) -> None:
         """Create the streams and consumers that the server lacks. Does nothing while it is unavailable."""
-        with suppress(NatsError, TimeoutError, ConnectionError):
+        with tolerating_outages("streams and consumers not checked"):
             await self._jetstream.ensure_streams()
             for priority in Priority:
                 await self._jetstream.ensure_consumer(self._queue, priority, self._delivery)
@@ -245,11 +241,12 @@ class Worker:
                     telemetry.span(f"{self._stage} command", message.headers),
                 ):
                     outcome = await self._deliver(message, stop)
-        except TRANSIENT as error:
+        except Exception as error:
             # Redelivered after `ack_wait_s`.
-            log.warning("command not settled, waiting for redelivery", stage=self._stage, error=type(error).__name__)
-        except Exception:
-            log.exception("bug while settling a command", stage=self._stage)
+            if (away := outage(error)) is None:
+                log.exception("bug while settling a command", stage=self._stage)
+            else:
+                log.warning("command not settled, waiting for redelivery", stage=self._stage, reason=str(away))
         finally:
             HANDLED.labels(self._stage, priority, outcome).inc()
             IN_FLIGHT.labels(self._stage).dec()
@@ -262,46 +259,47 @@ class Worker:
         except Reject as reject:
             return await self._dead_letter(message, None, reject)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
-        try:
-            is_done = await self._handle(command, stop)
-        except Reject as reject:
-            log.info("command rejected", stage=self._stage, code=reject.code)
-            return await self._dead_letter(message, command, reject)
-        except Exception as error:
-            deliveries = message.metadata.num_delivered
-            log.exception("bug in a handler", stage=self._stage, delivery=deliveries)
-            if deliveries >= self._delivery.max_deliver:
-                cause = f"{type(error).__name__}: {error}"
-                return await self._dead_letter(message, command, Reject.of("internal_error"), cause)
-            await message.nak(delay=retry_delay_s(deliveries))
-            return "failed"
-        # Not within the `try`: what fails from here on is the connection, not the handler.
-        if not is_done:
-            await self._hand_back(message, envelope)
-            return "handed_back"
-        await message.ack()
-        return "done"
+        while True:
+            try:
+                fate = await self._handle(command, stop)
+            except Reject as reject:
+                log.info("command rejected", stage=self._stage, code=reject.code)
+                return await self._dead_letter(message, command, reject)
+            except Exception as error:  # noqa: BLE001 - logged there
+                return await self._bug(message, command, error)
+            # Not within the `try`: what fails from here on is the connection, not the handler.
+            if await self._settle(message, envelope, fate):
+                return fate
 
-    async def _handle(self, command: Message, stop: asyncio.Event) -> bool:
-        """Run the handler until it is done; False, with the handler cancelled, if the worker stops before that."""
-        async with aio.background(self._repeat(command, stop)) as handling:
-            async with aio.background(self._out_of_time.wait()) as waiting:
-                await asyncio.wait({handling, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            return handling.result() if handling.done() else False
+    async def _bug(self, message: Msg, command: Message, error: Exception) -> str:
+        deliveries = message.metadata.num_delivered
+        log.error("bug in a handler", stage=self._stage, delivery=deliveries, exc_info=error)
+        if deliveries >= self._delivery.max_deliver:
+            cause = f"{type(error).__name__}: {error}"
+            return await self._dead_letter(message, command, Reject.of("internal_error"), cause)
+        await message.nak(delay=retry_delay_s(deliveries))
+        return "failed"
 
-    async def _repeat(self, command: Message, stop: asyncio.Event) -> bool:
-        """Run the handler, again after each RetryLater; False if the worker stops before it is done."""
-        while (delay_s := await self._run_handler(command)) is not None:
-            if await aio.pause(stop, delay_s * random.uniform(0.8, 1.2)):
+    async def _settle(self, message: Msg, envelope: Envelope, fate: Fate) -> bool:
+        """Settle a command that is not rejected. False if it was to be put back and PostgreSQL is away: it keeps its slot."""
+        if fate is Fate.PUT_BACK:
+            try:
+                await self._outbox.publish_again(envelope.id, delay_s=self._delivery.put_back_delay_s * jitter())
+            except Exception as error:
+                if outage(error) is None:
+                    raise
                 return False
+        elif fate is Fate.HANDED_BACK:
+            await self._outbox.publish_again(envelope.id)
+        await message.ack()
         return True
 
-    async def _hand_back(self, message: Msg, envelope: Envelope) -> None:
-        """Return the message to the queue as a new one, so that no delivery is spent."""
-        if await self._outbox.publish_again(envelope.id):
-            await message.ack()
-        else:  # the job has ended, or the command is old: whoever gets it next will find little to do
-            await message.nak(delay=FIRST_RETRY_DELAY_S)
+    async def _handle(self, command: Message, stop: asyncio.Event) -> Fate:
+        """Run the handler until it is done, has waited for too long, or must be cancelled because the worker stops."""
+        async with aio.background(self._patience.run(command, stop)) as handling:
+            async with aio.background(self._out_of_time.wait()) as waiting:
+                await asyncio.wait({handling, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            return handling.result() if handling.done() else Fate.HANDED_BACK
 
     async def _end_grace(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -314,19 +312,6 @@ class Worker:
             raise Reject.of("bad_message", reason=f"{envelope.type} is not a command of {self._stage}")
         return envelope, command
 
-    async def _run_handler(self, command: Message) -> float | None:
-        """Run the handler once; returns None if it is done, or the delay in seconds after which it must run again."""
-        try:
-            await self._handlers[type(command)](command)
-        except RetryLater as later:
-            delay_s, reason = later.delay_s, str(later)
-        except TRANSIENT_ERRORS as error:
-            delay_s, reason = 2.0, type(error).__name__
-        else:
-            return None
-        log.warning("dependency unavailable, retrying later", stage=self._stage, reason=reason, delay_s=delay_s)
-        return delay_s
-
     async def _dead_letter(self, message: Msg, command: Message | None, reject: Reject, cause: str = "") -> str:
         entry = DeadLetter.from_message(message, reject.code, cause or reject.message)
         await entry.publish(self._jetstream)
@@ -338,7 +323,7 @@ class Worker:
     async def _heartbeat(self, message: Msg) -> None:
         while True:
             await asyncio.sleep(self._delivery.ack_wait_s / 3)
-            with suppress(NatsError):
+            with tolerating_outages("heartbeat of a command not sent"):
                 await message.in_progress()
 
     @asynccontextmanager
@@ -357,10 +342,4 @@ class Worker:
             async with aio.background(wake_at_end()):
                 yield
         finally:
-            with suppress(NatsError):
-                await subscription.unsubscribe()
-
-
-def retry_delay_s(deliveries: int) -> float:
-    """Exponential backoff with 25 % jitter either way, so that commands that failed together do not retry together."""
-    return min(MAX_RETRY_DELAY_S, FIRST_RETRY_DELAY_S * 2.0 ** (deliveries - 1)) * random.uniform(0.75, 1.25)
+            await self._jetstream.unsubscribe(subscription)

@@ -10,6 +10,7 @@ Invariants:
   acknowledges it with the sequence of the first. Marking twice therefore writes the same sequence.
 - The events of a transaction are published before its commands. Otherwise a fast worker could announce the next state
   of the job before this one is announced.
+- Progress is no state: it is sent once after the commit, without a row, and nobody misses what is lost.
 - An event's row is deleted when it is published. A command's row keeps its stream sequence until the job ends, because
   the sweeper compares the two.
 
@@ -22,8 +23,9 @@ Races:
 - A command is published after its job has ended: `claim` finds nothing to do, and the command is acked.
 - A command is handed back (`publish_again`) while the sweeper queues it again: there are two commands, and handlers are
   safe to repeat.
-- An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure, so the rest
-  follows in order. Messages of different transactions may overtake each other.
+- An outage in the middle of a transaction's messages: `_publish_in_order` stops at the first failure of a stream, so the rest of that stream
+  follows in order, and a broken EVENTS holds up no command. Messages of different transactions may overtake each other.
+- A command is put back with a delay (`publish_again`), and the process dies: the row is unpublished and has a due time, so the relay publishes it.
 """
 
 from __future__ import annotations
@@ -34,11 +36,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from google.protobuf.message import Message
 
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Connection, Pool
+from voicepipe_wire.errors import Unavailable
+from voicepipe_wire.failures import tolerating_outages
+from voicepipe_wire.storage.database import Connection, Pool
 
 from . import subjects
 from .envelope import headers_for, renumbered
@@ -54,8 +57,15 @@ class Publisher(Protocol):
         """Store the message and return its stream sequence.
 
         Raises:
-            ConnectionError: within seconds, when the broker is unavailable. The message may have been stored, so the
-                same id is published again.
+            Unavailable: within seconds, when the broker is. The message may have been stored, so the same id is published
+                again.
+        """
+
+    async def send(self, subject: str, payload: bytes = b"", *, headers: dict[str, str] | None = None) -> None:
+        """Publish without waiting for an answer.
+
+        Raises:
+            Unavailable: when the broker is.
         """
 
 
@@ -88,6 +98,8 @@ class Outgoing:
     work: str | None = None
     job_id: UUID | None = None
     owner_id: UUID | None = None
+    # Not published before this has passed.
+    delay_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -97,6 +109,7 @@ class Transaction:
     connection: Connection
     source: str
     outgoing: list[Outgoing] = field(default_factory=list)
+    passing: list[Outgoing] = field(default_factory=list)
 
     def command(
         self,
@@ -109,16 +122,29 @@ class Transaction:
         work: str | None = None,
     ) -> None:
         """Add a command. `work` names what it is about; by default its stage."""
-        self._add(queue.subject(priority), message, work=work or queue.stage, job_id=job_id, owner_id=owner_id)
+        work = work or queue.stage
+        self.outgoing.append(
+            self._outgoing(queue.subject(priority), message, work=work, job_id=job_id, owner_id=owner_id)
+        )
 
     def event(self, job: HasOwner, message: Message) -> None:
         """Add an event for the owner of a job."""
-        self._add(subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id)
+        self.outgoing.append(self._event(job, message))
 
-    def _add(self, subject: str, message: Message, **fields: Any) -> None:
+    def progress(self, job: HasOwner, message: Message) -> None:
+        """Add an event that nobody misses if it is lost: the next one says more."""
+        self.passing.append(self._event(job, message))
+
+    def _event(self, job: HasOwner, message: Message) -> Outgoing:
+        return self._outgoing(
+            subjects.event(job.owner_id, job.id, message), message, job_id=job.id, owner_id=job.owner_id
+        )
+
+    def _outgoing(self, subject: str, message: Message, **fields: Any) -> Outgoing:
         message_id = uuid4()
-        headers = headers_for(message, message_id, self.source)
-        self.outgoing.append(Outgoing(message_id, subject, headers, message.SerializeToString(), **fields))
+        return Outgoing(
+            message_id, subject, headers_for(message, message_id, self.source), message.SerializeToString(), **fields
+        )
 
 
 class Outbox:
@@ -132,29 +158,24 @@ class Outbox:
         """Commit when the block ends, then publish.
 
         Raises:
-            TRANSIENT_ERRORS: PostgreSQL is unavailable. An unpublished message raises nothing: the relay sends it.
+            Unavailable: PostgreSQL is. An unpublished message raises nothing: the relay sends it.
         """
-        async with self._pool.acquire() as connection:
-            try:
-                async with connection.transaction():
-                    transaction = Transaction(connection, self._source)
-                    yield transaction
-                    outgoing = _events_first(transaction.outgoing)
-                    await _insert(connection, outgoing)
-            except asyncpg.InterfaceError as error:
-                # asyncpg raises this for misuse and for a lost connection alike.
-                if connection.is_closed():
-                    raise ConnectionError("the connection to PostgreSQL was lost") from error
-                raise
-        await self._publish_committed(outgoing)
+        async with self._pool.acquire() as connection, connection.transaction():
+            transaction = Transaction(connection, self._source)
+            yield transaction
+            outgoing = _events_first(transaction.outgoing)
+            await _insert(connection, outgoing)
+        await self._publish_committed([message for message in outgoing if not message.delay_s])
+        await self._send_passing(transaction.passing)
 
-    async def publish_again(self, message_id: UUID) -> bool:
+    async def publish_again(self, message_id: UUID, *, delay_s: float = 0.0) -> bool:
         """Publish a command as a new message that takes the place of the old one; False if it is no longer known.
 
-        The sweeper then looks for the new message. The caller acks the old one.
+        It is not known if its job has ended, or if a newer message has taken its place. The sweeper then looks for the new
+        message. The caller acks the old one. After a delay the relay publishes it.
 
         Raises:
-            TRANSIENT_ERRORS: PostgreSQL is unavailable.
+            Unavailable: PostgreSQL is.
         """
         async with self.transaction() as transaction:
             row = await transaction.connection.fetchrow(
@@ -164,48 +185,59 @@ class Outbox:
             if row is None:
                 return False
             new_id = uuid4()
-            fields = {**row, "headers": renumbered(row["headers"], new_id)}
+            fields = {**row, "headers": renumbered(row["headers"], new_id), "delay_s": delay_s}
             transaction.outgoing.append(Outgoing(new_id, **fields))
         return True
 
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
-        """Publish unpublished messages, oldest first, and return their number. Several relays may run concurrently."""
+        """Publish unpublished messages that are due, oldest first, and return their number. Several relays may run at once.
+
+        Commands have a batch of their own, before the events: however many events wait for a broken stream, work goes on.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(
-                """
-                SELECT id, subject, headers, payload, work FROM outbox
-                WHERE published_at IS NULL AND created_at < now() - make_interval(secs => $1)
-                ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
-                """,
-                older_than_s,
-                limit,
-            )
-            unpublished = [
-                Outgoing(row["id"], row["subject"], row["headers"], row["payload"], row["work"]) for row in rows
-            ]
-            published = await self._publish_in_order(unpublished)
+            published: list[tuple[Outgoing, int]] = []
+            for is_command in (True, False):
+                rows = await connection.fetch(
+                    """
+                    SELECT id, subject, headers, payload, work FROM outbox
+                    WHERE published_at IS NULL AND due_at < now() - make_interval(secs => $1) AND (work IS NOT NULL) = $3
+                    ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
+                    """,
+                    older_than_s,
+                    limit,
+                    is_command,
+                )
+                published += await self._publish_in_order([Outgoing(**row) for row in rows])
             await _mark_published(connection, published)
             return len(published)
 
     async def _publish_committed(self, outgoing: Sequence[Outgoing]) -> None:
         """Runs after the commit, so no error may reach the caller: it would read as a change that did not happen."""
-        try:
+        with tolerating_outages("messages published but not marked, the relay will send a second copy"):
             if published := await self._publish_in_order(outgoing):
                 await _mark_published(self._pool, published)
-        except TRANSIENT_ERRORS as error:
-            log.warning(
-                "messages published but not marked, the relay will send a second copy", error=type(error).__name__
-            )
+
+    async def _send_passing(self, messages: Sequence[Outgoing]) -> None:
+        with tolerating_outages("progress not sent"):
+            for message in messages:
+                await self._publisher.send(message.subject, message.payload, headers=message.headers)
 
     async def _publish_in_order(self, outgoing: Sequence[Outgoing]) -> list[tuple[Outgoing, int]]:
         published: list[tuple[Outgoing, int]] = []
+        broken: set[bool] = set()  # whether commands, or events, cannot be stored at present
         for message in outgoing:
+            is_command = message.work is not None
+            if is_command in broken:
+                continue
             try:
                 sequence = await self._publisher.publish(message.subject, message.payload, message.headers)
-            except ConnectionError:
-                log.warning("broker unavailable, keeping messages in the outbox", kept=len(outgoing) - len(published))
-                break
-            published.append((message, sequence))
+            except Unavailable as away:
+                broken.add(is_command)
+                log.warning("messages stay in the outbox", commands=is_command, reason=str(away))
+            except Exception:
+                log.exception("bug while publishing a message, it stays in the outbox", subject=message.subject)
+            else:
+                published.append((message, sequence))
         return published
 
 
@@ -236,9 +268,10 @@ def _events_first(outgoing: Sequence[Outgoing]) -> list[Outgoing]:
 async def _insert(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
     await connection.executemany(
         """
-        INSERT INTO outbox (id, subject, headers, payload, work, job_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO outbox (id, subject, headers, payload, work, job_id, owner_id, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
         """,
-        [(m.id, m.subject, m.headers, m.payload, m.work, m.job_id, m.owner_id) for m in outgoing],
+        [(m.id, m.subject, m.headers, m.payload, m.work, m.job_id, m.owner_id, m.delay_s) for m in outgoing],
     )
 
 

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Dependency, Unavailable
 
-from .broker import JetStream
+from .broker import JetStream, noticing_outages
 
 TIMEOUT_S = 2.0
-RETRY_DELAY_S = 2.0
 # At most 18 digits, which fit into the broker's 64 bits.
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
 
@@ -35,13 +33,14 @@ class StreamReader:
     """Reads one stream.
 
     Raises:
-        RetryLater: from every method, while the broker or the stream is unavailable.
+        Unavailable: from every method, while the broker or the stream is unavailable.
     """
 
     def __init__(self, jetstream: JetStream, stream: str) -> None:
         self._jetstream = jetstream
         self._stream = stream
 
+    @noticing_outages
     async def page(self, subject: str, first: int, limit: int) -> list[Stored]:
         """Up to `limit` messages of a subject (wildcards allowed), starting at sequence `first`; fewer at the end.
 
@@ -50,30 +49,24 @@ class StreamReader:
         request = {"seq": max(1, first), "next_by_subj": subject, "batch": limit}
         inbox = self._jetstream.new_inbox()
         found: list[Stored] = []
+        subscription = await self._jetstream.subscribe(inbox)
         try:
-            subscription = await self._jetstream.subscribe(inbox)
-            try:
-                await self._jetstream.send(self._direct_get_subject, json.dumps(request).encode(), reply=inbox)
-                while len(found) < limit:
-                    message = _read(await subscription.next_msg(TIMEOUT_S))
-                    if message is None:
-                        break
-                    found.append(message)
-            finally:
-                await subscription.unsubscribe()
-        except (NatsError, TimeoutError) as error:
-            raise _unavailable(error) from error
+            await self._jetstream.send(self._direct_get_subject, json.dumps(request).encode(), reply=inbox)
+            while len(found) < limit:
+                message = _read(await subscription.next_msg(TIMEOUT_S))
+                if message is None:
+                    break
+                found.append(message)
+        finally:
+            await self._jetstream.unsubscribe(subscription)
         return found
 
     async def get(self, sequence: int) -> Stored | None:
         if sequence < 1:
             return None
-        try:
-            message = await self._jetstream.request(
-                self._direct_get_subject, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
-            )
-        except (NatsError, TimeoutError) as error:
-            raise _unavailable(error) from error
+        message = await self._jetstream.request(
+            self._direct_get_subject, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
+        )
         return _read(message)
 
     async def last_sequence(self) -> int:
@@ -88,12 +81,13 @@ class StreamReader:
     def _direct_get_subject(self) -> str:
         return f"$JS.API.DIRECT.GET.{self._stream}"
 
+    @noticing_outages
     async def _info(self, subject: str | None = None) -> Any:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await self._jetstream.stream_info(self._stream, subject)
-        except (NatsError, TimeoutError, NotFoundError) as error:
-            raise _unavailable(error) from error
+        except NotFoundError as error:
+            raise Unavailable(Dependency.BROKER, f"there is no stream {self._stream} at present") from error
 
 
 def parse_sequence(text: str) -> int | None:
@@ -108,9 +102,5 @@ def _read(message: Msg) -> Stored | None:
     if status in {"204", "404"}:
         return None
     if status is not None:
-        raise RetryLater(RETRY_DELAY_S, f"the broker answered a direct get with {status}")
+        raise Unavailable(Dependency.BROKER, f"the broker answered a direct get with {status}")
     return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], headers, message.data)
-
-
-def _unavailable(error: Exception) -> RetryLater:
-    return RetryLater(RETRY_DELAY_S, f"events cannot be read: {type(error).__name__}")

@@ -21,8 +21,8 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.v1.scaling_pb2 import WorkerRequest, WorkerState
 
 from . import subjects
@@ -107,8 +107,7 @@ class RemoteControl:
             yield
         finally:
             for subscription in subscriptions:
-                with suppress(NatsError):
-                    await subscription.unsubscribe()
+                await self._jetstream.unsubscribe(subscription)
 
     async def _answer(self, message: Msg) -> None:
         try:
@@ -125,7 +124,7 @@ class RemoteControl:
             self._drains_until = -float("inf")
         async with self._pulling:
             state = self._state()
-        with suppress(NatsError):
+        with suppress(Unavailable):  # whoever asked asks again
             await self._jetstream.send(message.reply, state.SerializeToString())
 
     def _state(self) -> WorkerState:

@@ -4,49 +4,87 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import asyncpg
 from asyncpg import Pool
 
+from voicepipe_wire.errors import Dependency, Unavailable
+from voicepipe_wire.failures import Breaker, outage
 from voicepipe_wire.settings import Settings
 
-__all__ = ["SCHEMA_VERSION", "TRANSIENT_ERRORS", "Connection", "Pool", "affected", "check_schema", "close", "connect"]
+__all__ = ["SCHEMA_VERSION", "Connection", "Pool", "affected", "check_schema", "close", "connect"]
 
 # The number of the newest migration. A test compares it with the folder of migrations.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 CLOSE_TIMEOUT_S = 5.0
 
-# Raised by PostgreSQL and the driver while the server is unavailable, starting, stopping, failing over or overloaded.
-# The same work succeeds later. By class of the SQLSTATE: 08, 57, 53, 40, and 25006.
-TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
-    # The driver was interrupted in the middle of its protocol, as by a server that stops.
-    asyncpg.InternalClientError,
-)
+# asyncpg's default is a minute. A server in the same data centre answers within milliseconds.
+CONNECT_TIMEOUT_S = 5.0
+STATEMENT_TIMEOUT_S = 30.0
+
+
+class PoolConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection whose statements raise `Unavailable` when it is the server that is away and not the statement that is wrong."""
+
+    async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+        with self._noticing_outages():
+            return await super().execute(query, *arguments, **options)
+
+    async def executemany(self, command: str, args: Iterable[Sequence[Any]], **options: Any) -> None:
+        with self._noticing_outages():
+            await super().executemany(command, args, **options)
+
+    async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
+        with self._noticing_outages():
+            return await super().fetch(query, *arguments, **options)
+
+    async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> Any:
+        with self._noticing_outages():
+            return await super().fetchrow(query, *arguments, **options)
+
+    async def fetchval(self, query: str, *arguments: Any, **options: Any) -> Any:
+        with self._noticing_outages():
+            return await super().fetchval(query, *arguments, **options)
+
+    @contextmanager
+    def _noticing_outages(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, OSError) and outage(error) is None:
+                raise
+            raise _unavailable(error) from error
 
 
 async def connect(settings: Settings) -> Pool:
     """A pool whose connections decode `jsonb`.
 
     Raises:
-        TRANSIENT_ERRORS: the server does not answer.
+        Unavailable: the server does not answer.
     """
+    breaker = Breaker(Dependency.DATABASE)
+
+    async def connect_once(*arguments: Any, **options: Any) -> Any:
+        with breaker.call():
+            try:
+                connection = await asyncpg.connect(*arguments, **options)
+                await _register_json_codec(connection)
+            except OSError as error:  # also a missing Unix socket: in a file system that would be a bug
+                raise _unavailable(error) from error
+        return connection
+
     return await asyncpg.create_pool(
         settings.database_url.get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
-        command_timeout=30,
-        init=_register_json_codec,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=STATEMENT_TIMEOUT_S,
+        connection_class=PoolConnection,
+        connect=connect_once,
         reset=_skip_reset,
     )
 
@@ -66,7 +104,7 @@ async def check_schema(pool: Pool) -> None:
 
     Raises:
         LookupError: the database must be migrated first.
-        TRANSIENT_ERRORS: the server does not answer.
+        Unavailable: the server does not answer.
     """
     try:
         version = await pool.fetchval(
@@ -99,6 +137,10 @@ def affected(status: str) -> int:
 
 async def _register_json_codec(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(Dependency.DATABASE, f"{type(error).__name__}: {error}".rstrip(": ")[:200])
 
 
 async def _skip_reset(_: Any) -> None:

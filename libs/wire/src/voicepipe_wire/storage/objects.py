@@ -16,7 +16,7 @@ Races:
   are a day old and have no row in `uploads`.
 - The block is left while a part is being sent: its thread cannot be cancelled, and S3 may store the part after the
   abort. The same list finds an upload that survives.
-- `complete_multipart` succeeds but its answer is lost: `finish` raises RetryLater and the block aborts.
+- `complete_multipart` succeeds but its answer is lost: `finish` raises Unavailable and the block aborts.
   `abort_multipart` accepts the 404 of an upload that no longer exists. The object stays; the caller retries under
   another key, and the object is deleted with its prefix.
 - Two attempts write at the same time: each has its own key (`pcm/<owner>/<job>/<attempt>`) and upload id.
@@ -25,10 +25,10 @@ Races:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,10 +39,11 @@ from xml.etree import ElementTree as ET
 import httpx
 import urllib3
 from minio import Minio
-from minio.error import MinioException, S3Error
+from minio.error import S3Error
 
 from voicepipe_wire import aio
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Dependency, Unavailable
+from voicepipe_wire.failures import Breaker, Kind, kind_of_http_status
 from voicepipe_wire.settings import Settings
 
 Result = TypeVar("Result")
@@ -50,9 +51,12 @@ Result = TypeVar("Result")
 # S3 requires at least 5 MiB in every part but the last and allows 10,000 parts: parts of 8 MiB reach 80 GB.
 PART_BYTES = 8 * 1024 * 1024
 SMALLEST_PART_BYTES = 5 * 1024 * 1024
-RETRY_DELAY_S = 2.0
 MAX_PARTS_IN_FLIGHT = 32  # of the whole process
 _BLOCK_BYTES = 256 * 1024
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.0, 30.0
+# urllib3 sends under the connect timeout, and Python's `sendall` counts it for all bytes of one call. Sent in pieces, a part may take as long
+# as it likes while each piece arrives in time: 43 kB/s.
+_SENT_PIECE_BYTES = 128 * 1024
 _URL_LIFETIME = timedelta(hours=1)
 
 
@@ -80,7 +84,7 @@ class ObjectStore:
     """One bucket.
 
     Raises:
-        RetryLater: from every method, when the store is unavailable.
+        Unavailable: from every method, when the store is unavailable, refuses our keys, or has not answered for a while.
         ObjectMissing: from every method, when there is no such object or upload.
     """
 
@@ -98,6 +102,7 @@ class ObjectStore:
         self._http = http
         self._bucket = settings.s3_bucket
         self._encryption = _encryption(settings)
+        self._breaker = Breaker(Dependency.OBJECT_STORE)
 
     async def ensure_bucket(self) -> None:
         if not await self._call(self._minio.bucket_exists, self._bucket):
@@ -121,12 +126,12 @@ class ObjectStore:
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         """Stream the bytes [start, end) of an object. Leaving the context early closes the connection."""
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
-        try:
-            async with self._http.stream("GET", self._url("GET", key), headers=headers) as response:
+        async with AsyncExitStack() as stack:
+            with self._breaker.call():
+                stream = self._http.stream("GET", self._url("GET", key), headers=headers)
+                response = await stack.enter_async_context(stream)
                 _check(response.status_code, key)
-                yield response.aiter_bytes(_BLOCK_BYTES)
-        except httpx.TransportError as error:
-            raise _unavailable(error) from error
+            yield _blocks(response)
 
     async def delete(self, *keys: str) -> None:
         """Delete objects. Missing ones count as deleted."""
@@ -146,18 +151,17 @@ class ObjectStore:
         )
         upload_id = ET.fromstring(response.content).findtext("{*}UploadId")  # noqa: S314 - the answer of our own store
         if not upload_id:
-            raise RetryLater(RETRY_DELAY_S, "the object store returned no upload id")
+            raise Unavailable(Dependency.OBJECT_STORE, "the object store returned no upload id")
         return upload_id
 
     async def put_part(self, key: str, upload_id: str, number: int, data: bytes | memoryview) -> Part:
         """Send a part from a thread: writing 8 MiB to the socket would keep the event loop from receiving more."""
         url = self._url("PUT", key, {"partNumber": str(number), "uploadId": upload_id})
-        try:
-            put = partial(self._blocking.request, "PUT", url, body=data)  # type: ignore[arg-type]  # any buffer works
+        headers = {"Content-Length": str(len(data))}
+        put = partial(self._blocking.request, "PUT", url, body=_Pieces(data), headers=headers)
+        with self._breaker.call():
             answer = await asyncio.get_running_loop().run_in_executor(self._senders, put)
-        except urllib3.exceptions.HTTPError as error:
-            raise _unavailable(error) from error
-        _check(answer.status, key)
+            _check(answer.status, key)
         return Part(number, answer.headers["etag"], len(data))
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
@@ -169,7 +173,7 @@ class ObjectStore:
         response = await self._send("POST", key, {"uploadId": upload_id}, content=ET.tostring(root))
         # S3 may answer 200 with an error in the body.
         if b"<Error>" in response.content:
-            raise RetryLater(RETRY_DELAY_S, "the object store did not complete the upload")
+            raise Unavailable(Dependency.OBJECT_STORE, "the object store did not complete the upload")
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
@@ -199,12 +203,10 @@ class ObjectStore:
         allowed: AbstractSet[int] = frozenset(),
         **request: Any,
     ) -> httpx.Response:
-        try:
+        with self._breaker.call():
             response = await self._http.request(method, self._url(method, key, query), **request)
-        except httpx.TransportError as error:
-            raise _unavailable(error) from error
-        if response.status_code not in allowed:
-            _check(response.status_code, key)
+            if response.status_code not in allowed:
+                _check(response.status_code, key)
         return response
 
     def _url(self, method: str, key: str, query: dict[str, str] | None = None) -> str:
@@ -213,12 +215,25 @@ class ObjectStore:
         )
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        try:
-            return await asyncio.to_thread(function, *arguments)
-        except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
-            if isinstance(error, S3Error) and error.code in {"NoSuchKey", "NoSuchBucket"}:
-                raise ObjectMissing(error.code) from error
-            raise _unavailable(error) from error
+        with self._breaker.call():
+            try:
+                return await asyncio.to_thread(function, *arguments)
+            except S3Error as error:
+                if error.code in {"NoSuchKey", "NoSuchBucket"}:
+                    raise ObjectMissing(error.code) from error
+                raise
+
+
+class _Pieces:
+    """The bytes of a request in pieces, again for each attempt."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        # Copies: after a failure the traceback keeps this generator, and a view would keep the caller from reusing its buffer.
+        for start in range(0, len(self._data), _SENT_PIECE_BYTES):
+            yield bytes(self._data[start : start + _SENT_PIECE_BYTES])
 
 
 class MultipartWriter:
@@ -272,7 +287,7 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     tls = settings.tls_context()
     pool = urllib3.PoolManager(
         maxsize=MAX_PARTS_IN_FLIGHT,
-        timeout=urllib3.Timeout(connect=3, read=30),
+        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
         retries=urllib3.Retry(1),
         ssl_context=tls,
     )
@@ -286,7 +301,9 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
     )
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
     with ThreadPoolExecutor(MAX_PARTS_IN_FLIGHT, "object-store") as senders:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits, verify=tls) as http:
+        async with httpx.AsyncClient(
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), limits=limits, verify=tls
+        ) as http:
             yield ObjectStore(minio, pool, senders, http, settings)
 
 
@@ -302,9 +319,17 @@ def _encryption(settings: Settings) -> dict[str, str]:
 def _check(status: int, key: str) -> None:
     if status == httpx.codes.NOT_FOUND:
         raise ObjectMissing(key)
-    if not httpx.codes.is_success(status):
-        raise RetryLater(RETRY_DELAY_S, f"the object store answered {status}")
+    if httpx.codes.is_success(status):
+        return
+    reason = f"the object store answered {status}"
+    if kind_of_http_status(status) is Kind.UNAVAILABLE:
+        raise Unavailable(Dependency.OBJECT_STORE, reason)
+    raise RuntimeError(reason)
 
 
-def _unavailable(error: Exception) -> RetryLater:
-    return RetryLater(RETRY_DELAY_S, f"the object store is unavailable: {type(error).__name__}")
+async def _blocks(response: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for block in response.aiter_bytes(_BLOCK_BYTES):
+            yield block
+    except httpx.TransportError as error:
+        raise Unavailable(Dependency.OBJECT_STORE, type(error).__name__) from error

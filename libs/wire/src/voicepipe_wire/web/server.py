@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import Problem
+from voicepipe_wire.errors import Problem, Unavailable
 
-from .failures import UNAVAILABLE, problem_of
+from .failures import problem_of
 from .problems import problem_response
 
 # For every FastAPI app. The spans of FastAPI contain the query, and so names of recordings and key terms; those of
@@ -33,7 +33,8 @@ REQUEST_DURATION = Histogram(
 
 def install(app: FastAPI) -> None:
     """Add problem JSON for every error, and a metric and a span for every request."""
-    kinds: tuple[type[Exception], ...] = (Problem, *UNAVAILABLE, Exception)
+    # Starlette logs and raises again what only the handler of Exception takes, so outages that no adapter covers have their own.
+    kinds: tuple[type[Exception], ...] = (Problem, Unavailable, OSError, Exception)
     for kind in kinds:
         app.exception_handler(kind)(_on_error)
     app.exception_handler(RequestValidationError)(_on_invalid)

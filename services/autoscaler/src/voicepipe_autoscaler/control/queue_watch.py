@@ -21,8 +21,8 @@ from contextlib import suppress
 import structlog
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import Priority, Queue, ask_workers, pool_state, tell_worker
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, WorkerRequest, WorkerState
@@ -37,8 +37,7 @@ ANSWERS_WITHIN_S = 0.5
 LONGEST_GAP = 3.0  # intervals of rates; snapshots are seen a pass late, or one is missed
 DRAIN_S = 30.0  # renewed in every pass
 
-UNAVAILABLE: tuple[type[Exception], ...] = (NatsError, TimeoutError, ConnectionError)
-NO_SNAPSHOT: tuple[type[Exception], ...] = (*UNAVAILABLE, NotFoundError, DecodeError)
+NO_SNAPSHOT: tuple[type[Exception], ...] = (Unavailable, NotFoundError, DecodeError)
 
 
 class SnapshotReader:
@@ -121,7 +120,7 @@ class QueueWatch:
 
     async def announce(self, state: PoolState) -> None:
         """Tell everybody how the pool is. Without a connection nobody is told: the next pass knows better."""
-        with suppress(*UNAVAILABLE):
+        with suppress(Unavailable):
             await self._jetstream.check()
             await self._jetstream.send(pool_state(self.queue), state.SerializeToString())
 
@@ -136,7 +135,7 @@ class QueueWatch:
         return busy if gap_s <= LONGEST_GAP * interval_s else 0.0
 
     async def _tell(self, worker: str, request: WorkerRequest) -> None:
-        with suppress(*UNAVAILABLE):
+        with suppress(Unavailable):
             await self._jetstream.check()
             await self._jetstream.send(
                 tell_worker(worker), request.SerializeToString(), reply=self._jetstream.new_inbox()
@@ -159,7 +158,7 @@ class QueueWatch:
             if found.keys() >= {*pods}:
                 complete.set()
 
-        with suppress(*UNAVAILABLE):
+        with suppress(Unavailable, TimeoutError):
             await self._jetstream.check()
             inbox = self._jetstream.new_inbox()
             subscription = await self._jetstream.subscribe(inbox, collect)
@@ -168,12 +167,11 @@ class QueueWatch:
                 async with asyncio.timeout(ANSWERS_WITHIN_S):
                     await complete.wait()
             finally:
-                with suppress(NatsError):
-                    await subscription.unsubscribe()
+                await self._jetstream.unsubscribe(subscription)
         return {name: state for name, state in found.items() if name in {*pods}}
 
     async def _count_commands(self) -> None:
-        with suppress(*UNAVAILABLE):
+        with suppress(Unavailable):
             await self._jetstream.check()
             self._commands = {
                 str(priority): await self._jetstream.commands(self.queue, priority) for priority in Priority

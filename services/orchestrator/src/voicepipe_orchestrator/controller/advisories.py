@@ -11,23 +11,21 @@ from contextlib import suppress
 
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.failures import outage
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import OnDeadLettered
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import ADVISORIES, WORK
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 log = structlog.get_logger(__name__)
 
 CONSUMER = "controller"
 RETRY_DELAY_S = 2.0
 ACK_WAIT_S = 30.0
-TRANSIENT: tuple[type[Exception], ...] = (NatsError, TimeoutError, *TRANSIENT_ERRORS)
 
 
 class Advisories:
@@ -39,8 +37,10 @@ class Advisories:
         while not stop.is_set():
             try:
                 await self._listen_once(stop)
-            except TRANSIENT as error:
-                log.warning("cannot read advisories, retrying", error=type(error).__name__)
+            except Exception as error:
+                if (away := outage(error)) is None:
+                    raise
+                log.warning("cannot read advisories, retrying", reason=str(away))
                 await aio.pause(stop, RETRY_DELAY_S)
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
@@ -56,8 +56,7 @@ class Advisories:
                 for message in messages:
                     await self._handle(message)
         finally:
-            with suppress(NatsError):
-                await subscription.unsubscribe()
+            await self._jetstream.unsubscribe(subscription)
 
     async def _handle(self, message: Msg) -> None:
         advisory = json.loads(message.data)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from google.protobuf.message import Message
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.stages import Stage, State, cancel, outcome
 from voicepipe_wire.messaging import outbox
 from voicepipe_wire.messaging.broker import JetStream
-from voicepipe_wire.messaging.consumer import Handlers
 from voicepipe_wire.messaging.envelope import job_id_of, unpack
 from voicepipe_wire.messaging.outbox import Outbox, Owned
+from voicepipe_wire.messaging.patience import Handlers
 from voicepipe_wire.messaging.subjects import DLQ, EVENTS, WORK, events_of
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
@@ -135,7 +135,7 @@ class ControlCommands:
                 await chunks.queue_next(transaction, job, self._window_chunks)
             elif isinstance(command, TranscribeChunk):
                 if stages[Stage.ASSEMBLE] is not State.WAITING:
-                    raise RetryLater(2.0, "the job is being assembled")
+                    raise Unavailable(Dependency.JOB, "the job is being assembled")
                 await reopen(transaction, job)
 
     async def _entry(self, sequence: int) -> Message | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prometheus_client import Gauge
+from voicepipe_wire.errors import Dependency
 from voicepipe_wire.jobs.stages import FINAL, JobState
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import DLQ
@@ -21,6 +22,11 @@ OUTBOX_OLDEST = Gauge("voicepipe_outbox_oldest_seconds", "Age of the oldest mess
 JOBS = Gauge("voicepipe_jobs", "Unfinished jobs", ["state"])
 OLDEST_JOB = Gauge(
     "voicepipe_oldest_waiting_job_seconds", "Time since the unfinished job that waits longest has changed", ["state"]
+)
+JOBS_WAITING = Gauge(
+    "voicepipe_jobs_waiting",
+    "Unfinished jobs that wait for a dependency that is away, as their workers have noted",
+    ["dependency"],
 )
 
 UNFINISHED = tuple(state for state in JobState if state not in FINAL)
@@ -50,8 +56,14 @@ class Gauges:
             row = found.get(state)
             JOBS.labels(state).set(row["jobs"] if row else 0)
             OLDEST_JOB.labels(state).set(row["oldest_s"] if row else 0)
+        waiting = await self._pool.fetch(
+            "SELECT waiting_for, count(DISTINCT job_id) AS jobs FROM stages WHERE waiting_for IS NOT NULL GROUP BY waiting_for"
+        )
+        jobs_of = {row["waiting_for"]: row["jobs"] for row in waiting}
+        for dependency in Dependency:
+            JOBS_WAITING.labels(dependency).set(jobs_of.get(str(dependency), 0))
         oldest_s = await self._pool.fetchval(
-            "SELECT extract(epoch FROM now() - min(created_at))::float FROM outbox WHERE published_at IS NULL"
+            "SELECT extract(epoch FROM now() - min(due_at))::float FROM outbox WHERE published_at IS NULL AND due_at < now()"
         )
         OUTBOX_OLDEST.set(oldest_s or 0)
 

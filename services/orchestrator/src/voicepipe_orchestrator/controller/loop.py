@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter, Gauge
 from voicepipe_wire import aio
-from voicepipe_wire.errors import RetryLater
-from voicepipe_wire.messaging.broker import BROKER_TRANSIENT_ERRORS
+from voicepipe_wire.failures import outage
 from voicepipe_wire.messaging.outbox import Outbox
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS
 
 from .advisories import Advisories
 from .backlog import Backlog
@@ -36,8 +34,6 @@ RELAY_EVERY_S = 1.0
 GAUGES_EVERY_S = 5.0
 BACKLOG_EVERY_S = 3.0
 RETENTION_EVERY_S = 30.0
-
-TRANSIENT: tuple[type[Exception], ...] = (RetryLater, BROKER_TRANSIENT_ERRORS, *TRANSIENT_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +71,10 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]], stop: asy
         except Exception as error:
             # The other tasks must go on, and the next pass of this one may find another state.
             FAILURES.labels(task).inc()
-            if _is_transient(error):
-                log.warning(
-                    "periodic task failed, retrying", task=task, reason=f"{type(error).__name__}: {error}"[:200]
-                )
+            if (away := outage(error)) is not None:
+                log.warning("periodic task failed, retrying", task=task, waiting_for=away.dependency, reason=str(away))
             else:
                 log.exception("bug in a periodic task", task=task)
         else:
             LAST_PASS.labels(task).set_to_current_time()
         await aio.pause(stop, seconds)
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, ExceptionGroup):
-        return all(map(_is_transient, error.exceptions))
-    return isinstance(error, TRANSIENT)

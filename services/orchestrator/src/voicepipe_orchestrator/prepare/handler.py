@@ -128,7 +128,7 @@ class PrepareHandler:
                 raise Stopped
             await jobs.set_progress(transaction, job, Stage.PREPARE, done_s, total_s)
             event = StageProgressed(job_id=str(job.id), stage=Stage.PREPARE, done_s=done_s, total_s=total_s)
-            transaction.event(job, event)
+            transaction.progress(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
         """Save chunks and durations, and finish the stage; False if it is no longer running."""

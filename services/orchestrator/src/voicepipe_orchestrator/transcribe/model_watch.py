@@ -6,9 +6,10 @@ import asyncio
 
 import structlog
 from voicepipe_wire import aio
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Dependency
+from voicepipe_wire.failures import outage
 from voicepipe_wire.jobs.heartbeats import HEARTBEAT_INTERVAL_S
-from voicepipe_wire.storage.database import TRANSIENT_ERRORS, Pool
+from voicepipe_wire.storage.database import Pool
 
 from voicepipe_orchestrator import pools
 from voicepipe_orchestrator.ports import Recognizer
@@ -51,17 +52,21 @@ class ModelWatch:
         try:
             description = await self._recognizer.describe()
             await pools.save(self._pool, self._name, description)
-        except RetryLater as later:
-            if self.is_ready:
-                log.warning("model lost, taking no work", pool=self._name, reason=str(later))
-            self._missing = str(later)
-        except TRANSIENT_ERRORS as error:  # PostgreSQL; the model itself works
-            log.warning("model not announced", pool=self._name, error=type(error).__name__)
-        except Exception as error:
-            # The worker must outlive a model that answers nonsense: it takes no work until the model is repaired.
-            log.exception("bug in the model, taking no work", pool=self._name)
-            self._missing = f"{type(error).__name__}: {error}"[:200]
+        except Exception as error:  # noqa: BLE001 - logged there
+            self._judge(error)
         else:
             if not self.is_ready:
                 log.info("model ready", pool=self._name, model=description.get("model"))
             self._missing = None
+
+    def _judge(self, error: Exception) -> None:
+        """Whatever was raised, the worker goes on: it takes no work until the model answers."""
+        away = outage(error)
+        if away is not None and away.dependency is Dependency.DATABASE:  # the model itself works
+            log.warning("model not announced", pool=self._name, reason=str(away))
+            return
+        if away is None:
+            log.error("bug in the model, taking no work", pool=self._name, exc_info=error)
+        elif self.is_ready:
+            log.warning("model lost, taking no work", pool=self._name, reason=str(away))
+        self._missing = str(away) if away else f"{type(error).__name__}: {error}"[:200]

@@ -14,7 +14,8 @@ import tritonclient.grpc.aio as triton
 from prometheus_client import Histogram
 from tritonclient.utils import InferenceServerException
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import Reject, RetryLater
+from voicepipe_wire.errors import Dependency, Reject, Unavailable
+from voicepipe_wire.failures import Breaker, Kind, kind_of_grpc_status
 
 from voicepipe_orchestrator.domain import SAMPLE_RATE, Recognition, Word
 from voicepipe_orchestrator.ports import Pcm, RecognitionRequest
@@ -31,11 +32,12 @@ REQUEST_DURATION = Histogram(
 # The name of the model in every pool; the pools differ in its weights.
 MODEL = "whisper"
 
-RETRY_DELAY_S = 2.0
 # Enough for a batch of long chunks on a slow machine. A dead server is detected by keepalives, not by this timeout.
 REQUEST_TIMEOUT_S = 900.0
 # Codes with which the model rejects a request for good.
-PERMANENT_ERRORS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
+REJECTIONS = ("bad_params", "bad_audio", "audio_too_long", "unsupported_language", "unsupported_task")
+# With this code it says that it broke at this input.
+MODEL_FAILED = "model_failed"
 KEEPALIVE = triton.KeepAliveOptions(
     keepalive_time_ms=20_000, keepalive_timeout_ms=10_000, http2_max_pings_without_data=0
 )
@@ -54,6 +56,7 @@ class TritonRecognizer:
         self._client = client
         self._pool = pool
         self._semaphore = semaphore
+        self._breaker = Breaker(Dependency.SPEECH_MODEL)
 
     async def recognize(self, audio: Pcm, request: RecognitionRequest) -> Recognition:
         parameters = {
@@ -102,6 +105,7 @@ class TritonRecognizer:
             with (
                 telemetry.span("triton infer", model=self._pool, op=parameters["op"]),
                 REQUEST_DURATION.labels(self._pool).time(),
+                self._breaker.call(),
             ):
                 try:
                     answer = await self._client.infer(MODEL, inputs, client_timeout=REQUEST_TIMEOUT_S)
@@ -113,18 +117,19 @@ class TritonRecognizer:
         return result
 
     def _to_domain_error(self, error: InferenceServerException) -> Exception:
-        """The `Reject` or `RetryLater` that an error of the server means; any other error is a bug."""
-        status, message = error.status() or "", error.message() or ""
-        code = message.partition(":")[0].strip()
-        for error_code in PERMANENT_ERRORS:
-            if error_code in message:
-                return Reject.of(error_code, reason=message.partition(error_code)[2].strip(": ."))
-        if "unknown model" in message or "is not ready" in message or "NOT_FOUND" in status:
-            return RetryLater(RETRY_DELAY_S, f"model {self._pool} is not loaded at present")
-        # An instance of the model has lost its process. The server has to be restarted; the chunk did not cause this.
-        is_away = any(name in status for name in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"))
-        if is_away or "is not healthy" in message:
-            return RetryLater(RETRY_DELAY_S, f"the Triton server of {self._pool} does not answer: {status or message}")
+        """The `Reject` or `Unavailable` that an error of the server means; any other error is a bug.
+
+        The model puts a code of its own before its message. INTERNAL without one comes from Triton: an instance of the model has lost
+        its process, and only a restart of the server brings it back. The chunk did not cause that.
+        """
+        status, message = (error.status() or "").rpartition(".")[2], error.message() or ""
+        code, _, reason = (part.strip() for part in message.partition(":"))
+        if code in REJECTIONS:
+            return Reject.of(code, reason=reason.rstrip("."))
+        if code != MODEL_FAILED and kind_of_grpc_status(status) is Kind.UNAVAILABLE:
+            return Unavailable(
+                Dependency.SPEECH_MODEL, f"the model of {self._pool} does not answer: {status} {message}"[:200]
+            )
         return RuntimeError(f"the model failed: {status} {code[:200]}")
 
 

@@ -25,7 +25,7 @@ from enum import Enum, auto
 from uuid import UUID
 
 import structlog
-from voicepipe_wire.errors import RetryLater
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.messaging.subjects import events_of
 
@@ -80,7 +80,7 @@ class Feed:
         """Read the first page, while an error can still become a response.
 
         Raises:
-            RetryLater: the stream cannot be read.
+            Unavailable: the stream cannot be read.
         """
         await self._check_job()
         await self._read_page()
@@ -133,7 +133,7 @@ class Feed:
             return
         try:
             await self._read_page()
-        except RetryLater as error:
+        except Unavailable as error:
             log.warning("event stream unreadable, trying again at the next heartbeat", reason=str(error))
             return
         async for event in self._catch_up():

@@ -29,11 +29,11 @@ from uuid import UUID
 
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 from voicepipe_wire import aio
-from voicepipe_wire.errors import Problem
+from voicepipe_wire.errors import Problem, Unavailable
+from voicepipe_wire.failures import outage
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import EVENTS
 
@@ -145,8 +145,10 @@ class Hub:
         while True:
             try:
                 await self._follow()
-            except (NatsError, TimeoutError, ConnectionError) as error:
-                log.warning("event consumer lost, recreating it", reason=str(error) or type(error).__name__)
+            except Exception as error:
+                if (away := outage(error)) is None:
+                    raise
+                log.warning("event consumer lost, recreating it", reason=str(away))
             self._following = False
             metrics.RESTARTS.inc()
             await asyncio.sleep(RECONNECT_DELAY_S)
@@ -155,7 +157,7 @@ class Hub:
         """Follow the events until they stop arriving.
 
         Raises:
-            ConnectionError, TimeoutError, NatsError: events were lost, or NATS is unavailable.
+            Unavailable, ConnectionError: events were lost, or NATS is unavailable.
         """
         if not self._jetstream.is_connected:
             raise ConnectionError("not connected to NATS")
@@ -176,9 +178,9 @@ class Hub:
             await self._watch_heartbeats(lost)
         finally:
             self._following = False
-            with suppress(NatsError, TimeoutError):
-                await subscription.unsubscribe()
-                if consumer is not None and self._jetstream.is_connected:
+            await self._jetstream.unsubscribe(subscription)
+            if consumer is not None and self._jetstream.is_connected:
+                with suppress(Unavailable, NotFoundError):
                     await self._jetstream.delete_consumer(EVENTS, consumer)
 
     async def _find_position(self) -> None:

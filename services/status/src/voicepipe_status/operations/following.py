@@ -20,7 +20,7 @@ async def follow(
 
     Raises:
         Problem: 404 `not_found`, 429 `too_many_streams`, 503 `unavailable`.
-        RetryLater: the events cannot be read.
+        Unavailable: the events cannot be read.
     """
     await snapshot(dependencies, owner_id, job_id)
     if after is not None and after > dependencies.hub.position and after > await dependencies.events.last_sequence():

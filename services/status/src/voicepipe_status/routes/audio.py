@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
-from voicepipe_wire.errors import Problem, RetryLater
+from voicepipe_wire.errors import Problem, Unavailable
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
@@ -95,7 +95,7 @@ class StoredAudio(StreamingResponse):
                 await super().__call__(scope, receive, send_and_note)
         except ObjectMissing:
             raise Problem.of("audio_gone") from None
-        except RetryLater as error:
+        except Unavailable as error:
             if not has_started:
                 raise
             # The response has started: it is left incomplete, and the client requests the rest by Range.

@@ -43,7 +43,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from voicepipe_wire import aio, telemetry
-from voicepipe_wire.errors import Problem, RetryLater
+from voicepipe_wire.errors import Dependency, Problem, Unavailable
 from voicepipe_wire.storage.objects import PART_BYTES, ObjectMissing, ObjectStore, Part
 
 from voicepipe_upload.checksum import Checksum
@@ -69,7 +69,7 @@ class PartWriter:
 
     Raises:
         Superseded: another writer took over, or the upload was terminated.
-        RetryLater: the object store is unavailable.
+        Unavailable: the object store is unavailable.
         Problem: 415 `not_audio`, as soon as the first bytes show it; 409 `too_many_parts`.
     """
 
@@ -117,12 +117,12 @@ class PartWriter:
         """Read the tail back into the buffer.
 
         Raises:
-            RetryLater: the tail cannot be read, or not all of it.
+            Unavailable: the tail cannot be read, or not all of it.
         """
         if self._upload.tail_key is not None:
             self._part.add(await self._store.read(self._upload.tail_key, 0, self._upload.tail_bytes))
             if self._part.size_bytes != self._upload.tail_bytes:
-                raise RetryLater(STORE_RETRY_DELAYS_S[0], "the tail of an upload could not be read")
+                raise Unavailable(Dependency.OBJECT_STORE, "the tail of an upload could not be read")
 
     async def write(self, data: bytes) -> None:
         if self._hasher is not None:
@@ -246,7 +246,7 @@ class PartWriter:
             try:
                 with telemetry.span("store part", number=number, size_bytes=len(block)), PART_SECONDS.time():
                     return await self._store.put_part(self._upload.object_key, multipart_id, number, block)
-            except RetryLater:
+            except Unavailable:
                 if retry_delay_s is None or self._is_stopped:
                     raise
                 log.warning("part not stored, trying again", upload=str(self._upload.id), part=number)
@@ -279,13 +279,13 @@ class PartWriter:
 
     async def _delete_all_tails(self) -> None:
         """Delete every tail, including those of a writer that died before it recorded them."""
-        with suppress(RetryLater, ObjectMissing):
+        with suppress(Unavailable, ObjectMissing):
             await self._store.delete_under(f"{self._upload.object_key}.tail.")
 
     async def _delete_tail(self, tail_key: str | None) -> None:
         """Delete a tail. One that cannot be deleted now is removed with the upload."""
         if tail_key is not None:
-            with suppress(RetryLater, ObjectMissing):
+            with suppress(Unavailable, ObjectMissing):
                 await self._store.delete(tail_key)
 
 

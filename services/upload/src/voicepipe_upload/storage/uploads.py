@@ -87,7 +87,7 @@ class Advance:
 
 
 class Uploads:
-    """The queries. Every method raises one of `database.TRANSIENT_ERRORS` while PostgreSQL is unavailable."""
+    """The queries. Every method raises `Unavailable` while PostgreSQL is."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
