@@ -18,8 +18,9 @@ from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).parents[2]
 SHARED = voicepipe_wire.settings.Settings
+WORKERS = voicepipe_wire.settings.WorkerSettings
 DOCUMENTED = {
-    "libs/wire": SHARED,
+    "libs/wire": WORKERS,
     "services/upload": voicepipe_upload.settings.Settings,
     "services/status": voicepipe_status.settings.StatusSettings,
     "services/orchestrator": voicepipe_orchestrator.settings.Settings,
@@ -44,8 +45,10 @@ def documented(readme: str) -> dict[str, str]:
 
 
 def defined(settings: type[BaseSettings]) -> dict[str, str]:
-    """The fields of the class, without those that it inherits from the settings of every service."""
-    inherited = set() if settings is SHARED else set(SHARED.model_fields)
+    """The fields of the class, without those that it inherits unchanged from the settings of every service or worker."""
+    inherited = set() if settings in {SHARED, WORKERS} else set(SHARED.model_fields)
+    if issubclass(settings, WORKERS) and settings is not WORKERS:
+        inherited |= set(WORKERS.model_fields) - set(settings.__annotations__)
     return {
         f"VOICEPIPE_{name.upper()}": COMPUTED.get(name) or _shown(field)
         for name, field in settings.model_fields.items()

@@ -29,6 +29,8 @@ async def say(service: Service, queue: Queue, **fields: Any) -> None:
     pools = service.dependencies.pools
 
     async def has_arrived() -> bool:
+        if not service.pipeline.jetstream.is_connected:
+            return False
         await service.pipeline.jetstream.send(pool_state(queue), state.SerializeToString())
         await asyncio.sleep(0.05)
         return pools.of(queue.stage, queue.pool or "") == state

@@ -291,6 +291,19 @@ async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, d
     await transaction.connection.execute("UPDATE jobs SET changed_at = now() WHERE id = $1", job.id)
 
 
+async def note_wait(connection: Connection, job_id: UUID, stage: str, dependency: str) -> None:
+    """Note what an active stage waits for. The time is that of the first note of the same dependency."""
+    await connection.execute(
+        """
+        UPDATE stages SET waiting_for = $3, waiting_since = now()
+        WHERE job_id = $1 AND stage = $2 AND state IN ('queued', 'running') AND waiting_for IS DISTINCT FROM $3
+        """,
+        job_id,
+        stage,
+        dependency,
+    )
+
+
 async def reset_progress(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
     await transaction.connection.execute("UPDATE stages SET done_s = 0 WHERE job_id = $1 AND stage = $2", job.id, stage)
 
