@@ -124,10 +124,10 @@ def _events(built: Dashboard) -> None:
             width=THIRD,
         ),
         graph(
-            "Control commands written, per minute",
+            "Changes by users and operators, per minute",
             "Cancel, retry, delete and the like.",
             "short",
-            Query(f"60 * {rate('voicepipe_commands_written_total', 'command')}", "{{command}}"),
+            Query(f"60 * {rate('voicepipe_changes_total', 'change')}", "{{change}}"),
             width=THIRD,
         ),
     )

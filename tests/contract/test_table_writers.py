@@ -15,17 +15,19 @@ WRITERS = {
     "outbox": {f"{WIRE}/messaging/outbox.py"},
     "users": {f"{WIRE}/web/keys.py"},
     "api_keys": {f"{WIRE}/web/keys.py"},
-    "chunks": {f"{ORCHESTRATOR}/chunks.py"},
+    # Users let failed chunks wait again.
+    "chunks": {f"{ORCHESTRATOR}/chunks.py", f"{WIRE}/changes/reopening.py"},
     "models": {f"{ORCHESTRATOR}/pools.py"},
     "transcripts": {f"{ORCHESTRATOR}/assemble/handler.py"},
-    "speaker_names": {f"{ORCHESTRATOR}/controller/speaker_commands.py"},
+    "speaker_names": {f"{WIRE}/jobs/speaker_names.py"},
+    "deletions": {f"{WIRE}/changes/deletion.py"},
     "operator_actions": {"voicepipe_status/audit.py"},
-    # Upload creates these rows; the controller deletes them with their job, or when they have expired.
-    "recordings": {f"{UPLOAD}/finalize.py", f"{ORCHESTRATOR}/controller/commands.py"},
+    # Upload creates these rows; status deletes them with their job, the controller when they have expired.
+    "recordings": {f"{UPLOAD}/finalize.py", f"{WIRE}/changes/deletion.py"},
     "uploads": {
         f"{UPLOAD}/finalize.py",
         f"{UPLOAD}/storage/uploads.py",
-        f"{ORCHESTRATOR}/controller/commands.py",
+        f"{WIRE}/changes/deletion.py",
         f"{ORCHESTRATOR}/controller/retention.py",
     },
     # A worker that died cannot delete its row.

@@ -219,8 +219,8 @@ class Client:
     async def diarize_again(self, transcription_id: str, limits: SpeakerLimits | None = None) -> Transcription:
         """Diarize a completed transcription again and keep its words; `wait_for_version` waits for the result.
 
-        It takes effect after the answer, whose `state` may still be `completed`. The transcript gets a new version, in
-        which the speakers have to be named again.
+        The `state` of the answer of an older server may still be `completed`. The transcript gets a new version, in which
+        the speakers have to be named again if they have other turns.
 
         Raises:
             ApiError: 409 `not_completed`, 501 `no_diarizer`.

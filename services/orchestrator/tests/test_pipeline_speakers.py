@@ -9,9 +9,12 @@ from fixtures.meeting import compose
 from fixtures.who_said import heard_in, stretches, wder
 from support.eventually import eventually_async
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
+from voicepipe_wire.changes.reopening import retry
+from voicepipe_wire.changes.speakers import rename
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
+from voicepipe_wire.jobs.speaker_names import SpeakerOf
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.consumer import Worker
@@ -189,6 +192,37 @@ async def test_redriving_a_failed_diarization_adds_the_speakers(pipeline, meetin
         await pipeline.until(job_id, lambda job: job.state == "completed")
     assert await codes_of(pipeline, job_id) == []
     assert len((await pipeline.transcript(job_id, 2))["speakers"]) == 2
+
+
+async def test_filling_a_gap_keeps_the_speakers_and_their_names(pipeline, meeting):
+    pipeline.start("prepare", "assemble", "controller")
+    job_id = await pipeline.submit(wav(meeting), diarize=True)
+    async with diarizer(pipeline, meeting):
+        await pipeline.until(job_id, lambda job: job.stages[Stage.DIARIZE] == "done")
+    # The model rejects the first chunk, which is longer than it may be. No diarizer runs from here on.
+    await pipeline.pool.execute(
+        "UPDATE chunks SET spans = '[[0, 800000]]' WHERE job_id = $1 AND chunk_index = 0", job_id
+    )
+    pipeline.start("transcribe")
+    await pipeline.end_of(job_id)
+    first = await pipeline.transcript(job_id)
+    assert first["gaps"]
+    async with pipeline.outbox.transaction() as transaction:
+        job = await jobs.lock(transaction.connection, job_id)
+        for number, name in ((1, "Ada"), (2, "Grace")):
+            assert await rename(transaction, job, SpeakerOf(1, f"speaker_{number}"), name)
+        assert await retry(transaction, job)
+    await pipeline.until(job_id, lambda job: job.state == "completed")
+    second = await pipeline.transcript(job_id, 2)
+    assert not second["gaps"]
+    names = dict(
+        await pipeline.pool.fetch("SELECT speaker, name FROM speaker_names WHERE job_id = $1 AND version = 2", job_id)
+    )
+    assert spoken_by(second, names) == spoken_by(first, {"speaker_1": "Ada", "speaker_2": "Grace"})
+
+
+def spoken_by(document, names) -> list[tuple[float, str]]:
+    return [(turn["start_s"], names[turn["speaker"]]) for turn in document["turns"]]
 
 
 async def test_a_job_that_is_not_completed_is_not_diarized_again(pipeline, meeting):

@@ -40,6 +40,15 @@ OPTIONS = {
     "diarize": False,
 }
 AUDIO = bytes(range(256)) * 40
+# The states of a job's stages in a state of the job. `diarize` is skipped.
+STAGES = {
+    "preparing": {"prepare": "running"},
+    "transcribing": {"prepare": "done", "transcribe": "running"},
+    "assembling": {"prepare": "done", "transcribe": "done", "assemble": "running"},
+    "completed": {"prepare": "done", "transcribe": "done", "assemble": "done"},
+    "failed": {"prepare": "failed", "transcribe": "cancelled", "assemble": "cancelled"},
+    "cancelled": {"prepare": "cancelled", "transcribe": "cancelled", "assemble": "cancelled"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Pipeline:
     made: list[UUID] = field(default_factory=list)
 
     async def job(self, owner_id: UUID, **columns: Any) -> UUID:
-        """Create a job whose first stage is queued, then set `columns` of `jobs`."""
+        """Create a job whose first stage is queued, then set `columns` of `jobs`; its stages follow from the state."""
         job_id = uuid4()
         key = f"audio/{owner_id}/2026-03-01/{job_id}/original"
         recording = {"name": "meeting.wav", "media_type": "audio/wav"} | {
@@ -95,6 +104,8 @@ class Pipeline:
                 job_id,
                 *columns.values(),
             )
+        for stage, state in STAGES.get(columns.get("state", ""), {}).items():
+            await self.stage(job_id, stage, state=state)
         self.made.append(job_id)
         return job_id
 
@@ -129,9 +140,29 @@ class Pipeline:
             completed = JobCompleted(job_id=str(job_id), transcript_version=1)
             transaction.event(Owned(job_id, owner_id), completed)
 
-    async def commands(self) -> list[asyncpg.Record]:
-        """The written control commands, oldest first."""
-        return await self.pool.fetch("SELECT * FROM outbox WHERE work = 'control' ORDER BY position")
+    async def changes(self) -> list[str]:
+        """What was changed for users and operators."""
+        rows = await self.pool.fetch(
+            """
+            SELECT 'job' AS change FROM jobs WHERE requested_at IS NOT NULL
+            UNION ALL SELECT 'deletion' FROM deletions
+            UNION ALL SELECT 'name' FROM speaker_names
+            UNION ALL SELECT 'no name' FROM jobs WHERE name_removed_at IS NOT NULL
+            UNION ALL SELECT action FROM operator_actions
+            """
+        )
+        return [row["change"] for row in rows]
+
+    async def stages(self, job_id: UUID) -> dict[str, str]:
+        rows = await self.pool.fetch("SELECT stage, state FROM stages WHERE job_id = $1", job_id)
+        return {row["stage"]: row["state"] for row in rows}
+
+    async def queued(self, job_id: UUID) -> list[str]:
+        """The work of a job whose commands were written, oldest first."""
+        rows = await self.pool.fetch(
+            "SELECT work FROM outbox WHERE job_id = $1 AND work IS NOT NULL ORDER BY position", job_id
+        )
+        return [row["work"] for row in rows]
 
     async def _object_key(self, job_id: UUID) -> str:
         return await self.pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job_id)
@@ -182,7 +213,6 @@ def settings_for(database_url: str, nats_url: str, store: TestStore, **more: Any
         "s3_bucket": store.bucket,
         "s3_access_key": store.access_key,
         "s3_secret_key": store.secret_key,
-        "effect_timeout_s": 0.3,
         "event_heartbeat_s": 0.5,
     }
     return StatusSettings(**(defaults | more))

@@ -9,17 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.eventually import eventually_async
 from voicepipe_status import entry_scan
 from voicepipe_status.entries import Entry, EntryFilter
 from voicepipe_status.operations import dead_letters as operations
 from voicepipe_wire.messaging.dead_letters import DeadLetter
-from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import DLQ
-from voicepipe_wire.v1.commands_pb2 import DiscardDeadLetter, RedriveDeadLetter
+from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 
 from .conftest import Client, Pipeline, Service
-from .control_commands import written
 from .stored_dead_letters import PATH, dead_letter
 
 
@@ -77,42 +74,82 @@ async def test_a_dead_letter_of_an_unknown_type_is_shown_without_its_command(ope
     assert (answer["command"], answer["payload"], answer["job_id"]) == (None, None, None)
 
 
-async def test_redrive_and_discard_write_a_command_each(operator: Client, pipeline: Pipeline):
-    for method, path, command in (
-        ("POST", "/redrive", RedriveDeadLetter),
-        ("DELETE", "", DiscardDeadLetter),
-    ):
-        await pipeline.pool.execute("DELETE FROM outbox")
-        sequence = await dead_letter(pipeline)
-        slow = await operator.http.request(method, f"{PATH}/{sequence}{path}")
-        assert slow.status_code == 202
-        (row,) = await pipeline.commands()
-        assert unpack(row["headers"], row["payload"])[1] == command(sequence=sequence)
-        assert row["subject"] == "work.control.premium"
+async def failed_job(pipeline: Pipeline, user: Client) -> tuple[UUID, int]:
+    """A job that failed in its first stage, and the sequence of its dead letter."""
+    job_id = await pipeline.job(user.owner_id, state="failed", finished_at=datetime.now(UTC))
+    return job_id, await dead_letter(pipeline, "prepare", job_id=job_id, command=PrepareRecording)
 
-        # After a minute the same click is a new one, and its command shows that the request waits for the effect.
-        await pipeline.pool.execute("UPDATE operator_actions SET created_at = created_at - interval '61 seconds'")
 
-        async def carry_out(sequence: int = sequence) -> None:
-            async def is_written() -> bool:
-                return len(await pipeline.commands()) == 2
+async def test_a_redriven_job_runs_again_and_its_entry_is_gone(operator: Client, pipeline: Pipeline):
+    job_id, sequence = await failed_job(pipeline, operator)
+    await pipeline.stage(job_id, "prepare", attempts=8)
+    answer = await operator.http.post(f"{PATH}/{sequence}/redrive")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await operator.get(f"/v1/transcriptions/{job_id}")).json()["state"] == "queued"
+    assert await pipeline.queued(job_id) == ["prepare", "prepare"]
+    assert await pipeline.pool.fetchval("SELECT max(attempts) FROM stages") == 0
+    assert await listed(operator) == []
+    assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 404
 
-            await eventually_async(is_written, 10)
-            await pipeline.jetstream.context.delete_msg(DLQ, sequence)
 
-        controller = asyncio.create_task(carry_out())
-        done = await operator.http.request(method, f"{PATH}/{sequence}{path}")
-        await controller
-        assert done.status_code == 204
-        assert (await operator.http.request(method, f"{PATH}/{sequence}{path}")).status_code == 404
+async def test_a_discarded_entry_is_gone_and_its_job_is_not_changed(operator: Client, pipeline: Pipeline):
+    job_id, sequence = await failed_job(pipeline, operator)
+    assert (await operator.http.delete(f"{PATH}/{sequence}")).status_code == 204
+    assert (await operator.get(f"/v1/transcriptions/{job_id}")).json()["state"] == "failed"
+    assert await listed(operator) == []
+    assert (await operator.http.delete(f"{PATH}/{sequence}")).status_code == 404
+
+
+async def test_an_entry_whose_job_is_gone_can_be_redriven(operator: Client, pipeline: Pipeline):
+    sequence = await dead_letter(pipeline)
+    assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 204
+    assert await listed(operator) == []
+
+
+async def chunk_of(pipeline: Pipeline, user: Client, state: str) -> tuple[UUID, int]:
+    """A job of a state with a failed chunk, and the sequence of its dead letter."""
+    job_id = await pipeline.job(user.owner_id, state=state)
+    await pipeline.pool.execute(
+        "INSERT INTO chunks (job_id, owner_id, chunk_index, state, spans, speech_s, split, error_code)"
+        " SELECT id, owner_id, 7, 'failed', '[]', 1.0, 0, 'internal_error' FROM jobs WHERE id = $1",
+        job_id,
+    )
+    return job_id, await dead_letter(pipeline, job_id=job_id)
+
+
+async def test_a_chunk_of_a_running_stage_waits_for_the_window(operator: Client, pipeline: Pipeline):
+    job_id, sequence = await chunk_of(pipeline, operator, "transcribing")
+    assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 204
+    assert await pipeline.pool.fetchval("SELECT state FROM chunks WHERE job_id = $1", job_id) == "waiting"
+    assert await pipeline.queued(job_id) == ["prepare"]
+
+
+async def test_a_chunk_of_a_job_that_is_being_assembled_stays(operator: Client, pipeline: Pipeline):
+    job_id, sequence = await chunk_of(pipeline, operator, "assembling")
+    answer = await operator.http.post(f"{PATH}/{sequence}/redrive")
+    assert (answer.status_code, answer.json()["code"]) == (409, "being_assembled")
+    assert answer.headers["retry-after"] == "5"
+    assert (await operator.http.post(f"{PATH}/redrive")).json() == {"accepted": 0, "repeated": 0, "next_cursor": None}
+    assert await listed(operator) == [sequence]
+    # Nothing was done, so nothing is recorded, and the next click counts.
+    assert await pipeline.changes() == []
+    await pipeline.end(operator.owner_id, job_id)
+    assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 204
+
+
+async def test_an_entry_that_cannot_be_read_can_only_be_discarded(operator: Client, pipeline: Pipeline):
+    entry = DeadLetter("work.prepare.standard", {"Nats-Msg-Id": uuid4().hex}, b"\xff\xfe", "bad_message", "No.", 1)
+    sequence = await entry.publish(pipeline.jetstream)
+    answer = await operator.http.post(f"{PATH}/{sequence}/redrive")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_redrivable")
+    assert (await operator.http.delete(f"{PATH}/{sequence}")).status_code == 204
 
 
 async def test_all_dead_letters_of_a_stage_are_redriven_by_one_request(operator: Client, pipeline: Pipeline):
     sequences = [await dead_letter(pipeline, stage) for stage in ("transcribe", "prepare", "transcribe")]
     answer = await operator.http.post(f"{PATH}/redrive?stage=transcribe")
-    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "repeated": 0, "next_cursor": None})
-    commands = [unpack(row["headers"], row["payload"])[1] for row in await pipeline.commands()]
-    assert commands == [RedriveDeadLetter(sequence=sequences[0]), RedriveDeadLetter(sequence=sequences[2])]
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 2, "repeated": 0, "next_cursor": None})
+    assert await listed(operator) == [sequences[1]]
     nothing = await operator.http.post(f"{PATH}/redrive?stage=assemble")
     assert (nothing.status_code, nothing.json()) == (200, {"accepted": 0, "repeated": 0, "next_cursor": None})
 
@@ -129,7 +166,7 @@ async def test_dead_letters_are_for_operators_only(operator: Client, alice: Clie
     ):
         answer = await alice.http.request(method, f"{PATH}{path}")
         assert (answer.status_code, answer.json()["code"]) == (403, "operators_only")
-    assert await pipeline.commands() == []
+    assert await pipeline.changes() == []
 
 
 async def test_an_unknown_dead_letter_is_not_found(operator: Client):
@@ -191,46 +228,57 @@ async def test_filters_that_cannot_be_meant_are_refused_in_a_sentence(operator: 
 
 
 async def test_only_the_selected_dead_letters_are_redriven(operator: Client, pipeline: Pipeline):
-    await dead_letter(pipeline)
-    chosen = await dead_letter(pipeline, code="bad_message")
+    other = await dead_letter(pipeline)
+    await dead_letter(pipeline, code="bad_message")
     answer = await operator.http.post(f"{PATH}/redrive?code=bad_message")
     assert answer.json() == {"accepted": 1, "repeated": 0, "next_cursor": None}
-    assert await written(pipeline) == [RedriveDeadLetter(sequence=chosen)]
+    assert await listed(operator) == [other]
 
 
 @pytest.mark.parametrize("path", ["{sequence}/redrive", "redrive", "redrive?code=internal_error"])
 async def test_a_double_click_redrives_once(operator: Client, pipeline: Pipeline, path: str):
-    sequence = await dead_letter(pipeline)
+    job_id, sequence = await failed_job(pipeline, operator)
     address = f"{PATH}/{path.format(sequence=sequence)}"
     answers = await asyncio.gather(*(operator.http.post(address) for _ in range(4)))
-    assert {answer.status_code for answer in answers} <= {200, 202}
-    if "{" not in path:
-        assert sorted(answer.json()["accepted"] for answer in answers) == [0, 0, 0, 1]
-        assert sorted(answer.json()["repeated"] for answer in answers) == [0, 1, 1, 1]
-    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence)]
-    assert await pipeline.pool.fetchval("SELECT count(*) FROM operator_actions") == 1
+    if "{" in path:
+        assert {answer.status_code for answer in answers} <= {204, 404}
+    else:
+        assert sum(answer.json()["accepted"] for answer in answers) == 1
+    assert await pipeline.queued(job_id) == ["prepare", "prepare"]
+    assert await pipeline.changes() == ["job", "redrive"]
 
 
-async def test_a_redrive_that_had_no_effect_can_be_repeated_after_a_minute(operator: Client, pipeline: Pipeline):
-    sequence = await dead_letter(pipeline)
-    await operator.http.post(f"{PATH}/{sequence}/redrive")
-    await pipeline.pool.execute("UPDATE operator_actions SET created_at = created_at - interval '61 seconds'")
-    await operator.http.post(f"{PATH}/{sequence}/redrive")
-    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence)] * 2
+async def test_a_click_after_one_that_could_not_drop_the_entry_drops_it(
+    operator: Client, pipeline: Pipeline, monkeypatch
+):
+    job_id, sequence = await failed_job(pipeline, operator)
+    entries = pipeline.dependencies.entries
+
+    async def unavailable(_: int) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(entries, "drop", unavailable)
+        assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 503
+    assert await listed(operator) == [sequence]
+    assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 204
+    assert await listed(operator) == []
+    assert await pipeline.queued(job_id) == ["prepare", "prepare"]
 
 
 async def test_more_dead_letters_than_one_request_takes_are_redriven_with_the_cursor(
     operator: Client, pipeline: Pipeline, monkeypatch
 ):
     monkeypatch.setattr(operations, "MAX_REDRIVEN_PER_REQUEST", 2)
-    sequences = [await dead_letter(pipeline) for _ in range(5)]
+    for _ in range(5):
+        await dead_letter(pipeline)
     accepted, path = [], f"{PATH}/redrive"
     while path:
         answer = (await operator.http.post(path)).json()
         accepted.append(answer["accepted"])
         path = f"{PATH}/redrive?cursor={answer['next_cursor']}" if answer["next_cursor"] else ""
     assert accepted == [2, 2, 1]
-    assert await written(pipeline) == [RedriveDeadLetter(sequence=sequence) for sequence in sequences]
+    assert await listed(operator) == []
 
 
 _TIMES = st.datetimes(timezones=st.just(UTC))

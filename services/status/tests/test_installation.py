@@ -107,7 +107,7 @@ async def test_every_metric_is_documented(service: Service, alice: Client):
     async with httpx.AsyncClient(base_url=service.url) as client:
         text = (await client.get("/metrics")).text
     documented = (DOCS / "metrics.md").read_text()
-    for name in re.findall(r"^# HELP (voicepipe_event\w*|voicepipe_commands_written\w*)", text, re.MULTILINE):
+    for name in re.findall(r"^# HELP (voicepipe_event\w*|voicepipe_changes\w*)", text, re.MULTILINE):
         assert name.endswith("_created") or f"`{name}`" in documented, name
     assert 'route="/v1/transcriptions"' in text
 

@@ -67,9 +67,10 @@ async def test_the_audit_is_read_page_by_page(operator: Client, pipeline: Pipeli
     assert (await operator.get(f"{AUDIT}?limit=101")).status_code == 422
 
 
-async def test_an_action_whose_command_cannot_be_written_is_not_audited(operator: Client, pipeline: Pipeline):
-    sequence = await dead_letter(pipeline)
-    await pipeline.pool.execute("ALTER TABLE outbox ADD CONSTRAINT full_disk CHECK (work <> 'control') NOT VALID")
+async def test_a_redrive_that_cannot_be_committed_is_not_audited(operator: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(operator.owner_id, state="failed")
+    sequence = await dead_letter(pipeline, job_id=job_id)
+    await pipeline.pool.execute("ALTER TABLE outbox ADD CONSTRAINT full_disk CHECK (work <> 'prepare') NOT VALID")
     assert (await operator.http.post(f"{PATH}/{sequence}/redrive")).status_code == 500
     assert await items(operator, AUDIT) == []
 

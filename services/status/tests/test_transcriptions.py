@@ -176,7 +176,7 @@ async def test_transcriptions_of_other_owners_are_not_found(alice: Client, bob: 
         if method != "HEAD":
             assert {answer.json()["code"] for answer in answers} == {"not_found"}
             assert len({answer.text for answer in answers}) == 1
-    assert await pipeline.commands() == []
+    assert await pipeline.changes() == []
 
 
 async def test_every_route_requires_a_key(service: Service, alice: Client, pipeline: Pipeline):
@@ -187,7 +187,7 @@ async def test_every_route_requires_a_key(service: Service, alice: Client, pipel
                 answer = await stranger.request(method, f"/v1/transcriptions/{job_id}{path}", headers=headers)
                 assert answer.status_code == 401, path
                 assert answer.headers["www-authenticate"] == "Bearer"
-    assert await pipeline.commands() == []
+    assert await pipeline.changes() == []
 
 
 async def test_the_list_has_only_the_transcriptions_of_the_owner(alice: Client, bob: Client, pipeline: Pipeline):

@@ -30,6 +30,7 @@ from .assemble.handler import AssembleHandler
 from .controller.advisories import Advisories
 from .controller.backlog import Backlog
 from .controller.commands import ControlCommands
+from .controller.deletions import Deletions
 from .controller.diarization_deadline import DiarizationDeadline
 from .controller.gauges import Gauges
 from .controller.loop import Controller
@@ -162,13 +163,14 @@ def controller(dependencies: Dependencies) -> Role:
         Sweeper(pool, outbox, jetstream, settings.stuck_after_s),
         Advisories(jetstream, dependencies.on_dead_lettered),
         Retention(pool, dependencies.store, settings.keep_failed_pcm_s),
+        Deletions(pool, dependencies.store, jetstream),
         DiarizationDeadline(pool, outbox, settings.diarization_deadline_s),
         MissingPools(pool, outbox, settings.declared_pools, settings.model_wait_timeout_s),
         Gauges(pool, jetstream, settings.declared_pools),
         Backlog(pool, jetstream, settings.declared_pools, settings.window_chunks, settings.max_audio_s),
         settings.sweep_every_s,
     )
-    control = ControlCommands(pool, outbox, dependencies.store, jetstream, settings.window_chunks)
+    control = ControlCommands(outbox, jetstream)
     return Role(dependencies.worker(Queue(CONTROL), control.handlers, 4), (controller.run,))
 
 

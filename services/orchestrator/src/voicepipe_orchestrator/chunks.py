@@ -1,6 +1,6 @@
-"""The repository of `chunks`. No other module writes this table.
+"""The repository of `chunks`. Only one other module writes this table: `voicepipe_wire.changes.reopening`.
 
-A chunk is waiting, then queued, then done or failed; `reopen_failed` lets failed ones wait again. Invariants:
+A chunk is waiting, then queued, then done or failed; `reopen_failed_chunks` lets failed ones wait again. Invariants:
 
 - Every change is made under the lock of the job (`jobs.lock`), so no two handlers change the chunks of a job at once.
 - A chunk is recognized once: only a queued chunk can become done or failed (`save_recognition`, `save_failure`), so of
@@ -130,18 +130,6 @@ async def requeue(transaction: Transaction, job: StoredJob) -> None:
     """Send the commands of all queued chunks again. A chunk that then has two commands is still recognized once."""
     for index in await queued_indices(transaction.connection, job.id):
         command(transaction, job, index)
-
-
-async def reopen_failed(transaction: Transaction, job: StoredJob) -> bool:
-    """Set failed chunks back to waiting; True if there were any."""
-    changed = await transaction.connection.execute(
-        """
-        UPDATE chunks SET state = 'waiting', error_code = NULL, finished_at = NULL
-        WHERE job_id = $1 AND state = 'failed'
-        """,
-        job.id,
-    )
-    return affected(changed) > 0
 
 
 async def skip(transaction: Transaction, job: StoredJob, index: int, code: str, window_chunks: int) -> None:

@@ -11,16 +11,13 @@ from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
+from voicepipe_wire.transcript.pcm_format import pcm_prefix
 
 from .domain import SAMPLE_BYTES, SAMPLE_RATE, Span
 from .ports import Pcm
 
 # Spans that are no further apart are read with one request: reading the silence in between costs less than another one.
 MAX_GAP = 10 * SAMPLE_RATE
-
-
-def pcm_prefix(owner_id: UUID, job_id: UUID) -> str:
-    return f"pcm/{owner_id}/{job_id}"
 
 
 class ObjectStorePcm:

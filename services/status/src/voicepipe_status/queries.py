@@ -92,12 +92,8 @@ WITH page AS (
     ORDER BY j.created_at DESC, j.id DESC LIMIT $8
 ) {_TRANSCRIPTIONS}"""  # noqa: S608
 
-# The state of a job, to decide about a command and to see its effect.
-_SNAPSHOT = """
-SELECT j.state, j.finished_at IS NOT NULL AS ended, j.changed_at,
-    EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed') AS has_gaps
-FROM jobs j WHERE j.owner_id = $1 AND j.id = $2
-"""
+# That there is such a job, and its state.
+_SNAPSHOT = "SELECT state FROM jobs WHERE owner_id = $1 AND id = $2"
 
 # Whether a job has ended or is gone, and whether one of its events is still in the outbox.
 _ENDING = """
@@ -119,19 +115,14 @@ LEFT JOIN LATERAL (
 WHERE j.owner_id = $1 AND j.id = $2
 """
 
-# The speakers of the latest version and their names, and the columns that explain a missing transcript.
+# The speakers of the latest version, and the columns that explain a missing transcript.
 _SPEAKERS = """
-SELECT j.state, j.error_code, j.error_message, t.version, t.version AS latest, t.speakers,
-    (SELECT jsonb_object_agg(n.speaker, n.name) FROM speaker_names n WHERE n.job_id = j.id AND n.version = t.version) AS names
+SELECT j.state, j.error_code, j.error_message, t.version, t.version AS latest, t.speakers
 FROM jobs j
 LEFT JOIN LATERAL (
     SELECT version, document -> 'speakers' AS speakers FROM transcripts WHERE job_id = j.id ORDER BY version DESC LIMIT 1
 ) t ON true
 WHERE j.owner_id = $1 AND j.id = $2
-"""
-
-_SPEAKER_NAME = """
-SELECT name FROM speaker_names WHERE owner_id = $1 AND job_id = $2 AND version = $3 AND speaker = $4
 """
 
 _RECORDING = """
@@ -185,12 +176,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """`has_gaps`: a chunk failed permanently."""
-
     state: str
-    ended: bool
-    changed_at: datetime
-    has_gaps: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +228,6 @@ class Queries:
 
     async def speakers(self, owner_id: UUID, job_id: UUID) -> Row | None:
         return await self._pool.fetchrow(_SPEAKERS, owner_id, job_id)
-
-    async def speaker_name(self, owner_id: UUID, job_id: UUID, version: int, speaker: str) -> str | None:
-        """The name given to a speaker, if any."""
-        name: str | None = await self._pool.fetchval(_SPEAKER_NAME, owner_id, job_id, version, speaker)
-        return name
 
     async def recording(self, owner_id: UUID, job_id: UUID) -> Row | None:
         return await self._pool.fetchrow(_RECORDING, owner_id, job_id)

@@ -19,5 +19,3 @@ class StatusSettings(Settings, RpcSettings):
     # Events queued for a slow client before its stream is closed.
     event_queue_length: int = Field(256, ge=1)
     event_heartbeat_s: float = Field(15.0, gt=0)
-    # How long a request waits for the effect of its command.
-    effect_timeout_s: float = Field(3.0, ge=0)

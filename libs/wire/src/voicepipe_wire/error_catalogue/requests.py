@@ -91,6 +91,20 @@ REQUESTS: Mapping[str, Entry] = {
         "Not retryable",
         "No part of the transcription failed or was cancelled, so there is nothing to retry.",
     ),
+    "not_redrivable": row(
+        409,
+        "FAILED_PRECONDITION",
+        "Not redrivable",
+        "This dead letter cannot be read, so it cannot be redriven.",
+        "Discard it.",
+    ),
+    "being_assembled": row(
+        409,
+        "FAILED_PRECONDITION",
+        "Being assembled",
+        "The transcript of this job is being assembled without this part.",
+        "Redrive it again in a few seconds.",
+    ),
     "no_speakers": row(
         409,
         "FAILED_PRECONDITION",

@@ -22,6 +22,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,8 @@ class StoredJob:
     warnings: tuple[Mapping[str, str], ...]
     stages: Job
     attempts: Mapping[Stage, int]
+    # When the last change that somebody asked for was requested: cancel, retry, diarize again, redrive.
+    requested_at: datetime | None = None
 
     @property
     def state(self) -> JobState:
@@ -313,6 +316,18 @@ async def reset_attempts(transaction: Transaction, job: StoredJob) -> None:
     await transaction.connection.execute("UPDATE stages SET attempts = 0 WHERE job_id = $1", job.id)
 
 
+async def mark_requested(transaction: Transaction, job: StoredJob, at: datetime | None) -> None:
+    """Record that somebody has requested a change of a locked job, `at` a time or now."""
+    await transaction.connection.execute("UPDATE jobs SET requested_at = coalesce($2, now()) WHERE id = $1", job.id, at)
+
+
+async def mark_name_removed(transaction: Transaction, job: StoredJob, at: datetime | None) -> None:
+    """Record that the name of a speaker was removed, `at` a time or now."""
+    await transaction.connection.execute(
+        "UPDATE jobs SET name_removed_at = coalesce($2, now()) WHERE id = $1", job.id, at
+    )
+
+
 async def delete(transaction: Transaction, job_id: UUID) -> UUID | None:
     """Delete the job with its dependent rows, and return the id of its recording; None if there is no such job."""
     recording_id: UUID | None = await transaction.connection.fetchval(
@@ -370,4 +385,5 @@ def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> Stor
         warnings=tuple(row["warnings"]),
         stages=Job({Stage(item["stage"]): State(item["state"]) for item in stages}),
         attempts={Stage(item["stage"]): item["attempts"] for item in stages},
+        requested_at=row["requested_at"],
     )

@@ -149,15 +149,17 @@ def cancel(job: Job) -> Job:
     return job
 
 
-def reopen(job: Job, *, redo: frozenset[Stage] = frozenset()) -> Job:
+def reopen(job: Job, *, redo: frozenset[Stage] = frozenset(), keep: frozenset[Stage] = frozenset()) -> Job:
     """The job with these stages waiting again: failed or cancelled ones, those in `redo`, and all that depend on them.
+
+    A stage in `keep` stays done although another that it depends on is repeated.
 
     Raises:
         IllegalTransition: a stage in `redo` has not ended.
     """
     again = set(redo) | {stage for stage, state in job.stages.items() if state in {State.FAILED, State.CANCELLED}}
     for stage, needed in NEEDS.items():  # dependencies first
-        if job.stages[stage] is State.DONE and needed & again:
+        if job.stages[stage] is State.DONE and needed & again and stage not in keep:
             again.add(stage)
     for stage in again:
         job = advance(job, stage, Event.REOPEN)

@@ -68,7 +68,7 @@ from voicepipe_wire.failures import outage, tolerating_outages
 
 from .broker import DEFAULT_DELIVERY, Delivery, JetStream
 from .dead_letters import DeadLetter
-from .envelope import Envelope, unpack
+from .envelope import Envelope, handle, unpack
 from .outbox import Outbox
 from .patience import Fate, Handlers, OnWaiting, Patience, jitter, note_nothing, retry_delay_s
 from .subjects import WORK, Priority, Queue, priority_of
@@ -258,6 +258,7 @@ class Worker:
             envelope, command = self._decode(message)
         except Reject as reject:
             return await self._dead_letter(message, None, reject)
+        handle(envelope)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         while True:
             try:

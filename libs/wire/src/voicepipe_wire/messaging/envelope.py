@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -30,6 +31,19 @@ class Envelope:
     source: str
     time: datetime
     traceparent: str | None
+
+
+_HANDLED: ContextVar[Envelope] = ContextVar("handled")
+
+
+def handle(envelope: Envelope) -> None:
+    """Let `sent_at` tell the time of this message, in this task and those that it starts."""
+    _HANDLED.set(envelope)
+
+
+def sent_at() -> datetime:
+    """When the command that is being handled was written, by the clock of its sender."""
+    return _HANDLED.get().time
 
 
 def headers_for(message: Message, message_id: UUID, source: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Stored:
 
 
 class StreamReader:
-    """Reads one stream.
+    """Reads one stream, and drops messages of it.
 
     Raises:
         Unavailable: from every method, while the broker or the stream is unavailable.
@@ -68,6 +68,10 @@ class StreamReader:
             self._direct_get_subject, json.dumps({"seq": sequence}).encode(), timeout_s=TIMEOUT_S
         )
         return _read(message)
+
+    async def drop(self, sequence: int) -> None:
+        """Delete a message. A missing one counts as deleted."""
+        await self._jetstream.drop(self._stream, sequence)
 
     async def last_sequence(self) -> int:
         return int((await self._info()).state.last_seq)

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
-from voicepipe_wire.jobs import diarizations, jobs
+from voicepipe_wire.jobs import diarizations, jobs, speaker_names
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Outbox
@@ -54,6 +54,7 @@ class AssembleHandler:
                 version,
                 document,
             )
+            await speaker_names.carry_over(transaction, job, version)
             await jobs.save(transaction, job, advance(job.stages, Stage.ASSEMBLE, Event.FINISH))
             transaction.event(job, JobCompleted(job_id=str(job.id), transcript_version=version))
         await delete_pcm(self._pool, self._store, job.id)

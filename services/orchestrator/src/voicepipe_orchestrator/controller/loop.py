@@ -1,4 +1,4 @@
-"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, metrics, backlog."""
+"""Runs the controller's periodic tasks: relay, sweep, deadlines, retention, deletions, metrics, backlog."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from voicepipe_wire.messaging.outbox import Outbox
 
 from .advisories import Advisories
 from .backlog import Backlog
+from .deletions import Deletions
 from .diarization_deadline import DiarizationDeadline
 from .gauges import Gauges
 from .missing_pools import MissingPools
@@ -34,6 +35,7 @@ RELAY_EVERY_S = 1.0
 GAUGES_EVERY_S = 5.0
 BACKLOG_EVERY_S = 3.0
 RETENTION_EVERY_S = 30.0
+DELETIONS_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Controller:
     sweeper: Sweeper
     advisories: Advisories
     retention: Retention
+    deletions: Deletions
     diarization_deadline: DiarizationDeadline
     missing_pools: MissingPools
     gauges: Gauges
@@ -55,6 +58,7 @@ class Controller:
             tasks.create_task(_every(self.sweep_every_s, self.sweeper.sweep, stop))
             tasks.create_task(_every(self.sweep_every_s, self.diarization_deadline.enforce, stop))
             tasks.create_task(_every(RETENTION_EVERY_S, self.retention.apply, stop))
+            tasks.create_task(_every(DELETIONS_EVERY_S, self.deletions.work_off, stop))
             tasks.create_task(_every(self.sweep_every_s, self.missing_pools.enforce, stop))
             tasks.create_task(_every(GAUGES_EVERY_S, self.gauges.measure, stop))
             tasks.create_task(_every(BACKLOG_EVERY_S, self.backlog.publish, stop))

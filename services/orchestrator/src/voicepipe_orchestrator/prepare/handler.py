@@ -20,12 +20,12 @@ from voicepipe_wire.jobs.stages import Event, Stage, State, advance
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import MultipartWriter, ObjectMissing, ObjectStore
+from voicepipe_wire.transcript.pcm_format import pcm_prefix
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import StageProgressed
 
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
-from voicepipe_orchestrator.pcm_store import pcm_prefix
 
 from .chunking import plan_chunks
 from .decode import Decoded, DecodeLimits, decode

@@ -1,70 +1,72 @@
-"""Cancel, retry and delete: commands that the controller carries out. A request waits briefly for the effect."""
+"""Cancel, retry and delete. Each is one transaction that locks the job; what the change causes follows from the outbox."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
+from voicepipe_wire.changes.cancellation import cancel as cancel_job
+from voicepipe_wire.changes.deletion import delete as delete_job
+from voicepipe_wire.changes.reopening import retry as retry_job
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.jobs.stages import JobState
-from voicepipe_wire.v1.commands_pb2 import CancelJob, DeleteJob, RetryJob
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.jobs import StoredJob
+from voicepipe_wire.messaging.outbox import Transaction
 
-from voicepipe_status.commands import send, snapshot, wait_for
+from voicepipe_status import metrics
 from voicepipe_status.dependencies import Dependencies
-from voicepipe_status.queries import JobSnapshot
 from voicepipe_status.schema import Transcription
 
 from .transcriptions import get
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A transcription after a command. If `took_effect` is false, the command is accepted and will be carried out."""
+@asynccontextmanager
+async def changing(
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, change: str
+) -> AsyncIterator[tuple[Transaction, StoredJob]]:
+    """A job of an owner, locked until the block ends. The change is then committed, and counted as `change`.
 
-    transcription: Transcription
-    took_effect: bool
+    Raises:
+        Problem: 404 `not_found`; and whatever the block raises, which leaves the job as it was.
+    """
+    async with dependencies.outbox.transaction() as transaction:
+        job = await jobs.lock(transaction.connection, job_id)
+        if job is None or job.owner_id != owner_id:
+            raise Problem.of("not_found", what="transcription")
+        yield transaction, job
+    metrics.CHANGES.labels(change).inc()
 
 
-async def cancel(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Changed:
+async def cancel(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Transcription:
     """Cancel a transcription.
 
     Raises:
         Problem: 404 `not_found`, 409 `not_cancellable`.
     """
-    _raise_if(before := await snapshot(dependencies, owner_id, job_id), before.ended, "not_cancellable")
-    await send(dependencies, CancelJob(job_id=str(job_id), owner_id=str(owner_id)), owner_id, job_id)
-    after = await wait_for(dependencies, owner_id, job_id, lambda now: now.ended)
-    if after is not None and after.ended:
-        _raise_if(after, after.state != JobState.CANCELLED, "not_cancellable")
-    return Changed(await get(dependencies, owner_id, job_id), after is not None and after.ended)
+    async with changing(dependencies, owner_id, job_id, "cancel") as (transaction, job):
+        if not await cancel_job(transaction, job):
+            raise Problem.of("not_cancellable", members={"state": job.state})
+    return await get(dependencies, owner_id, job_id)
 
 
-async def retry(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Changed:
+async def retry(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Transcription:
     """Repeat what failed or was cancelled.
 
     Raises:
         Problem: 404 `not_found`, 409 `not_retryable`.
     """
-    before = await snapshot(dependencies, owner_id, job_id)
-    again = before.state in {JobState.FAILED, JobState.CANCELLED} or (before.ended and before.has_gaps)
-    _raise_if(before, not again, "not_retryable")
-    await send(dependencies, RetryJob(job_id=str(job_id), owner_id=str(owner_id)), owner_id, job_id)
-    after = await wait_for(dependencies, owner_id, job_id, lambda now: now.changed_at > before.changed_at)
-    took_effect = after is not None and after.changed_at > before.changed_at
-    return Changed(await get(dependencies, owner_id, job_id), took_effect)
+    async with changing(dependencies, owner_id, job_id, "retry") as (transaction, job):
+        if not await retry_job(transaction, job):
+            raise Problem.of("not_retryable", members={"state": job.state})
+    return await get(dependencies, owner_id, job_id)
 
 
-async def delete(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> bool:
-    """Delete a transcription; returns whether it is gone already.
+async def delete(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> None:
+    """Delete a transcription. Its objects and events follow.
 
     Raises:
         Problem: 404 `not_found`.
     """
-    await snapshot(dependencies, owner_id, job_id)
-    await send(dependencies, DeleteJob(job_id=str(job_id), owner_id=str(owner_id)), owner_id, job_id)
-    return await wait_for(dependencies, owner_id, job_id, lambda _: False) is None
-
-
-def _raise_if(snapshot: JobSnapshot, impossible: bool, code: str) -> None:
-    if impossible:
-        raise Problem.of(code, members={"state": snapshot.state})
+    async with changing(dependencies, owner_id, job_id, "delete") as (transaction, job):
+        await delete_job(transaction, job)

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from voicepipe_status.commands import snapshot
 from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.events.feed import Feed
 from voicepipe_status.events.hub import Listener
+
+from .transcriptions import snapshot
 
 
 @asynccontextmanager

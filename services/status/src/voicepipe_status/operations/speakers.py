@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from voicepipe_wire.changes.speakers import diarize_again as diarize_job_again
+from voicepipe_wire.changes.speakers import rename as rename_speaker
 from voicepipe_wire.errors import Problem
+from voicepipe_wire.jobs.speaker_names import SpeakerOf
 from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.storage.objects import ObjectMissing
-from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, RenameSpeaker
 
-from voicepipe_status.commands import poll, send, snapshot, wait_for
 from voicepipe_status.dependencies import Dependencies
-from voicepipe_status.schema import Speaker, SpeakerLimits
+from voicepipe_status.schema import Speaker, SpeakerLimits, Transcription
 
-from .changes import Changed
-from .transcriptions import get
+from .changes import changing
+from .transcriptions import get, snapshot
 from .transcripts import no_transcript
 
 
-async def rename(
-    dependencies: Dependencies, owner_id: UUID, job_id: UUID, speaker: str, name: str | None
-) -> tuple[Speaker, bool]:
-    """Name a speaker of the latest version, or remove the name; returns the speaker, and whether it took effect.
+async def rename(dependencies: Dependencies, owner_id: UUID, job_id: UUID, speaker: str, name: str | None) -> Speaker:
+    """Name a speaker of the latest version, or remove the name; returns the speaker.
 
     Raises:
         Problem: 404 `not_found` or `speaker_not_found`, 409 `no_speakers`; as `no_transcript` if there is none.
     """
-    version, speakers, names = await _speakers(dependencies, owner_id, job_id)
+    version, speakers = await _speakers(dependencies, owner_id, job_id)
     current = next((each for each in speakers if each.id == speaker), None)
     if current is None:
         raise Problem.of("speaker_not_found", members={"speakers": [each.id for each in speakers]})
-    command = RenameSpeaker(
-        job_id=str(job_id), owner_id=str(owner_id), transcript_version=version, speaker=speaker, name=name or ""
-    )
-    await send(dependencies, command, owner_id, job_id)
-
-    async def is_called_so() -> bool:
-        return await dependencies.queries.speaker_name(owner_id, job_id, version, speaker) == name
-
-    took_effect = await poll(is_called_so, dependencies.settings.effect_timeout_s)
-    shown = name if took_effect else names.get(speaker)
-    return current.model_copy(update={"name": shown or current.name}), took_effect
+    async with changing(dependencies, owner_id, job_id, "rename_speaker") as (transaction, job):
+        await rename_speaker(transaction, job, SpeakerOf(version, speaker), name)
+    return current.model_copy(update={"name": name or current.name})
 
 
 async def diarize_again(
     dependencies: Dependencies, owner_id: UUID, job_id: UUID, limits: SpeakerLimits | None
-) -> Changed:
+) -> Transcription:
     """Run diarization for a completed transcription, again or for the first time.
 
     Raises:
@@ -56,23 +47,17 @@ async def diarize_again(
         raise Problem.of("not_completed", members={"state": before.state})
     if not dependencies.settings.speakers:
         raise Problem.of("no_diarizer")
+    # Before the lock: the object store may be slow.
     await _need_audio(dependencies, owner_id, job_id)
-    command = DiarizeAgain(
-        job_id=str(job_id),
-        owner_id=str(owner_id),
-        min_speakers=(limits and limits.min_speakers) or 0,
-        max_speakers=(limits and limits.max_speakers) or 0,
-    )
-    await send(dependencies, command, owner_id, job_id)
-    after = await wait_for(dependencies, owner_id, job_id, lambda now: now.changed_at > before.changed_at)
-    took_effect = after is not None and after.changed_at > before.changed_at
-    return Changed(await get(dependencies, owner_id, job_id), took_effect)
+    limits = limits or SpeakerLimits()
+    async with changing(dependencies, owner_id, job_id, "diarize_again") as (transaction, job):
+        if not await diarize_job_again(transaction, job, limits.min_speakers, limits.max_speakers):
+            raise Problem.of("not_completed", members={"state": job.state})
+    return await get(dependencies, owner_id, job_id)
 
 
-async def _speakers(
-    dependencies: Dependencies, owner_id: UUID, job_id: UUID
-) -> tuple[int, list[Speaker], dict[str, str]]:
-    """The latest version, its speakers with their default names, and the names given to them by id.
+async def _speakers(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> tuple[int, list[Speaker]]:
+    """The latest version, and its speakers with their default names.
 
     Raises:
         Problem: 404 `not_found` or 409 `no_speakers`; as `no_transcript` if there is none.
@@ -84,7 +69,7 @@ async def _speakers(
         raise no_transcript(row)
     if not row["speakers"]:
         raise Problem.of("no_speakers")
-    return row["version"], [Speaker.model_validate(each) for each in row["speakers"]], row["names"] or {}
+    return row["version"], [Speaker.model_validate(each) for each in row["speakers"]]
 
 
 async def _need_audio(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> None:

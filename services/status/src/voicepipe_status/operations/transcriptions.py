@@ -8,7 +8,7 @@ from voicepipe_wire.errors import Problem
 
 from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.http import cursors
-from voicepipe_status.queries import Filter
+from voicepipe_status.queries import Filter, JobSnapshot
 from voicepipe_status.schema import Transcription, TranscriptionPage
 from voicepipe_status.serializers import transcription
 
@@ -37,6 +37,18 @@ async def get(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Trans
     if row is None:
         raise Problem.of("not_found", what="transcription")
     return transcription(row, dependencies.settings.public_url, dependencies.pools)
+
+
+async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> JobSnapshot:
+    """The state of a job.
+
+    Raises:
+        Problem: 404 `not_found`.
+    """
+    job = await dependencies.queries.snapshot(owner_id, job_id)
+    if job is None:
+        raise Problem.of("not_found", what="transcription")
+    return job
 
 
 async def page(dependencies: Dependencies, owner_id: UUID, request: TranscriptionsRequest) -> TranscriptionPage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from fastapi.responses import JSONResponse
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.stream_reader import parse_sequence
 from voicepipe_wire.web.auth import User
@@ -19,10 +18,7 @@ from voicepipe_status.schema import DeadLetterDetail, DeadLetterPage, Redriven
 
 router = APIRouter(tags=["operators"], prefix="/v1/admin/dead-letters")
 
-_DONE: dict[int | str, dict[str, Any]] = {
-    204: {"description": "Done"},
-    202: {"description": "Accepted; it had not taken effect within 3 s"},
-}
+_DONE: dict[int | str, dict[str, Any]] = {204: {"description": "Done"}}
 
 
 async def _sequence(
@@ -47,21 +43,17 @@ async def list_dead_letters(
 
 @router.post(
     "/redrive",
-    responses={
-        202: {"model": Redriven, "description": "They will be redriven"},
-        **problem_responses("operators_only", "bad_cursor"),
-    },
+    responses=problem_responses("operators_only", "bad_cursor"),
     operation_id="redrive_dead_letters",
 )
 async def redrive_all(
     operator: Operator, dependencies: AppDependencies, query: Annotated[DeadLetterCriteria, Query()]
-) -> JSONResponse:
+) -> Redriven:
     """Redrive all dead letters, or those that the filters select, up to 1000 per request.
 
-    Safe to repeat: what was redriven within the last minute is not redriven again.
+    Safe to repeat: what was redriven within the last minute is not redriven again. What cannot be redriven now stays where it is.
     """
-    redriven = await dead_letters.redrive_all(dependencies, operator, query)
-    return JSONResponse(redriven.model_dump(), 202 if redriven.accepted else 200)
+    return await dead_letters.redrive_all(dependencies, operator, query)
 
 
 @router.get("/{sequence}", responses=problem_responses("operators_only", "not_found"), operation_id="get_dead_letter")
@@ -73,7 +65,7 @@ async def get_dead_letter(sequence: EntryNumber, _: Operator, dependencies: AppD
 @router.post(
     "/{sequence}/redrive",
     status_code=204,
-    responses={**_DONE, **problem_responses("operators_only", "not_found")},
+    responses={**_DONE, **problem_responses("operators_only", "not_found", "not_redrivable", "being_assembled")},
     operation_id="redrive_dead_letter",
 )
 async def redrive(sequence: EntryNumber, operator: Operator, dependencies: AppDependencies) -> Response:
@@ -93,5 +85,5 @@ async def discard(sequence: EntryNumber, operator: Operator, dependencies: AppDe
 
 
 async def _act(dependencies: Dependencies, operator: User, action: Action, sequence: int) -> Response:
-    done = await dead_letters.act(dependencies, operator, action, sequence)
-    return Response(status_code=204 if done else 202)
+    await dead_letters.act(dependencies, operator, action, sequence)
+    return Response(status_code=204)

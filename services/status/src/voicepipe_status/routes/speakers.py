@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Path
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
 from voicepipe_status.http.problems import problem_responses
@@ -16,13 +15,6 @@ router = APIRouter(tags=["speakers"])
 
 SpeakerId = Annotated[str, Path(description="Id of the speaker in the transcript", examples=["speaker_1"])]
 
-_RENAMED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "model": Speaker,
-        "description": "Accepted; it had not taken effect within 3 s. The body has the current name",
-    },
-    **problem_responses("not_found", "speaker_not_found", "not_ready", "cancelled", "no_speakers", "body_too_large"),
-}
 # There is no example of `{"name": null}`: FastAPI drops nulls from examples, and `{}` would be invalid.
 _NAMES = {
     "name": {"summary": "Rename the speaker", "value": {"name": "Chair"}},
@@ -36,8 +28,9 @@ _LIMITS = {
 
 @router.patch(
     "/v1/transcriptions/{job_id}/speakers/{speaker}",
-    response_model=Speaker,
-    responses=_RENAMED,
+    responses=problem_responses(
+        "not_found", "speaker_not_found", "not_ready", "cancelled", "no_speakers", "body_too_large"
+    ),
     operation_id="rename_speaker",
 )
 async def rename_speaker(
@@ -46,19 +39,17 @@ async def rename_speaker(
     body: Annotated[SpeakerName, Body(openapi_examples=_NAMES)],
     user: CurrentUser,
     dependencies: AppDependencies,
-) -> Response:
+) -> Speaker:
     """Rename a speaker of the latest version, in every format. Null removes the name.
 
-    Names belong to one version of the transcript.
+    Names belong to one version of the transcript. The next version gets them if it has the same turns.
     """
-    renamed, took_effect = await speakers.rename(dependencies, user.id, job_id, speaker, body.name)
-    return JSONResponse(renamed.model_dump(mode="json"), 200 if took_effect else 202)
+    return await speakers.rename(dependencies, user.id, job_id, speaker, body.name)
 
 
 @router.post(
     "/v1/transcriptions/{job_id}/diarization",
     status_code=202,
-    response_model=Transcription,
     responses={
         202: {
             "description": "Accepted: diarization runs again. The words are kept, and the transcript gets a new version"
@@ -72,7 +63,6 @@ async def diarize_again(
     user: CurrentUser,
     dependencies: AppDependencies,
     limits: Annotated[SpeakerLimits | None, Body(openapi_examples=_LIMITS)] = None,
-) -> Response:
+) -> Transcription:
     """Run diarization for a completed transcription, again or for the first time, within these limits."""
-    changed = await speakers.diarize_again(dependencies, user.id, job_id, limits)
-    return JSONResponse(changed.transcription.model_dump(mode="json"), 202)
+    return await speakers.diarize_again(dependencies, user.id, job_id, limits)

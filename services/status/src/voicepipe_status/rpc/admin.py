@@ -45,14 +45,14 @@ class Admin:
     async def redrive_dead_letter(
         self, call: Call, request: api.RedriveDeadLetterRequest
     ) -> api.RedriveDeadLetterResponse:
-        done = await dead_letters.act(self._dependencies, call.require_operator(), Action.REDRIVE, request.sequence)
-        return api.RedriveDeadLetterResponse(took_effect=done)
+        await dead_letters.act(self._dependencies, call.require_operator(), Action.REDRIVE, request.sequence)
+        return api.RedriveDeadLetterResponse(took_effect=True)
 
     async def discard_dead_letter(
         self, call: Call, request: api.DiscardDeadLetterRequest
     ) -> api.DiscardDeadLetterResponse:
-        done = await dead_letters.act(self._dependencies, call.require_operator(), Action.DISCARD, request.sequence)
-        return api.DiscardDeadLetterResponse(took_effect=done)
+        await dead_letters.act(self._dependencies, call.require_operator(), Action.DISCARD, request.sequence)
+        return api.DiscardDeadLetterResponse(took_effect=True)
 
     async def redrive_dead_letters(
         self, call: Call, request: api.RedriveDeadLettersRequest

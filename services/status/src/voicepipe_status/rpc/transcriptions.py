@@ -10,9 +10,9 @@ from voicepipe_api.v1.transcription_pb2 import Transcription
 from voicepipe_wire.rpc.call import Call
 from voicepipe_wire.rpc.convert import filled, values_of
 
+from voicepipe_status import schema
 from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.operations import changes, speakers, transcriptions
-from voicepipe_status.operations.changes import Changed
 from voicepipe_status.operations.requests import TranscriptionsRequest, validated
 from voicepipe_status.operations.transcriptions import job_id_of
 from voicepipe_status.schema import SpeakerLimits, SpeakerName
@@ -53,15 +53,14 @@ class Transcriptions(Streams):
         return _change(await changes.retry(self._dependencies, call.user.id, job_id_of(request.id)))
 
     async def delete(self, call: Call, request: api.DeleteTranscriptionRequest) -> api.DeleteTranscriptionResponse:
-        took_effect = await changes.delete(self._dependencies, call.user.id, job_id_of(request.id))
-        return api.DeleteTranscriptionResponse(took_effect=took_effect)
+        await changes.delete(self._dependencies, call.user.id, job_id_of(request.id))
+        return api.DeleteTranscriptionResponse(took_effect=True)
 
     async def rename_speaker(self, call: Call, request: api.RenameSpeakerRequest) -> api.RenameSpeakerResponse:
         name = validated(SpeakerName, {"name": request.name if request.HasField("name") else None}).name
-        speaker, took_effect = await speakers.rename(
-            self._dependencies, call.user.id, job_id_of(request.id), request.speaker, name
-        )
-        return filled(api.RenameSpeakerResponse(took_effect=took_effect), {"speaker": speaker.model_dump()})
+        job_id = job_id_of(request.id)
+        speaker = await speakers.rename(self._dependencies, call.user.id, job_id, request.speaker, name)
+        return filled(api.RenameSpeakerResponse(took_effect=True), {"speaker": speaker.model_dump()})
 
     async def diarize_again(self, call: Call, request: api.DiarizeAgainRequest) -> api.TranscriptionChange:
         given = values_of(request)
@@ -70,7 +69,5 @@ class Transcriptions(Streams):
         return _change(await speakers.diarize_again(self._dependencies, call.user.id, job_id, limits))
 
 
-def _change(changed: Changed) -> api.TranscriptionChange:
-    return filled(
-        api.TranscriptionChange(took_effect=changed.took_effect), {"transcription": changed.transcription.model_dump()}
-    )
+def _change(changed: schema.Transcription) -> api.TranscriptionChange:
+    return filled(api.TranscriptionChange(took_effect=True), {"transcription": changed.model_dump()})
