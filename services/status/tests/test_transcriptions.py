@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from voicepipe_status import queries
+from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.stages import Stage
+from voicepipe_wire.storage import database
 
 from .conftest import OPTIONS, Client, Pipeline, Service
 
@@ -49,6 +54,48 @@ async def test_the_queue_position_counts_the_same_stage_and_priority(alice: Clie
     await pipeline.stage(running, "prepare", state="running")
     positions = {item["id"]: item["queue_position"] for item in (await alice.get("/v1/transcriptions")).json()["items"]}
     assert positions == {str(standard): 3, str(premium): 1, str(running): None}
+
+
+async def test_a_long_queue_is_counted_up_to_its_limit_only(alice: Client, pipeline: Pipeline):
+    await pipeline.pool.execute(
+        """
+        WITH recording AS (
+            INSERT INTO recordings (id, owner_id, name, media_type, size_bytes, sha256, object_key)
+            SELECT gen_random_uuid(), $1, 'a.wav', 'audio/wav', 1, sha256(''), 'audio/' || n FROM generate_series(1, 1100) n RETURNING id
+        ), job AS (
+            INSERT INTO jobs (id, owner_id, recording_id, state, priority, options, options_sha256)
+            SELECT gen_random_uuid(), $1, id, 'queued', 'standard', '{}', '' FROM recording RETURNING id
+        )
+        INSERT INTO stages (job_id, owner_id, stage, state, priority, queued_at)
+        SELECT id, $1, 'prepare', 'queued', 'standard', now() FROM job
+        """,
+        alice.owner_id,
+    )
+    standard = await pipeline.job(alice.owner_id)
+    premium = await pipeline.job(alice.owner_id, priority="premium")
+    plan = await pipeline.pool.fetch(f"EXPLAIN (ANALYZE, FORMAT TEXT) {queries._ONE}", alice.owner_id, standard)
+    assert max(int(rows) for line in plan for rows in re.findall(r"actual .*rows=(\d+)", line[0])) <= 1000
+    found = {
+        item["id"]: item["queue_position"] for item in (await alice.get("/v1/transcriptions?limit=2")).json()["items"]
+    }
+    assert found == {str(standard): 1000, str(premium): 0}
+
+
+async def test_progress_writes_no_entry_into_an_index(alice: Client, pipeline: Pipeline):
+    job_id = await pipeline.job(alice.owner_id)
+    async with pipeline.outbox.transaction() as transaction:
+        for table in ("jobs", "stages"):
+            before = await updates(transaction.connection, table)
+            job = await jobs.lock(transaction.connection, job_id)
+            await jobs.set_progress(transaction, job, Stage.PREPARE, 1.0, 60.0)
+            after = await updates(transaction.connection, table)
+            assert [one - other for one, other in zip(after, before, strict=True)] == [1, 1], table
+
+
+async def updates(connection: database.Connection, table: str) -> list[int]:
+    """How many rows of a table this session has updated, and how many of them without touching an index."""
+    query = "SELECT pg_stat_get_xact_tuples_{}($1::text::regclass)"
+    return [await connection.fetchval(query.format(kind), table) for kind in ("updated", "hot_updated")]
 
 
 async def test_the_eta_uses_the_speed_of_finished_jobs(alice: Client, pipeline: Pipeline):

@@ -22,6 +22,9 @@ from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_jso
 
 app = typer.Typer()
 
+# The server counts no further.
+COUNTED_AHEAD = 1000
+
 
 @app.command("list")
 def list_transcriptions(
@@ -169,7 +172,8 @@ def _progress(transcription: Transcription) -> str:
         for stage in running
     ]
     if transcription.queue_position is not None:
-        parts.append(f", {transcription.queue_position} ahead of it")
+        more = " or more" if transcription.queue_position == COUNTED_AHEAD else ""
+        parts.append(f", {transcription.queue_position}{more} ahead of it")
     if transcription.waiting_for is not None:
         parts.append(f", waits for the {transcription.waiting_for}")
     elif transcription.eta_s is not None:

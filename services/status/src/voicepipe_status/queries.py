@@ -15,11 +15,15 @@ from .http.cursors import Position
 
 Row = Any  # asyncpg.Record, which has no types
 
+# As a position it means so many or more.
+MAX_QUEUE_POSITION = 1000
+
 # The rows of `page` as transcriptions, in one round trip:
 # - pace: per model, the speed of each stage in its last 20 completed jobs, in seconds of audio per second
 # - waits: what a stage waits for, as a worker has noted, or because it is queued and no worker is there
-# - queue: for each queued stage, how many of its stage and priority were queued earlier; only if the page has one
-_TRANSCRIPTIONS = """
+# - queue: for each queued stage, how many of its stage and priority were queued earlier. It counts no further than MAX_QUEUE_POSITION, in the order of
+#   the index `stages_queue`: one look at a job must not cost as much as the whole queue
+_TRANSCRIPTIONS = f"""
 , pace AS (
     SELECT m.model, (
         SELECT jsonb_object_agg(speed.stage, speed.audio_s / speed.wall_s) FROM (
@@ -36,12 +40,17 @@ _TRANSCRIPTIONS = """
     ) AS speeds
     FROM (SELECT DISTINCT options -> 'model' ->> 'name' AS model FROM page WHERE finished_at IS NULL) m
 ), queue AS (
-    SELECT waiting.job_id, min(waiting.ahead) AS ahead FROM (
-        SELECT s.job_id, row_number() OVER (PARTITION BY s.stage, q.priority ORDER BY s.queued_at, s.job_id) - 1 AS ahead
-        FROM stages s JOIN jobs q ON q.id = s.job_id
-        WHERE s.state = 'queued' AND q.finished_at IS NULL
-            AND EXISTS (SELECT FROM page p JOIN stages ps ON ps.job_id = p.id WHERE ps.state = 'queued')
-    ) waiting GROUP BY waiting.job_id
+    SELECT own.job_id, min(ahead.jobs) AS ahead
+    FROM page p JOIN stages own ON own.job_id = p.id AND own.state = 'queued'
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS jobs FROM (
+            SELECT FROM stages s
+            WHERE s.state = 'queued' AND s.stage = own.stage AND s.priority = p.priority
+                AND (s.queued_at, s.job_id) < (own.queued_at, own.job_id)
+            LIMIT {MAX_QUEUE_POSITION}
+        ) counted
+    ) ahead
+    WHERE p.finished_at IS NULL GROUP BY own.job_id
 )
 SELECT j.id, j.state, j.options, j.language, j.language_probability, j.duration_s, j.speech_s, j.warnings,
     j.error_code, j.error_message, j.created_at, j.finished_at, r.name, r.size_bytes, r.media_type,
@@ -71,7 +80,7 @@ CROSS JOIN LATERAL (
     ) waits WHERE s.job_id = j.id
 ) stages
 ORDER BY j.created_at DESC, j.id DESC
-"""
+"""  # noqa: S608 - the limit is a constant
 
 # One transcription.
 _ONE = f"WITH page AS (SELECT * FROM jobs WHERE owner_id = $1 AND id = $2) {_TRANSCRIPTIONS}"  # noqa: S608 - both halves are constants

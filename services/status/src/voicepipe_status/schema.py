@@ -117,7 +117,7 @@ class Transcription(BaseModel):
     )
     waiting_since: datetime | None
     queue_position: int | None = Field(
-        description="Number of transcriptions ahead of it in the queue; null if it is not queued"
+        description="Number of transcriptions ahead of it in the queue; 1000 means 1000 or more, null that it is not queued"
     )
     eta_s: float | None = Field(
         description="Estimated seconds until it is done, from measured speeds and the time that sleeping workers take to start; null if unknown"

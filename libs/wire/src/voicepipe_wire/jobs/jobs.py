@@ -155,7 +155,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
     changed = {stage: state for stage, state in after.stages.items() if state is not before.stages[stage]}
     for stage, state in changed.items():
         attempt = before.attempts[stage] + (state is State.RUNNING)
-        await _write_stage(transaction.connection, before.id, stage, state, attempt)
+        await _write_stage(transaction.connection, before, stage, state, attempt)
         _emit(transaction, before, stage, state, attempt, new_state)
         if state is State.QUEUED:
             command(transaction, before, stage)
@@ -182,7 +182,7 @@ async def save(transaction: Transaction, before: StoredJob, after: Job) -> Job:
 
 async def restart(transaction: Transaction, job: StoredJob, stage: Stage) -> None:
     """Restart a running stage within its attempt. Its time counts from now."""
-    await _write_stage(transaction.connection, job.id, stage, State.RUNNING, job.attempts[stage])
+    await _write_stage(transaction.connection, job, stage, State.RUNNING, job.attempts[stage])
 
 
 async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reject) -> None:
@@ -280,7 +280,10 @@ async def clear_pcm_key(connection: Connection, job_id: UUID) -> None:
 
 
 async def set_progress(transaction: Transaction, job: StoredJob, stage: Stage, done_s: float, total_s: float) -> None:
-    """Store the progress of a stage, in seconds of audio. It waits for nothing any more."""
+    """Store the progress of a stage, in seconds of audio. It waits for nothing any more.
+
+    It happens every second, so no index may hold what it changes.
+    """
     await transaction.connection.execute(
         """
         UPDATE stages SET done_s = $3, total_s = $4, waiting_for = NULL, waiting_since = NULL
@@ -350,11 +353,11 @@ def _emit(
     transaction.event(job, changed)
 
 
-async def _write_stage(connection: Connection, job_id: UUID, stage: Stage, state: State, attempt: int) -> None:
+async def _write_stage(connection: Connection, job: StoredJob, stage: Stage, state: State, attempt: int) -> None:
     """A stage that starts again still waits until it makes progress."""
     await connection.execute(
         """
-        UPDATE stages SET state = $3, attempts = $4,
+        UPDATE stages SET state = $3, attempts = $4, priority = $5,
             queued_at = CASE WHEN $3 = 'queued' THEN now() ELSE queued_at END,
             started_at = CASE
                 WHEN $3 = 'running' THEN now() WHEN $3 IN ('waiting', 'queued') THEN NULL ELSE started_at END,
@@ -363,10 +366,11 @@ async def _write_stage(connection: Connection, job_id: UUID, stage: Stage, state
             waiting_since = CASE WHEN $3 = 'running' THEN waiting_since END
         WHERE job_id = $1 AND stage = $2
         """,
-        job_id,
+        job.id,
         str(stage),
         str(state),
         attempt,
+        job.priority,
     )
 
 
