@@ -25,6 +25,7 @@ from . import app
 from .backlog import BacklogReader
 from .dependencies import Dependencies
 from .events.hub import Hub
+from .playing import Players
 from .pool_states import PoolStates
 from .queries import Queries
 from .settings import StatusSettings
@@ -42,8 +43,9 @@ async def start(settings: StatusSettings, startup: Startup) -> AsyncIterator[Run
         broker.connect(settings, "status") as jetstream,
         startup.database(settings) as pool,
         objects.connect(settings) as store,
+        objects.connect(settings, settings.max_audio_streams) as recordings,
     ):
-        dependencies = build(settings, pool, jetstream, store)
+        dependencies = build(settings, pool, jetstream, store, players(settings, recordings))
         checks = {"postgresql": dependencies.queries.ping}
         rpc = RpcServer(settings, app.services(dependencies), checks, reflected=SERVICES, grace_s=settings.grace_s)
 
@@ -61,13 +63,25 @@ async def start(settings: StatusSettings, startup: Startup) -> AsyncIterator[Run
         )
 
 
-def build(settings: StatusSettings, pool: Pool, jetstream: JetStream, store: ObjectStore) -> Dependencies:
+def players(settings: StatusSettings, recordings: ObjectStore) -> Players:
+    return Players(
+        recordings,
+        stall_s=settings.audio_stall_s,
+        max_streams=settings.max_audio_streams,
+        max_per_owner=settings.max_audio_streams_per_owner,
+    )
+
+
+def build(
+    settings: StatusSettings, pool: Pool, jetstream: JetStream, store: ObjectStore, players: Players
+) -> Dependencies:
     return Dependencies(
         settings=settings,
         authenticate=Authenticator(pool),
         queries=Queries(pool),
         outbox=Outbox(pool, jetstream, "status"),
         objects=store,
+        players=players,
         hub=Hub(
             jetstream,
             queue_length=settings.event_queue_length,

@@ -15,6 +15,7 @@ from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
 
 from .backlog import BacklogReader
 from .events.hub import Hub
+from .playing import Players
 from .pool_states import PoolStates
 from .queries import Queries
 from .settings import StatusSettings
@@ -27,6 +28,7 @@ class Dependencies:
     queries: Queries
     outbox: Outbox
     objects: ObjectStore
+    players: Players
     hub: Hub
     events: StreamReader
     entries: StreamReader

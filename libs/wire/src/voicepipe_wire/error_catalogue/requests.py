@@ -158,8 +158,8 @@ REQUESTS: Mapping[str, Entry] = {
     "too_many_streams": row(
         429,
         "RESOURCE_EXHAUSTED",
-        "Too many event streams",
-        "This API key has too many event streams open.",
+        "Too many streams",
+        "This user has too many event streams or recordings open.",
         "Close one and try again.",
     ),
     "body_too_large": row(
@@ -335,7 +335,7 @@ REQUESTS: Mapping[str, Entry] = {
         503,
         "UNAVAILABLE",
         "Busy",
-        "Too many uploads are arriving at once.",
+        "Too many uploads or recordings are on their way at once.",
         "Nothing was lost; try again in a few seconds.",
     ),
     "starting": row(

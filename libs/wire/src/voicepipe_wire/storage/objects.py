@@ -281,8 +281,8 @@ class MultipartWriter:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
-    """The store of the settings. Sends nothing, so the store may be unavailable."""
+async def connect(settings: Settings, max_connections: int = 64) -> AsyncIterator[ObjectStore]:
+    """The store of the settings, with so many requests of httpx at once. Sends nothing, so the store may be unavailable."""
     address = urlsplit(settings.s3_endpoint)
     tls = settings.tls_context()
     pool = urllib3.PoolManager(
@@ -299,7 +299,7 @@ async def connect(settings: Settings) -> AsyncIterator[ObjectStore]:
         region=settings.s3_region,  # set, so that signing needs no request for it
         http_client=pool,
     )
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=10)
+    limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=32, keepalive_expiry=10)
     with ThreadPoolExecutor(MAX_PARTS_IN_FLIGHT, "object-store") as senders:
         async with httpx.AsyncClient(
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), limits=limits, verify=tls

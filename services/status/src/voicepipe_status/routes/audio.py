@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
+from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem, Unavailable
-from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
+from voicepipe_wire.storage.objects import ObjectMissing
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
 from voicepipe_status.http.conditional import matches, range_holds
 from voicepipe_status.http.disposition import content_disposition
 from voicepipe_status.http.problems import problem_responses
 from voicepipe_status.http.ranges import parse_range
+from voicepipe_status.playing import Player
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +35,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     },
     206: {"description": "The requested range"},
     304: {"description": "The client has this version"},
-    **problem_responses("not_found", "audio_gone", "range_unsatisfiable"),
+    **problem_responses("not_found", "audio_gone", "range_unsatisfiable", "too_many_streams", "busy"),
 }
 
 
@@ -66,20 +69,16 @@ async def get_audio(
     headers["Content-Length"] = str(end - start)
     if request.method == "HEAD":
         return Response(headers=headers)
-    return StoredAudio(
-        dependencies.objects, recording["object_key"], start, end, status_code=206 if part else 200, headers=headers
-    )
+    playing = dependencies.players.play(user.id, recording["object_key"], start, end)
+    return StoredAudio(playing, status_code=206 if part else 200, headers=headers)
 
 
 class StoredAudio(StreamingResponse):
-    """Bytes [start, end) of an object, opened before the response starts, so that an error still becomes a response."""
+    """A recording, opened before the response starts, so that an error still becomes a response."""
 
-    def __init__(self, objects: ObjectStore, key: str, start: int, end: int, **response: Any) -> None:
+    def __init__(self, playing: AbstractAsyncContextManager[Player], **response: Any) -> None:
         super().__init__((), **response)
-        self._objects = objects
-        self._key = key
-        self._start = start
-        self._end = end
+        self._playing = playing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
@@ -90,9 +89,10 @@ class StoredAudio(StreamingResponse):
             await send(message)
 
         try:
-            async with self._objects.open(self._key, self._start, self._end) as blocks:
-                self.body_iterator = blocks
-                await super().__call__(scope, receive, send_and_note)
+            async with self._playing as player:
+                self.body_iterator = player.pieces()
+                if not await aio.until(player.stalled, super().__call__(scope, receive, send_and_note)):
+                    log.info("player takes nothing, recording cut off")
         except ObjectMissing:
             raise Problem.of("audio_gone") from None
         except Unavailable as error:

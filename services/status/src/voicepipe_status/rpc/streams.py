@@ -27,6 +27,7 @@ from voicepipe_status.operations import transcripts
 from voicepipe_status.operations.following import follow
 from voicepipe_status.operations.requests import TranscriptRequest, validated
 from voicepipe_status.operations.transcriptions import job_id_of
+from voicepipe_status.playing import Player
 
 log = structlog.get_logger(__name__)
 
@@ -89,11 +90,13 @@ class Streams:
             raise Problem.of("not_found", what="transcription")
         start, end = _range(request, recording["size_bytes"])
         try:
-            async with self._dependencies.objects.open(recording["object_key"], start, end) as blocks:
+            async with (
+                self._dependencies.players.play(call.user.id, recording["object_key"], start, end) as player,
+                aio.background(_cut_off_when_stalled(player, call)),
+            ):
                 yield filled(api.AudioPart(), {"header": dict(recording)})
-                async for block in blocks:
-                    for first in range(0, len(block), BLOCK_BYTES):
-                        yield api.AudioPart(data=block[first : first + BLOCK_BYTES])
+                async for piece in player.pieces():
+                    yield api.AudioPart(data=piece)
         except ObjectMissing:
             raise Problem.of("audio_gone") from None
 
@@ -109,6 +112,12 @@ async def _cut_off_when_too_slow(listener: Listener, call: Call, job_id: str) ->
     await listener.dropped.wait()
     metrics.DROPPED.inc()
     log.warning("event stream closed, client too slow", job=job_id)
+    call.interrupt(Problem.of("unavailable", retry_after_s=1))
+
+
+async def _cut_off_when_stalled(player: Player, call: Call) -> None:
+    await player.stalled.wait()
+    log.info("player takes nothing, recording cut off")
     call.interrupt(Problem.of("unavailable", retry_after_s=1))
 
 
