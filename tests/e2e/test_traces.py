@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from fixtures import media
 from fixtures.meeting import sentence
 from support.eventually import eventually
 from support.front_door import FrontDoor
@@ -62,17 +63,17 @@ def test_one_trace_follows_a_job_from_the_request_to_the_transcript(traced: Fron
     eventually(lambda: wanted <= names() and not without_parent(), about=lambda: (names(), without_parent()))
 
 
-def test_one_trace_follows_a_command_from_status_to_the_controller(traced: FrontDoor, collector: Collector, tmp_path):
-    job_id = traced.accepted(sentence(["close", "the", "window"], "linda").save(tmp_path / "close.wav"))
-    traced.completed(job_id)
+def test_one_trace_follows_a_change_from_status_to_the_worker(traced: FrontDoor, collector: Collector, tmp_path):
+    job_id = traced.accepted(media.video_without_audio(tmp_path / "film.mp4"))
+    traced.end_of(job_id)
     trace_id = secrets.token_hex(16)
     parent = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
-    traced.http.delete(f"/v1/transcriptions/{job_id}", headers=parent)
+    traced.http.post(f"/v1/transcriptions/{job_id}/retry", headers=parent)
 
     def names() -> set[tuple[str, str]]:
         return {(span.service, span.name) for span in collector.trace(trace_id)}
 
-    wanted = {("status", "DELETE /v1/transcriptions/{job_id}"), ("orchestrator-controller", "control command")}
+    wanted = {("status", "POST /v1/transcriptions/{job_id}/retry"), ("orchestrator-prepare", "prepare command")}
     eventually(lambda: wanted <= names(), about=names)
 
 

@@ -78,8 +78,7 @@ class FrontDoor:
 
     def delete(self, job_id: str) -> None:
         answer = self.http.delete(f"/v1/transcriptions/{job_id}")
-        assert answer.status_code in {202, 204}, answer.text
-        eventually(lambda: self.http.get(f"/v1/transcriptions/{job_id}").status_code == httpx.codes.NOT_FOUND)
+        assert answer.status_code == httpx.codes.NO_CONTENT, answer.text
 
     def events(self, job_id: str, last_event_id: int | None = None) -> list[Event]:
         """All events to the end of the stream."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from voicepipe_status.operations import changes
 from voicepipe_wire.jobs import jobs
 
 from .conftest import Client, Pipeline, following, rest
@@ -46,6 +47,17 @@ async def test_of_a_job_that_ends_meanwhile_the_end_counts(alice: Client, pipeli
         )
     answer = await asked
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "not_cancellable", "completed")
+
+
+async def test_a_job_that_stays_locked_is_answered_with_503(alice: Client, pipeline: Pipeline, monkeypatch):
+    monkeypatch.setattr(changes, "LOCK_TIMEOUT_MS", 100)
+    job_id = await pipeline.job(alice.owner_id)
+    async with pipeline.outbox.transaction() as transaction:
+        await jobs.lock(transaction.connection, job_id)
+        answer = await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+    assert (await alice.http.post(f"/v1/transcriptions/{job_id}/cancel")).status_code == 200
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])

@@ -16,10 +16,10 @@ from . import commands
 from .reopening import reopen, reopen_failed_chunks
 
 
-async def redrive(transaction: Transaction, command: Message, sent_at: datetime) -> bool:
+async def redrive(transaction: Transaction, command: Message, sent_at: datetime, *, at: datetime | None = None) -> bool:
     """Let the job of a dead-lettered command continue; False if its transcript is being assembled: try again once that has ended.
 
-    A command whose job is gone, or has continued without it, needs nothing. The caller then drops the entry.
+    `sent_at` is when the command was written, `at` when the redrive was requested, by default now. A command whose job is gone, or has continued without it, needs nothing. The caller then drops the entry.
     """
     if type(command) in commands.CONTROL:
         await commands.carry_out(transaction, command, sent_at)
@@ -27,7 +27,7 @@ async def redrive(transaction: Transaction, command: Message, sent_at: datetime)
     job = await jobs.lock(transaction.connection, job_id_of(command))
     if job is None:
         return True
-    await jobs.mark_requested(transaction, job, None)
+    await jobs.mark_requested(transaction, job, at)
     ended = outcome(job.stages)
     if ended and isinstance(command, DiarizeRecording):
         await jobs.clear_warnings(transaction, job, "speakers%")

@@ -41,6 +41,6 @@ class ControlCommands:
         if redrives:
             envelope, dead_command = unpack(entry.headers, entry.data or b"")
             async with self._outbox.transaction() as transaction:
-                if not await redrive(transaction, dead_command, envelope.time):
+                if not await redrive(transaction, dead_command, envelope.time, at=sent_at()):
                     raise Unavailable(Dependency.JOB, "the job is being assembled")
         await self._jetstream.drop(DLQ, command.sequence)

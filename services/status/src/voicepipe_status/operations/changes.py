@@ -20,6 +20,9 @@ from voicepipe_status.schema import Transcription
 
 from .transcriptions import get
 
+# A worker holds the lock for milliseconds; retention, while it deletes the PCM of an ended job.
+LOCK_TIMEOUT_MS = 5000
+
 
 @asynccontextmanager
 async def changing(
@@ -29,13 +32,20 @@ async def changing(
 
     Raises:
         Problem: 404 `not_found`; and whatever the block raises, which leaves the job as it was.
+        Unavailable: somebody else has kept the job locked for too long.
     """
     async with dependencies.outbox.transaction() as transaction:
+        await limit_wait(transaction)
         job = await jobs.lock(transaction.connection, job_id)
         if job is None or job.owner_id != owner_id:
             raise Problem.of("not_found", what="transcription")
         yield transaction, job
     metrics.CHANGES.labels(change).inc()
+
+
+async def limit_wait(transaction: Transaction) -> None:
+    """Let a transaction wait for a lock only so long: whoever waits holds a connection that other requests need."""
+    await transaction.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
 
 
 async def cancel(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Transcription:

@@ -22,6 +22,7 @@ from voicepipe_status.entries import Entry, EntryFilter, read
 from voicepipe_status.entry_scan import scan, subject_of
 from voicepipe_status.schema import DeadLetter, DeadLetterDetail, DeadLetterPage, Redriven
 
+from .changes import limit_wait
 from .requests import DeadLetterCriteria, DeadLettersRequest
 
 # Each redriven dead letter is a transaction of its own: one that cannot be redriven must not keep the others.
@@ -97,6 +98,7 @@ async def act(dependencies: Dependencies, operator: User, action: Action, sequen
     if stored is None:
         raise Problem.of("not_found", what="dead letter")
     async with dependencies.outbox.transaction() as transaction:
+        await limit_wait(transaction)
         is_first = await audit.record(transaction.connection, operator.id, action, read(stored))
         if is_first and action is Action.REDRIVE:
             await _redrive(transaction, stored)
