@@ -375,6 +375,8 @@ async def _write_stage(connection: Connection, job: StoredJob, stage: Stage, sta
 
 
 def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> StoredJob:
+    # In the order of the work, whatever that of the rows is: the events of a change have it too.
+    found = {Stage(item["stage"]): item for item in stages}
     return StoredJob(
         id=row["id"],
         owner_id=row["owner_id"],
@@ -387,7 +389,7 @@ def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> Stor
         speech_s=row["speech_s"],
         pcm_key=row["pcm_key"],
         warnings=tuple(row["warnings"]),
-        stages=Job({Stage(item["stage"]): State(item["state"]) for item in stages}),
-        attempts={Stage(item["stage"]): item["attempts"] for item in stages},
+        stages=Job({stage: State(found[stage]["state"]) for stage in Stage}),
+        attempts={stage: found[stage]["attempts"] for stage in Stage},
         requested_at=row["requested_at"],
     )
