@@ -26,14 +26,15 @@ _JOB = {"job_id": "id"}
 _PAGE = {"limit": "page_size", "cursor": "page_token"}
 _TRANSCRIPTION = "/v1/transcriptions/{job_id}"
 _CACHES = "a client that has a version need not ask again"
+_KEY = {"Idempotency-Key": "request_id"}
 _TUS = {"Tus-Resumable": "a detail of tus"}
 _LETTER = "/v1/admin/dead-letters/{sequence}"
 
 OPERATIONS: Mapping[str, Operation] = {
-    "POST /v1/transcriptions": Operation(("Uploads.Create",)),
+    "POST /v1/transcriptions": Operation(("Uploads.Create",), _KEY),
     "POST /v1/uploads": Operation(
         ("Uploads.Create",),
-        {"Upload-Length": "size_bytes", "Upload-Metadata": "name", "Upload-Checksum": "sha256"},
+        {**_KEY, "Upload-Length": "size_bytes", "Upload-Metadata": "name", "Upload-Checksum": "sha256"},
         {**_TUS, "Upload-Defer-Length": "`size_bytes` is not set"},
     ),
     "PATCH /v1/uploads/{upload_id}": Operation(

@@ -17,6 +17,7 @@ WRITERS = {
     "api_keys": {f"{WIRE}/web/keys.py"},
     # Users let failed chunks wait again.
     "chunks": {f"{ORCHESTRATOR}/chunks.py", f"{WIRE}/changes/reopening.py"},
+    "idempotency_keys": {f"{WIRE}/web/idempotency.py"},
     "models": {f"{ORCHESTRATOR}/pools.py"},
     "transcripts": {f"{ORCHESTRATOR}/assemble/handler.py"},
     "speaker_names": {f"{WIRE}/jobs/speaker_names.py"},

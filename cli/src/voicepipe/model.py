@@ -26,6 +26,8 @@ class Options:
     min_speakers: int | None = None
     max_speakers: int | None = None
     priority: str | None = None
+    # A new transcription, even if there is one of the same bytes with the same options.
+    fresh: bool | None = None
 
     def to_fields(self) -> dict[str, str]:
         """The options that are set, as text fields. A key term with a comma becomes two."""
@@ -38,6 +40,7 @@ class Options:
             "min_speakers": self.min_speakers,
             "max_speakers": self.max_speakers,
             "priority": self.priority,
+            "fresh": None if self.fresh is None else str(self.fresh).lower(),
         }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
 from .digest import Digest
 from .events import Event
@@ -70,6 +71,8 @@ class Sending:
     on_bytes: OnBytes
     # Of what has been sent in this run.
     digest: Digest = field(default_factory=Digest)
+    # Each begin of the upload has its own key; a begin that is tried again has the same, so it makes one upload.
+    request_id: str = field(default_factory=lambda: str(uuid4()))
 
     async def blocks(self, offset_bytes: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `offset_bytes` to the end. A block counts as sent when the next one is asked for.
@@ -91,8 +94,8 @@ class UploadServer(Protocol):
     async def begin(self, sending: Sending, on_id: Callable[[str], None]) -> str | None:
         """Begin an upload and pass its id to `on_id` as soon as it is known.
 
-        Returns the id of the transcription if the whole recording has been sent, too. Repeating it makes a second upload; the
-        server removes the idle one.
+        Returns the id of the transcription if the whole recording has been sent, too. Repeating it with the same `request_id`
+        gives the same upload.
         """
 
     async def standing(self, upload_id: str) -> Standing: ...

@@ -27,6 +27,8 @@ _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 # Another connection holds the upload or has moved its offset: request the offset again.
 _ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
 
+_IN_FLIGHT: Final = "idempotency_in_flight"
+
 
 class Uploader:
     def __init__(self, server: UploadServer, base_url: str, pace: Pace, memory: ResumeStore) -> None:
@@ -47,8 +49,8 @@ class Uploader:
         """
         key = UploadKey(self._base_url, recording, options.to_fields())
         current = _Current(self._memory, key)
-        sending = Sending(recording, options, on_bytes)
         for start in range(_STARTS):
+            sending = Sending(recording, options, on_bytes)
             try:
                 transcription_id = await self._complete(sending, current)
             except ApiError as error:
@@ -107,7 +109,12 @@ class Uploader:
             except TransientError as error:
                 if current.upload_id is not None:
                     raise  # it has begun, and continues from its offset
-                await outage.wait(error)
+                failure = error
+            except ApiError as error:
+                if error.code != _IN_FLIGHT or current.upload_id is not None:
+                    raise
+                failure = TransientError(error.detail)  # the server has not noticed yet that the connection broke
+            await outage.wait(failure)
 
 
 class _Current:

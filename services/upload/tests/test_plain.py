@@ -43,22 +43,6 @@ async def test_a_form_may_have_its_file_first_or_last(client, database, leftover
     assert leftovers.content(leftovers.objects()[0]) == data
 
 
-async def test_a_duplicate_is_answered_with_the_completed_transcription(
-    make_client, finish_job, database, leftovers, recording
-):
-    client, data = await make_client(), recording(9 * MIB)
-    first = await client.post("/v1/transcriptions?name=a.wav", content=data)
-    unfinished = await client.post("/v1/transcriptions?name=a.wav", content=data)
-    assert (first.status_code, unfinished.status_code) == (202, 202)
-    await finish_job(first.json()["id"])
-    again = await client.post("/v1/transcriptions?name=b.wav&priority=premium", content=data)
-    assert (again.status_code, again.json()["id"], again.json()["state"]) == (200, first.json()["id"], "completed")
-    other = await client.post("/v1/transcriptions?language=en", content=data)
-    assert other.status_code == 202
-    assert len(leftovers.objects()) == 3
-    assert await database.fetchval("SELECT count(*) FROM uploads") == 0
-
-
 async def test_another_owners_upload_is_not_a_duplicate(make_client, finish_job, other_key, recording):
     """The answer must not reveal that another owner has the same recording."""
     client = await make_client()

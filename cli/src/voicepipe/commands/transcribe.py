@@ -43,6 +43,9 @@ def transcribe(
     ] = None,
     speakers: Speakers = None,
     priority: Annotated[str | None, typer.Option(metavar="PRIORITY", help="standard (default) or premium.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Transcribe again, even if there is a transcript of this recording.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the transcript, or print the id after the upload.")
     ] = True,
@@ -55,7 +58,7 @@ def transcribe(
     """
     if transcript_format == "rttm" and speakers is None:
         raise typer.BadParameter("rttm needs speakers. Give --speakers too, for example --speakers auto.")
-    options = Options(model, language, task, tuple(keyterm or ()), priority=priority)
+    options = Options(model, language, task, tuple(keyterm or ()), priority=priority, fresh=fresh or None)
     if speakers is not None:
         options = replace(options, diarize=True, min_speakers=speakers.least, max_speakers=speakers.most)
     chosen = transcript_format or ("json" if as_json else "txt")

@@ -28,7 +28,12 @@ class TusUploads:
             "filetype": recording.media_type,
             **sending.options.to_fields(),
         }
-        headers = {**_TUS, "Upload-Length": str(recording.size_bytes), "Upload-Metadata": encoded(metadata)}
+        headers = {
+            **_TUS,
+            "Upload-Length": str(recording.size_bytes),
+            "Upload-Metadata": encoded(metadata),
+            "Idempotency-Key": sending.request_id,
+        }
         response = await self._transport.once(self._transport.request("POST", UPLOADS, headers=headers))
         # Only the last segment is used: behind a gateway the server may not know its own address, and the key must not
         # be sent to another host.

@@ -52,6 +52,7 @@ HTTP_STATUS_BY_REASON: Final[Mapping[str, int]] = {
     "not_audio": 415,
     "tus_content_type": 415,
     "unsupported_media_type": 415,
+    "idempotency_key_reused": 422,
     "invalid_option": 422,
     "invalid_request": 422,
     "model_not_served": 422,

@@ -38,6 +38,7 @@ class GrpcUploads:
             media_type=recording.media_type,
             options=_options(sending.options),
             size_bytes=recording.size_bytes,
+            request_id=sending.request_id,
         )
         return await self._create(header, sending, on_id)
 
@@ -106,6 +107,7 @@ def _options(options: Options) -> TranscriptionOptions:
         "min_speakers": options.min_speakers,
         "max_speakers": options.max_speakers,
         "priority": options.priority,
+        "fresh": options.fresh,
     }
     try:
         return filled(TranscriptionOptions(), values)

@@ -16,6 +16,7 @@ from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.web import server
 from voicepipe_wire.web.auth import Authenticator
 from voicepipe_wire.web.failures import UNAVAILABLE_RETRY_AFTER_S
+from voicepipe_wire.web.idempotency import IdempotencyKeys
 from voicepipe_wire.web.problems import problem_response
 
 from . import __version__
@@ -47,6 +48,7 @@ def protocols(settings: Settings, pool: Pool, store: ObjectStore, publisher: Pub
     uploads = Uploads(pool)
     finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
     admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
+    keys = IdempotencyKeys(pool, keep_for_s=settings.idempotency_keep_s)
     idle_timeout_s = settings.client_idle_timeout_s
 
     def resumable(kind: str) -> Resumable:
@@ -58,11 +60,12 @@ def protocols(settings: Settings, pool: Pool, store: ObjectStore, publisher: Pub
             uploads,
             finalizer,
             admission,
+            keys,
             client_idle_timeout_s=idle_timeout_s,
             keep_for_s=settings.plain_for_s,
         ),
-        tus.TusUploads(resumable(tus.KIND), client_idle_timeout_s=idle_timeout_s),
-        rpc.Uploads(resumable(rpc.KIND), client_idle_timeout_s=idle_timeout_s),
+        tus.TusUploads(resumable(tus.KIND), keys, client_idle_timeout_s=idle_timeout_s),
+        rpc.Uploads(resumable(rpc.KIND), keys, client_idle_timeout_s=idle_timeout_s),
         Authenticator(pool),
     )
 

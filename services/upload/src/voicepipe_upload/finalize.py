@@ -10,18 +10,27 @@ job and has not expired, so one of them creates the job and the others read its 
 row first, which waits for such a transaction: after that either the job exists and keeps its object, or no request can
 create it any more.
 
-A duplicate has the bytes and the options of a completed transcription of the same owner. It is answered with that one
-and its object is removed. Two equal uploads of which neither is complete become two jobs.
+A duplicate has the bytes and the options of another transcription of the same owner that is complete, or on its way to be. It
+is answered with that one, and its object is removed. One transaction finds that transcription and links the upload to it, or
+creates a new one:
+
+- An advisory lock on the owner, the bytes and the options makes equal uploads that end at the same moment take turns, so the
+  second one finds the job of the first.
+- `FOR KEY SHARE` keeps the job that was found from being deleted before the link is committed. A deletion that came first is
+  waited for, and then there is no such job.
+- The key of a repeated request (`Record`) is completed in this transaction too.
+
+A transcription that failed, was cancelled, has a gap or lost its speakers to a failure is never reused.
 
 A response can be lost. The row of a tus upload names the job until it expires, so HEAD repeats the response. A plain
-upload must be sent again, and is a duplicate if the first one has completed.
+upload must be sent again, and is a duplicate.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +43,7 @@ from voicepipe_wire.errors import Problem, Unavailable
 from voicepipe_wire.failures import tolerating_outages
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
-from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.database import Connection, Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.v1.events_pb2 import JobCreated
 
@@ -45,6 +54,8 @@ log = structlog.get_logger(__name__)
 _SET_JOB = (
     "UPDATE uploads SET job_id = id, size_bytes = offset_bytes WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 )
+# What a failure took from a transcription.
+_DEGRADED = ["part_missing", "speakers_failed", "speakers_late"]
 _DELETE_ROW = "DELETE FROM uploads WHERE id = $1 AND expires_at > now() AND job_id IS NULL"
 
 
@@ -63,6 +74,10 @@ class Accepted:
     is_new: bool
 
 
+# Stores what the client is answered, in the transaction that creates it.
+Record = Callable[[Connection, Accepted], Awaitable[None]]
+
+
 class Finalizer:
     def __init__(self, pool: Pool, store: ObjectStore, uploads: Uploads, outbox: Outbox) -> None:
         self._pool = pool
@@ -71,7 +86,13 @@ class Finalizer:
         self._outbox = outbox
 
     async def accept(
-        self, upload: Upload, sha256: bytes | None, *, keep_row: bool, expected_sha256: bytes | None = None
+        self,
+        upload: Upload,
+        sha256: bytes | None,
+        *,
+        keep_row: bool,
+        expected_sha256: bytes | None = None,
+        record: Record | None = None,
     ) -> Accepted:
         """Turn an upload whose last part is recorded into a job. Safe to repeat and to run concurrently.
 
@@ -79,7 +100,7 @@ class Finalizer:
         expected hash is removed.
 
         Raises:
-            Problem: 460 `checksum_mismatch`.
+            Problem: 460 `checksum_mismatch`, or what `record` raises; then there is no job.
             Superseded: the upload was terminated, or its transcription was deleted at once.
             Unavailable: the object store is unavailable.
         """
@@ -88,29 +109,22 @@ class Finalizer:
         if expected_sha256 is not None and digest != expected_sha256:
             await self.discard(upload.id)
             raise Problem.of("checksum_mismatch")
-        job_id = await self._find_duplicate(upload, digest)
-        if job_id is None:
-            job_id = await self._create(upload, digest, keep_row=keep_row)
-        elif keep_row:
-            job_id = await self._link_to_duplicate(upload, job_id)
-        else:
-            await self.discard(upload.id)
-        accepted = await self.transcription(upload.owner_id, job_id, is_new=job_id == upload.id)
-        if accepted is None:  # its owner deleted it at once, or the account is gone
-            raise Superseded
+        async with self._outbox.transaction() as transaction:
+            job_id = await _job_of(transaction, upload, digest, keep_row=keep_row)
+            accepted = await _transcription(transaction.connection, upload.owner_id, job_id, upload.id)
+            if accepted is None:  # its owner deleted it at once, or the account is gone
+                raise Superseded
+            if record is not None:
+                await record(transaction.connection, accepted)
+        if not accepted.is_new:
+            await self._remove_duplicate(upload, keep_row=keep_row)
         log.info("upload accepted", upload=str(upload.id), transcription=str(job_id), size_bytes=upload.offset_bytes)
         return accepted
 
-    async def transcription(self, owner_id: UUID, job_id: UUID, *, is_new: bool) -> Accepted | None:
-        row = await self._pool.fetchrow(
-            """
-            SELECT j.id, r.name, j.state, j.created_at, r.size_bytes, r.media_type, j.options
-            FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1 AND j.owner_id = $2
-            """,
-            job_id,
-            owner_id,
-        )
-        return Accepted(**row, is_new=is_new) if row else None
+    async def transcription(self, upload: Upload) -> Accepted | None:
+        """The transcription that an upload became; None if it was deleted."""
+        assert upload.job_id is not None  # noqa: S101 - the caller has seen it
+        return await _transcription(self._pool, upload.owner_id, upload.job_id, upload.id)
 
     async def discard(self, upload_id: UUID) -> None:
         """Remove an upload and its objects, but not the recording of a job. The controller finishes what fails here."""
@@ -144,52 +158,81 @@ class Finalizer:
                     await asyncio.to_thread(digest.update, block)
         return digest.digest()
 
-    async def _find_duplicate(self, upload: Upload, sha256: bytes) -> UUID | None:
-        job_id: UUID | None = await self._pool.fetchval(
-            """
-            SELECT j.id FROM recordings r JOIN jobs j ON j.recording_id = r.id
-            WHERE r.owner_id = $1 AND r.sha256 = $2 AND j.options_sha256 = $3 AND j.state = 'completed'
-                AND EXISTS (SELECT FROM transcripts t WHERE t.job_id = j.id)
-            ORDER BY j.finished_at DESC LIMIT 1
-            """,
-            upload.owner_id,
-            sha256,
-            jobs.options_hash(upload.options),
-        )
-        return job_id
-
-    async def _create(self, upload: Upload, sha256: bytes, *, keep_row: bool) -> UUID:
-        async with self._outbox.transaction() as transaction:
-            job_id = await _close_upload(transaction, upload, keep_row=keep_row)
-            if job_id is None:
-                await _insert(transaction, upload, sha256)
-        return job_id or upload.id
-
-    async def _link_to_duplicate(self, upload: Upload, job_id: UUID) -> UUID:
-        """Let the row of a duplicate name the earlier job, and remove its object.
-
-        Raises:
-            Superseded: the upload has expired.
-        """
-        row = await self._pool.fetchrow(
-            """
-            UPDATE uploads SET job_id = coalesce(job_id, $2) WHERE id = $1 AND expires_at > now() RETURNING job_id
-            """,
-            upload.id,
-            job_id,
-        )
-        if row is None:
-            raise Superseded
-        linked_id: UUID = row["job_id"]
-        if linked_id != upload.id:
-            with suppress(Unavailable, ObjectMissing):  # else removed when the row expires
-                await self._remove_objects(upload)
-        return linked_id
+    async def _remove_duplicate(self, upload: Upload, *, keep_row: bool) -> None:
+        if not keep_row:
+            await self.discard(upload.id)
+            return
+        with suppress(Unavailable, ObjectMissing):  # else removed when the row expires
+            await self._remove_objects(upload)
 
     async def _remove_objects(self, upload: Upload) -> None:
         if upload.multipart_id is not None:
             await self._store.abort_multipart(upload.object_key, upload.multipart_id)
         await self._store.delete_under(upload.object_key)
+
+
+async def _job_of(transaction: Transaction, upload: Upload, sha256: bytes, *, keep_row: bool) -> UUID:
+    """The job of an upload: that of an equal one, or its own, which is created if no other request has done it.
+
+    Raises:
+        Superseded: the upload has expired or is gone.
+    """
+    connection, options_sha256 = transaction.connection, jobs.options_hash(upload.options)
+    content = f"{upload.owner_id}/{sha256.hex()}/{options_sha256.hex()}"
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", content)
+    equal_id = None if upload.fresh else await _find_equal(connection, upload.owner_id, sha256, options_sha256)
+    if equal_id is None:
+        job_id = await _close_upload(transaction, upload, keep_row=keep_row)
+        if job_id is None:
+            await _insert(transaction, upload, sha256)
+        return job_id or upload.id
+    return await _link(connection, upload, equal_id) if keep_row else equal_id
+
+
+async def _find_equal(connection: Connection, owner_id: UUID, sha256: bytes, options_sha256: bytes) -> UUID | None:
+    """A job with these bytes and options, locked against deletion: a completed one first, else one that is not finished."""
+    job_id: UUID | None = await connection.fetchval(
+        """
+        SELECT j.id FROM recordings r JOIN jobs j ON j.recording_id = r.id
+        WHERE r.owner_id = $1 AND r.sha256 = $2 AND j.options_sha256 = $3 AND j.state NOT IN ('failed', 'cancelled')
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements(j.warnings) each WHERE each ->> 'code' = ANY ($4))
+            AND NOT EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed')
+        ORDER BY j.finished_at DESC NULLS LAST, j.created_at DESC LIMIT 1 FOR KEY SHARE OF j
+        """,
+        owner_id,
+        sha256,
+        options_sha256,
+        _DEGRADED,
+    )
+    return job_id
+
+
+async def _link(connection: Connection, upload: Upload, job_id: UUID) -> UUID:
+    """Let the row of a duplicate name the job. Returns the job that it names, which another request may have set.
+
+    Raises:
+        Superseded: the upload has expired.
+    """
+    linked_id: UUID | None = await connection.fetchval(
+        "UPDATE uploads SET job_id = coalesce(job_id, $2) WHERE id = $1 AND expires_at > now() RETURNING job_id",
+        upload.id,
+        job_id,
+    )
+    if linked_id is None:
+        raise Superseded
+    return linked_id
+
+
+async def _transcription(connection: Connection, owner_id: UUID, job_id: UUID, upload_id: UUID) -> Accepted | None:
+    row = await connection.fetchrow(
+        """
+        SELECT j.id, r.name, j.state, j.created_at, r.size_bytes, r.media_type, j.options
+        FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1 AND j.owner_id = $2
+        """,
+        job_id,
+        owner_id,
+    )
+    return Accepted(**row, is_new=job_id == upload_id) if row else None
 
 
 async def _close_upload(transaction: Transaction, upload: Upload, *, keep_row: bool) -> UUID | None:

@@ -31,6 +31,8 @@ class Options:
     min_speakers: int | None = None
     max_speakers: int | None = None
     priority: str = Priority.STANDARD
+    # Of the request, not of the job: transcribe the recording even if its owner has a transcription of it.
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ _READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Any]]] = {
     "min_speakers": _speakers,
     "max_speakers": _speakers,
     "priority": _one_of(*Priority),
+    "fresh": _yes_or_no,
 }
 NAMES: Final = tuple(_READERS)
 

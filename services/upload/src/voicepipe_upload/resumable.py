@@ -6,20 +6,21 @@ All state is in PostgreSQL and the object store, so any replica, and any protoco
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
+from voicepipe_wire.storage.database import Connection
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import User
 
 from .admission import Admission
 from .checksum import Checksum
 from .file_name import media_type, safe_name
-from .finalize import Accepted, Finalizer
+from .finalize import Accepted, Finalizer, Record
 from .metrics import BYTES, UPLOADS
 from .options import RawOptions, read, resolve
 from .request_body import Interrupted
@@ -62,14 +63,27 @@ class Resumable:
         Raises:
             Problem: 415 `unsupported_media_type`, 422 `invalid_option`, 503 `no_model`.
         """
-        shown_name = safe_name(name)
-        options = resolve(read(raw), await self._uploads.models())
+        shown_name, options = safe_name(name), read(raw)
         return NewUpload(
-            uuid4(), owner.id, shown_name, media_type(declared_type, shown_name), options, writer=uuid4(), **more
+            uuid4(),
+            owner.id,
+            shown_name,
+            media_type(declared_type, shown_name),
+            resolve(options, await self._uploads.models()),
+            writer=uuid4(),
+            fresh=options.fresh,
+            **more,
         )
 
     async def insert(self, new: NewUpload) -> Upload:
         return await self._uploads.insert(new, self._keep_for_s)
+
+    async def insert_and(self, record: Callable[[Connection, Upload], Awaitable[None]], new: NewUpload) -> Upload:
+        """Insert a new upload and store what its client is answered, in one transaction."""
+        async with self._uploads.transaction() as connection:
+            upload = await self._uploads.insert(new, self._keep_for_s, connection)
+            await record(connection, upload)
+        return upload
 
     async def find(self, owner: User, upload_id: UUID) -> Upload:
         """An upload that has not expired.
@@ -111,11 +125,12 @@ class Resumable:
         blocks: AsyncIterator[bytes],
         checksum: Checksum | None = None,
         trailer: Trailer | None = None,
+        record: Record | None = None,
     ) -> Upload:
         """Append the blocks. The last ones turn the upload into a job.
 
         `checksum` is of these blocks. With a `trailer` the recording ends where the blocks end; without one it ends at its announced
-        length. `not_audio` and `empty_body` remove the upload; after any other error it can be continued.
+        length. `record` stores what the client is answered, with the job. `not_audio` and `empty_body` remove the upload; after any other error it can be continued.
         """
         with self.admission.slot():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
@@ -138,7 +153,7 @@ class Resumable:
                 raise
             finally:
                 await writer.stop()
-        return await self._accept(upload, sha256, trailer.sha256 if trailer else None)
+        return await self._accept(upload, sha256, trailer.sha256 if trailer else None, record)
 
     async def finish_if_complete(self, upload: Upload) -> Upload:
         """Turn a complete upload into a job, if the request that sent the last bytes died before it did."""
@@ -157,11 +172,15 @@ class Resumable:
         Raises:
             Superseded: it was deleted.
         """
-        assert upload.job_id is not None  # noqa: S101 - the caller has seen it
-        found = await self._finalizer.transcription(upload.owner_id, upload.job_id, is_new=upload.job_id == upload.id)
+        found = await self._finalizer.transcription(upload)
         if found is None:
             raise Superseded
         return found
+
+    async def record(self, complete: Callable[..., Awaitable[None]], *values: Any) -> None:
+        """Store what a client is answered, in a transaction of its own."""
+        async with self._uploads.transaction() as connection:
+            await complete(connection, *values)
 
     async def discard(self, upload_id: UUID) -> None:
         """Remove an upload that its client never learnt of."""
@@ -196,8 +215,12 @@ class Resumable:
                 await aio.finish(writer.save_tail())
             raise
 
-    async def _accept(self, upload: Upload, sha256: bytes | None, expected_sha256: bytes | None) -> Upload:
-        accepted = await self._finalizer.accept(upload, sha256, keep_row=True, expected_sha256=expected_sha256)
+    async def _accept(
+        self, upload: Upload, sha256: bytes | None, expected_sha256: bytes | None, record: Record | None = None
+    ) -> Upload:
+        accepted = await self._finalizer.accept(
+            upload, sha256, keep_row=True, expected_sha256=expected_sha256, record=record
+        )
         UPLOADS.labels(self._kind, "accepted" if accepted.is_new else "known").inc()
         return replace(upload, job_id=accepted.id)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from voicepipe_wire.web.idempotency import Answer
 
 from .finalize import Accepted
 
@@ -82,7 +82,7 @@ def transcription(accepted: Accepted) -> Transcription:
     )
 
 
-def transcription_response(accepted: Accepted) -> JSONResponse:
-    """202 for a new transcription, 200 for a completed duplicate."""
+def answer_of(accepted: Accepted) -> Answer:
+    """202 with a new transcription, 200 with an earlier one."""
     body = transcription(accepted).model_dump(mode="json")
-    return JSONResponse(body, 202 if accepted.is_new else 200, {"Location": path_of(accepted)})
+    return Answer(202 if accepted.is_new else 200, {"Location": path_of(accepted)}, body)

@@ -18,6 +18,8 @@ class Settings(WireSettings, RpcSettings):
     # How long an upload is kept after its last byte: a resumable one, and a plain one that a crash left behind.
     resumable_for_s: float = Field(24 * HOUR_S, gt=0)
     plain_for_s: float = Field(HOUR_S, gt=0)
+    # How long the answer to a request with an Idempotency-Key is kept.
+    idempotency_keep_s: float = Field(24 * HOUR_S, gt=0)
     # A client that sends nothing for this long is disconnected.
     client_idle_timeout_s: float = Field(60.0, gt=0)
     # Each holds up to three parts of 8 MiB in memory. Further uploads are answered with 503.

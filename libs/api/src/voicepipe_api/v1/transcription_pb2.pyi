@@ -170,7 +170,7 @@ class StageProgress(_message.Message):
     def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., state: _Optional[_Union[StageState, str]] = ..., attempt: _Optional[int] = ..., done_s: _Optional[float] = ..., total_s: _Optional[float] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class TranscriptionOptions(_message.Message):
-    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority")
+    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority", "fresh")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +179,7 @@ class TranscriptionOptions(_message.Message):
     MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     model: str
     language: str
     task: Task
@@ -187,7 +188,8 @@ class TranscriptionOptions(_message.Message):
     min_speakers: int
     max_speakers: int
     priority: Priority
-    def __init__(self, model: _Optional[str] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    fresh: bool
+    def __init__(self, model: _Optional[str] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., fresh: _Optional[bool] = ...) -> None: ...
 
 class ResolvedOptions(_message.Message):
     __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority")

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from voicepipe_api.v1 import transcription_pb2 as voicepipe__api_dot_v1_dot_transcription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evoicepipe_api/v1/uploads.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$voicepipe_api/v1/transcription.proto\"\x9b\x01\n\x1a\x43reateTranscriptionRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.voicepipe.api.v1.CreateHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x32\n\x07trailer\x18\x03 \x01(\x0b\x32\x1f.voicepipe.api.v1.CreateTrailerH\x00\x42\x06\n\x04part\"\xba\x01\n\x0c\x43reateHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x37\n\x07options\x18\x03 \x01(\x0b\x32&.voicepipe.api.v1.TranscriptionOptions\x12\x17\n\nsize_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tupload_id\x18\x05 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x06 \x01(\x03\x42\r\n\x0b_size_bytes\"\x1f\n\rCreateTrailer\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\"g\n\x1b\x43reateTranscriptionResponse\x12\x36\n\rtranscription\x18\x01 \x01(\x0b\x32\x1f.voicepipe.api.v1.Transcription\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"%\n\x10GetUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"\xbd\x01\n\x06Upload\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x10transcription_id\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\r\n\x0b_size_bytesB\x13\n\x11_transcription_id\"(\n\x13\x44\x65leteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteUploadResponse2\x90\x02\n\x07Uploads\x12g\n\x06\x43reate\x12,.voicepipe.api.v1.CreateTranscriptionRequest\x1a-.voicepipe.api.v1.CreateTranscriptionResponse(\x01\x12\x43\n\x03Get\x12\".voicepipe.api.v1.GetUploadRequest\x1a\x18.voicepipe.api.v1.Upload\x12W\n\x06\x44\x65lete\x12%.voicepipe.api.v1.DeleteUploadRequest\x1a&.voicepipe.api.v1.DeleteUploadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evoicepipe_api/v1/uploads.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$voicepipe_api/v1/transcription.proto\"\x9b\x01\n\x1a\x43reateTranscriptionRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.voicepipe.api.v1.CreateHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x32\n\x07trailer\x18\x03 \x01(\x0b\x32\x1f.voicepipe.api.v1.CreateTrailerH\x00\x42\x06\n\x04part\"\xce\x01\n\x0c\x43reateHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x37\n\x07options\x18\x03 \x01(\x0b\x32&.voicepipe.api.v1.TranscriptionOptions\x12\x17\n\nsize_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tupload_id\x18\x05 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x06 \x01(\x03\x12\x12\n\nrequest_id\x18\x07 \x01(\tB\r\n\x0b_size_bytes\"\x1f\n\rCreateTrailer\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\"g\n\x1b\x43reateTranscriptionResponse\x12\x36\n\rtranscription\x18\x01 \x01(\x0b\x32\x1f.voicepipe.api.v1.Transcription\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"%\n\x10GetUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"\xbd\x01\n\x06Upload\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x10transcription_id\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\r\n\x0b_size_bytesB\x13\n\x11_transcription_id\"(\n\x13\x44\x65leteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteUploadResponse2\x90\x02\n\x07Uploads\x12g\n\x06\x43reate\x12,.voicepipe.api.v1.CreateTranscriptionRequest\x1a-.voicepipe.api.v1.CreateTranscriptionResponse(\x01\x12\x43\n\x03Get\x12\".voicepipe.api.v1.GetUploadRequest\x1a\x18.voicepipe.api.v1.Upload\x12W\n\x06\x44\x65lete\x12%.voicepipe.api.v1.DeleteUploadRequest\x1a&.voicepipe.api.v1.DeleteUploadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETRANSCRIPTIONREQUEST']._serialized_start=124
   _globals['_CREATETRANSCRIPTIONREQUEST']._serialized_end=279
   _globals['_CREATEHEADER']._serialized_start=282
-  _globals['_CREATEHEADER']._serialized_end=468
-  _globals['_CREATETRAILER']._serialized_start=470
-  _globals['_CREATETRAILER']._serialized_end=501
-  _globals['_CREATETRANSCRIPTIONRESPONSE']._serialized_start=503
-  _globals['_CREATETRANSCRIPTIONRESPONSE']._serialized_end=606
-  _globals['_GETUPLOADREQUEST']._serialized_start=608
-  _globals['_GETUPLOADREQUEST']._serialized_end=645
-  _globals['_UPLOAD']._serialized_start=648
-  _globals['_UPLOAD']._serialized_end=837
-  _globals['_DELETEUPLOADREQUEST']._serialized_start=839
-  _globals['_DELETEUPLOADREQUEST']._serialized_end=879
-  _globals['_DELETEUPLOADRESPONSE']._serialized_start=881
-  _globals['_DELETEUPLOADRESPONSE']._serialized_end=903
-  _globals['_UPLOADS']._serialized_start=906
-  _globals['_UPLOADS']._serialized_end=1178
+  _globals['_CREATEHEADER']._serialized_end=488
+  _globals['_CREATETRAILER']._serialized_start=490
+  _globals['_CREATETRAILER']._serialized_end=521
+  _globals['_CREATETRANSCRIPTIONRESPONSE']._serialized_start=523
+  _globals['_CREATETRANSCRIPTIONRESPONSE']._serialized_end=626
+  _globals['_GETUPLOADREQUEST']._serialized_start=628
+  _globals['_GETUPLOADREQUEST']._serialized_end=665
+  _globals['_UPLOAD']._serialized_start=668
+  _globals['_UPLOAD']._serialized_end=857
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=859
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=899
+  _globals['_DELETEUPLOADRESPONSE']._serialized_start=901
+  _globals['_DELETEUPLOADRESPONSE']._serialized_end=923
+  _globals['_UPLOADS']._serialized_start=926
+  _globals['_UPLOADS']._serialized_end=1198
 # @@protoc_insertion_point(module_scope)

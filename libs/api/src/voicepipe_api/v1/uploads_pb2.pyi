@@ -20,20 +20,22 @@ class CreateTranscriptionRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[CreateHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ..., trailer: _Optional[_Union[CreateTrailer, _Mapping]] = ...) -> None: ...
 
 class CreateHeader(_message.Message):
-    __slots__ = ("name", "media_type", "options", "size_bytes", "upload_id", "offset_bytes")
+    __slots__ = ("name", "media_type", "options", "size_bytes", "upload_id", "offset_bytes", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     media_type: str
     options: _transcription_pb2.TranscriptionOptions
     size_bytes: int
     upload_id: str
     offset_bytes: int
-    def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[_transcription_pb2.TranscriptionOptions, _Mapping]] = ..., size_bytes: _Optional[int] = ..., upload_id: _Optional[str] = ..., offset_bytes: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[_transcription_pb2.TranscriptionOptions, _Mapping]] = ..., size_bytes: _Optional[int] = ..., upload_id: _Optional[str] = ..., offset_bytes: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateTrailer(_message.Message):
     __slots__ = ("sha256",)

@@ -238,6 +238,28 @@ REQUESTS: Mapping[str, Entry] = {
         stored_bytes=8388608,
         given_bytes=0,
     ),
+    "idempotency_key_invalid": row(
+        400,
+        "INVALID_ARGUMENT",
+        "Invalid idempotency key",
+        "The idempotency key must have 1 to {max_chars} visible ASCII characters.",
+        "Use a random UUID, a new one for each recording.",
+        max_chars=255,
+    ),
+    "idempotency_in_flight": row(
+        409,
+        "ABORTED",
+        "Request in flight",
+        "A request with this idempotency key is being carried out.",
+        "Send the same request again after Retry-After to get its answer.",
+    ),
+    "idempotency_key_reused": row(
+        422,
+        "INVALID_ARGUMENT",
+        "Idempotency key reused",
+        "This idempotency key was used for another request.",
+        "Use a new key for each request, and the same one only to repeat it.",
+    ),
     "superseded": row(
         409,
         "ABORTED",

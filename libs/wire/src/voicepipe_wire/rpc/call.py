@@ -68,6 +68,10 @@ class Call:
             raise Problem.of("operators_only")
         return self.user
 
+    def header(self, name: str) -> str | None:
+        """A value of the metadata that the client sent."""
+        return _headers(self.context.invocation_metadata()).get(name)
+
     def answers(self) -> None:
         """The first message of the response is there."""
         self.first_message_at = self.first_message_at or time.perf_counter()

@@ -10,6 +10,7 @@ import structlog
 from voicepipe_wire.messaging import outbox
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore, UnfinishedUpload
+from voicepipe_wire.web import idempotency
 
 from voicepipe_orchestrator.pcm_store import delete_pcm
 
@@ -37,6 +38,7 @@ class Retention:
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
         # The sweeper needs the commands of jobs that have not ended.
         await outbox.delete_expired(self._pool)
+        await idempotency.delete_expired(self._pool)
         errors: list[Exception] = []
         for find, remove in (
             (self._expired_uploads, self._delete_upload),

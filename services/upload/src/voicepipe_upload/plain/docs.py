@@ -7,7 +7,7 @@ from typing import Any, Final
 from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.option_limits import MAX_SPEAKERS
 
-from voicepipe_upload.openapi import OPTIONS, RECEIVING, problems
+from voicepipe_upload.openapi import IDEMPOTENCY_KEY, KEYS, OPTIONS, RECEIVING, problems
 from voicepipe_upload.options import AUTO, QUALITY_TIERS, TASKS
 from voicepipe_upload.schema import Transcription
 
@@ -29,11 +29,17 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "min_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "max_speakers": {"type": "integer", "minimum": 1, "maximum": MAX_SPEAKERS},
     "priority": {"type": "string", "enum": [*Priority], "default": str(Priority.STANDARD)},
+    "fresh": {
+        "type": "boolean",
+        "default": False,
+        "description": "transcribe again, even if there is a transcription of the same bytes with the same options",
+    },
 }
 _BINARY: Final = {"type": "string", "format": "binary"}
 
 REQUEST: Final[dict[str, Any]] = {
     "parameters": [
+        IDEMPOTENCY_KEY,
         {"name": "name", "in": "query", "schema": {"type": "string"}, "description": "name of the recording"},
         *({"name": name, "in": "query", "schema": schema} for name, schema in _OPTIONS.items()),
     ],
@@ -54,7 +60,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": Transcription, "description": "Accepted. The transcription will reach exactly one final state."},
     200: {
         "model": Transcription,
-        "description": "Duplicate: the completed transcription of the same bytes with the same options.",
+        "description": "Duplicate: the transcription of the same bytes with the same options, completed or in progress.",
     },
-    **problems(*OPTIONS, *RECEIVING, "form_malformed", "unsupported_media_type"),
+    **problems(*OPTIONS, *KEYS, *RECEIVING, "form_malformed", "unsupported_media_type"),
 }

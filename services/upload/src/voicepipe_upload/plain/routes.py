@@ -1,23 +1,27 @@
 """A whole recording in one request, as the raw body or in a form."""
 
+import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
+from voicepipe_wire.storage.database import Connection
 from voicepipe_wire.storage.objects import ObjectStore
+from voicepipe_wire.web import idempotency
 from voicepipe_wire.web.auth import Authenticator, User
+from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
 
 from voicepipe_upload import file_name, request_body
 from voicepipe_upload.admission import Admission
 from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import Options, RawOptions, read, resolve
-from voicepipe_upload.schema import transcription_response
+from voicepipe_upload.schema import answer_of
 from voicepipe_upload.storage.part_writer import PartWriter
 from voicepipe_upload.storage.uploads import NewUpload, Uploads
 
@@ -35,8 +39,12 @@ class _IncomingUpload:
     owner: User
     raw: RawOptions
     name: str | None
+    media_type: str = ""
     writer: PartWriter | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self, sha256: bytes) -> bytes:
+        """Of the whole request, once it is known."""
+        return idempotency.fingerprint(self.name, self.media_type, self.raw.values, sha256.hex())
 
 
 class PlainUploads:
@@ -46,6 +54,7 @@ class PlainUploads:
         uploads: Uploads,
         finalizer: Finalizer,
         admission: Admission,
+        keys: IdempotencyKeys,
         *,
         client_idle_timeout_s: float,
         keep_for_s: float,
@@ -54,26 +63,46 @@ class PlainUploads:
         self._uploads = uploads
         self._finalizer = finalizer
         self._admission = admission
+        self._keys = keys
         self._client_idle_timeout_s = client_idle_timeout_s
         self._keep_for_s = keep_for_s
 
-    async def receive(self, request: Request, owner: User) -> Accepted:
+    async def receive(self, request: Request, owner: User) -> Answer:
         """Turn the request into a transcription. After an error nothing of it remains."""
-        name = request.query_params.get("name")
-        incoming = _IncomingUpload(owner, RawOptions(), name)
+        key = idempotency.key_of(request.headers.get(idempotency.HEADER))
+        incoming = _IncomingUpload(owner, RawOptions(), request.query_params.get("name"))
         incoming.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
         self._check_length(request)
         with self._admission.slot():
-            try:
-                async for event in self._events(request):
-                    await self._handle(incoming, event)
-                accepted = await self._finish(incoming)
-            except BaseException as error:
-                UPLOADS.labels(KIND, _outcome(error)).inc()
-                await aio.finish(self._clean_up(incoming))
-                raise
+            async with self._keys.held(owner.id, key, _head(request)) as hold:
+                if hold.answer is not None:
+                    return await self._repeat(request, incoming, hold)
+                return await self._receive(request, incoming, hold)
+
+    async def _receive(self, request: Request, incoming: _IncomingUpload, hold: Hold) -> Answer:
+        try:
+            async for event in self._events(request):
+                await self._handle(incoming, event)
+            accepted = await self._finish(incoming, hold)
+        except BaseException as error:
+            UPLOADS.labels(KIND, _outcome(error)).inc()
+            await aio.finish(self._clean_up(incoming))
+            raise
         UPLOADS.labels(KIND, "accepted" if accepted.is_new else "known").inc()
-        return accepted
+        return answer_of(accepted)
+
+    async def _repeat(self, request: Request, incoming: _IncomingUpload, hold: Hold) -> Answer:
+        """The answer of an earlier request, if this one has the same body. Nothing is stored."""
+        digest = hashlib.sha256()
+        async for event in self._events(request):
+            match event:
+                case bytes():
+                    digest.update(event)
+                case request_body.Field():
+                    incoming.raw.add(event.name, event.value)
+                case request_body.FileStart():
+                    _name(incoming, event)
+        return hold.replay(incoming.fingerprint(digest.digest()))
 
     async def _events(self, request: Request) -> AsyncIterator[request_body.Event]:
         if request_body.is_form(request):
@@ -96,11 +125,10 @@ class PlainUploads:
 
     async def _start_file(self, incoming: _IncomingUpload, file: request_body.FileStart) -> None:
         """Reject what can be rejected before a byte is stored. Fields after the file are not known yet."""
-        name = file_name.safe_name(incoming.name or file.name)
-        media_type = file_name.media_type(file.media_type, name)
+        name = _name(incoming, file)
         read(incoming.raw)
         resolve(Options(), await self._uploads.models())
-        new = NewUpload(uuid4(), incoming.owner.id, name, media_type, {}, writer=uuid4())
+        new = NewUpload(uuid4(), incoming.owner.id, name, incoming.media_type, {}, writer=uuid4())
         upload = await self._uploads.insert(new, self._keep_for_s)
         incoming.writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
 
@@ -110,13 +138,20 @@ class PlainUploads:
         BYTES.labels(KIND).inc(len(data))
         await incoming.writer.write(data)
 
-    async def _finish(self, incoming: _IncomingUpload) -> Accepted:
+    async def _finish(self, incoming: _IncomingUpload, hold: Hold) -> Accepted:
         assert incoming.writer is not None  # noqa: S101 - form_events requires a file
         if incoming.writer.offset_bytes == 0:
             raise Problem.of("empty_body")
-        options = resolve(read(incoming.raw), await self._uploads.models())
+        options = read(incoming.raw)
+        resolved = resolve(options, await self._uploads.models())
         upload, sha256 = await incoming.writer.finish()
-        return await self._finalizer.accept(replace(upload, options=options), sha256, keep_row=False)
+        assert sha256 is not None  # noqa: S101 - this request wrote all of it
+
+        async def record(connection: Connection, accepted: Accepted) -> None:
+            await hold.complete(connection, incoming.fingerprint(sha256), answer_of(accepted), accepted.id)
+
+        upload = replace(upload, options=resolved, fresh=options.fresh)
+        return await self._finalizer.accept(upload, sha256, keep_row=False, record=record)
 
     async def _clean_up(self, incoming: _IncomingUpload) -> None:
         if incoming.writer is not None:
@@ -143,9 +178,27 @@ def router(plain: PlainUploads, authenticate: Authenticator) -> APIRouter:
 
         The body is streamed, whatever its size. On unreliable connections use `/v1/uploads` (tus) instead.
         """
-        return transcription_response(await plain.receive(request, owner))
+        answer = await plain.receive(request, owner)
+        return JSONResponse(answer.body, answer.status, answer.headers)
 
     return routes
+
+
+def _head(request: Request) -> bytes:
+    """The fingerprint of what is known before the body. Each repetition of a form has another boundary."""
+    query = sorted(request.query_params.multi_items())
+    return idempotency.fingerprint("POST /v1/transcriptions", query, request_body.is_form(request))
+
+
+def _name(incoming: _IncomingUpload, file: request_body.FileStart) -> str:
+    """Set the name and the type of the recording; returns the name.
+
+    Raises:
+        Problem: 415 `unsupported_media_type`.
+    """
+    incoming.name = file_name.safe_name(incoming.name or file.name)
+    incoming.media_type = file_name.media_type(file.media_type, incoming.name)
+    return incoming.name
 
 
 def _outcome(error: BaseException) -> str:

@@ -7,8 +7,11 @@ before the first chunk is read, so it can continue wherever the stream breaks. W
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
-from typing import Final
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,12 +20,15 @@ from voicepipe_api.v1.transcription_pb2 import TranscriptionOptions
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.rpc.call import Call
 from voicepipe_wire.rpc.convert import filled, values_of
+from voicepipe_wire.storage.database import Connection
+from voicepipe_wire.web import idempotency
+from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
 
 from voicepipe_upload.finalize import Accepted
 from voicepipe_upload.options import RawOptions
 from voicepipe_upload.request_body import Interrupted
 from voicepipe_upload.resumable import Resumable, Trailer
-from voicepipe_upload.schema import transcription
+from voicepipe_upload.schema import answer_of
 from voicepipe_upload.storage.uploads import Upload, upload_not_found
 
 KIND: Final = "grpc"
@@ -36,20 +42,43 @@ Parts = AsyncIterator[api.CreateTranscriptionRequest]
 class Uploads:
     """Each method has the name of a method of the service; see proto/voicepipe/api/v1/uploads.proto."""
 
-    def __init__(self, uploads: Resumable, *, client_idle_timeout_s: float) -> None:
+    def __init__(self, uploads: Resumable, keys: IdempotencyKeys, *, client_idle_timeout_s: float) -> None:
         self._uploads = uploads
+        self._keys = keys
         self._client_idle_timeout_s = client_idle_timeout_s
 
     async def create(self, call: Call, parts: Parts) -> api.CreateTranscriptionResponse:
         first = await self._next(parts)
         if first is None or not first.HasField("header"):
             raise Problem.of("invalid_request", reason="the first message must be a header")
-        upload = await self._begun(call, first.header)
-        await call.context.send_initial_metadata(((UPLOAD_ID, str(upload.id)),))
-        if upload.job_id is None:
-            trailer = Trailer()
-            upload = await self._uploads.receive(upload, self._blocks(parts, trailer), trailer=trailer)
-        return _response(await self._uploads.transcription(upload))
+        if first.header.upload_id:
+            upload = await self._continued(call, first.header)
+            await _send_id(call, str(upload.id))
+            if upload.job_id is None:
+                trailer = Trailer()
+                upload = await self._uploads.receive(upload, self._blocks(parts, trailer), trailer=trailer)
+            return _response(answer_of(await self._uploads.transcription(upload)))
+        key = idempotency.key_of(first.header.request_id or call.header(idempotency.HEADER))
+        async with self._keys.held(call.user.id, key, _fingerprint(first.header)) as hold:
+            return _response(await self._create(call, first.header, parts, hold))
+
+    async def _create(self, call: Call, header: api.CreateHeader, parts: Parts, hold: Hold) -> Answer:
+        trailer, digest = Trailer(), hashlib.sha256()
+        blocks = _hashed(self._blocks(parts, trailer), digest)
+        if hold.answer is not None:
+            await _send_id(call, hold.answer.headers[UPLOAD_ID])
+            async for _ in blocks:
+                pass
+            return hold.replay(digest.digest())
+        upload = await self._begun(call, header)
+        await _send_id(call, str(upload.id))
+
+        async def record(connection: Connection, accepted: Accepted) -> None:
+            answer = replace(answer_of(accepted), headers={UPLOAD_ID: str(upload.id)})
+            await hold.complete(connection, digest.digest(), answer, accepted.id)
+
+        received = await self._uploads.receive(upload, blocks, trailer=trailer, record=record)
+        return answer_of(await self._uploads.transcription(received))
 
     async def get(self, call: Call, request: api.GetUploadRequest) -> api.Upload:
         upload = await self._uploads.find(call.user, _upload_id(request.upload_id))
@@ -69,18 +98,24 @@ class Uploads:
         return api.DeleteUploadResponse()
 
     async def _begun(self, call: Call, header: api.CreateHeader) -> Upload:
-        """The new upload, or the one to continue with this call as its writer."""
+        size_bytes = self._checked_size(header)
+        raw = _raw(header.options)
+        new = await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
+        return await self._uploads.insert(new)
+
+    async def _continued(self, call: Call, header: api.CreateHeader) -> Upload:
+        """The upload to continue, with this call as its writer."""
+        size_bytes = self._checked_size(header)
+        upload_id = _upload_id(header.upload_id)
+        upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
+        return upload if upload.job_id is not None else await self._uploads.claim(upload)
+
+    def _checked_size(self, header: api.CreateHeader) -> int | None:
         size_bytes = header.size_bytes if header.HasField("size_bytes") else None
         _check(header, size_bytes)
         self._uploads.admission.check_size(size_bytes)
         self._uploads.admission.check_free()
-        if not header.upload_id:
-            raw = _raw(header.options)
-            new = await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
-            return await self._uploads.insert(new)
-        upload_id = _upload_id(header.upload_id)
-        upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
-        return upload if upload.job_id is not None else await self._uploads.claim(upload)
+        return size_bytes
 
     async def _blocks(self, parts: Parts, trailer: Trailer) -> AsyncIterator[bytes]:
         """The chunks. At the end `trailer` has the hash.
@@ -128,8 +163,10 @@ def _check(header: api.CreateHeader, size_bytes: int | None) -> None:
         raise Problem.of(
             "invalid_request", reason="offset_bytes: a new upload begins at 0; set upload_id to continue one"
         )
-    if header.upload_id and (header.name or header.media_type or header.HasField("options")):
-        reason = "with upload_id, name, media_type and options are those of the beginning and must not be set"
+    if header.upload_id and (header.name or header.media_type or header.request_id or header.HasField("options")):
+        reason = (
+            "with upload_id, name, media_type, options and request_id are those of the beginning and must not be set"
+        )
         raise Problem.of("invalid_request", reason=reason)
 
 
@@ -142,9 +179,23 @@ def _raw(options: TranscriptionOptions) -> RawOptions:
     return raw
 
 
-def _response(accepted: Accepted) -> api.CreateTranscriptionResponse:
-    values = {"transcription": transcription(accepted).model_dump(), "existing": not accepted.is_new}
+def _response(answer: Answer) -> api.CreateTranscriptionResponse:
+    values = {"transcription": answer.body, "existing": answer.status == HTTPStatus.OK}
     return filled(api.CreateTranscriptionResponse(), values)
+
+
+def _fingerprint(header: api.CreateHeader) -> bytes:
+    return idempotency.fingerprint("Uploads.Create", values_of(header) | {"request_id": ""})
+
+
+async def _send_id(call: Call, upload_id: str) -> None:
+    await call.context.send_initial_metadata(((UPLOAD_ID, upload_id),))
+
+
+async def _hashed(blocks: AsyncIterator[bytes], digest: Any) -> AsyncIterator[bytes]:
+    async for block in blocks:
+        digest.update(block)
+        yield block
 
 
 def _upload_id(text: str) -> UUID:

@@ -6,14 +6,15 @@ superseded writer, on this replica or another, changes nothing. An expired row i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from voicepipe_wire.errors import Problem
-from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.database import Connection, Pool
 from voicepipe_wire.storage.objects import Part
 
 from voicepipe_upload.options import QUALITY_TIERS, Model
@@ -45,6 +46,7 @@ class Upload:
     writer: UUID | None
     job_id: UUID | None
     expires_at: datetime
+    fresh: bool
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -70,6 +72,8 @@ class NewUpload:
     tus_metadata: str = ""
     size_bytes: int | None = None
     writer: UUID | None = None
+    # Whether the owner wants a new transcription even of bytes that have one.
+    fresh: bool = False
 
     @property
     def object_key(self) -> str:
@@ -92,11 +96,18 @@ class Uploads:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def insert(self, new: NewUpload, keep_for_s: float) -> Upload:
-        row = await self._pool.fetchrow(
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    async def insert(self, new: NewUpload, keep_for_s: float, connection: Connection | None = None) -> Upload:
+        """Insert a row, in the transaction of `connection` if there is one."""
+        row = await (connection or self._pool).fetchrow(
             """
-            INSERT INTO uploads (id, owner_id, name, media_type, options, tus_metadata, size_bytes, writer, object_key, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10)) RETURNING *
+            INSERT INTO uploads
+                (id, owner_id, name, media_type, options, tus_metadata, size_bytes, writer, object_key, fresh, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11)) RETURNING *
             """,
             new.id,
             new.owner_id,
@@ -107,6 +118,7 @@ class Uploads:
             new.size_bytes,
             new.writer,
             new.object_key,
+            new.fresh,
             keep_for_s,
         )
         return Upload.of(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from voicepipe_upload.openapi import OPTIONS, RECEIVING, problems
+from voicepipe_upload.openapi import IDEMPOTENCY_KEY, KEYS, OPTIONS, RECEIVING, problems
 
 from . import protocol
 
@@ -40,6 +40,7 @@ CREATE: Final[Documentation] = {
     "openapi_extra": {
         "parameters": [
             _RESUMABLE,
+            IDEMPOTENCY_KEY,
             _LENGTH,
             _header("Upload-Defer-Length", "1: a later request gives the length", "1"),
             _header("Upload-Metadata", "name, type and options: comma-separated KEY BASE64 pairs", _METADATA_EXAMPLE),
@@ -49,7 +50,7 @@ CREATE: Final[Documentation] = {
     },
     "responses": {
         201: {"description": "Created; `Location` is the URL of the upload."},
-        **problems("tus_version", *_BODY, *OPTIONS, "invalid_metadata", "unsupported_media_type"),
+        **problems("tus_version", *_BODY, *OPTIONS, *KEYS, "invalid_metadata", "unsupported_media_type"),
     },
 }
 APPEND: Final[Documentation] = {
