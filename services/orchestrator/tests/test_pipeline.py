@@ -13,8 +13,8 @@ from voicepipe_orchestrator.prepare.decode import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
 from voicepipe_wire.storage.objects import ObjectMissing
-from voicepipe_wire.v1.commands_pb2 import PrepareRecording
-from worker_pipeline import ALL, events_of, wav, words_of
+from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, PrepareRecording, RetryJob
+from worker_pipeline import ALL, events_of, send_control, wav, words_of
 
 
 async def test_a_recording_is_transcribed(pipeline, meeting):
@@ -183,3 +183,34 @@ async def test_a_job_for_a_pool_that_is_gone_fails_and_one_for_a_declared_pool_w
     assert (await pipeline.until(waits, lambda job: job.state == "transcribing")).pool == "asleep"
     await asyncio.sleep(2)
     assert (await pipeline.job(waits)).state == "transcribing"
+
+
+async def test_a_transcript_names_the_models_that_its_words_are_of(pipeline, long_meeting):
+    pipeline.start(*ALL)
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.end_of(job_id)
+    served = await pipeline.pool.fetchval("SELECT description FROM models")
+    document = await pipeline.transcript(job_id)
+    assert [model["revision"] for model in document["models"]] == [served["revision"]]
+    assert document["models"] == [document["model"]]
+    # As if an earlier model had recognized all but one chunk.
+    await pipeline.pool.execute("""UPDATE chunks SET transcribed_by = transcribed_by || '{"revision": "earlier"}'""")
+    await pipeline.pool.execute(
+        "UPDATE chunks SET state = 'failed', recognition = NULL, error_code = 'bad_audio' WHERE chunk_index = 0"
+    )
+    await send_control(pipeline, RetryJob(job_id=str(job_id)))
+    second = await eventually_async(lambda: pipeline.transcript(job_id, 2), 60)
+    assert second["model"]["revision"] == "earlier"
+    assert [model["revision"] for model in second["models"]] == ["earlier", served["revision"]]
+
+
+async def test_a_diarization_that_is_repeated_claims_no_newer_model_for_old_words(pipeline, meeting):
+    pipeline.start(*ALL, speakers=False)
+    job_id = await pipeline.submit(wav(meeting))
+    await pipeline.end_of(job_id)
+    await pipeline.pool.execute(
+        "UPDATE chunks SET transcribed_by = NULL"
+    )  # recognized by an earlier version of the worker
+    await send_control(pipeline, DiarizeAgain(job_id=str(job_id)))
+    second = await eventually_async(lambda: pipeline.transcript(job_id, 2), 60)
+    assert second["model"]["revision"] == "unknown"

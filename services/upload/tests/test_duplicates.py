@@ -80,6 +80,23 @@ async def test_a_transcription_with_a_failed_chunk_is_not_reused(make_client, da
     assert (await client.post("/v1/transcriptions", content=data)).status_code == 202
 
 
+@pytest.mark.parametrize(("revision", "status"), [("r1", 200), ("r2", 202), (None, 202)])
+async def test_a_transcription_is_reused_only_if_its_words_are_of_the_revision_that_is_served(
+    make_client, database, recording, revision, status
+):
+    client, data = await make_client(), recording(1000)
+    await database.execute("UPDATE models SET description = description || $1", {"revision": "r1"})
+    await client.post("/v1/transcriptions", content=data)
+    await database.execute(
+        """
+        INSERT INTO chunks (job_id, owner_id, chunk_index, state, spans, speech_s, split, recognition, transcribed_by)
+        SELECT id, owner_id, 0, 'done', '[[0, 16000]]', 1, 8000, '{}', $1 FROM jobs
+        """,
+        revision and {"model": "whisper-small", "revision": revision},
+    )
+    assert (await client.post("/v1/transcriptions", content=data)).status_code == status
+
+
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 async def test_a_transcription_that_did_not_complete_is_not_reused(make_client, database, recording, state):
     client, data = await make_client(), recording(1000)
@@ -130,8 +147,8 @@ async def test_a_duplicate_never_names_a_transcription_that_is_being_deleted(
     assert str(await database.fetchval("SELECT id FROM jobs")) == made
 
 
-async def test_a_deletion_waits_for_a_duplicate_that_is_being_linked_and_takes_it_along(
-    make_client, finish_job, database, deleting, recording, monkeypatch
+async def test_a_deleted_transcription_takes_the_uploads_of_its_duplicates_along(
+    make_client, finish_job, deleting, recording
 ):
     client, data = await make_client(), recording(1000)
     first = (await client.post("/v1/transcriptions", content=data)).json()["id"]

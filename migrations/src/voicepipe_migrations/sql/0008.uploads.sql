@@ -24,3 +24,6 @@ CREATE INDEX idempotency_keys_by_job ON idempotency_keys (job_id) WHERE job_id I
 ALTER TABLE uploads
     -- the owner wants a new transcription, even if there is one of the same bytes
     ADD COLUMN fresh boolean NOT NULL DEFAULT false;
+
+-- {"model", "revision", "engine", "compute_type"} of the model that recognized a chunk; null for chunks of earlier versions
+ALTER TABLE chunks ADD COLUMN transcribed_by jsonb;

@@ -138,7 +138,7 @@ def transcribe(dependencies: Dependencies) -> Role:
         recognizer,
         settings.window_chunks,
     )
-    start, chunk = StartHandler(*built, settings.pool), ChunkHandler(*built)
+    start, chunk = StartHandler(*built, settings.pool), ChunkHandler(*built, lambda: watch.description)
     worker = dependencies.worker(
         Queue(Stage.TRANSCRIBE, settings.pool),
         {StartTranscription: start.handle, TranscribeChunk: chunk.handle},

@@ -38,6 +38,12 @@ class StoredChunk:
     state: str
     recognition: Recognition | None
     error_code: str | None
+    # The model that recognized it, as it describes itself (`IDENTITY`); None if that is not known.
+    transcribed_by: Mapping[str, str] | None = None
+
+
+# Of the description of a model: what tells its words from those of another.
+IDENTITY = ("model", "revision", "engine", "compute_type")
 
 
 async def replace_plan(transaction: Transaction, job: StoredJob, plans: Sequence[ChunkPlan]) -> None:
@@ -82,16 +88,22 @@ async def queued_indices(connection: Any, job_id: UUID) -> list[int]:
     return [row["chunk_index"] for row in rows]
 
 
-async def save_recognition(transaction: Transaction, job: StoredJob, index: int, recognition: Recognition) -> bool:
-    """Save the result of a chunk; False if the chunk is not queued: it is finished, or no longer in the plan."""
+async def save_recognition(
+    transaction: Transaction, job: StoredJob, index: int, recognition: Recognition, model: Mapping[str, Any]
+) -> bool:
+    """Save the result of a chunk; False if the chunk is not queued: it is finished, or no longer in the plan.
+
+    `model` is the description of the model that recognized it.
+    """
     saved = await transaction.connection.execute(
         """
-        UPDATE chunks SET state = 'done', recognition = $3, finished_at = now()
+        UPDATE chunks SET state = 'done', recognition = $3, transcribed_by = $4, finished_at = now()
         WHERE job_id = $1 AND chunk_index = $2 AND state = 'queued'
         """,
         job.id,
         index,
         asdict(recognition),
+        {name: model[name] for name in IDENTITY if name in model} or None,
     )
     return affected(saved) > 0
 
@@ -191,7 +203,7 @@ def _chunk(row: Any) -> StoredChunk:
     spans = tuple(Span(start, end) for start, end in row["spans"])
     plan = ChunkPlan(row["chunk_index"], spans, row["speech_s"], row["split"])
     recognition = _recognition(row["recognition"]) if row["recognition"] else None
-    return StoredChunk(plan, row["state"], recognition, row["error_code"])
+    return StoredChunk(plan, row["state"], recognition, row["error_code"], row["transcribed_by"])
 
 
 def _recognition(fields: Mapping[str, Any]) -> Recognition:

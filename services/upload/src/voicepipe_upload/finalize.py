@@ -20,7 +20,9 @@ creates a new one:
   waited for, and then there is no such job.
 - The key of a repeated request (`Record`) is completed in this transaction too.
 
-A transcription that failed, was cancelled, has a gap or lost its speakers to a failure is never reused.
+A transcription that failed, was cancelled, has a gap or lost its speakers to a failure is never reused, nor is one with words of
+another revision of its model than the one that is served now. The revision is not part of the hash of the options: which one a job
+will use is not known before its chunks are recognized, so the chunks say it.
 
 A response can be lost. The row of a tus upload names the job until it expires, so HEAD repeats the response. A plain
 upload must be sent again, and is a duplicate.
@@ -197,6 +199,11 @@ async def _find_equal(connection: Connection, owner_id: UUID, sha256: bytes, opt
         WHERE r.owner_id = $1 AND r.sha256 = $2 AND j.options_sha256 = $3 AND j.state NOT IN ('failed', 'cancelled')
             AND NOT EXISTS (SELECT FROM jsonb_array_elements(j.warnings) each WHERE each ->> 'code' = ANY ($4))
             AND NOT EXISTS (SELECT FROM chunks c WHERE c.job_id = j.id AND c.state = 'failed')
+            AND NOT EXISTS (
+                SELECT FROM chunks c LEFT JOIN models m ON m.name = j.options -> 'model' ->> 'name'
+                WHERE c.job_id = j.id AND c.state = 'done'
+                    AND (c.transcribed_by -> 'model', c.transcribed_by -> 'revision')
+                        IS DISTINCT FROM (m.description -> 'model', m.description -> 'revision'))
         ORDER BY j.finished_at DESC NULLS LAST, j.created_at DESC LIMIT 1 FOR KEY SHARE OF j
         """,
         owner_id,

@@ -101,6 +101,8 @@ class Transcript:
 
     Without a diarization, `speakers` and `turns` are empty and `diarization` is None. Turns may overlap. `duration_s`
     is the length of the recording, `speech_s` the length of its detected speech. `created_at` is timezone-aware.
+    `model` recognized most of the chunks, `models` has all that recognized some: several if the model was replaced before
+    a part was tried again.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Transcript:
     speakers: tuple[Speaker, ...] = ()
     turns: tuple[Turn, ...] = ()
     diarization: DiarizedBy | None = None
+    models: tuple[ModelUsed, ...] = ()
 
     def to_json(self) -> JsonObject:
         """The document as JSON-compatible values."""
@@ -129,13 +132,8 @@ class Transcript:
             "language_probability": None if self.language_probability is None else _share(self.language_probability),
             "duration_s": _time(self.duration_s),
             "speech_s": _time(self.speech_s),
-            "model": {
-                "name": self.model.name,
-                "engine": self.model.engine,
-                "tier": self.model.tier,
-                "revision": self.model.revision,
-                "compute_type": self.model.compute_type,
-            },
+            "model": asdict(self.model),
+            "models": [asdict(model) for model in self.models],
             "text": self.text,
             "speakers": [_speaker_json(speaker) for speaker in self.speakers],
             "segments": [_segment_json(segment) for segment in self.segments],

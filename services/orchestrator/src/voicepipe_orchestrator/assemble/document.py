@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,8 @@ class TranscriptContent:
     speakers: tuple[Speaker, ...]
     turns: tuple[Turn, ...]
     diarization: DiarizedBy | None
+    # Those that recognized the chunks, as they describe themselves; that of most chunks first.
+    models: tuple[Mapping[str, str], ...]
 
 
 def build_content(
@@ -55,13 +58,12 @@ def build_content(
         speakers=summarize_speakers(diarization, ids, segment_speakers),
         turns=tuple(Turn(turn.start_s, turn.end_s, ids[turn.speaker]) for turn in diarization.turns),
         diarization=diarized_by,
+        models=_models_of(stored_chunks),
     )
 
 
-def build_transcript(
-    job: StoredJob, version: int, content: TranscriptContent, model: Mapping[str, str], created_at: datetime
-) -> Transcript:
-    """`model` is the model's description of itself; empty if the model is no longer registered."""
+def build_transcript(job: StoredJob, version: int, content: TranscriptContent, created_at: datetime) -> Transcript:
+    models = tuple(_model_used(job, model) for model in content.models)
     return Transcript(
         id=str(job.id),
         version=version,
@@ -69,7 +71,8 @@ def build_transcript(
         language_probability=job.language_probability,
         duration_s=job.duration_s or 0.0,
         speech_s=job.speech_s or 0.0,
-        model=_model_used(job, model),
+        model=models[0] if models else _model_used(job, {}),
+        models=models,
         text=content.text,
         segments=content.segments,
         gaps=content.gaps,
@@ -91,6 +94,12 @@ def _chunk_words(stored_chunks: Sequence[StoredChunk], task: str) -> list[ChunkW
     return chunks
 
 
+def _models_of(stored_chunks: Sequence[StoredChunk]) -> tuple[Mapping[str, str], ...]:
+    """The models whose words the transcript has. Of chunks that an earlier version recognized, the model is not known."""
+    used = Counter(tuple((chunk.transcribed_by or {}).items()) for chunk in stored_chunks if chunk.recognition)
+    return tuple(dict(model) for model, _ in used.most_common())
+
+
 def _segment(number: int, segment: Segment, ids: Mapping[str, str]) -> TranscriptSegment:
     speaker = ids[segment.speaker] if segment.speaker else None
     return TranscriptSegment(
@@ -109,6 +118,7 @@ def _segment(number: int, segment: Segment, ids: Mapping[str, str]) -> Transcrip
 
 
 def _model_used(job: StoredJob, model: Mapping[str, str]) -> ModelUsed:
+    """`model` is its description of itself; empty if it is not known."""
     return ModelUsed(
         name=model.get("model", job.options["model"]["name"]),
         engine=model.get("engine", "unknown"),

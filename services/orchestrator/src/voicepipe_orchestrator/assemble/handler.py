@@ -43,10 +43,7 @@ class AssembleHandler:
             version = await transaction.connection.fetchval(
                 "SELECT coalesce(max(version), 0) + 1 FROM transcripts WHERE job_id = $1", job.id
             )
-            model = await transaction.connection.fetchval(
-                "SELECT description FROM models WHERE name = $1", job.options["model"]["name"]
-            )
-            document = build_transcript(job, version, content, model or {}, datetime.now(UTC)).to_json()
+            document = build_transcript(job, version, content, datetime.now(UTC)).to_json()
             await transaction.connection.execute(
                 "INSERT INTO transcripts (job_id, owner_id, version, document) VALUES ($1, $2, $3, $4)",
                 job.id,

@@ -22,8 +22,9 @@ waits for its pool.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from voicepipe_wire.errors import Reject
@@ -144,12 +145,23 @@ def _restrict_to_model(choice: LanguageChoice, only: str, tier: str) -> Language
 
 
 class ChunkHandler:
-    def __init__(self, pool: Pool, outbox: Outbox, pcm: PcmReader, recognizer: Recognizer, window_chunks: int) -> None:
+    """`model` gives the description of the model behind `recognizer`, which is stored with its words."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        outbox: Outbox,
+        pcm: PcmReader,
+        recognizer: Recognizer,
+        window_chunks: int,
+        model: Callable[[], Mapping[str, Any]],
+    ) -> None:
         self._pool = pool
         self._outbox = outbox
         self._pcm = pcm
         self._recognizer = ChunkRecognizer(recognizer)
         self._window = window_chunks
+        self._model = model
 
     async def handle(self, command: TranscribeChunk) -> None:
         """Safe to repeat: a chunk that is finished, or whose job has ended, is left alone."""
@@ -158,7 +170,7 @@ class ChunkHandler:
         chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
-        audio = await self._pcm.read(job.pcm_key, chunk.plan.spans)
+        audio, model = await self._pcm.read(job.pcm_key, chunk.plan.spans), self._model()
         recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
@@ -167,7 +179,9 @@ class ChunkHandler:
         recognition = replace(recognition, words=words)
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
-            if job is None or not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition):
+            if job is None:
+                return
+            if not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition, model):
                 return
             await _set_language_of_only_chunk(transaction, job, recognition)
             if issue is not None:

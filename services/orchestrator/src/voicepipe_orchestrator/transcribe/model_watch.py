@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from voicepipe_wire import aio
@@ -29,6 +31,9 @@ class ModelWatch:
         self._recognizer = recognizer
         self._name = name
         self._missing: str | None = "the model has not answered yet"
+        # How the model last described itself; empty before its first answer. A model that is replaced behind the same address
+        # is noticed at the next question.
+        self.description: Mapping[str, Any] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -50,7 +55,7 @@ class ModelWatch:
 
     async def _look(self) -> None:
         try:
-            description = await self._recognizer.describe()
+            description = self.description = await self._recognizer.describe()
             await pools.save(self._pool, self._name, description)
         except Exception as error:  # noqa: BLE001 - logged there
             self._judge(error)
