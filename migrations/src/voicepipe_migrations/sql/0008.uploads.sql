@@ -23,7 +23,9 @@ CREATE INDEX idempotency_keys_by_job ON idempotency_keys (job_id) WHERE job_id I
 
 ALTER TABLE uploads
     -- the owner wants a new transcription, even if there is one of the same bytes
-    ADD COLUMN fresh boolean NOT NULL DEFAULT false;
+    ADD COLUMN fresh boolean NOT NULL DEFAULT false,
+    -- [{"key", "size_bytes"}] of the objects with the last bytes, in order; `tail_key` is the last one, `tail_bytes` all of them
+    ADD COLUMN tails jsonb NOT NULL DEFAULT '[]';
 
 -- {"model", "revision", "engine", "compute_type"} of the model that recognized a chunk; null for chunks of earlier versions
 ALTER TABLE chunks ADD COLUMN transcribed_by jsonb;

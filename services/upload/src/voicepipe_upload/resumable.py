@@ -135,7 +135,6 @@ class Resumable:
         with self.admission.slot():
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
             try:
-                await writer.resume()
                 await self._write(writer, blocks, upload.size_bytes)
                 writer.verify()
                 if trailer is not None and writer.offset_bytes == 0:
@@ -159,10 +158,9 @@ class Resumable:
         """Turn a complete upload into a job, if the request that sent the last bytes died before it did."""
         if not upload.is_complete or upload.job_id is not None:
             return upload
-        if upload.tail_key is not None:
+        if upload.tails:
             upload = await self._uploads.claim(upload, uuid4(), None, self._keep_for_s)
             writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
-            await writer.resume()
             upload, _ = await writer.finish()
         return await self._accept(upload, None, None)
 

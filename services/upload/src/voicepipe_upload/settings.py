@@ -9,7 +9,7 @@ from voicepipe_wire.storage.objects import PART_BYTES
 
 GIB = 1024**3
 HOUR_S = 3600.0
-# S3 accepts 10,000 parts; interrupted requests leave some numbers unused.
+# S3 accepts 10,000 parts; an interrupted request leaves the numbers of up to two parts unused.
 _LARGEST_OBJECT_BYTES = 9_000 * PART_BYTES
 
 

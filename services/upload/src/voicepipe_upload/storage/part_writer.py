@@ -6,11 +6,14 @@ Invariants:
 
 - The recorded offset counts stored bytes only, and has no holes. `_store_part` awaits the part before it, so parts are
   recorded in order and one at a time, and a part that fails takes all later parts with it.
-- A part number is used once. `Uploads.advance` reserves numbers in the statement that checks the writer, so a late
-  write by a superseded writer cannot replace a recorded part. Numbers ascend with the parts, as S3 requires.
+- A part number is used once. `Uploads.take_part_number` checks the writer, so a late write by a superseded writer cannot
+  replace a recorded part. A number is taken when its part is full, one part after the other, so numbers ascend with the
+  parts, as S3 requires, and requests too small for a part use none.
 - A buffer is not refilled while its part is in flight: `_store_in_background` waits before it moves on to the next of
   `MAX_PARTS_IN_FLIGHT + 1` buffers.
-- No row names a deleted tail: `_record` deletes the old tail after the row names the new one.
+- No row names a deleted tail: `_record` deletes what was merged after the row names the new tail.
+- The first buffer begins with the tails of earlier requests (`_front`), which are read only when they are needed: to make
+  a part, to merge them, or for the first look at the content. The first `_unread` of them are not in the buffer yet.
 
 A crash costs the parts in flight and the buffer; the client sends them again. It can leave behind:
 
@@ -36,6 +39,7 @@ import asyncio
 import hashlib
 import mmap
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
@@ -50,6 +54,7 @@ from voicepipe_upload.checksum import Checksum
 from voicepipe_upload.metrics import PART_SECONDS
 from voicepipe_upload.sniff import HEAD_BYTES, reject_non_media
 
+from .tails import Tail, kept
 from .uploads import Advance, Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
@@ -93,11 +98,13 @@ class PartWriter:
         self._hashing = asyncio.Lock()
         self._buffers = cycle([_PartBuffer() for _ in range(MAX_PARTS_IN_FLIGHT + 1)])
         self._part = next(self._buffers)
-        self._is_sniffed = bool(upload.parts)
+        self._part.size_bytes = upload.tail_bytes
+        self._front = upload.tails
+        self._unread = len(upload.tails)
+        # Earlier requests have looked at the first bytes as soon as there were enough.
+        self._is_sniffed = bool(upload.parts) or upload.tail_bytes >= HEAD_BYTES
         self._stored_bytes = upload.offset_bytes - upload.tail_bytes
         self._unrecorded: list[Part] = []
-        # Reserved part numbers. Recording a part reserves one more.
-        self._numbers: deque[int] = deque()
         self._multipart: asyncio.Task[str] | None = None
         self._storing: deque[asyncio.Task[None]] = deque()
         self._is_stopped = False
@@ -113,17 +120,6 @@ class PartWriter:
         """Whether the checksum has not been compared yet, so that nothing is recorded."""
         return self._hasher is not None
 
-    async def resume(self) -> None:
-        """Read the tail back into the buffer.
-
-        Raises:
-            Unavailable: the tail cannot be read, or not all of it.
-        """
-        if self._upload.tail_key is not None:
-            self._part.add(await self._store.read(self._upload.tail_key, 0, self._upload.tail_bytes))
-            if self._part.size_bytes != self._upload.tail_bytes:
-                raise Unavailable(Dependency.OBJECT_STORE, "the tail of an upload could not be read")
-
     async def write(self, data: bytes) -> None:
         if self._hasher is not None:
             self._hasher.update(data)
@@ -132,7 +128,7 @@ class PartWriter:
         while rest:
             rest = self._part.add(rest)
             if not self._is_sniffed and self._part.size_bytes >= HEAD_BYTES:
-                self._sniff()
+                await self._sniff()
             if self._part.size_bytes == PART_BYTES:
                 await self._store_in_background()
 
@@ -151,15 +147,24 @@ class PartWriter:
         await self._wait_for_parts()
         if self.offset_bytes == self._upload.offset_bytes:
             return self._upload
-        tail_key = f"{self._upload.object_key}.tail.{uuid4()}" if self._part.size_bytes else None
-        if tail_key:
-            await self._store.put(tail_key, bytes(self._part.filled))
+        tails = await self._put_tail() if self._part.size_bytes > _size_bytes(self._front) else self._front
         try:
-            await self._record(tail_key)
+            await self._record(tails)
         except Superseded:
-            await self._delete_tail(tail_key)
+            await self._delete(set(tails) - set(self._front))
             raise
+        self._front = tails
         return self._upload
+
+    async def _put_tail(self) -> tuple[Tail, ...]:
+        """Store what this request has added to the buffer, merged with some of the tails before it. Returns all tails."""
+        new_bytes = self._part.size_bytes - _size_bytes(self._front)
+        staying = self._front[: kept([tail.size_bytes for tail in self._front], new_bytes)]
+        await self._read_tails(len(staying))
+        block = self._part.filled[_size_bytes(staying) :]
+        tail = Tail(f"{self._upload.object_key}.tail.{uuid4()}", len(block))
+        await self._store.put(tail.key, bytes(block))
+        return (*staying, tail)
 
     async def finish(self) -> tuple[Upload, bytes | None]:
         """Store the last bytes as a part.
@@ -167,12 +172,12 @@ class PartWriter:
         Returns the SHA-256 of the whole object, or None if an earlier request wrote some of it.
         """
         if not self._is_sniffed:
-            self._sniff()
+            await self._sniff()
         if self._part.size_bytes:
             await self._store_in_background()
         await self._wait_for_parts()
         if self._unrecorded:
-            await self._record(None)
+            await self._record(())
         if self._sha256 is None:
             await self._delete_all_tails()
         return self._upload, self._sha256.digest() if self._sha256 else None
@@ -182,18 +187,25 @@ class PartWriter:
         self._is_stopped = True
         await aio.finish(asyncio.gather(*self._storing, return_exceptions=True))
 
-    def _sniff(self) -> None:
+    async def _sniff(self) -> None:
+        await self._read_tails()
         reject_non_media(bytes(self._part.filled[:HEAD_BYTES]))
         self._is_sniffed = True
 
     async def _store_in_background(self) -> None:
+        await self._read_tails()
         await self._wait_for_parts(newest_excluded=MAX_PARTS_IN_FLIGHT - 1)
+        number = await self._uploads.take_part_number(self._upload)
+        if number > MAX_PARTS:
+            raise Problem.of("too_many_parts")
         if self._multipart is None:
-            self._multipart = asyncio.create_task(self._start_multipart())
+            self._multipart = asyncio.create_task(self._multipart_id())
         previous = self._storing[-1] if self._storing else None
-        self._storing.append(asyncio.create_task(self._store_part(self._part.filled, self._multipart, previous)))
+        storing = self._store_part(number, self._part.filled, self._multipart, previous)
+        self._storing.append(asyncio.create_task(storing))
         self._part = next(self._buffers)
         self._part.size_bytes = 0
+        self._front, self._unread = (), 0
 
     async def _wait_for_parts(self, newest_excluded: int = 0) -> None:
         """Wait for the parts in flight, except the newest `newest_excluded`.
@@ -205,14 +217,15 @@ class PartWriter:
             self._storing.popleft()
 
     async def _store_part(
-        self, block: memoryview, multipart: asyncio.Task[str], previous: asyncio.Task[None] | None
+        self, number: int, block: memoryview, multipart: asyncio.Task[str], previous: asyncio.Task[None] | None
     ) -> None:
-        part, _ = await asyncio.gather(self._put(multipart, block), self._hash(block))
+        part, _ = await asyncio.gather(self._put(number, multipart, block), self._hash(block))
         if previous is not None:
             await previous
         self._unrecorded.append(part)
         self._stored_bytes += part.size_bytes
-        await (self._record(None, numbers=1) if self._hasher is None else self._reserve_numbers(numbers=1))
+        if self._hasher is None:
+            await self._record(())
 
     async def _hash(self, block: memoryview) -> None:
         """Update the hash. The lock is fair and the parts reach it in order."""
@@ -220,11 +233,8 @@ class PartWriter:
             if self._sha256 is not None:
                 await asyncio.to_thread(self._sha256.update, block)
 
-    async def _start_multipart(self) -> str:
-        """Return the id of the multipart upload, and reserve a number for each part in flight."""
-        multipart_id = self._upload.multipart_id or await self._create_multipart()
-        await self._reserve_numbers(numbers=MAX_PARTS_IN_FLIGHT)
-        return multipart_id
+    async def _multipart_id(self) -> str:
+        return self._upload.multipart_id or await self._create_multipart()
 
     async def _create_multipart(self) -> str:
         key = self._upload.object_key
@@ -237,11 +247,8 @@ class PartWriter:
         self._upload = replace(self._upload, multipart_id=multipart_id)
         return multipart_id
 
-    async def _put(self, multipart: asyncio.Task[str], block: memoryview) -> Part:
+    async def _put(self, number: int, multipart: asyncio.Task[str], block: memoryview) -> Part:
         multipart_id = await multipart
-        number = self._numbers.popleft()
-        if number > MAX_PARTS:
-            raise Problem.of("too_many_parts")
         for retry_delay_s in (*STORE_RETRY_DELAYS_S, None):
             try:
                 with telemetry.span("store part", number=number, size_bytes=len(block)), PART_SECONDS.time():
@@ -253,40 +260,48 @@ class PartWriter:
                 await asyncio.sleep(retry_delay_s)
         raise AssertionError
 
-    async def _record(self, tail_key: str | None, *, numbers: int = 0) -> None:
-        """Record all stored parts and the tail, then delete the old tail."""
-        tail_bytes = self._part.size_bytes if tail_key else 0
-        old_key = self._upload.tail_key
-        advance = Advance(self._unrecorded, self._stored_bytes + tail_bytes, tail_key, tail_bytes)
-        await self._advance(advance, numbers)
+    async def _record(self, tails: tuple[Tail, ...]) -> None:
+        """Record all stored parts and the tails, then delete the tails that are no longer named."""
+        before = self._upload.tails
+        advance = Advance(self._unrecorded, self._stored_bytes + _size_bytes(tails), tails)
+        await self._uploads.advance(self._upload, advance, self._keep_for_s)
         self._unrecorded = []
-        await self._delete_tail(old_key)
-
-    async def _reserve_numbers(self, *, numbers: int) -> None:
-        """Reserve part numbers and change nothing else."""
-        row = self._upload
-        await self._advance(Advance((), row.offset_bytes, row.tail_key, row.tail_bytes), numbers)
-
-    async def _advance(self, advance: Advance, numbers: int) -> None:
-        self._numbers.extend(await self._uploads.advance(self._upload, advance, self._keep_for_s, numbers))
         self._upload = replace(
             self._upload,
             parts=(*self._upload.parts, *advance.parts),
             offset_bytes=advance.offset_bytes,
-            tail_key=advance.tail_key,
+            tails=tails,
             tail_bytes=advance.tail_bytes,
         )
+        await self._delete(set(before) - set(tails))
+
+    async def _read_tails(self, first: int = 0) -> None:
+        """Read the tails from number `first` on into their places in the buffer, unless they are there.
+
+        Raises:
+            Unavailable: a tail cannot be read, or not all of it.
+        """
+        while self._unread > first:
+            tail, start = self._front[self._unread - 1], _size_bytes(self._front[: self._unread - 1])
+            block = await self._store.read(tail.key, 0, tail.size_bytes)
+            if len(block) != tail.size_bytes:
+                raise Unavailable(Dependency.OBJECT_STORE, "the tail of an upload could not be read")
+            self._part.fill(start, block)
+            self._unread -= 1
 
     async def _delete_all_tails(self) -> None:
         """Delete every tail, including those of a writer that died before it recorded them."""
         with suppress(Unavailable, ObjectMissing):
             await self._store.delete_under(f"{self._upload.object_key}.tail.")
 
-    async def _delete_tail(self, tail_key: str | None) -> None:
-        """Delete a tail. One that cannot be deleted now is removed with the upload."""
-        if tail_key is not None:
-            with suppress(Unavailable, ObjectMissing):
-                await self._store.delete(tail_key)
+    async def _delete(self, tails: Iterable[Tail]) -> None:
+        """Delete tails. One that cannot be deleted now is removed with the upload."""
+        with suppress(Unavailable, ObjectMissing):
+            await self._store.delete(*(tail.key for tail in tails))
+
+
+def _size_bytes(tails: Iterable[Tail]) -> int:
+    return sum(tail.size_bytes for tail in tails)
 
 
 class _PartBuffer:
@@ -306,3 +321,7 @@ class _PartBuffer:
         self._memory[self.size_bytes : self.size_bytes + len(fits)] = fits
         self.size_bytes += len(fits)
         return memoryview(data)[len(fits) :]
+
+    def fill(self, start: int, data: bytes) -> None:
+        """Write into the part, before its end."""
+        self._memory[start : start + len(data)] = data

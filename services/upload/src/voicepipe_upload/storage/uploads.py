@@ -19,6 +19,8 @@ from voicepipe_wire.storage.objects import Part
 
 from voicepipe_upload.options import QUALITY_TIERS, Model
 
+from .tails import Tail, tails_of
+
 NO_ROWS = "UPDATE 0"
 
 
@@ -28,7 +30,7 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A row. The client need not send `offset_bytes` again; the last `tail_bytes` of them are in object `tail_key`."""
+    """A row. The client need not send `offset_bytes` again; the last `tail_bytes` of them are in `tails`."""
 
     id: UUID
     owner_id: UUID
@@ -41,7 +43,7 @@ class Upload:
     size_bytes: int | None
     offset_bytes: int
     parts: tuple[Part, ...]
-    tail_key: str | None
+    tails: tuple[Tail, ...]
     tail_bytes: int
     writer: UUID | None
     job_id: UUID | None
@@ -51,7 +53,7 @@ class Upload:
     @classmethod
     def of(cls, row: Any) -> Self:
         fields = {name: row[name] for name in cls.__slots__}
-        return cls(**{**fields, "parts": tuple(Part(**part) for part in row["parts"])})
+        return cls(**{**fields, "parts": tuple(Part(**part) for part in row["parts"]), "tails": tails_of(row)})
 
     @property
     def has_expired(self) -> bool:
@@ -86,8 +88,11 @@ class Advance:
 
     parts: Sequence[Part]
     offset_bytes: int
-    tail_key: str | None = None
-    tail_bytes: int = 0
+    tails: Sequence[Tail] = ()
+
+    @property
+    def tail_bytes(self) -> int:
+        return sum(tail.size_bytes for tail in self.tails)
 
 
 class Uploads:
@@ -164,30 +169,48 @@ class Uploads:
             raise Superseded
         return Upload.of(row)
 
-    async def advance(self, upload: Upload, progress: Advance, keep_for_s: float, numbers: int) -> range:
-        """Record progress and reserve `numbers` part numbers, which no other writer ever gets.
+    async def advance(self, upload: Upload, progress: Advance, keep_for_s: float) -> None:
+        """Record progress.
 
         Raises:
             Superseded: `upload.writer` is no longer the newest, or the upload has ended.
         """
-        row = await self._pool.fetchrow(
+        # A list of parts to which nothing is added is not written again: that of a long recording is large.
+        command_tag = await self._pool.execute(
             """
-            UPDATE uploads SET parts = parts || $3, offset_bytes = $4, tail_key = $5, tail_bytes = $6,
-                next_part = next_part + $8, expires_at = now() + make_interval(secs => $7)
-            WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL RETURNING next_part
+            UPDATE uploads SET parts = CASE WHEN $3 = '[]'::jsonb THEN parts ELSE parts || $3 END, offset_bytes = $4,
+                tails = $5, tail_key = $6, tail_bytes = $7, expires_at = now() + make_interval(secs => $8)
+            WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL
             """,
             upload.id,
             upload.writer,
             [asdict(part) for part in progress.parts],
             progress.offset_bytes,
-            progress.tail_key,
+            [asdict(tail) for tail in progress.tails],
+            progress.tails[-1].key if progress.tails else None,
             progress.tail_bytes,
             keep_for_s,
-            numbers,
         )
-        if row is None:
+        if command_tag == NO_ROWS:
             raise Superseded
-        return range(row["next_part"] - numbers, row["next_part"])
+
+    async def take_part_number(self, upload: Upload) -> int:
+        """The next part number, which no other writer ever gets.
+
+        Raises:
+            Superseded: `upload.writer` is no longer the newest, or the upload has ended.
+        """
+        number: int | None = await self._pool.fetchval(
+            """
+            UPDATE uploads SET next_part = next_part + 1
+            WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL RETURNING next_part - 1
+            """,
+            upload.id,
+            upload.writer,
+        )
+        if number is None:
+            raise Superseded
+        return number
 
     async def expire(self, upload_id: UUID) -> Upload | None:
         """Expire an upload now, so that it is never written again. None if there is no such row.
