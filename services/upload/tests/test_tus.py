@@ -1,9 +1,12 @@
 """The guarantees of tus 1.0.0, on real servers."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
+from support.eventually import eventually_async
 from tus_client import BYTES, MIB, TUS, check_job, checksum, create, head, metadata, patch
+from voicepipe_wire.storage import objects
 
 
 async def test_options_lists_the_capabilities_without_a_key(make_client):
@@ -290,7 +293,17 @@ async def test_a_duplicate_gets_the_completed_transcription(make_client, finish_
     assert third.headers["transcription-id"] != job_id
 
 
-async def test_head_finishes_an_upload_whose_last_request_died(make_client, settings, database, leftovers, recording):
+async def finished(client, url):
+    """The answer of HEAD once the upload has become a job."""
+
+    async def looked():
+        answer = await head(client, url)
+        return answer if "transcription-id" in answer.headers else None
+
+    return await eventually_async(looked)
+
+
+async def test_head_finishes_an_upload_whose_last_request_died(make_client, database, leftovers, recording):
     """As after kill -9 between the last recorded part and the job, then between the complete object and the job."""
     client, data = await make_client(), recording(9 * MIB)
     url = await create(client, len(data))
@@ -298,6 +311,84 @@ async def test_head_finishes_an_upload_whose_last_request_died(make_client, sett
     for _ in range(2):
         await database.execute("TRUNCATE jobs, recordings, stages, outbox CASCADE")
         await database.execute("UPDATE uploads SET job_id = NULL")
-        looks = await asyncio.gather(head(client, url), head(client, url))
-        for answer in looks:
-            await check_job(answer, database, leftovers, data)
+        await asyncio.gather(head(client, url), head(client, url))
+        await check_job(await finished(client, url), database, leftovers, data)
+
+
+class Reads:
+    """Holds the reads of whole objects until `gate` is set, and counts them."""
+
+    def __init__(self, monkeypatch):
+        self.gate, self.count, read = asyncio.Event(), 0, objects.ObjectStore.open
+
+        @asynccontextmanager
+        async def held(store, key, *arguments):
+            self.count += 1
+            await self.gate.wait()
+            async with read(store, key, *arguments) as blocks:
+                yield blocks
+
+        monkeypatch.setattr(objects.ObjectStore, "open", held)
+
+
+@pytest.fixture
+async def died(database):
+    """Call it with a client and a recording for an upload that is complete, whose last request died before it made the job."""
+
+    async def make(client, data):
+        url = await create(client, len(data))
+        await patch(client, url, 0, data[:1000])
+        await patch(client, url, 1000, data[1000:])
+        await database.execute("TRUNCATE jobs, recordings, stages, outbox CASCADE")
+        await database.execute("UPDATE uploads SET job_id = NULL, sha256 = NULL")
+        return url
+
+    return make
+
+
+async def test_head_answers_at_once_and_the_recording_is_read_back_once(
+    make_client, make_rpc_client, died, database, leftovers, recording, monkeypatch
+):
+    first, second, rpc = await make_client(), await make_client(), await make_rpc_client()
+    data = recording(9 * MIB)
+    url = await died(first, data)
+    reads = Reads(monkeypatch)
+    for _ in range(3):
+        for client in (first, second):
+            answer = await head(client, url)
+            assert answer.headers["upload-offset"] == str(len(data))
+            assert "transcription-id" not in answer.headers
+        assert not (await rpc.get(url.rpartition("/")[2])).HasField("transcription_id")
+    last = asyncio.create_task(patch(first, url, len(data), b""))
+    await eventually_async(lambda: reads.count)
+    reads.gate.set()
+    assert (await last).headers["transcription-id"]
+    await check_job(await finished(second, url), database, leftovers, data)
+    assert reads.count == 1
+
+
+async def test_the_hash_of_a_recording_is_kept_if_what_follows_fails(
+    make_client, died, database, leftovers, recording, monkeypatch
+):
+    client, data = await make_client(), recording(9 * MIB)
+    url = await died(client, data)
+    reads = Reads(monkeypatch)
+    reads.gate.set()
+    await database.execute("ALTER TABLE recordings RENAME TO gone")
+    await head(client, url)
+    await eventually_async(lambda: database.fetchval("SELECT sha256 IS NOT NULL FROM uploads"))
+    await database.execute("ALTER TABLE gone RENAME TO recordings")
+    await check_job(await finished(client, url), database, leftovers, data)
+    assert reads.count == 1
+
+
+async def test_another_replica_reads_the_recording_if_the_first_one_died(
+    make_client, died, database, leftovers, recording
+):
+    client, data = await make_client(), recording(9 * MIB)
+    url = await died(client, data)
+    await database.execute("UPDATE uploads SET hashing_until = now() + interval '1 hour'")
+    await head(client, url)
+    # As after HELD_FOR_S without a renewal.
+    await database.execute("UPDATE uploads SET hashing_until = now()")
+    await check_job(await finished(client, url), database, leftovers, data)

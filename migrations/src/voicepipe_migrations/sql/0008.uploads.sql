@@ -25,7 +25,10 @@ ALTER TABLE uploads
     -- the owner wants a new transcription, even if there is one of the same bytes
     ADD COLUMN fresh boolean NOT NULL DEFAULT false,
     -- [{"key", "size_bytes"}] of the objects with the last bytes, in order; `tail_key` is the last one, `tail_bytes` all of them
-    ADD COLUMN tails jsonb NOT NULL DEFAULT '[]';
+    ADD COLUMN tails jsonb NOT NULL DEFAULT '[]',
+    -- of the complete object, if it had to be read back; until `hashing_until` a replica is reading it
+    ADD COLUMN sha256 bytea,
+    ADD COLUMN hashing_until timestamptz;
 
 -- {"model", "revision", "engine", "compute_type"} of the model that recognized a chunk; null for chunks of earlier versions
 ALTER TABLE chunks ADD COLUMN transcribed_by jsonb;

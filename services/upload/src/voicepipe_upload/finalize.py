@@ -5,7 +5,7 @@ first command and the events. A crash in between leaves a complete object and a 
 finishes a tus upload, and expiry removes any other. Completing again finds no multipart upload, which is fine if the
 object has the recorded size.
 
-Several requests may finalize one upload at a time (a PATCH and HEADs). `_close_upload` changes the row only if it has no
+Several may finalize one upload at a time (a PATCH, and tasks that HEADs have started). `_close_upload` changes the row only if it has no
 job and has not expired, so one of them creates the job and the others read its id from the row. `discard` expires the
 row first, which waits for such a transaction: after that either the job exists and keeps its object, or no request can
 create it any more.
@@ -30,8 +30,6 @@ upload must be sent again, and is a duplicate.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +47,7 @@ from voicepipe_wire.storage.database import Connection, Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
 from voicepipe_wire.v1.events_pb2 import JobCreated
 
+from .content_hash import ContentHashes
 from .storage.uploads import Superseded, Upload, Uploads
 
 log = structlog.get_logger(__name__)
@@ -86,6 +85,7 @@ class Finalizer:
         self._store = store
         self._uploads = uploads
         self._outbox = outbox
+        self._hashes = ContentHashes(store, uploads)
 
     async def accept(
         self,
@@ -107,7 +107,7 @@ class Finalizer:
             Unavailable: the object store is unavailable.
         """
         await self._complete_object(upload)
-        digest = sha256 or await self._hash(upload.object_key)
+        digest = sha256 or await self._hashes.of(upload)
         if expected_sha256 is not None and digest != expected_sha256:
             await self.discard(upload.id)
             raise Problem.of("checksum_mismatch")
@@ -151,14 +151,6 @@ class Finalizer:
             raise Superseded from None
         if size_bytes != upload.offset_bytes:
             raise RuntimeError(f"the object has {size_bytes} bytes, {upload.offset_bytes} were stored")
-
-    async def _hash(self, key: str) -> bytes:
-        digest = hashlib.sha256()
-        with telemetry.span("hash object"):
-            async with self._store.open(key) as blocks:
-                async for block in blocks:
-                    await asyncio.to_thread(digest.update, block)
-        return digest.digest()
 
     async def _remove_duplicate(self, upload: Upload, *, keep_row: bool) -> None:
         if not keep_row:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.database import Connection
@@ -26,6 +27,8 @@ from .options import RawOptions, read, resolve
 from .request_body import Interrupted
 from .storage.part_writer import PartWriter
 from .storage.uploads import NewUpload, Superseded, Upload, Uploads, upload_not_found
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Resumable:
         self._uploads = uploads
         self._finalizer = finalizer
         self._keep_for_s = keep_for_s
+        self._finishing: dict[UUID, asyncio.Task[None]] = {}
 
     async def new(
         self, owner: User, name: str | None, declared_type: str | None, raw: RawOptions, **more: Any
@@ -154,15 +158,25 @@ class Resumable:
                 await writer.stop()
         return await self._accept(upload, sha256, trailer.sha256 if trailer else None, record)
 
-    async def finish_if_complete(self, upload: Upload) -> Upload:
-        """Turn a complete upload into a job, if the request that sent the last bytes died before it did."""
-        if not upload.is_complete or upload.job_id is not None:
-            return upload
-        if upload.tails:
-            upload = await self._uploads.claim(upload, uuid4(), None, self._keep_for_s)
-            writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
-            upload, _ = await writer.finish()
-        return await self._accept(upload, None, None)
+    def finish_later(self, upload: Upload) -> None:
+        """Turn a complete upload into a job, if the request that sent the last bytes died before it did.
+
+        The object may have to be read back, so this goes on in a task of its own, one for each upload. A later look finds the job.
+        """
+        if upload.is_complete and upload.job_id is None and upload.id not in self._finishing:
+            self._finishing[upload.id] = asyncio.create_task(self._finish(upload))
+
+    async def _finish(self, upload: Upload) -> None:
+        try:
+            if upload.tails:
+                upload = await self._uploads.claim(upload, uuid4(), None, self._keep_for_s)
+                writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s)
+                upload, _ = await writer.finish()
+            await self._accept(upload, None, None)
+        except Exception as error:  # noqa: BLE001 - the next look tries again
+            log.warning("complete upload not finished", upload=str(upload.id), error=type(error).__name__)
+        finally:
+            del self._finishing[upload.id]
 
     async def transcription(self, upload: Upload) -> Accepted:
         """The transcription that an upload became.

@@ -82,7 +82,7 @@ class Uploads:
 
     async def get(self, call: Call, request: api.GetUploadRequest) -> api.Upload:
         upload = await self._uploads.find(call.user, _upload_id(request.upload_id))
-        upload = await self._uploads.finish_if_complete(upload)
+        self._uploads.finish_later(upload)
         expires_at = Timestamp()
         expires_at.FromDatetime(upload.expires_at)
         return api.Upload(

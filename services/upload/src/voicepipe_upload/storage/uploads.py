@@ -212,6 +212,38 @@ class Uploads:
             raise Superseded
         return number
 
+    async def begin_hash(self, upload_id: UUID, held_for_s: float) -> tuple[bytes | None, bool]:
+        """The hash of the object, if it is known, and otherwise whether the caller may compute it for `held_for_s`.
+
+        Raises:
+            Superseded: the upload has expired.
+        """
+        row = await self._pool.fetchrow(
+            """
+            WITH held AS (
+                UPDATE uploads SET hashing_until = now() + make_interval(secs => $2)
+                WHERE id = $1 AND sha256 IS NULL AND (hashing_until IS NULL OR hashing_until <= now()) RETURNING id
+            )
+            SELECT u.sha256, EXISTS (SELECT FROM held) AS is_ours FROM uploads u WHERE u.id = $1 AND u.expires_at > now()
+            """,
+            upload_id,
+            held_for_s,
+        )
+        if row is None:
+            raise Superseded
+        return row["sha256"], row["is_ours"]
+
+    async def renew_hash(self, upload_id: UUID, held_for_s: float) -> None:
+        await self._pool.execute(
+            "UPDATE uploads SET hashing_until = now() + make_interval(secs => $2) WHERE id = $1", upload_id, held_for_s
+        )
+
+    async def end_hash(self, upload_id: UUID, sha256: bytes | None) -> None:
+        """Keep the hash; without one, let others compute it."""
+        await self._pool.execute(
+            "UPDATE uploads SET sha256 = $2, hashing_until = NULL WHERE id = $1", upload_id, sha256
+        )
+
     async def expire(self, upload_id: UUID) -> Upload | None:
         """Expire an upload now, so that it is never written again. None if there is no such row.
 

@@ -103,12 +103,13 @@ class TusUploads:
         if upload.job_id is None:
             upload = await self._uploads.claim(upload)
             upload = await self._uploads.receive(upload, self._blocks(request), checksum)
-        return await self._progress(upload)
+        return _progress(upload)
 
     async def head(self, owner: User, upload_id: UUID) -> Headers:
-        """The offset. A complete upload whose last request died before it created the job becomes a job now."""
+        """The offset. A complete upload whose last request died before it created the job becomes a job soon."""
         upload = await self._uploads.find(owner, upload_id)
-        headers = {"Cache-Control": "no-store", **await self._progress(upload)}
+        self._uploads.finish_later(upload)
+        headers = {"Cache-Control": "no-store", **_progress(upload)}
         if upload.size_bytes is None:
             headers["Upload-Defer-Length"] = "1"
         else:
@@ -120,9 +121,6 @@ class TusUploads:
     async def terminate(self, owner: User, upload_id: UUID) -> None:
         """Remove an upload and its objects. A transcription that it became is kept."""
         await self._uploads.terminate(owner, upload_id)
-
-    async def _progress(self, upload: Upload) -> Headers:
-        return _progress(await self._uploads.finish_if_complete(upload))
 
     def _blocks(self, request: Request) -> AsyncIterator[bytes]:
         return request_body.blocks(request, self._client_idle_timeout_s)
