@@ -66,7 +66,7 @@ METHODS: dict[str, MethodDescriptor] = {
 
 def _documents() -> list[dict[str, Any]]:
     limits = SimpleNamespace(admission=SimpleNamespace(max_bytes=1))
-    tus = TusUploads(limits, SimpleNamespace(), client_idle_timeout_s=1)
+    tus = TusUploads(limits, SimpleNamespace(), pace=None)
     received_by = upload.Protocols(SimpleNamespace(), tus, SimpleNamespace(), Authenticator(SimpleNamespace()))
     return [
         upload.create(received_by).openapi(),

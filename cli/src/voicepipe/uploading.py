@@ -24,8 +24,8 @@ _STARTS: Final = 3
 # The upload itself is fine: it can continue with the right key, or a little later.
 _UPLOAD_STILL_VALID: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-# Another connection holds the upload or has moved its offset: request the offset again.
-_ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED})
+# Another connection holds the upload or has moved its offset, or this one was too slow: request the offset again.
+_ASK_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.REQUEST_TIMEOUT})
 
 _IN_FLIGHT: Final = "idempotency_in_flight"
 

@@ -74,7 +74,11 @@ async def test_all_announced_bytes_are_a_recording_although_the_trailer_is_lost(
 ):
     client, data = await make_rpc_client(), recording(1000)
     upload_id = await broken_off(client, data, size_bytes=len(data))
-    assert (await client.get(upload_id)).transcription_id == upload_id
+
+    async def became():
+        return (await client.get(upload_id)).transcription_id == upload_id
+
+    await eventually_async(became)
     await check_job(await client.rest_of(upload_id, data), database, leftovers, data)
 
 
@@ -143,18 +147,18 @@ async def test_a_wrong_offset_changes_nothing_and_names_the_right_one(make_rpc_c
 async def test_the_newest_of_two_writers_wins(make_rpc_client, database, leftovers, recording):
     client, other, data = await make_rpc_client(), await make_rpc_client(), recording(20 * MIB)
     hold = asyncio.Event()
-    stale = client.start(_resumed([new(), *chunks(data[: 9 * MIB])], hold, chunks(data[9 * MIB : 19 * MIB])))
+    stale = client.start(_resumed([new(), *chunks(data[: 9 * MIB])], hold, chunks(data[9 * MIB : 16 * MIB])))
     upload_id = await upload_id_of(stale)
     await eventually_async(lambda: _reached(database, 8 * MIB))
     offset_bytes = await stored(database)
-    newest = other.start(then_wait(continued(upload_id, offset_bytes, data)[:-1]))
+    end, parts = asyncio.Event(), continued(upload_id, offset_bytes, data)
+    newest = other.start(_resumed(parts[:-1], end, parts[-1:]))
     await upload_id_of(newest)
     hold.set()
     error = await failure(stale)
     assert (error.code, error.reason) == ("ABORTED", "superseded")
-    newest.cancel()
-    await eventually_async(lambda: _reached(database, len(data)))
-    await check_job(await client.rest_of(upload_id, data), database, leftovers, data)
+    end.set()
+    await check_job(await newest, database, leftovers, data)
 
 
 async def _resumed(first, hold, second):

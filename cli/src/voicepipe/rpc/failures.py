@@ -44,6 +44,7 @@ HTTP_STATUS_BY_REASON: Final[Mapping[str, int]] = {
     "method_not_allowed": 405,
     "format_unknown": 406,
     "upload_stalled": 408,
+    "too_slow": 408,
     "audio_gone": 410,
     "expired": 410,
     "tus_version": 412,

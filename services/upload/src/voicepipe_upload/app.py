@@ -21,6 +21,7 @@ from voicepipe_wire.web.problems import problem_response
 
 from . import __version__
 from .admission import Admission
+from .client_pace import PaceLimits
 from .finalize import Finalizer
 from .lingering_close import LingeringClose
 from .plain import routes as plain
@@ -47,9 +48,9 @@ class Protocols:
 def protocols(settings: Settings, pool: Pool, store: ObjectStore, publisher: Publisher) -> Protocols:
     uploads = Uploads(pool)
     finalizer = Finalizer(pool, store, uploads, Outbox(pool, publisher, "upload"))
-    admission = Admission(settings.max_concurrent_uploads, settings.max_upload_bytes)
+    admission = Admission(settings.max_concurrent_uploads, settings.uploads_of_one_owner, settings.max_upload_bytes)
     keys = IdempotencyKeys(pool, keep_for_s=settings.idempotency_keep_s)
-    idle_timeout_s = settings.client_idle_timeout_s
+    pace = PaceLimits(settings.client_idle_timeout_s, settings.least_bytes_per_s, settings.least_rate_window_s)
 
     def resumable(kind: str) -> Resumable:
         return Resumable(kind, store, uploads, finalizer, admission, keep_for_s=settings.resumable_for_s)
@@ -61,11 +62,11 @@ def protocols(settings: Settings, pool: Pool, store: ObjectStore, publisher: Pub
             finalizer,
             admission,
             keys,
-            client_idle_timeout_s=idle_timeout_s,
+            pace=pace,
             keep_for_s=settings.plain_for_s,
         ),
-        tus.TusUploads(resumable(tus.KIND), keys, client_idle_timeout_s=idle_timeout_s),
-        rpc.Uploads(resumable(rpc.KIND), keys, client_idle_timeout_s=idle_timeout_s),
+        tus.TusUploads(resumable(tus.KIND), keys, pace=pace),
+        rpc.Uploads(resumable(rpc.KIND), keys, pace=pace),
         Authenticator(pool),
     )
 

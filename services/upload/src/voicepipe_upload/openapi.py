@@ -9,7 +9,17 @@ from voicepipe_wire.web.problems import ProblemDocument, responses
 
 ALWAYS: Final = ("key_missing", "key_unknown")
 OPTIONS: Final = ("unknown_option", "invalid_option", "model_not_served", "no_model")
-RECEIVING: Final = ("empty_body", "upload_stalled", "length_mismatch", "too_large", "not_audio", "busy", "unavailable")
+RECEIVING: Final = (
+    "empty_body",
+    "upload_stalled",
+    "too_slow",
+    "length_mismatch",
+    "too_large",
+    "not_audio",
+    "too_many_uploads",
+    "busy",
+    "unavailable",
+)
 KEYS: Final = ("idempotency_key_invalid", "idempotency_in_flight", "idempotency_key_reused")
 IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from voicepipe_wire.errors import Problem
 
+from .client_pace import ClientPace, Interrupted, PaceLimits
+
 if TYPE_CHECKING:  # exists for type checkers only
     from python_multipart.multipart import MultipartCallbacks
 
@@ -21,10 +22,6 @@ FILE_FIELD = "file"
 # All fields of a form together; keyterms are the largest.
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FIELDS = 200
-
-
-class Interrupted(Problem):
-    """The body stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +41,22 @@ class FileStart:
 Event = Field | FileStart | bytes
 
 
-async def blocks(request: Request, client_idle_timeout_s: float) -> AsyncIterator[bytes]:
+async def blocks(request: Request, limits: PaceLimits) -> AsyncIterator[bytes]:
     """The blocks of the body.
 
     Raises:
-        Interrupted: the client disconnected, or sent nothing for `client_idle_timeout_s`.
+        Interrupted: the client disconnected, or sends too slowly.
     """
-    stream = request.stream()
+    stream, pace = request.stream(), ClientPace(limits)
     while True:
         try:
-            async with asyncio.timeout(client_idle_timeout_s):
-                block = await anext(stream)
+            block = await pace.wait(anext(stream))
         except StopAsyncIteration:
             return
-        except TimeoutError:
-            raise Interrupted.of("upload_stalled", idle_s=client_idle_timeout_s) from None
         except ClientDisconnect:
             reason = "The connection ended before all announced bytes had arrived"
             raise Interrupted.of("length_mismatch", reason=reason, next_step="Send the recording again") from None
+        pace.received(len(block))
         if block:
             yield block
 
@@ -70,7 +65,7 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(FORM)
 
 
-async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIterator[Event]:
+async def form_events(request: Request, limits: PaceLimits) -> AsyncIterator[Event]:
     """The fields and the file of a form, in order.
 
     Raises:
@@ -81,7 +76,7 @@ async def form_events(request: Request, client_idle_timeout_s: float) -> AsyncIt
     form = _Form()
     try:
         parser = MultipartParser(boundary or b"", form.callbacks())
-        async for block in blocks(request, client_idle_timeout_s):
+        async for block in blocks(request, limits):
             parser.write(block)
             for event in form.pop_events():
                 yield event

@@ -20,11 +20,11 @@ from voicepipe_wire.web.auth import User
 
 from .admission import Admission
 from .checksum import Checksum
+from .client_pace import Interrupted
 from .file_name import media_type, safe_name
 from .finalize import Accepted, Finalizer, Record
 from .metrics import BYTES, UPLOADS
 from .options import RawOptions, read, resolve
-from .request_body import Interrupted
 from .storage.part_writer import PartWriter
 from .storage.uploads import NewUpload, Superseded, Upload, Uploads, upload_not_found
 
@@ -131,31 +131,30 @@ class Resumable:
         trailer: Trailer | None = None,
         record: Record | None = None,
     ) -> Upload:
-        """Append the blocks. The last ones turn the upload into a job.
+        """Append the blocks, in a slot of the caller. The last ones turn the upload into a job.
 
         `checksum` is of these blocks. With a `trailer` the recording ends where the blocks end; without one it ends at its announced
         length. `record` stores what the client is answered, with the job. `not_audio` and `empty_body` remove the upload; after any other error it can be continued.
         """
-        with self.admission.slot():
-            writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
-            try:
-                await self._write(writer, blocks, upload.size_bytes)
-                writer.verify()
-                if trailer is not None and writer.offset_bytes == 0:
-                    raise Problem.of("empty_body")
-                ends_here = upload.size_bytes is None and trailer is not None
-                if not ends_here and writer.offset_bytes != upload.size_bytes:
-                    upload = await writer.save_tail()
-                    if trailer is not None:
-                        raise _shorter_than_announced(upload)
-                    return upload
-                upload, sha256 = await writer.finish()
-            except Problem as problem:
-                if problem.code in {"not_audio", "empty_body"}:
-                    await aio.finish(self._reject(writer))
-                raise
-            finally:
-                await writer.stop()
+        writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
+        try:
+            await self._write(writer, blocks, upload.size_bytes)
+            writer.verify()
+            if trailer is not None and writer.offset_bytes == 0:
+                raise Problem.of("empty_body")
+            ends_here = upload.size_bytes is None and trailer is not None
+            if not ends_here and writer.offset_bytes != upload.size_bytes:
+                upload = await writer.save_tail()
+                if trailer is not None:
+                    raise _shorter_than_announced(upload)
+                return upload
+            upload, sha256 = await writer.finish()
+        except Problem as problem:
+            if problem.code in {"not_audio", "empty_body"}:
+                await aio.finish(self._reject(writer))
+            raise
+        finally:
+            await writer.stop()
         return await self._accept(upload, sha256, trailer.sha256 if trailer else None, record)
 
     def finish_later(self, upload: Upload) -> None:

@@ -24,3 +24,13 @@ class Settings(WireSettings, RpcSettings):
     client_idle_timeout_s: float = Field(60.0, gt=0)
     # Each holds up to three parts of 8 MiB in memory. Further uploads are answered with 503.
     max_concurrent_uploads: int = Field(32, ge=1)
+    # Those of one owner; 0: half of them. Further uploads of the owner are answered with 429.
+    max_uploads_per_owner: int = Field(0, ge=0)
+    # A client that sends less than this on average is disconnected; the average is taken over the time for which the server waits
+    # for it. 0: as slow as it likes.
+    least_bytes_per_s: float = Field(1024.0, ge=0)
+    least_rate_window_s: float = Field(30.0, gt=0)
+
+    @property
+    def uploads_of_one_owner(self) -> int:
+        return self.max_uploads_per_owner or (self.max_concurrent_uploads + 1) // 2

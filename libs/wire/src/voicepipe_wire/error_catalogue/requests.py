@@ -229,6 +229,23 @@ REQUESTS: Mapping[str, Entry] = {
         "Check the connection, then resume the upload or send the recording again.",
         idle_s=60,
     ),
+    "too_slow": row(
+        408,
+        "DEADLINE_EXCEEDED",
+        "Upload too slow",
+        "The data arrives at {bytes_per_s:.0f} bytes per second; at least {least:.0f} are needed.",
+        "Use a faster connection, then resume the upload or send the recording again.",
+        bytes_per_s=200,
+        least=1024,
+    ),
+    "too_many_uploads": row(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Too many uploads",
+        "This account has {limit} uploads arriving at once, which is its limit.",
+        "Send this one when another has ended.",
+        limit=16,
+    ),
     "wrong_offset": row(
         409,
         "ABORTED",

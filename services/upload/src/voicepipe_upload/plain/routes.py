@@ -18,6 +18,7 @@ from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
 
 from voicepipe_upload import file_name, request_body
 from voicepipe_upload.admission import Admission
+from voicepipe_upload.client_pace import Interrupted, PaceLimits
 from voicepipe_upload.finalize import Accepted, Finalizer
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import Options, RawOptions, read, resolve
@@ -56,7 +57,7 @@ class PlainUploads:
         admission: Admission,
         keys: IdempotencyKeys,
         *,
-        client_idle_timeout_s: float,
+        pace: PaceLimits,
         keep_for_s: float,
     ) -> None:
         self._store = store
@@ -64,7 +65,7 @@ class PlainUploads:
         self._finalizer = finalizer
         self._admission = admission
         self._keys = keys
-        self._client_idle_timeout_s = client_idle_timeout_s
+        self._pace = pace
         self._keep_for_s = keep_for_s
 
     async def receive(self, request: Request, owner: User) -> Answer:
@@ -73,7 +74,7 @@ class PlainUploads:
         incoming = _IncomingUpload(owner, RawOptions(), request.query_params.get("name"))
         incoming.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
         self._check_length(request)
-        with self._admission.slot():
+        with self._admission.slot(owner.id):
             async with self._keys.held(owner.id, key, _head(request)) as hold:
                 if hold.answer is not None:
                     return await self._repeat(request, incoming, hold)
@@ -106,12 +107,12 @@ class PlainUploads:
 
     async def _events(self, request: Request) -> AsyncIterator[request_body.Event]:
         if request_body.is_form(request):
-            async for event in request_body.form_events(request, self._client_idle_timeout_s):
+            async for event in request_body.form_events(request, self._pace):
                 yield event
             return
         name = file_name.name_in_disposition(request.headers.get("content-disposition"))
         yield request_body.FileStart(name, request.headers.get("content-type"))
-        async for block in request_body.blocks(request, self._client_idle_timeout_s):
+        async for block in request_body.blocks(request, self._pace):
             yield block
 
     async def _handle(self, incoming: _IncomingUpload, event: request_body.Event) -> None:
@@ -202,6 +203,6 @@ def _name(incoming: _IncomingUpload, file: request_body.FileStart) -> str:
 
 
 def _outcome(error: BaseException) -> str:
-    if isinstance(error, request_body.Interrupted):
+    if isinstance(error, Interrupted):
         return "interrupted"
     return "refused" if isinstance(error, Problem) and error.status < 500 else "failed"  # noqa: PLR2004

@@ -6,7 +6,6 @@ before the first chunk is read, so it can continue wherever the stream breaks. W
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -22,11 +21,11 @@ from voicepipe_wire.rpc.call import Call
 from voicepipe_wire.rpc.convert import filled, values_of
 from voicepipe_wire.storage.database import Connection
 from voicepipe_wire.web import idempotency
-from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
+from voicepipe_wire.web.idempotency import Answer, IdempotencyKeys
 
+from voicepipe_upload.client_pace import ClientPace, Interrupted, PaceLimits
 from voicepipe_upload.finalize import Accepted
 from voicepipe_upload.options import RawOptions
-from voicepipe_upload.request_body import Interrupted
 from voicepipe_upload.resumable import Resumable, Trailer
 from voicepipe_upload.schema import answer_of
 from voicepipe_upload.storage.uploads import Upload, upload_not_found
@@ -42,43 +41,70 @@ Parts = AsyncIterator[api.CreateTranscriptionRequest]
 class Uploads:
     """Each method has the name of a method of the service; see proto/voicepipe/api/v1/uploads.proto."""
 
-    def __init__(self, uploads: Resumable, keys: IdempotencyKeys, *, client_idle_timeout_s: float) -> None:
+    def __init__(self, uploads: Resumable, keys: IdempotencyKeys, *, pace: PaceLimits) -> None:
         self._uploads = uploads
         self._keys = keys
-        self._client_idle_timeout_s = client_idle_timeout_s
+        self._pace = pace
 
     async def create(self, call: Call, parts: Parts) -> api.CreateTranscriptionResponse:
-        first = await self._next(parts)
+        pace = ClientPace(self._pace)
+        first = await pace.wait(anext(parts, None))
         if first is None or not first.HasField("header"):
             raise Problem.of("invalid_request", reason="the first message must be a header")
-        if first.header.upload_id:
-            upload = await self._continued(call, first.header)
+        size_bytes = first.header.size_bytes if first.header.HasField("size_bytes") else None
+        _check(first.header, size_bytes)
+        self._uploads.admission.check_size(size_bytes)
+        trailer = Trailer()
+        # Before anything is stored: calls that find no slot leave nothing behind.
+        with self._uploads.admission.slot(call.user.id):
+            if first.header.upload_id:
+                answer = await self._continue(call, first.header, _blocks(parts, pace, trailer), trailer)
+            else:
+                answer = await self._begin(call, first.header, _blocks(parts, pace, trailer), trailer)
+        return _response(answer)
+
+    async def _begin(
+        self, call: Call, header: api.CreateHeader, blocks: AsyncIterator[bytes], trailer: Trailer
+    ) -> Answer:
+        key = idempotency.key_of(header.request_id or call.header(idempotency.HEADER))
+        digest = hashlib.sha256()
+        blocks = _hashed(blocks, digest)
+        async with self._keys.held(call.user.id, key, _fingerprint(header)) as hold:
+            if hold.answer is not None:
+                await _send_id(call, hold.answer.headers[UPLOAD_ID])
+                async for _ in blocks:
+                    pass
+                return hold.replay(digest.digest())
+            upload = await self._new(call, header)
             await _send_id(call, str(upload.id))
-            if upload.job_id is None:
-                trailer = Trailer()
-                upload = await self._uploads.receive(upload, self._blocks(parts, trailer), trailer=trailer)
-            return _response(answer_of(await self._uploads.transcription(upload)))
-        key = idempotency.key_of(first.header.request_id or call.header(idempotency.HEADER))
-        async with self._keys.held(call.user.id, key, _fingerprint(first.header)) as hold:
-            return _response(await self._create(call, first.header, parts, hold))
 
-    async def _create(self, call: Call, header: api.CreateHeader, parts: Parts, hold: Hold) -> Answer:
-        trailer, digest = Trailer(), hashlib.sha256()
-        blocks = _hashed(self._blocks(parts, trailer), digest)
-        if hold.answer is not None:
-            await _send_id(call, hold.answer.headers[UPLOAD_ID])
-            async for _ in blocks:
-                pass
-            return hold.replay(digest.digest())
-        upload = await self._begun(call, header)
+            async def record(connection: Connection, accepted: Accepted) -> None:
+                answer = replace(answer_of(accepted), headers={UPLOAD_ID: str(upload.id)})
+                await hold.complete(connection, digest.digest(), answer, accepted.id)
+
+            received = await self._uploads.receive(upload, blocks, trailer=trailer, record=record)
+            return answer_of(await self._uploads.transcription(received))
+
+    async def _new(self, call: Call, header: api.CreateHeader) -> Upload:
+        size_bytes = header.size_bytes if header.HasField("size_bytes") else None
+        raw = _raw(header.options)
+        return await self._uploads.insert(
+            await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
+        )
+
+    async def _continue(
+        self, call: Call, header: api.CreateHeader, blocks: AsyncIterator[bytes], trailer: Trailer
+    ) -> Answer:
+        """Go on with an upload, with this call as its writer."""
+        size_bytes = header.size_bytes if header.HasField("size_bytes") else None
+        upload_id = _upload_id(header.upload_id)
+        upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
+        if upload.job_id is None:
+            upload = await self._uploads.claim(upload)
         await _send_id(call, str(upload.id))
-
-        async def record(connection: Connection, accepted: Accepted) -> None:
-            answer = replace(answer_of(accepted), headers={UPLOAD_ID: str(upload.id)})
-            await hold.complete(connection, digest.digest(), answer, accepted.id)
-
-        received = await self._uploads.receive(upload, blocks, trailer=trailer, record=record)
-        return answer_of(await self._uploads.transcription(received))
+        if upload.job_id is None:
+            upload = await self._uploads.receive(upload, blocks, trailer=trailer)
+        return answer_of(await self._uploads.transcription(upload))
 
     async def get(self, call: Call, request: api.GetUploadRequest) -> api.Upload:
         upload = await self._uploads.find(call.user, _upload_id(request.upload_id))
@@ -97,56 +123,30 @@ class Uploads:
         await self._uploads.terminate(call.user, _upload_id(request.upload_id))
         return api.DeleteUploadResponse()
 
-    async def _begun(self, call: Call, header: api.CreateHeader) -> Upload:
-        size_bytes = self._checked_size(header)
-        raw = _raw(header.options)
-        new = await self._uploads.new(call.user, header.name, header.media_type, raw, size_bytes=size_bytes)
-        return await self._uploads.insert(new)
 
-    async def _continued(self, call: Call, header: api.CreateHeader) -> Upload:
-        """The upload to continue, with this call as its writer."""
-        size_bytes = self._checked_size(header)
-        upload_id = _upload_id(header.upload_id)
-        upload = await self._uploads.continued(call.user, upload_id, header.offset_bytes, size_bytes)
-        return upload if upload.job_id is not None else await self._uploads.claim(upload)
+async def _blocks(parts: Parts, pace: ClientPace, trailer: Trailer) -> AsyncIterator[bytes]:
+    """The chunks. At the end `trailer` has the hash.
 
-    def _checked_size(self, header: api.CreateHeader) -> int | None:
-        size_bytes = header.size_bytes if header.HasField("size_bytes") else None
-        _check(header, size_bytes)
-        self._uploads.admission.check_size(size_bytes)
-        self._uploads.admission.check_free()
-        return size_bytes
-
-    async def _blocks(self, parts: Parts, trailer: Trailer) -> AsyncIterator[bytes]:
-        """The chunks. At the end `trailer` has the hash.
-
-        Raises:
-            Interrupted: the stream ended without a trailer, or nothing came for too long.
-            Problem: 422 `invalid_request`.
-        """
-        while (part := await self._next(parts)) is not None:
-            match part.WhichOneof("part"):
-                case "chunk" if len(part.chunk) <= MAX_CHUNK_BYTES:
-                    yield part.chunk
-                case "chunk":
-                    raise Problem.of("invalid_request", reason=f"chunk: at most {MAX_CHUNK_BYTES} bytes are allowed")
-                case "trailer" if len(part.trailer.sha256) in {0, SHA256_BYTES}:
-                    trailer.sha256 = part.trailer.sha256 or None
-                    return
-                case "trailer":
-                    raise Problem.of("invalid_request", reason=f"sha256: it must have {SHA256_BYTES} bytes")
-                case _:
-                    raise Problem.of("invalid_request", reason="after the header only chunks and one trailer may come")
-        reason = "The stream ended without a trailer"
-        raise Interrupted.of("length_mismatch", reason=reason, next_step="Continue the upload")
-
-    async def _next(self, parts: Parts) -> api.CreateTranscriptionRequest | None:
-        """The next message; None at the end."""
-        try:
-            async with asyncio.timeout(self._client_idle_timeout_s):
-                return await anext(parts, None)
-        except TimeoutError:
-            raise Interrupted.of("upload_stalled", idle_s=self._client_idle_timeout_s) from None
+    Raises:
+        Interrupted: the stream ended without a trailer, or comes too slowly.
+        Problem: 422 `invalid_request`.
+    """
+    while (part := await pace.wait(anext(parts, None))) is not None:
+        pace.received(len(part.chunk))
+        match part.WhichOneof("part"):
+            case "chunk" if len(part.chunk) <= MAX_CHUNK_BYTES:
+                yield part.chunk
+            case "chunk":
+                raise Problem.of("invalid_request", reason=f"chunk: at most {MAX_CHUNK_BYTES} bytes are allowed")
+            case "trailer" if len(part.trailer.sha256) in {0, SHA256_BYTES}:
+                trailer.sha256 = part.trailer.sha256 or None
+                return
+            case "trailer":
+                raise Problem.of("invalid_request", reason=f"sha256: it must have {SHA256_BYTES} bytes")
+            case _:
+                raise Problem.of("invalid_request", reason="after the header only chunks and one trailer may come")
+    reason = "The stream ended without a trailer"
+    raise Interrupted.of("length_mismatch", reason=reason, next_step="Continue the upload")
 
 
 def _check(header: api.CreateHeader, size_bytes: int | None) -> None:

@@ -17,6 +17,7 @@ from voicepipe_wire.web.auth import User
 from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
 
 from voicepipe_upload import request_body
+from voicepipe_upload.client_pace import PaceLimits
 from voicepipe_upload.finalize import Accepted
 from voicepipe_upload.options import RawOptions
 from voicepipe_upload.resumable import Resumable
@@ -32,10 +33,10 @@ Headers = dict[str, str]
 class TusUploads:
     """Handles the requests. Each method returns the response headers; `routes` sets the status."""
 
-    def __init__(self, uploads: Resumable, keys: IdempotencyKeys, *, client_idle_timeout_s: float) -> None:
+    def __init__(self, uploads: Resumable, keys: IdempotencyKeys, *, pace: PaceLimits) -> None:
         self._uploads = uploads
         self._keys = keys
-        self._client_idle_timeout_s = client_idle_timeout_s
+        self._pace = pace
 
     @property
     def max_bytes(self) -> int:
@@ -55,9 +56,11 @@ class TusUploads:
         )
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         head = idempotency.fingerprint("POST /v1/uploads", size_bytes, described, has_body)
+        if has_body:
+            with self._uploads.admission.slot(owner.id):
+                async with self._keys.held(owner.id, key, head) as hold:
+                    return await self._create_with_bytes(request, new, hold)
         async with self._keys.held(owner.id, key, head) as hold:
-            if has_body:
-                return await self._create_with_bytes(request, new, hold)
             if hold.answer is not None:
                 return hold.replay(head).headers
 
@@ -101,8 +104,9 @@ class TusUploads:
         upload = await self._uploads.continued(owner, upload_id, offset, length)
         self._check_declared_size(request, offset, upload.size_bytes)
         if upload.job_id is None:
-            upload = await self._uploads.claim(upload)
-            upload = await self._uploads.receive(upload, self._blocks(request), checksum)
+            with self._uploads.admission.slot(owner.id):
+                upload = await self._uploads.claim(upload)
+                upload = await self._uploads.receive(upload, self._blocks(request), checksum)
         return _progress(upload)
 
     async def head(self, owner: User, upload_id: UUID) -> Headers:
@@ -123,7 +127,7 @@ class TusUploads:
         await self._uploads.terminate(owner, upload_id)
 
     def _blocks(self, request: Request) -> AsyncIterator[bytes]:
-        return request_body.blocks(request, self._client_idle_timeout_s)
+        return request_body.blocks(request, self._pace)
 
     def _check_declared_size(self, request: Request, offset: int, size_bytes: int | None) -> None:
         declared_bytes = offset + int(request.headers.get("content-length", 0))
