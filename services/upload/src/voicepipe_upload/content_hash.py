@@ -41,7 +41,7 @@ class ContentHashes:
 
         Raises:
             Superseded: the upload has expired.
-            RetryLater, ObjectMissing: the object cannot be read.
+            Unavailable, ObjectMissing: the object cannot be read.
         """
         task = self._tasks.get(upload.id)
         if task is None:
