@@ -19,6 +19,9 @@ FORMATS = {
     "rttm": "SPEAKER meeting 1 0.000 3.000 <NA> <NA> speaker_1 <NA> <NA>\n",
 }
 
+# The code of an injected answer; of all others it is `unavailable`.
+REASONS = {409: "idempotency_in_flight"}
+
 router = APIRouter()
 
 
@@ -63,8 +66,9 @@ class Gate:
             method, part, status, times = fault
             if times and method == scope["method"] and part in scope["path"]:
                 fault[3] -= 1
+                code = REASONS.get(status, "unavailable")
                 return problem(
-                    status, "unavailable", "A component is unavailable.", {"Retry-After": self.state.fake.retry_after}
+                    status, code, "A component is unavailable.", {"Retry-After": self.state.fake.retry_after}
                 )
         if headers.get("authorization") != f"Bearer {KEY}":
             return problem(401, "key_unknown", "This API key is unknown.")

@@ -5,7 +5,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from fake_routes import FINAL, KEY
+from fake_routes import FINAL, KEY, REASONS
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
@@ -63,7 +63,7 @@ class Gate:
             faulty, part, status, times = fault
             if times and faulty == method and part in path:
                 fault[3] -= 1
-                refuse(context, status, "unavailable", "A component is unavailable.")
+                refuse(context, status, REASONS.get(status, "unavailable"), "A component is unavailable.")
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {KEY}":
             refuse(context, 401, "key_unknown", "This API key is unknown.")
 
@@ -94,7 +94,7 @@ class Uploads(Gate, uploads_pb2_grpc.UploadsServicer):
         return uploads_pb2.Upload(offset_bytes=len(upload.body), transcription_id=upload.job)
 
     def _begin(self, context, header):
-        self.enter(context, "POST", "/v1/uploads")
+        self.enter(context, "POST", "/v1/uploads", {"idempotency-key": header.request_id})
         metadata = {"filename": header.name, "filetype": header.media_type}
         for name, value in values_of(header.options).items():
             metadata[name] = ",".join(value) if isinstance(value, list) else str(value).lower()

@@ -93,6 +93,25 @@ async def test_a_lost_answer_does_not_create_a_second_transcription(client, fake
     assert len(fake.received("PATCH")) == 1
 
 
+def keys_of(fake):
+    return [headers["idempotency-key"] for _, path, headers in fake.received("POST") if path == "/v1/uploads"]
+
+
+async def test_a_begin_that_is_tried_again_has_the_same_key_and_another_upload_has_another(client, fake, recording):
+    fake.faults.answers += [["POST", "uploads", 503, 2]]
+    await client.upload(recording)
+    assert len(keys_of(fake)) == 3
+    assert len(set(keys_of(fake))) == 1
+    await client.upload(recording, Options(fresh=True))
+    assert len(set(keys_of(fake))) == 2
+
+
+async def test_a_begin_that_is_still_in_flight_at_the_server_is_waited_for(client, fake, recording):
+    fake.faults.answers += [["POST", "uploads", 409, 2]]
+    transcription_id = await client.upload(recording)
+    assert list(fake.jobs) == [transcription_id]
+
+
 async def test_an_upload_survives_an_outage_of_the_server(client, fake, recording):
     fake.faults.answers += [["POST", "uploads", 503, 2], ["HEAD", "uploads", 500, 2], ["PATCH", "uploads", 502, 3]]
     transcription_id = await client.upload(recording)
