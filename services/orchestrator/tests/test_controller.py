@@ -284,6 +284,23 @@ async def test_unfinished_objects_of_killed_writers_are_removed(pipeline, monkey
     assert [upload.upload_id for upload in await pipeline.store.unfinished_uploads()] == names[1:]
 
 
+async def test_idempotency_keys_are_deleted_when_they_have_expired_and_no_request_holds_them(pipeline):
+    for key, expires, held in (("kept", "1 h", "0 s"), ("held", "-1 s", "1 h"), ("expired", "-1 s", "-1 s")):
+        await pipeline.pool.execute(
+            """
+            INSERT INTO idempotency_keys (owner_id, key, head_sha256, holder, held_until, expires_at)
+            VALUES ($1, $2, '', gen_random_uuid(), now() + $3::text::interval, now() + $4::text::interval)
+            """,
+            pipeline.owner_id,
+            key,
+            held,
+            expires,
+        )
+    await Retention(pipeline.pool, pipeline.store, 60).apply()
+    rows = await pipeline.pool.fetch("SELECT key FROM idempotency_keys ORDER BY key")
+    assert [row["key"] for row in rows] == ["held", "kept"]
+
+
 async def test_an_upload_that_cannot_be_deleted_keeps_no_other_from_being_deleted(pipeline, monkeypatch):
     for name in ("first", "second", "third"):
         await pipeline.pool.execute(
