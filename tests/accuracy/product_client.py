@@ -43,7 +43,8 @@ class ProductClient:
 
     def transcribe(self, recording: Recording, options: Mapping[str, str]) -> Hypothesis:
         body = recording.path.read_bytes()
-        response = self._http.post("/v1/transcriptions", content=body, params={"name": recording.path.name, **options})
+        params = {"name": recording.path.name, "fresh": "true", **options}
+        response = self._http.post("/v1/transcriptions", content=body, params=params)
         if response.is_error:
             raise RuntimeError(f"{recording.id} was refused: {response.text}")
         job = str(response.json()["id"])

@@ -105,7 +105,7 @@ class Testbed:
 
     def send(self, wav: bytes, name: str, **options: str) -> str:
         """Send a recording; returns the id of the job."""
-        options = {"language": "en", "name": name, **options}
+        options = {"language": "en", "name": name, "fresh": "true", **options}
         response = self.client.post(
             "/v1/transcriptions", content=wav, params=options, headers={"Content-Type": "audio/wav"}
         )

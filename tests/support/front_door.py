@@ -35,8 +35,8 @@ class FrontDoor:
         return self.http.post("/v1/transcriptions", content=content, params={"name": chosen, **options})
 
     def accepted(self, audio: Path | bytes, name: str | None = None, **options: str) -> str:
-        """The id of the new transcription."""
-        answer = self.send(audio, name, **options)
+        """The id of the new transcription, even if another test has sent the same recording."""
+        answer = self.send(audio, name, fresh="true", **options)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
