@@ -69,6 +69,7 @@ class Accepted:
     state: str
     created_at: datetime
     size_bytes: int
+    sha256: bytes
     media_type: str
     options: Mapping[str, Any]
     # False for a duplicate: this is the transcription of the earlier upload.
@@ -225,7 +226,7 @@ async def _link(connection: Connection, upload: Upload, job_id: UUID) -> UUID:
 async def _transcription(connection: Connection, owner_id: UUID, job_id: UUID, upload_id: UUID) -> Accepted | None:
     row = await connection.fetchrow(
         """
-        SELECT j.id, r.name, j.state, j.created_at, r.size_bytes, r.media_type, j.options
+        SELECT j.id, r.name, j.state, j.created_at, r.size_bytes, r.sha256, r.media_type, j.options
         FROM jobs j JOIN recordings r ON r.id = j.recording_id WHERE j.id = $1 AND j.owner_id = $2
         """,
         job_id,

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -67,23 +67,23 @@ class Uploads:
         self, call: Call, header: api.CreateHeader, blocks: AsyncIterator[bytes], trailer: Trailer
     ) -> Answer:
         key = idempotency.key_of(header.request_id or call.header(idempotency.HEADER))
-        digest = hashlib.sha256()
-        blocks = _hashed(blocks, digest)
         async with self._keys.held(call.user.id, key, _fingerprint(header)) as hold:
             if hold.answer is not None:
                 await _send_id(call, hold.answer.headers[UPLOAD_ID])
-                async for _ in blocks:
-                    pass
+                digest = hashlib.sha256()
+                async for block in blocks:
+                    digest.update(block)
                 return hold.replay(digest.digest())
             upload = await self._new(call, header)
             await _send_id(call, str(upload.id))
+            answers: list[Answer] = []
 
             async def record(connection: Connection, accepted: Accepted) -> None:
-                answer = replace(answer_of(accepted), headers={UPLOAD_ID: str(upload.id)})
-                await hold.complete(connection, digest.digest(), answer, accepted.id)
+                answers.append(replace(answer_of(accepted), headers={UPLOAD_ID: str(upload.id)}))
+                await hold.complete(connection, accepted.sha256, answers[-1], accepted.id)
 
-            received = await self._uploads.receive(upload, blocks, trailer=trailer, record=record)
-            return answer_of(await self._uploads.transcription(received))
+            await self._uploads.receive(upload, blocks, trailer=trailer, record=record)
+            return answers[-1]
 
     async def _new(self, call: Call, header: api.CreateHeader) -> Upload:
         size_bytes = header.size_bytes if header.HasField("size_bytes") else None
@@ -190,12 +190,6 @@ def _fingerprint(header: api.CreateHeader) -> bytes:
 
 async def _send_id(call: Call, upload_id: str) -> None:
     await call.context.send_initial_metadata(((UPLOAD_ID, upload_id),))
-
-
-async def _hashed(blocks: AsyncIterator[bytes], digest: Any) -> AsyncIterator[bytes]:
-    async for block in blocks:
-        digest.update(block)
-        yield block
 
 
 def _upload_id(text: str) -> UUID:

@@ -73,8 +73,9 @@ class TusUploads:
         protocol.check_content_type(request.headers)
         checksum = protocol.checksum(request.headers)
         self._check_declared_size(request, 0, new.size_bytes)
-        digest = hashlib.sha256()
-        blocks = _hashed(self._blocks(request), digest)
+        blocks, digest = self._blocks(request), hashlib.sha256()
+        if hold.key is not None:
+            blocks = _hashed(blocks, digest)
         if hold.answer is not None:
             async for _ in blocks:
                 pass
@@ -82,7 +83,7 @@ class TusUploads:
 
         async def record(connection: Connection, accepted: Accepted) -> None:
             became = replace(inserted, offset_bytes=accepted.size_bytes, job_id=accepted.id)
-            await hold.complete(connection, digest.digest(), Answer(CREATED, _created(became)), accepted.id)
+            await hold.complete(connection, accepted.sha256, Answer(CREATED, _created(became)), accepted.id)
 
         inserted = await self._uploads.insert(new)
         try:
