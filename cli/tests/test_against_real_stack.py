@@ -109,7 +109,7 @@ async def test_an_interrupted_upload_is_resumed(client, spoken, tmp_path):
         if sent > 0:
             raise Stopped
 
-    options = Options(keyterms=("stopped",))
+    options = Options(keyterms=("stopped",), fresh=True)
     with pytest.raises(Stopped):
         await client.upload(spoken, options, on_bytes=stop)
     (entry,) = (tmp_path / "state").iterdir()
