@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -34,12 +35,14 @@ def repeated_call(times: int) -> bytes:
 def accepted_by_and_by(door: FrontDoor, audio: bytes, **options: str) -> str:
     """Send a recording until it is accepted, as the documentation tells clients to; returns its id."""
 
+    key = str(uuid4())
+
     def accepted() -> str:
         try:
-            answer = door.send(audio, **options)
+            answer = door.send(audio, key=key, fresh="true", **options)
         except httpx.TransportError:
             return ""
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.CONFLICT:
             return ""
         assert answer.status_code in {200, 202}, answer.text
         return str(answer.json()["id"])

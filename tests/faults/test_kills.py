@@ -118,7 +118,7 @@ def test_an_upload_resumes_after_a_process_on_its_path_dies(
     uploader = tus.uploader(file_stream=Stream(large), chunk_size=8 * MIB, retries=30, retry_delay=1)
     uploader.upload()
     stack.wait_until_healthy(name, restarts=restarts[0])
-    response = door.http.head(uploader.url, headers={"Tus-Resumable": "1.0.0"})
-    job_id = response.headers["transcription-id"]
+    headers = {"Tus-Resumable": "1.0.0"}
+    job_id = eventually(lambda: door.http.head(uploader.url, headers=headers).headers.get("transcription-id", ""))
     eventually(lambda: door.http.get(f"/v1/transcriptions/{job_id}/audio").content == large)
     assert words(door.completed(job_id, 300)) == undisturbed

@@ -28,11 +28,16 @@ class FrontDoor:
         self.key = key
         self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120)
 
-    def send(self, audio: Path | bytes, name: str | None = None, **options: str) -> httpx.Response:
-        """Post a recording as the raw body."""
+    def send(
+        self, audio: Path | bytes, name: str | None = None, key: str | None = None, **options: str
+    ) -> httpx.Response:
+        """Post a recording as the raw body. With an idempotency key it may be sent again."""
         content = audio if isinstance(audio, bytes) else audio.read_bytes()
         chosen = name or (audio.name if isinstance(audio, Path) else "recording.wav")
-        return self.http.post("/v1/transcriptions", content=content, params={"name": chosen, **options})
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self.http.post(
+            "/v1/transcriptions", content=content, params={"name": chosen, **options}, headers=headers
+        )
 
     def accepted(self, audio: Path | bytes, name: str | None = None, **options: str) -> str:
         """The id of the new transcription, even if another test has sent the same recording."""
