@@ -14,6 +14,9 @@ from .testbed import Testbed
 
 SHORTEST_S, LONGEST_S = 2.0, 8.0
 
+# One user may have half of the 32 uploads that upload receives at once.
+UPLOADS_AT_ONCE = 16
+
 
 def measure(testbed: Testbed, speech: Speech) -> list[Row]:
     samples = list(islice(speech.clips(SHORTEST_S, LONGEST_S), testbed.sizes.short_jobs))
@@ -41,7 +44,7 @@ def _one_at_a_time_s(testbed: Testbed, wavs: list[bytes]) -> float:
 
 def _at_once_s(testbed: Testbed, wavs: list[bytes]) -> float:
     started_s = time.perf_counter()
-    with ThreadPoolExecutor(len(wavs)) as senders:
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as senders:
         jobs = list(senders.map(lambda wav: _send(testbed, wav), wavs))
     for job in jobs:
         testbed.completed(job)
