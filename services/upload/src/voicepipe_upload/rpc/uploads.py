@@ -6,8 +6,10 @@ before the first chunk is read, so it can continue wherever the stream breaks. W
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -28,12 +30,15 @@ from voicepipe_upload.finalize import Accepted
 from voicepipe_upload.options import RawOptions
 from voicepipe_upload.resumable import Resumable, Trailer
 from voicepipe_upload.schema import answer_of
-from voicepipe_upload.storage.uploads import Upload, upload_not_found
+from voicepipe_upload.storage.uploads import Superseded, Upload, upload_not_found
 
 KIND: Final = "grpc"
 UPLOAD_ID: Final = "upload-id"
 MAX_CHUNK_BYTES: Final = 1024 * 1024
 SHA256_BYTES: Final = 32
+# A client that pauses has sent what it had ready.
+CLIENT_PAUSE_S: Final = 0.2
+MAX_LINGER_S: Final = 2.0
 
 Parts = AsyncIterator[api.CreateTranscriptionRequest]
 
@@ -47,6 +52,15 @@ class Uploads:
         self._pace = pace
 
     async def create(self, call: Call, parts: Parts) -> api.CreateTranscriptionResponse:
+        try:
+            return await self._create(call, parts)
+        except Interrupted:
+            raise  # the client sends nothing, or too slowly
+        except (Problem, Superseded):
+            await _linger(parts)
+            raise
+
+    async def _create(self, call: Call, parts: Parts) -> api.CreateTranscriptionResponse:
         pace = ClientPace(self._pace)
         first = await pace.wait(anext(parts, None))
         if first is None or not first.HasField("header"):
@@ -122,6 +136,19 @@ class Uploads:
     async def delete(self, call: Call, request: api.DeleteUploadRequest) -> api.DeleteUploadResponse:
         await self._uploads.terminate(call.user, _upload_id(request.upload_id))
         return api.DeleteUploadResponse()
+
+
+async def _linger(parts: Parts) -> None:
+    """Read what the client is sending, and discard it.
+
+    A client in Python that is in the middle of a write when its call ends reports an internal error, not the status of the call.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAX_LINGER_S):
+            more = True
+            while more:
+                async with asyncio.timeout(CLIENT_PAUSE_S):
+                    more = await anext(parts, None) is not None
 
 
 async def _blocks(parts: Parts, pace: ClientPace, trailer: Trailer) -> AsyncIterator[bytes]:
