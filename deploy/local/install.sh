@@ -57,7 +57,7 @@ diarizer() {
     # which is all that pyannote.audio uses.
     rm -f "$venv"/lib/python3*/site-packages/torchaudio/lib/*.so
     pip --no-build-isolation -e libs/wire -e services/diarizer || return
-    PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__, pyannote.audio.models.embedding, pyannote.audio.models.segmentation'
+    PYANNOTE_METRICS_ENABLED=0 "$venv/bin/python" -W ignore -c 'import voicepipe_diarizer.__main__, voicepipe_diarizer.pipeline_process, pyannote.audio.models.embedding, pyannote.audio.models.segmentation'
 }
 
 new_venv() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import soundfile
 import torch
 from pyannote.core import Annotation
 from pyannote.database.util import load_rttm
+from voicepipe_diarizer.messages import Limits
 from voicepipe_diarizer.model import Model, load
-from voicepipe_diarizer.run import Limits, Run
+from voicepipe_diarizer.run import run
 from voicepipe_diarizer.settings import Settings
 from voicepipe_wire.transcript.turns import Diarization
 
@@ -42,8 +44,7 @@ def settings(**more) -> Settings:
 
 
 async def diarize(pipeline, waveform: torch.Tensor, limits: Limits | None = None) -> Diarization:
-    async with Run(pipeline, waveform, limits or Limits()) as run:
-        return await run.result
+    return await asyncio.to_thread(run, pipeline, waveform, limits or Limits())
 
 
 @pytest.fixture(scope="session")

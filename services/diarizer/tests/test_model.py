@@ -8,7 +8,8 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from voicepipe_diarizer.model import ModelUnusable, load
+from voicepipe_diarizer.engine import ModelUnusable
+from voicepipe_diarizer.model import load
 
 from .checkpoint_files import community_1
 from .conftest import diarize, settings

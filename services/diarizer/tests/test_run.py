@@ -1,4 +1,4 @@
-"""One run of the pipeline: its turns on real speech, its progress, and stopping it."""
+"""One run of the pipeline: its turns on real speech, and its progress."""
 
 import asyncio
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
-from voicepipe_diarizer.run import Limits, Run, Stopped
+from voicepipe_diarizer.messages import Limits
+from voicepipe_diarizer.run import run
 
 from .conftest import RATE, diarize
 
@@ -90,27 +91,9 @@ async def test_audio_without_speech_has_no_turns(model, level):
     assert not diarization.turns
 
 
-async def test_progress_only_grows_and_ends_at_one(model, call):
+def test_progress_only_grows_and_ends_at_one(model, call):
     seen = []
-    async with Run(model.pipeline, call.between(0, 15), Limits()) as run:
-        while not run.result.done():
-            seen.append(run.done)
-            await asyncio.sleep(0.05)
+    run(model.pipeline, call.between(0, 15), Limits(), seen.append)
     assert seen == sorted(seen)
-    assert run.done == pytest.approx(1)
+    assert seen[-1] == 1
     assert any(0 < done < 1 for done in seen)
-
-
-async def test_a_stopped_run_ends_before_it_is_done(model, call):
-    async with Run(model.pipeline, call.whole, Limits()) as run:
-        while run.done == 0:
-            await asyncio.sleep(0.01)
-    assert isinstance(run.result.exception(), Stopped)
-    assert run.done < 1
-
-
-async def test_stopping_a_run_that_has_ended_changes_nothing(model):
-    async with Run(model.pipeline, torch.zeros(1, RATE), Limits()) as run:
-        diarization = await run.result
-        await run.stop()
-    assert run.result.result() == diarization

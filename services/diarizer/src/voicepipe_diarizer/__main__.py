@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import structlog
 from google.protobuf.message import Message
@@ -26,9 +26,10 @@ from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.service import Running, Startup, run_service
 from voicepipe_wire.storage import database, objects
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
+from voicepipe_wire.web.probes import Checks
 
 from .diarize import DiarizeHandler
-from .model import Model, ModelUnusable, load
+from .engine import Engine, ModelUnusable
 from .settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -36,26 +37,30 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def start(settings: Settings, startup: Startup) -> AsyncIterator[Running]:
+    engine = Engine(settings.stall_timeout_s)
     try:
-        model = await asyncio.to_thread(load, settings)
+        model = await engine.load()
     except ModelUnusable as error:
         yield _unready(error)
         return
     log.info("model loaded", model=model.name, revision=model.revision, threads=settings.threads)
     async with (
+        aclosing(engine),
         broker.connect(settings, "diarizer") as jetstream,
         startup.database(settings) as pool,
         objects.connect(settings) as store,
     ):
         await startup.wait_for("nats", jetstream.check)
-        worker = _worker(settings, pool, jetstream, store, model)
+        worker = _worker(settings, pool, jetstream, store, engine)
 
         async def work(stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as group:
+                group.create_task(engine.keep_loaded(stop))
                 group.create_task(send_heartbeats(pool, Stage.DIARIZE, stop))
                 group.create_task(worker.run(stop))
 
-        yield Running(work, reported={"postgresql": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready})
+        reported: Checks = {"postgresql": lambda: pool.fetchval("SELECT 1"), "nats": worker.ready}
+        yield Running(work, checks={"model": engine.check}, reported=reported)
 
 
 def _unready(missing: ModelUnusable) -> Running:
@@ -69,10 +74,10 @@ def _unready(missing: ModelUnusable) -> Running:
 
 
 def _worker(
-    settings: Settings, pool: database.Pool, jetstream: JetStream, store: objects.ObjectStore, model: Model
+    settings: Settings, pool: database.Pool, jetstream: JetStream, store: objects.ObjectStore, engine: Engine
 ) -> Worker:
     outbox = Outbox(pool, jetstream, "diarizer")
-    handler = DiarizeHandler(pool, outbox, store, model, settings.scratch_dir, settings.max_diarized_s)
+    handler = DiarizeHandler(pool, outbox, store, engine, settings.scratch_dir, settings.max_diarized_s)
     handlers: Handlers = {DiarizeRecording: handler.handle}
     # One recording uses all threads; a second one at the same time would only cost memory.
     return Worker(
@@ -84,6 +89,7 @@ def _worker(
         concurrency=1,
         delivery=Delivery.of(settings),
         grace_s=settings.grace_s,
+        may_pull=lambda: engine.is_ready,
         on_waiting=waiting.noting_in(pool),
         name=settings.worker_name,
         remaining_s=lambda: handler.remaining_s,

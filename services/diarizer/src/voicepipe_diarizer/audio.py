@@ -1,16 +1,15 @@
-"""The PCM of one recording as samples in a mapped file, so that they need not fit into memory."""
+"""The PCM of one recording as samples in a file, so that they need not fit into memory."""
 
 from __future__ import annotations
 
 import asyncio
-import mmap
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-import torch
 from voicepipe_wire.storage.objects import ObjectStore
 
 SAMPLE_BYTES = 2
@@ -18,10 +17,10 @@ BLOCK_BYTES = 4 << 20
 
 
 @asynccontextmanager
-async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[torch.Tensor]:
-    """float32 [1, samples] in [-1, 1), mapped from an unnamed file.
+async def samples_of(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIterator[IO[bytes]]:
+    """float32 samples in [-1, 1), in a file to be mapped.
 
-    So pages can be evicted from memory, and a killed process leaves no file.
+    So pages can be evicted from memory. The file has no name, so a killed process leaves none.
 
     Raises:
         ObjectMissing, RetryLater: as the store does.
@@ -32,7 +31,7 @@ async def waveform(store: ObjectStore, key: str, scratch_dir: Path) -> AsyncIter
             block = await store.read(key, start, min(start + BLOCK_BYTES, size_bytes))
             await asyncio.to_thread(file.write, _samples(block))
         file.flush()
-        yield torch.frombuffer(mmap.mmap(file.fileno(), 0), dtype=torch.float32)[None]
+        yield file
 
 
 def _samples(block: bytes) -> bytes:

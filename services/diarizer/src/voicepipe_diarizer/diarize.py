@@ -20,9 +20,9 @@ from voicepipe_wire.transcript.turns import Diarization, DiarizedBy
 from voicepipe_wire.v1.commands_pb2 import DiarizeRecording
 from voicepipe_wire.v1.events_pb2 import StageProgressed
 
-from .audio import waveform
-from .model import Model
-from .run import Limits, Run
+from .audio import samples_of
+from .engine import Engine, Run
+from .messages import Limits
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +33,12 @@ class DiarizeHandler:
     """`remaining_s` is the time that the recording in hand is expected to take still: its own length, until some of it is done."""
 
     def __init__(
-        self, pool: Pool, outbox: Outbox, store: ObjectStore, model: Model, scratch_dir: Path, max_audio_s: float
+        self, pool: Pool, outbox: Outbox, store: ObjectStore, engine: Engine, scratch_dir: Path, max_audio_s: float
     ) -> None:
         self._pool = pool
         self._outbox = outbox
         self._store = store
-        self._model = model
+        self._engine = engine
         self._scratch_dir = scratch_dir
         self._max_audio_s = max_audio_s
         self.remaining_s = 0.0
@@ -52,18 +52,19 @@ class DiarizeHandler:
         if (job.duration_s or 0.0) > self._max_audio_s:
             await self._skip_diarization(ref)
             return
-        diarization = await self._diarize(job)
-        if diarization is not None:
-            await self._save(ref, diarization)
+        found = await self._diarize(job)
+        if found is not None:
+            await self._save(ref, *found)
 
-    async def _diarize(self, job: StoredJob) -> Diarization | None:
-        """The turns; None if the job no longer needs them."""
+    async def _diarize(self, job: StoredJob) -> tuple[Diarization, DiarizedBy] | None:
+        """The turns, and the model that found them; None if the job no longer needs them."""
         limits = Limits(job.options.get("min_speakers"), job.options.get("max_speakers"))
         try:
-            async with waveform(self._store, job.pcm_key or "", self._scratch_dir) as samples:
+            async with samples_of(self._store, job.pcm_key or "", self._scratch_dir) as samples:
                 with telemetry.span("diarize", seconds=job.duration_s or 0.0):
-                    async with Run(self._model.pipeline, samples, limits) as run:
-                        return await self._follow(job, run)
+                    async with self._engine.run(samples, job.duration_s or 0.0, limits) as run:
+                        diarization = await self._follow(job, run)
+                        return None if diarization is None else (diarization, run.diarized_by)
         except ObjectMissing as error:
             async with self._outbox.transaction() as transaction:
                 if await lock_if_running(transaction, StageRef(job.id, Stage.DIARIZE)) is None:
@@ -96,12 +97,12 @@ class DiarizeHandler:
             transaction.progress(job, event)
         return True
 
-    async def _save(self, ref: StageRef, diarization: Diarization) -> None:
+    async def _save(self, ref: StageRef, diarization: Diarization, by: DiarizedBy) -> None:
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
             if job is None:
                 return
-            await diarizations.save(transaction, job, diarization, DiarizedBy(self._model.name, self._model.revision))
+            await diarizations.save(transaction, job, diarization, by)
             await jobs.set_progress(transaction, job, Stage.DIARIZE, job.duration_s or 0.0, job.duration_s or 0.0)
             await jobs.save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.FINISH))
 

@@ -16,6 +16,7 @@ from pyannote.audio.pipelines import SpeakerDiarization
 
 from . import checkpoints
 from .checkpoints import CheckpointUnusable
+from .engine import ModelUnusable
 from .pipeline import OncePerWindow
 from .settings import Settings
 
@@ -38,10 +39,6 @@ LOAD_ERRORS = (
     zipfile.BadZipFile,
     yaml.YAMLError,
 )
-
-
-class ModelUnusable(Exception):
-    """There is no model, or this version cannot run it. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,4 +23,7 @@ class Settings(WorkerSettings):
     # Longer recordings are delivered without speakers: the clustering keeps the distances between all speakers of all
     # windows, so memory grows with the square of the length.
     max_diarized_s: float = Field(3 * 3600.0, gt=0)
+    # A recording whose pipeline reports no progress for this long hangs: it is ended and tried again. The clustering, which
+    # reports nothing, has a tenth of the length of the recording in addition.
+    stall_timeout_s: float = Field(300.0, gt=0)
     max_deliver: int = Field(3, ge=1)
