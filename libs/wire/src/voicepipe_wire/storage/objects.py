@@ -47,6 +47,7 @@ from voicepipe_wire.failures import Breaker, Kind, kind_of_http_status
 from voicepipe_wire.settings import Settings
 
 Result = TypeVar("Result")
+_Markers = tuple[str | None, str | None]  # of a key and of an upload id: where a page begins
 
 # S3 requires at least 5 MiB in every part but the last and allows 10,000 parts: parts of 8 MiB reach 80 GB.
 PART_BYTES = 8 * 1024 * 1024
@@ -58,6 +59,7 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.0, 30.0
 # as it likes while each piece arrives in time: 43 kB/s.
 _SENT_PIECE_BYTES = 128 * 1024
 _URL_LIFETIME = timedelta(hours=1)
+_UPLOADS_PER_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,22 +180,46 @@ class ObjectStore:
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         await self._send("DELETE", key, {"uploadId": upload_id}, allowed={404})
 
-    async def unfinished_uploads(self) -> list[UnfinishedUpload]:
-        """Multipart uploads of this bucket that were neither completed nor aborted, at most a thousand.
+    async def unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
+        """All multipart uploads to keys under `prefix` that were neither completed nor aborted.
 
         A bucket that does not exist yet has none.
         """
+        found: dict[str, UnfinishedUpload] = {}
+        markers: _Markers | None = (None, None)
+        while markers is not None:
+            page, markers = await self._page_of_uploads(prefix, markers)
+            added = {each.upload_id: each for each in page if each.upload_id not in found}
+            if not added:  # a store that ignores the markers
+                break
+            found |= added
+        return list(found.values())
+
+    async def _page_of_uploads(self, prefix: str, markers: _Markers) -> tuple[list[UnfinishedUpload], _Markers | None]:
+        """One page, and the markers of the next one; None after the last."""
         # A URL of the bucket itself cannot be presigned.
         list_uploads = self._minio._list_multipart_uploads  # noqa: SLF001 - minio-py has no public call
+        page_of = partial(
+            list_uploads,
+            self._bucket,
+            prefix=prefix,
+            max_uploads=_UPLOADS_PER_PAGE,
+            key_marker=markers[0],
+            upload_id_marker=markers[1],
+        )
         try:
-            found = await self._call(list_uploads, self._bucket)
+            answer = await self._call(page_of)
         except ObjectMissing:
-            return []
-        return [
+            return [], None
+        page = [
             UnfinishedUpload(each.object_name, each.upload_id, each.initiated_time)
-            for each in found.uploads
+            for each in answer.uploads
             if each.object_name and each.upload_id and each.initiated_time
         ]
+        if not page or not answer.is_truncated:
+            return page, None
+        # minio-py loses the second marker of the answer. SeaweedFS sends only that one, and goes by the ids alone.
+        return page, (answer.next_key_marker, page[-1].upload_id)
 
     async def _send(
         self,

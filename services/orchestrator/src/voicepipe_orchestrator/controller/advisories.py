@@ -14,12 +14,12 @@ from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
 from voicepipe_wire import aio
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.failures import outage
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.consumer import OnDeadLettered
 from voicepipe_wire.messaging.dead_letters import DeadLetter
 from voicepipe_wire.messaging.envelope import unpack
 from voicepipe_wire.messaging.subjects import ADVISORIES, WORK
+from voicepipe_wire.watchdog import surviving
 
 log = structlog.get_logger(__name__)
 
@@ -34,14 +34,11 @@ class Advisories:
         self._on_dead_lettered = on_dead_lettered
 
     async def listen(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set, whatever happens."""
         while not stop.is_set():
-            try:
+            with surviving("advisories"):
                 await self._listen_once(stop)
-            except Exception as error:
-                if (away := outage(error)) is None:
-                    raise
-                log.warning("cannot read advisories, retrying", reason=str(away))
-                await aio.pause(stop, RETRY_DELAY_S)
+            await aio.pause(stop, RETRY_DELAY_S)
 
     async def _listen_once(self, stop: asyncio.Event) -> None:
         await self._jetstream.ensure_streams()
@@ -59,9 +56,16 @@ class Advisories:
             await self._jetstream.unsubscribe(subscription)
 
     async def _handle(self, message: Msg) -> None:
-        advisory = json.loads(message.data)
-        await self.dead_letter(advisory["stream_seq"], advisory.get("deliveries", 0))
-        await message.ack()
+        """Handle one advisory. One that cannot be handled now is delivered again after `ACK_WAIT_S`, and stops no other."""
+        with surviving("advisories"):
+            try:
+                advisory = json.loads(message.data)
+                sequence, deliveries = int(advisory["stream_seq"]), int(advisory.get("deliveries", 0))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                await message.term()  # it never becomes readable
+                raise
+            await self.dead_letter(sequence, deliveries)
+            await message.ack()
 
     async def dead_letter(self, sequence: int, deliveries: int) -> None:
         """Dead-letter a command that is not delivered any more.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import Pool
+
+from .rows import Rows
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +22,7 @@ class DiarizationDeadline:
         self._pool = pool
         self._outbox = outbox
         self._wait_s = wait_s
+        self._rows = Rows("diarization_deadline")
 
     async def enforce(self) -> int:
         """Skip the diarization of jobs past their deadline; returns how many were found.
@@ -34,10 +39,12 @@ class DiarizationDeadline:
             """,
             self._wait_s,
         )
-        for row in rows:
-            async with self._outbox.transaction() as transaction:
-                job = await jobs.lock(transaction.connection, row["id"])
-                if job and job.stages[Stage.DIARIZE] in ACTIVE:
-                    log.warning("diarization deadline exceeded, continuing without speakers", job=str(job.id))
-                    await jobs.skip_diarization(transaction, job, "speakers_late")
+        await self._rows.each(rows, self._skip)
         return len(rows)
+
+    async def _skip(self, row: Any) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, row["id"])
+            if job and job.stages[Stage.DIARIZE] in ACTIVE:
+                log.warning("diarization deadline exceeded, continuing without speakers", job=str(job.id))
+                await jobs.skip_diarization(transaction, job, "speakers_late")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import structlog
 from voicepipe_wire.errors import Reject
@@ -12,6 +13,8 @@ from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import Pool
 
 from voicepipe_orchestrator import pools
+
+from .rows import Rows
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +27,7 @@ class MissingPools:
         self._outbox = outbox
         self._declared = frozenset(declared)
         self._wait_timeout_s = wait_timeout_s
+        self._rows = Rows("missing_pools")
 
     async def enforce(self) -> int:
         """Returns how many jobs were found waiting for a pool that is gone. Several controllers may do so at once."""
@@ -36,10 +40,12 @@ class MissingPools:
             """,
             list(self._declared),
         )
-        for row in rows:
-            async with self._outbox.transaction() as transaction:
-                job = await jobs.lock(transaction.connection, row["id"])
-                if job and job.stages[Stage.TRANSCRIBE] in ACTIVE:
-                    log.warning("pool gone, the job fails", job=str(job.id), pool=job.pool)
-                    await jobs.fail(transaction, job, fail(job.stages, Stage.TRANSCRIBE), Reject.of("model_gone"))
+        await self._rows.each(rows, self._fail)
         return len(rows)
+
+    async def _fail(self, row: Any) -> None:
+        async with self._outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, row["id"])
+            if job and job.stages[Stage.TRANSCRIBE] in ACTIVE:
+                log.warning("pool gone, the job fails", job=str(job.id), pool=job.pool)
+                await jobs.fail(transaction, job, fail(job.stages, Stage.TRANSCRIBE), Reject.of("model_gone"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,8 @@ from voicepipe_wire.storage.objects import ObjectStore, UnfinishedUpload
 from voicepipe_wire.web import idempotency
 
 from voicepipe_orchestrator.pcm_store import delete_pcm
+
+from .rows import Rows
 
 log = structlog.get_logger(__name__)
 
@@ -28,42 +29,45 @@ class Retention:
         self._pool = pool
         self._store = store
         self._keep_failed_pcm_s = keep_failed_pcm_s
+        self._uploads = Rows("expired_uploads")
+        self._pcm = Rows("unneeded_pcm")
+        self._unfinished = Rows("unfinished_objects")
 
     async def apply(self) -> None:
-        """One pass. What cannot be deleted stays for the next pass, and keeps nothing else from being deleted.
+        """One pass. What cannot be deleted rests (`rows`), and keeps nothing else from being deleted.
 
         Raises:
-            ExceptionGroup: the errors of everything that could not be deleted.
+            ExceptionGroup: the errors of the kinds of things that could not be looked for, or were given up in this pass.
         """
+        errors: list[Exception] = []
+        for delete in (
+            self._delete_old_rows,
+            self._delete_expired_uploads,
+            self._delete_unneeded_pcm,
+            self._abort_abandoned_uploads,
+        ):
+            try:
+                await delete()
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("not everything could be deleted", errors)
+
+    async def _delete_old_rows(self) -> None:
         await self._pool.execute("DELETE FROM workers WHERE seen_at < now() - interval '1 day'")
         # The sweeper needs the commands of jobs that have not ended.
         await outbox.delete_expired(self._pool)
         await idempotency.delete_expired(self._pool)
-        errors: list[Exception] = []
-        for find, remove in (
-            (self._expired_uploads, self._delete_upload),
-            (self._jobs_with_unneeded_pcm, self._delete_pcm),
-            (self._store.unfinished_uploads, self._abort_if_abandoned),
-        ):
-            try:
-                found = await find()
-            except Exception as error:  # noqa: BLE001 - raised below
-                errors.append(error)
-                continue
-            outcomes = [await _error_of(remove(item)) for item in found]
-            errors += filter(None, outcomes)
-        if errors:
-            raise ExceptionGroup(f"{len(errors)} objects could not be deleted", errors)
 
-    async def _expired_uploads(self) -> list[Any]:
-        return list(
-            await self._pool.fetch(
-                """
-            SELECT id, object_key, multipart_id, job_id, expires_at FROM uploads WHERE expires_at < now()
-            ORDER BY expires_at LIMIT 100
+    async def _delete_expired_uploads(self) -> None:
+        rows = await self._pool.fetch(
             """
-            )
+            SELECT id, object_key, multipart_id, job_id, expires_at FROM uploads
+            WHERE expires_at < now() AND id <> ALL ($1) ORDER BY expires_at LIMIT 100
+            """,
+            self._uploads.resting,
         )
+        await self._uploads.each(rows, self._delete_upload)
 
     async def _delete_upload(self, row: Any) -> None:
         """Delete the objects, then the row that refers to them, unless the upload's expiry was changed meanwhile."""
@@ -74,34 +78,28 @@ class Retention:
         await self._pool.execute("DELETE FROM uploads WHERE id = $1 AND expires_at = $2", row["id"], row["expires_at"])
         log.info("upload expired", upload=str(row["id"]))
 
-    async def _jobs_with_unneeded_pcm(self) -> list[Any]:
-        return list(
-            await self._pool.fetch(
-                """
-            SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND finished_at <
+    async def _delete_unneeded_pcm(self) -> None:
+        rows = await self._pool.fetch(
+            """
+            SELECT id FROM jobs WHERE pcm_key IS NOT NULL AND id <> ALL ($2) AND finished_at <
                 now() - make_interval(secs => CASE WHEN state = 'failed' THEN $1 ELSE 10 END::double precision)
-            LIMIT 100
+            ORDER BY finished_at LIMIT 100
             """,
-                self._keep_failed_pcm_s,
-            )
+            self._keep_failed_pcm_s,
+            self._pcm.resting,
         )
+        await self._pcm.each(rows, lambda row: delete_pcm(self._pool, self._store, row["id"]))
 
-    async def _delete_pcm(self, row: Any) -> None:
-        await delete_pcm(self._pool, self._store, row["id"])
+    async def _abort_abandoned_uploads(self) -> None:
+        for prefix in OUR_PREFIXES:
+            found = await self._store.unfinished_uploads(prefix)
+            await self._unfinished.each(found, self._abort_if_abandoned, key=lambda upload: upload.upload_id)
 
     async def _abort_if_abandoned(self, upload: UnfinishedUpload) -> None:
         """Abort a multipart upload of ours whose writer was killed. No row refers to it."""
-        if not upload.key.startswith(OUR_PREFIXES) or datetime.now(UTC) - upload.started_at < UNFINISHED_AFTER:
+        if datetime.now(UTC) - upload.started_at < UNFINISHED_AFTER:
             return
         query = "SELECT EXISTS (SELECT FROM uploads WHERE multipart_id = $1)"
         if not await self._pool.fetchval(query, upload.upload_id):
             await self._store.abort_multipart(upload.key, upload.upload_id)
             log.info("unfinished object removed", started_at=upload.started_at.isoformat())
-
-
-async def _error_of(work: Awaitable[object]) -> Exception | None:
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001 - raised by the caller, with those of the other items
-        return error
-    return None

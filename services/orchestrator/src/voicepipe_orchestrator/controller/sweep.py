@@ -5,7 +5,7 @@ chunk queued) while its newest command is neither unpublished in the outbox nor 
 deleted or purged. A command that a worker has in flight stays in the stream until it is acked, so slow work is not lost
 work. A command that has used up its deliveries stays there too; `advisories` takes care of it.
 
-Only jobs that have not changed for `stuck_after_s` are checked. The checks read without a lock while workers continue.
+Only jobs that have not changed for `stuck_after_s` are checked, and one that cannot be checked stops no other (`rows`). The checks read without a lock while workers continue.
 Events that may happen in between, and the defence against each:
 
 - The work is finished: it looks lost. `_requeue_lost` goes by the stages under the lock, and requeues none that is
@@ -17,8 +17,9 @@ Events that may happen in between, and the defence against each:
 - A stage whose command is lost is still being worked on. It goes back to queued, so its worker discards the result
   (`lock_if_running`); if a second worker has started it by then, the first of the two to save finishes the stage, and
   the other discards.
-- Two sweepers requeue the same work. The extra command is harmless as above, and `jobs.mark_checked` keeps both from checking the
-  job again for `stuck_after_s`.
+- Another sweeper, or a handler, has queued the work again. Under the lock `_requeue_lost` goes by what holds then: a job that was
+  checked or has changed meanwhile is left alone (`_is_due`), and work with a newer command than the one that was looked for is not lost
+  (`_newest_commands`).
 
 A stage that loses every worker is not requeued forever: after `MAX_ATTEMPTS` starts the job fails with `worker_lost`.
 """
@@ -40,9 +41,11 @@ from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.envelope import MSG_ID
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.messaging.subjects import WORK
-from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.database import Connection, Pool
 
 from voicepipe_orchestrator import chunks
+
+from .rows import Rows
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,7 @@ class Sweeper:
         self._outbox = outbox
         self._jetstream = jetstream
         self._stuck_after_s = stuck_after_s
+        self._rows = Rows("sweep")
 
     async def sweep(self) -> int:
         """Check every job that has not changed for a while, and return how many had lost work.
@@ -66,25 +70,44 @@ class Sweeper:
         rows = await self._pool.fetch(
             """
             SELECT id FROM jobs WHERE finished_at IS NULL AND changed_at < now() - make_interval(secs => $1)
-                AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => $1))
+                AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => $1)) AND id <> ALL ($2)
             ORDER BY changed_at LIMIT 500
             """,
             self._stuck_after_s,
+            self._rows.resting,
         )
-        return sum([await self._sweep_job(row["id"]) for row in rows])
+        return sum(await self._rows.each(rows, lambda row: self._sweep_job(row["id"])))
 
     async def _sweep_job(self, job_id: UUID) -> bool:
         queued = await chunks.queued_indices(self._pool, job_id)
         works = [*(str(stage) for stage in Stage), *map(chunks.work_of, queued)]
-        in_queue = await self._find_in_queue(job_id, works)
+        commands = await _newest_commands(self._pool, job_id, works)
+        in_queue = {work for work, row in commands.items() if await self._is_in_queue(row)}
         async with self._outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id)
-            if job is None:
+            if job is None or not await self._is_due(transaction, job_id):
                 return False
             # Whatever is found, the next check is due after another `stuck_after_s`.
             await jobs.mark_checked(transaction, job_id)
+            newest = await _newest_commands(transaction.connection, job_id, works)
+            in_queue |= {
+                work for work, row in newest.items() if work not in commands or row["id"] != commands[work]["id"]
+            }
             lost_chunks = [index for index in queued if chunks.work_of(index) not in in_queue]
             return await self._requeue_lost(transaction, job, in_queue, queued, lost_chunks)
+
+    async def _is_due(self, transaction: Transaction, job_id: UUID) -> bool:
+        """Whether a locked job still has to be checked."""
+        is_due: bool = await transaction.connection.fetchval(
+            """
+            SELECT changed_at < now() - make_interval(secs => $2)
+                AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => $2))
+            FROM jobs WHERE id = $1
+            """,
+            job_id,
+            self._stuck_after_s,
+        )
+        return is_due
 
     async def _requeue_lost(
         self, transaction: Transaction, job: StoredJob, in_queue: set[str], queued: list[int], lost_chunks: list[int]
@@ -123,19 +146,23 @@ class Sweeper:
         else:
             jobs.command(transaction, job, stage)
 
-    async def _find_in_queue(self, job_id: UUID, works: Iterable[str]) -> set[str]:
-        """Those of `works` whose newest command is still in the outbox or in the stream."""
-        rows = await self._pool.fetch(
-            """
-            SELECT DISTINCT ON (work) work, id, stream_seq FROM outbox WHERE job_id = $1 AND work = ANY($2)
-            ORDER BY work, position DESC
-            """,
-            job_id,
-            list(works),
-        )
-        return {row["work"] for row in rows if row["stream_seq"] is None or await self._is_in_stream(row)}
-
-    async def _is_in_stream(self, row: Any) -> bool:
+    async def _is_in_queue(self, row: Any) -> bool:
+        """Whether a command is still in the outbox or in the stream."""
+        if row["stream_seq"] is None:
+            return True
         message = await self._jetstream.find(WORK, row["stream_seq"])
         # A stream that was deleted and recreated counts from one again, so the sequence alone proves nothing.
         return message is not None and (message.headers or {}).get(MSG_ID) == str(row["id"])
+
+
+async def _newest_commands(connection: Connection, job_id: UUID, works: Iterable[str]) -> dict[str, Any]:
+    """The newest command of each of `works` that has any."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (work) work, id, stream_seq FROM outbox WHERE job_id = $1 AND work = ANY($2)
+        ORDER BY work, position DESC
+        """,
+        job_id,
+        list(works),
+    )
+    return {row["work"]: row for row in rows}
