@@ -19,9 +19,10 @@ import pytest
 from fixtures.media import external_reference
 from support.eventually import eventually_async
 from voicepipe_orchestrator.prepare import sandbox
-from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, DecodeLimits, decode
+from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, DecodeLimits, DecoderHung, decode
 from voicepipe_wire.error_catalogue import JOBS, WARNINGS
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.watchdog import HUNG
 
 RATE = 16_000
 LENGTH_S = 6.0
@@ -245,6 +246,21 @@ async def test_exceeding_time_or_memory_limits_has_its_own_error_code(media):
     assert await rejected(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
     for mebibytes in (40, 100, 160):
         assert await rejected(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+
+
+async def test_a_decoder_without_output_hangs_and_is_ended(media, tmp_path):
+    long = tmp_path / "long.wav"
+    ffmpeg("-stream_loop", "100", "-i", media / "tone.wav", "-c", "copy", long)
+    before = HUNG.labels("prepare")._value.get()
+    async with decode(long, DecodeLimits(stall_timeout_s=1)) as decoding:
+        blocks = aiter(decoding)
+        assert len(await anext(blocks)) == BLOCK_BYTES
+        os.kill(decoding._process.pid, signal.SIGSTOP)
+        with pytest.raises(DecoderHung, match="no output for 1 s"):
+            async for _ in blocks:
+                pass
+    assert decoding._process.returncode == -signal.SIGKILL
+    assert HUNG.labels("prepare")._value.get() == before + 1
 
 
 async def test_the_timeout_excludes_the_time_of_the_consumer(media):

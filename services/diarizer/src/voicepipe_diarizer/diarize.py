@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.failures import tolerating_outages
 from voicepipe_wire.jobs import diarizations, jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
@@ -81,8 +82,9 @@ class DiarizeHandler:
                 return run.result.result()
             if run.done > emitted:
                 emitted = run.done
-                if not await self._emit(job, emitted):
-                    return None
+                with tolerating_outages("progress not saved"):  # hours of work need not end with it
+                    if not await self._emit(job, emitted):
+                        return None
             if run.done > 0:
                 self.remaining_s = (clock() - started_s) * (1 / run.done - 1)
 

@@ -39,6 +39,7 @@ from .messages import ANSWER_BYTES, Limits
 
 log = structlog.get_logger(__name__)
 
+HUNG.labels("diarize")  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
 RELOAD_DELAY_S = 10.0
 CLUSTERING_SHARE = 0.1  # of the length of the recording
 

@@ -110,7 +110,7 @@ def prepare(dependencies: Dependencies) -> Role:
         dependencies.store,
         load_detector(),
         settings.scratch_dir,
-        DecodeLimits(max_audio_s=settings.max_audio_s),
+        DecodeLimits(max_audio_s=settings.max_audio_s, stall_timeout_s=settings.decode_stall_timeout_s),
         speakers=settings.speakers,
     )
     confinement = Confinement(settings.required_measures)
@@ -129,7 +129,7 @@ def transcribe(dependencies: Dependencies) -> Role:
 
     settings = dependencies.settings
     semaphore = FairSemaphore(settings.model_requests, settings.model_requests_per_job)
-    recognizer = TritonRecognizer(client(settings.triton_url), settings.pool, semaphore)
+    recognizer = TritonRecognizer(client(settings.triton_url), settings.pool, semaphore, settings.model_timeout_s)
     watch = ModelWatch(dependencies.pool, recognizer, settings.pool)
     built = (
         dependencies.pool,

@@ -25,6 +25,8 @@ class Settings(WorkerSettings):
     # Needs room for one original per recording in preparation: the decoder reads from a seekable file.
     scratch_dir: Path = Path(tempfile.gettempdir())
     max_audio_s: float = Field(12 * 3600.0, gt=0)
+    # prepare: a decoder that gives no output for this long hangs. It is ended, and the recording is tried again.
+    decode_stall_timeout_s: float = Field(120.0, gt=0)
     # Chunks of one job in the queue at a time: two full batches, so that the model is never idle and other jobs get in
     # between.
     window_chunks: int = Field(16, ge=1)
@@ -37,6 +39,8 @@ class Settings(WorkerSettings):
     model_requests: int = Field(16, ge=1)
     # How many of those one recording may have; all if not set. A lower number keeps a slot free for the next recording.
     model_requests_per_job: int | None = Field(None, ge=1)
+    # transcribe: a request has this long, plus 20 times its audio. A model that takes longer hangs: it counts as away.
+    model_timeout_s: float = Field(120.0, gt=0)
     # Recordings in flight in one prepare worker: a short one need not wait until a long one is decoded.
     prepare_concurrency: int = Field(4, ge=1)
     assemble_concurrency: int = Field(4, ge=1)

@@ -11,7 +11,7 @@ An attacker chooses every byte of the file. The file can:
   write to stdout and stderr, so it can supply any audio and any log. Both are only data here.
 - State any length, name or format. The cap applies to decoded samples, not to the stated length; `hint_s` is for
   progress only.
-- Stall or flood. `timeout_s` bounds the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
+- Stall or flood. `stall_timeout_s` and `timeout_s` bound the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
   holds it back while the consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
 
 The file cannot:
@@ -32,19 +32,28 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import imageio_ffmpeg
+import structlog
 from voicepipe_wire import aio
 from voicepipe_wire.error_catalogue import MEDIA_FORMATS
 from voicepipe_wire.errors import Reject
+from voicepipe_wire.watchdog import HUNG
 
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
 
 from . import sandbox
 from .ffmpeg import FfmpegLog, arguments
+
+log = structlog.get_logger(__name__)
+
+HUNG.labels("prepare")  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
+
+Result = TypeVar("Result")
 
 BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
@@ -60,14 +69,20 @@ NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map
 class DecodeLimits:
     """The limits of one decoder.
 
-    `timeout_s` is the time spent waiting for the decoder, without the time that the consumer of the blocks takes.
+    `timeout_s` is the time spent waiting for the decoder, without the time that the consumer of the blocks takes;
+    `stall_timeout_s` the same for one block.
     """
 
     min_audio_s: float = 0.25
     max_audio_s: float = 12 * 3600
     timeout_s: float = 1800
+    stall_timeout_s: float = 120
     cpu_s: int = 1800
     memory_bytes: int = 1 << 30
+
+
+class DecoderHung(Exception):
+    """The decoder gave no output for `stall_timeout_s`. The machine may be the reason, so another try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +176,7 @@ class Decoding:
 
         Raises:
             Reject: the file cannot be decoded, or exceeds a limit.
+            DecoderHung: as described there.
         """
         max_samples = int(self._limits.max_audio_s * SAMPLE_RATE)
         while block := await self._read():
@@ -168,23 +184,40 @@ class Decoding:
             if self._samples > max_samples:
                 raise self._error("too_long")
             yield block
-        self._result = self._outcome(await self._process.wait())
+        self._result = self._outcome(await self._within_limits(self._process.wait()))
 
     async def _read(self) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
+        try:
+            return await self._within_limits(self._process.stdout.readexactly(BLOCK_BYTES))
+        except asyncio.IncompleteReadError as end:
+            await self._within_limits(self._log_reader)
+            return end.partial[: len(end.partial) // SAMPLE_BYTES * SAMPLE_BYTES]
+
+    async def _within_limits(self, waiting: Awaitable[Result]) -> Result:
+        """Wait for the decoder.
+
+        Raises:
+            Reject: `decode_timeout`; `timeout_s` has been spent on waiting.
+            DecoderHung: as described there.
+        """
         clock = asyncio.get_running_loop().time
         started_s = clock()
         try:
-            async with asyncio.timeout(self._remaining_s):
-                try:
-                    return await self._process.stdout.readexactly(BLOCK_BYTES)
-                except asyncio.IncompleteReadError as end:
-                    await self._log_reader
-                    return end.partial[: len(end.partial) // SAMPLE_BYTES * SAMPLE_BYTES]
+            async with asyncio.timeout(min(self._remaining_s, self._limits.stall_timeout_s)):
+                return await waiting
         except TimeoutError:
-            raise self._error("decode_timeout") from None
+            if self._remaining_s <= self._limits.stall_timeout_s:
+                raise self._error("decode_timeout") from None
+            raise self._hung() from None
         finally:
             self._remaining_s -= clock() - started_s
+
+    def _hung(self) -> DecoderHung:
+        HUNG.labels("prepare").inc()
+        decoded_s, silent_s = self._samples / SAMPLE_RATE, self._limits.stall_timeout_s
+        log.error("decoder hangs, ending it", no_output_for_s=silent_s, decoded_s=decoded_s)
+        return DecoderHung(f"no output for {silent_s:.0f} s, after {decoded_s:.0f} s of audio")
 
     def _outcome(self, exit_code: int) -> Decoded:
         """The result after the decoder has exited."""
