@@ -71,7 +71,7 @@ def _controller(built: Dashboard) -> None:
             "Dead letters",
             "Until an operator redrives or discards them.",
             "short",
-            Query(whole("voicepipe_dead_letters"), "dead letters"),
+            Query(whole("voicepipe_dead_letters", "stage"), "{{stage}}"),
         ),
     )
 

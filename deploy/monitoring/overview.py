@@ -46,7 +46,7 @@ def _now(built: Dashboard) -> None:
             "Dead letters",
             "Commands that could not be carried out: `voicepipe dead-letters list`.",
             "short",
-            Query(whole("voicepipe_dead_letters")),
+            Query(f"sum({whole('voicepipe_dead_letters', 'stage')})"),
             5,
         ),
         firing("Firing alerts", "Each has a runbook in docs/runbooks."),
