@@ -12,6 +12,7 @@ from command_worker import DELIVERY, QUEUE, Handler, send, working
 from nats.js.errors import NotFoundError
 from support.eventually import eventually_async
 from voicepipe_wire.errors import Dependency, Reject, Unavailable
+from voicepipe_wire.messaging import consumer
 from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.patience import retry_delay_s
@@ -205,6 +206,27 @@ async def test_a_handler_that_outlasts_the_grace_is_cancelled_and_its_command_ha
         await eventually_async(lambda: recovered.seen == ["a"], 5)
     await queue_empties(jetstream)
     assert (slow.dead_lettered, recovered.dead_lettered) == ([], [])
+
+
+async def test_a_command_is_handed_back_though_its_cancelled_handler_does_not_end(pool, jetstream, monkeypatch):
+    monkeypatch.setattr(consumer, "CANCELLATION_S", 0.1)
+    may_end = asyncio.Event()
+
+    async def lingering() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await may_end.wait()
+
+    await send(pool, jetstream, "a")
+    stuck, recovered = Handler(lingering), Handler()
+    async with working(pool, jetstream, stuck, grace_s=0.1) as worker:
+        await eventually_async(lambda: stuck.seen)
+        worker._out_of_time.set()
+        async with working(pool, jetstream, recovered):
+            await eventually_async(lambda: recovered.seen == ["a"], 5)
+        may_end.set()
+    await queue_empties(jetstream)
 
 
 async def test_a_command_that_was_handed_back_is_the_one_that_the_outbox_refers_to(pool, jetstream):

@@ -35,6 +35,8 @@ Races:
 - `stop` is set during a wait: the message is handed back at once, because waiting longer helps nobody.
 - A handler is cancelled while its last transaction commits. Whether it did is unknown, so the command is handed back
   either way; the worker that repeats it finds the stage ended.
+- A cancelled handler does not end, because it waits for a thread or a server. Its command is handed back all the same, and the process is
+  killed in the end; another worker may repeat the command meanwhile.
 - A worker dies between publishing a command again and acking the old message. There are two copies, never none.
 - The row of a command that is put or handed back is gone: its job has ended, or a newer message has taken its place. The message is acked.
 - A worker dies while it dead-letters. The order in `_dead_letter` defends: publish the dead letter, change the job,
@@ -92,6 +94,8 @@ PRIORITY_ROTATION = (Priority.PREMIUM,) * 4 + (Priority.STANDARD,)
 POLL_INTERVAL_S = 1.0
 FIRST_POLL_S, POLL_BACKOFF = 0.01, 4.0
 PULL_TIMEOUT_S = 2.0
+# Most handlers that are cancelled end at once. Then no two work on the same command.
+CANCELLATION_S = 2.0
 
 # Lets the job continue without this work, or fails it: (command, error). Safe to repeat.
 OnDeadLettered = Callable[[Message, Reject], Awaitable[None]]
@@ -261,8 +265,13 @@ class Worker:
         handle(envelope)
         structlog.contextvars.bind_contextvars(job=getattr(command, "job_id", None), command=str(envelope.id))
         while True:
+            async with aio.background(self._patience.run(command, stop)) as handling:
+                if not await self._ends_within_grace(handling):
+                    # Before it has ended: it may wait for a thread or for a server, and there is no time left.
+                    await self._settle(message, envelope, Fate.HANDED_BACK)
+                    return Fate.HANDED_BACK
             try:
-                fate = await self._handle(command, stop)
+                fate = handling.result()
             except Reject as reject:
                 log.info("command rejected", stage=self._stage, code=reject.code)
                 return await self._dead_letter(message, command, reject)
@@ -295,12 +304,15 @@ class Worker:
         await message.ack()
         return True
 
-    async def _handle(self, command: Message, stop: asyncio.Event) -> Fate:
-        """Run the handler until it is done, has waited for too long, or must be cancelled because the worker stops."""
-        async with aio.background(self._patience.run(command, stop)) as handling:
-            async with aio.background(self._out_of_time.wait()) as waiting:
-                await asyncio.wait({handling, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            return handling.result() if handling.done() else Fate.HANDED_BACK
+    async def _ends_within_grace(self, handling: asyncio.Task[Fate]) -> bool:
+        """Wait for a handler. False if the worker stops before it has ended: it is cancelled, and has `CANCELLATION_S` for that."""
+        async with aio.background(self._out_of_time.wait()) as waiting:
+            await asyncio.wait({handling, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if handling.done():
+            return True
+        handling.cancel()
+        await asyncio.wait({handling}, timeout=CANCELLATION_S)
+        return False
 
     async def _end_grace(self, stop: asyncio.Event) -> None:
         await stop.wait()
