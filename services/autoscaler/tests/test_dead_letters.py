@@ -1,4 +1,4 @@
-"""When the dead letters of a stage grow, and what the pool says of it."""
+"""When the dead letters of a stage grow, when its jobs make no progress, and what the pool says of it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_the_growth_is_that_over_the_smallest_count_of_the_window(steps):
     assert after(*seen).growth == within[-1] - min(within)
 
 
-def conditions(found: DeadLetters | None) -> list[dict[str, object]]:
-    observation = replace(pools.seen(2), dead_letters=found)
+def conditions(found: DeadLetters | None, stuck_jobs: int = 0) -> list[dict[str, object]]:
+    observation = replace(pools.seen(2), dead_letters=found, stuck_jobs=stuck_jobs)
     done = Pass(observation, decide(pools.pool(), observation, settled(2)))
     return status_after(worker_pool(), done, "")["conditions"]
 
@@ -75,3 +75,13 @@ def test_a_pool_whose_dead_letters_grow_says_how_many_and_where_to_look_and_warn
 def test_a_pool_that_knows_no_dead_letters_says_so_and_does_not_warn():
     (condition,) = [one for one in conditions(None) if one["type"] == "DeadLettersGrowing"]
     assert (condition["status"], condition["reason"]) == ("False", "Unknown")
+
+
+def test_a_pool_whose_stage_has_stuck_jobs_says_how_to_list_them_and_warns_once():
+    before, stuck = conditions(None), conditions(None, stuck_jobs=2)
+    (condition,) = [one for one in stuck if one["type"] == "JobsStuck"]
+    assert (condition["status"], condition["reason"]) == ("True", "NoProgress")
+    assert "2 of the stage made no progress for half an hour: voicepipe jobs stuck" in condition["message"]
+    (event,) = events_of_conditions(before, stuck)
+    assert (event.kind, event.reason, event.note) == ("Warning", "NoProgress", condition["message"])
+    assert events_of_conditions(stuck, stuck) == []

@@ -189,6 +189,7 @@ def test_a_condition_says_what_limits_and_what_is_unknown():
         "ScalingLimited": (False, "WithinLimits"),
         "SLOAtRisk": (False, "WithinTargets"),
         "DeadLettersGrowing": (False, "Unknown"),
+        "JobsStuck": (False, "Progress"),
         "Draining": (False, "NothingDrains"),
         "Paused": (False, "NotPaused"),
     }

@@ -214,6 +214,15 @@ async def test_dead_letters_are_counted_from_snapshots_that_are_new(jetstream):
     assert reader.dead_letters("transcribe") is None
 
 
+async def test_the_stuck_jobs_of_a_stage_are_those_of_the_newest_snapshot(jetstream):
+    snapshots = SnapshotReader(jetstream, time.time)
+    snapshot = BacklogSnapshot(at_s=time.time(), stuck_jobs={"prepare": 3, "diarize": 1})
+    await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
+    await snapshots.read()
+    sighting = await QueueWatch(jetstream, Queue("prepare"), snapshots, time.time).look(())
+    assert sighting.stuck_jobs == 3
+
+
 async def test_a_controller_that_starts_again_teaches_no_speed_of_zero(pool, jetstream, workers):
     now_s = 1000.0
     snapshots = SnapshotReader(jetstream, lambda: now_s)

@@ -5,6 +5,7 @@ from itertools import pairwise
 from uuid import uuid4
 
 from support.eventually import eventually_async
+from voicepipe_orchestrator.controller.backlog import STUCK, Backlog
 from voicepipe_wire.messaging.subjects import BACKLOG, BACKLOG_SUBJECT, DLQ, dead_letter
 from voicepipe_wire.v1.commands_pb2 import CancelJob
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot
@@ -90,3 +91,17 @@ async def test_every_queue_is_listed_although_nothing_waits(pipeline):
         ("transcribe", "accurate"), ("transcribe", "fast"),
     }  # fmt: skip
     assert all(one.queued_s == 0 and one.done_s_per_s == 0 for one in found.queues)
+
+
+async def test_jobs_that_run_without_progress_and_wait_for_nothing_are_stuck(pipeline):
+    ids = [await pipeline.submit(b"no audio") for _ in range(4)]
+    await pipeline.pool.execute("UPDATE jobs SET changed_at = now() - interval '1 hour' WHERE id <> $1", ids[0])
+    await pipeline.pool.execute("UPDATE stages SET state = 'running' WHERE stage = 'prepare' AND job_id <> $1", ids[1])
+    await pipeline.pool.execute(
+        "UPDATE stages SET waiting_for = 'object store', waiting_since = now() WHERE stage = 'prepare' AND job_id = $1",
+        ids[2],
+    )
+    await Backlog(pipeline.pool, pipeline.jetstream, (), 16, 3600.0).publish()
+    found = await snapshot(pipeline)
+    assert dict(found.stuck_jobs) == {"prepare": 1, "transcribe": 0, "diarize": 0, "assemble": 0}
+    assert STUCK.labels("prepare")._value.get() == 1

@@ -65,7 +65,8 @@ class Observation:
     Rates of `work` and `busy_replicas` are means over the time that the snapshot covers; a replica with half of its slots in use
     counts as half a busy one. `upstream_jobs` are jobs of this pool in `prepare`. `free_gpus` counts allocatable GPUs of
     matching nodes that no pod has; None where the pool needs none or nobody may look. `has_rates` is false for the first snapshot of
-    a controller. `dead_letters` are those of the stage, None while nobody has said how many there are.
+    a controller. `dead_letters` are those of the stage, None while nobody has said how many there are. `stuck_jobs` are the jobs of the stage
+    that make no progress.
     """
 
     now_s: float
@@ -80,6 +81,7 @@ class Observation:
     free_gpus: int | None = None
     has_rates: bool = True
     dead_letters: DeadLetters | None = None
+    stuck_jobs: int = 0
 
     @property
     def snapshot_fresh(self) -> bool:

@@ -140,6 +140,7 @@ def _conditions(situation: Situation, choice: Choice, at_risk: tuple[str, ...]) 
             ", ".join(f"{priority} {spec.targets_s[priority]:,.0f} s" for priority in at_risk),
         ),
         _dead_letters(situation.seen.dead_letters),
+        _stuck(situation.seen.stuck_jobs),
         Condition("Draining", draining, "Drains" if draining else "NothingDrains", ""),
         Condition("Paused", paused, reason if paused else "NotPaused", WHY[reason](situation) if paused else ""),
     )
@@ -153,6 +154,11 @@ def _dead_letters(seen: DeadLetters | None) -> Condition:
         f"voicepipe dead-letters list --stage {seen.stage}"
     )
     return Condition("DeadLettersGrowing", True, "Growing", message)
+
+
+def _stuck(jobs: int) -> Condition:
+    message = f"{jobs:,} of the stage made no progress for half an hour: voicepipe jobs stuck --older-than 30m"
+    return Condition("JobsStuck", jobs > 0, "NoProgress" if jobs else "Progress", message if jobs else "")
 
 
 _SIGHTS = {Sight.FRESH: "Fresh", Sight.ESTIMATED: "SnapshotStale", Sight.UNKNOWN: "Unknown"}

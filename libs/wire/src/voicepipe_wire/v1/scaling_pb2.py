@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicepipe_wire/v1/scaling.proto\x12\x0cvoicepipe.v1\"\xd9\x01\n\x0f\x42\x61\x63klogSnapshot\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x12\n\ninterval_s\x18\x02 \x01(\x01\x12*\n\x06queues\x18\x03 \x03(\x0b\x32\x1a.voicepipe.v1.QueueBacklog\x12\x44\n\x0c\x64\x65\x61\x64_letters\x18\x04 \x03(\x0b\x32..voicepipe.v1.BacklogSnapshot.DeadLettersEntry\x1a\x32\n\x10\x44\x65\x61\x64LettersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9d\x02\n\x0cQueueBacklog\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\t\x12\x10\n\x08queued_s\x18\x04 \x01(\x01\x12\x13\n\x0bin_flight_s\x18\x05 \x01(\x01\x12\x12\n\narriving_s\x18\x06 \x01(\x01\x12\x17\n\x0f\x61rrived_s_per_s\x18\x07 \x01(\x01\x12\x14\n\x0c\x64one_s_per_s\x18\x08 \x01(\x01\x12\x0f\n\x07pending\x18\t \x01(\x03\x12\x11\n\tin_flight\x18\n \x01(\x03\x12\x0c\n\x04jobs\x18\x0b \x01(\x03\x12\x15\n\rupstream_jobs\x18\x0c \x01(\x03\x12\x19\n\x11\x65xpected_commands\x18\r \x01(\x03\x12\x10\n\x08oldest_s\x18\x0e \x01(\x01\"0\n\rWorkerRequest\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x0f\n\x07\x64rain_s\x18\x02 \x01(\x01\"t\n\x0bWorkerState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x13\n\x0bremaining_s\x18\x04 \x01(\x01\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12\x0e\n\x06\x62usy_s\x18\x06 \x01(\x01\"\xd1\x01\n\tPoolState\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x10\n\x08replicas\x18\x04 \x01(\x05\x12\r\n\x05ready\x18\x05 \x01(\x05\x12\x14\n\x0cmin_replicas\x18\x06 \x01(\x05\x12\x14\n\x0cmax_replicas\x18\x07 \x01(\x05\x12\x14\n\x0c\x63old_start_s\x18\x08 \x01(\x01\x12\x17\n\nready_in_s\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\n \x01(\tB\r\n\x0b_ready_in_sb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicepipe_wire/v1/scaling.proto\x12\x0cvoicepipe.v1\"\xcd\x02\n\x0f\x42\x61\x63klogSnapshot\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x12\n\ninterval_s\x18\x02 \x01(\x01\x12*\n\x06queues\x18\x03 \x03(\x0b\x32\x1a.voicepipe.v1.QueueBacklog\x12\x44\n\x0c\x64\x65\x61\x64_letters\x18\x04 \x03(\x0b\x32..voicepipe.v1.BacklogSnapshot.DeadLettersEntry\x12@\n\nstuck_jobs\x18\x05 \x03(\x0b\x32,.voicepipe.v1.BacklogSnapshot.StuckJobsEntry\x1a\x32\n\x10\x44\x65\x61\x64LettersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0eStuckJobsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9d\x02\n\x0cQueueBacklog\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\t\x12\x10\n\x08queued_s\x18\x04 \x01(\x01\x12\x13\n\x0bin_flight_s\x18\x05 \x01(\x01\x12\x12\n\narriving_s\x18\x06 \x01(\x01\x12\x17\n\x0f\x61rrived_s_per_s\x18\x07 \x01(\x01\x12\x14\n\x0c\x64one_s_per_s\x18\x08 \x01(\x01\x12\x0f\n\x07pending\x18\t \x01(\x03\x12\x11\n\tin_flight\x18\n \x01(\x03\x12\x0c\n\x04jobs\x18\x0b \x01(\x03\x12\x15\n\rupstream_jobs\x18\x0c \x01(\x03\x12\x19\n\x11\x65xpected_commands\x18\r \x01(\x03\x12\x10\n\x08oldest_s\x18\x0e \x01(\x01\"0\n\rWorkerRequest\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x0f\n\x07\x64rain_s\x18\x02 \x01(\x01\"t\n\x0bWorkerState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tin_flight\x18\x02 \x01(\x05\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x13\n\x0bremaining_s\x18\x04 \x01(\x01\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12\x0e\n\x06\x62usy_s\x18\x06 \x01(\x01\"\xd1\x01\n\tPoolState\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x10\n\x08replicas\x18\x04 \x01(\x05\x12\r\n\x05ready\x18\x05 \x01(\x05\x12\x14\n\x0cmin_replicas\x18\x06 \x01(\x05\x12\x14\n\x0cmax_replicas\x18\x07 \x01(\x05\x12\x14\n\x0c\x63old_start_s\x18\x08 \x01(\x01\x12\x17\n\nready_in_s\x18\t \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\n \x01(\tB\r\n\x0b_ready_in_sb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,16 +33,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._loaded_options = None
   _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._serialized_options = b'8\001'
+  _globals['_BACKLOGSNAPSHOT_STUCKJOBSENTRY']._loaded_options = None
+  _globals['_BACKLOGSNAPSHOT_STUCKJOBSENTRY']._serialized_options = b'8\001'
   _globals['_BACKLOGSNAPSHOT']._serialized_start=50
-  _globals['_BACKLOGSNAPSHOT']._serialized_end=267
-  _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._serialized_start=217
-  _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._serialized_end=267
-  _globals['_QUEUEBACKLOG']._serialized_start=270
-  _globals['_QUEUEBACKLOG']._serialized_end=555
-  _globals['_WORKERREQUEST']._serialized_start=557
-  _globals['_WORKERREQUEST']._serialized_end=605
-  _globals['_WORKERSTATE']._serialized_start=607
-  _globals['_WORKERSTATE']._serialized_end=723
-  _globals['_POOLSTATE']._serialized_start=726
-  _globals['_POOLSTATE']._serialized_end=935
+  _globals['_BACKLOGSNAPSHOT']._serialized_end=383
+  _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._serialized_start=283
+  _globals['_BACKLOGSNAPSHOT_DEADLETTERSENTRY']._serialized_end=333
+  _globals['_BACKLOGSNAPSHOT_STUCKJOBSENTRY']._serialized_start=335
+  _globals['_BACKLOGSNAPSHOT_STUCKJOBSENTRY']._serialized_end=383
+  _globals['_QUEUEBACKLOG']._serialized_start=386
+  _globals['_QUEUEBACKLOG']._serialized_end=671
+  _globals['_WORKERREQUEST']._serialized_start=673
+  _globals['_WORKERREQUEST']._serialized_end=721
+  _globals['_WORKERSTATE']._serialized_start=723
+  _globals['_WORKERSTATE']._serialized_end=839
+  _globals['_POOLSTATE']._serialized_start=842
+  _globals['_POOLSTATE']._serialized_end=1051
 # @@protoc_insertion_point(module_scope)

@@ -7,8 +7,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class BacklogSnapshot(_message.Message):
-    __slots__ = ("at_s", "interval_s", "queues", "dead_letters")
+    __slots__ = ("at_s", "interval_s", "queues", "dead_letters", "stuck_jobs")
     class DeadLettersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class StuckJobsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -19,11 +26,13 @@ class BacklogSnapshot(_message.Message):
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
+    STUCK_JOBS_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     interval_s: float
     queues: _containers.RepeatedCompositeFieldContainer[QueueBacklog]
     dead_letters: _containers.ScalarMap[str, int]
-    def __init__(self, at_s: _Optional[float] = ..., interval_s: _Optional[float] = ..., queues: _Optional[_Iterable[_Union[QueueBacklog, _Mapping]]] = ..., dead_letters: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    stuck_jobs: _containers.ScalarMap[str, int]
+    def __init__(self, at_s: _Optional[float] = ..., interval_s: _Optional[float] = ..., queues: _Optional[_Iterable[_Union[QueueBacklog, _Mapping]]] = ..., dead_letters: _Optional[_Mapping[str, int]] = ..., stuck_jobs: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class QueueBacklog(_message.Message):
     __slots__ = ("stage", "pool", "priority", "queued_s", "in_flight_s", "arriving_s", "arrived_s_per_s", "done_s_per_s", "pending", "in_flight", "jobs", "upstream_jobs", "expected_commands", "oldest_s")

@@ -28,6 +28,7 @@ class Sighting:
     known_workers: frozenset[str] = frozenset()
     busy_replicas: float = 0.0
     dead_letters: DeadLetters | None = None
+    stuck_jobs: int = 0
 
 
 def observation(now_s: float, replicas: Replicas, seen: Sighting) -> Observation:
@@ -44,6 +45,7 @@ def observation(now_s: float, replicas: Replicas, seen: Sighting) -> Observation
         free_gpus=replicas.free_gpus,
         has_rates=seen.has_rates,
         dead_letters=seen.dead_letters,
+        stuck_jobs=seen.stuck_jobs,
     )
 
 

@@ -112,6 +112,7 @@ class QueueWatch:
             known_workers=self._known,
             busy_replicas=self._busy_replicas,
             dead_letters=self._snapshots.dead_letters(self.queue.stage),
+            stuck_jobs=snapshot.stuck_jobs.get(self.queue.stage, 0) if snapshot else 0,
         )
 
     async def drain(self, worker: str) -> None:

@@ -121,7 +121,7 @@ def events_of_conditions(before: Sequence[Mapping[str, Any]], after: Sequence[Ma
     """A warning for each condition that an operator must know of and that has just become true, or false for `MetricsAvailable`."""
     was = {one["type"]: one["status"] for one in before}
     bad = {
-        **dict.fromkeys(("SLOAtRisk", "DeadLettersGrowing", "Stalled", "Conflict"), "True"),
+        **dict.fromkeys(("SLOAtRisk", "DeadLettersGrowing", "JobsStuck", "Stalled", "Conflict"), "True"),
         "MetricsAvailable": "False",
     }
     return [

@@ -26,6 +26,13 @@ AUDIO = Gauge(
     "Seconds of audio left in all jobs of a stage, in the stream or not",
     ["stage", "priority", "pool"],
 )
+STUCK = Gauge(
+    "voicepipe_jobs_stuck",
+    "Jobs that make no progress in a stage that is running, and wait for no dependency",
+    ["stage"],
+)
+# Longer than the clustering of the longest recording takes: it reports no progress.
+STUCK_AFTER_S = 1800.0
 OVERLAP_S = 10.0  # a transaction is committed after the time that it writes into `finished_at`
 
 _STAGES = """
@@ -66,8 +73,11 @@ class Backlog:
             interval_s=rates.interval_s,
             queues=[_queue(key, sums.get(key, Sums()), rates, await self._commands(key)) for key in keys],
             dead_letters=await self._dead_letters(),
+            stuck_jobs=await self._stuck_jobs(),
         )
         self._export(snapshot.queues)
+        for stage, jobs in snapshot.stuck_jobs.items():
+            STUCK.labels(stage).set(jobs)
         await self._jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
 
     async def _read(self) -> tuple[float, list[ActiveStage], list[ActiveStage]]:
@@ -123,6 +133,17 @@ class Backlog:
         """By stage. A stage without any has a 0: what is missing is not known."""
         found = await self._jetstream.dead_letters()
         return {} if found is None else {**dict.fromkeys((*Stage, CONTROL), 0), **found}
+
+    async def _stuck_jobs(self) -> dict[str, int]:
+        rows = await self._pool.fetch(
+            """
+            SELECT s.stage, count(*) AS jobs FROM stages s JOIN jobs j ON j.id = s.job_id
+            WHERE s.state = 'running' AND s.waiting_for IS NULL AND j.changed_at < now() - make_interval(secs => $1)
+            GROUP BY s.stage
+            """,
+            STUCK_AFTER_S,
+        )
+        return {**dict.fromkeys(map(str, Stage), 0), **{row["stage"]: row["jobs"] for row in rows}}
 
     async def _commands(self, key: QueueKey) -> tuple[int, int]:
         """How many commands wait, and how many are in flight."""
