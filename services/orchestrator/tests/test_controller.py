@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,11 @@ from voicepipe_orchestrator.controller.loop import _every
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.rows import ROWS_FAILED
 from voicepipe_orchestrator.controller.sweep import Sweeper
+from voicepipe_orchestrator.pcm_store import delete_pcm
+from voicepipe_wire.changes.reopening import retry
+from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
+from voicepipe_wire.jobs.stages import cancel
 from voicepipe_wire.messaging.broker import Delivery
 from voicepipe_wire.messaging.subjects import Queue
 from voicepipe_wire.storage.objects import ObjectMissing
@@ -81,6 +86,29 @@ async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeti
     assert "part_missing" not in [warning["code"] for warning in second["warnings"]]
     assert len(words_of(second)) > len(words_of(first))
     assert done
+
+
+async def test_a_job_is_decoded_again_if_the_deletion_of_its_decoded_audio_was_interrupted(
+    pipeline, long_meeting, monkeypatch
+):
+    pipeline.start("prepare", "controller")
+    job_id = await pipeline.submit(wav(long_meeting))
+    job = await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    async with pipeline.outbox.transaction() as transaction:
+        await jobs.save(transaction, job, cancel(job.stages))
+    with monkeypatch.context() as dying:
+        dying.setattr(jobs, "clear_pcm_key", AsyncMock(side_effect=ConnectionResetError))
+        with pytest.raises(ConnectionResetError):
+            await delete_pcm(pipeline.pool, pipeline.store, job_id)
+    with pytest.raises(ObjectMissing):
+        await pipeline.store.size_bytes(job.pcm_key)
+    async with pipeline.outbox.transaction() as transaction:
+        assert await retry(transaction, await jobs.lock(transaction.connection, job_id))
+    pipeline.start("transcribe", "assemble")
+    assert (await pipeline.end_of(job_id, 90)).state == "completed"
+    document = await pipeline.transcript(job_id)
+    assert not document["gaps"]
+    assert len(words_of(document)) > 100
 
 
 async def test_decoded_audio_of_an_attempt_that_died_goes_with_its_job(pipeline, meeting):

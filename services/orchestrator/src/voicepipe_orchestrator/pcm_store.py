@@ -39,8 +39,10 @@ class ObjectStorePcm:
 async def delete_pcm(pool: Pool, store: ObjectStore, job_id: UUID) -> None:
     """Delete the PCM of a job that has ended. If the object store is unavailable, the controller does it later.
 
-    The job stays locked meanwhile, so a retry finds either the PCM or a job without a `pcm_key`.
+    The job stays locked meanwhile, so a retry finds either the PCM or a job without a `pcm_key`. The mark before that is for a process that
+    dies between the objects and the row: a retry would rely on a key without an object.
     """
+    await jobs.mark_pcm_unneeded(pool, job_id)
     async with pool.acquire() as connection, connection.transaction():
         owner_id = await jobs.lock_pcm_if_ended(connection, job_id)
         if owner_id:

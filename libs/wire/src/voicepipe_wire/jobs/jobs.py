@@ -48,6 +48,9 @@ COMMANDS: Mapping[Stage, Callable[..., Message]] = {
 }
 
 
+# Instead of the key of the PCM: it is being deleted, or its deletion was interrupted. Not NULL, so that it is deleted again.
+_BEING_DELETED = ""
+
 FINISHED = Counter("voicepipe_jobs_finished_total", "Jobs that ended", ["outcome"])
 for _outcome in FINAL:
     FINISHED.labels(_outcome)  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
@@ -66,7 +69,7 @@ class StoredJob:
     language_probability: float | None
     duration_s: float | None
     speech_s: float | None
-    pcm_key: str | None
+    pcm_key: str | None  # None if there is no PCM that can be relied on
     warnings: tuple[Mapping[str, str], ...]
     stages: Job
     attempts: Mapping[Stage, int]
@@ -264,6 +267,15 @@ async def mark_checked(transaction: Transaction, job_id: UUID) -> None:
     await transaction.connection.execute("UPDATE jobs SET checked_at = now() WHERE id = $1", job_id)
 
 
+async def mark_pcm_unneeded(connection: Connection, job_id: UUID) -> None:
+    """Record, before the PCM of an ended job is deleted, that it may be gone: whoever reopens the job prepares it again."""
+    await connection.execute(
+        "UPDATE jobs SET pcm_key = $2 WHERE id = $1 AND finished_at IS NOT NULL AND pcm_key <> $2",
+        job_id,
+        _BEING_DELETED,
+    )
+
+
 async def lock_pcm_if_ended(connection: Connection, job_id: UUID) -> UUID | None:
     """The owner of an ended job that has PCM, with the job locked; None if it has not ended or has no PCM.
 
@@ -387,7 +399,7 @@ def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> Stor
         language_probability=row["language_probability"],
         duration_s=row["duration_s"],
         speech_s=row["speech_s"],
-        pcm_key=row["pcm_key"],
+        pcm_key=row["pcm_key"] or None,  # see _BEING_DELETED
         warnings=tuple(row["warnings"]),
         stages=Job({stage: State(found[stage]["state"]) for stage in Stage}),
         attempts={stage: found[stage]["attempts"] for stage in Stage},
