@@ -16,7 +16,7 @@ from voicepipe_wire.messaging import consumer
 from voicepipe_wire.messaging.consumer import Worker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.patience import retry_delay_s
-from voicepipe_wire.messaging.subjects import DLQ, WORK, Priority, Queue
+from voicepipe_wire.messaging.subjects import DLQ, EVENTS, WORK, Priority, Queue
 from voicepipe_wire.v1.commands_pb2 import CancelJob, PrepareRecording
 
 
@@ -176,6 +176,11 @@ async def test_dropping_a_missing_message_does_nothing(pool, jetstream):
     await jetstream.context.purge_stream(WORK)
     for sequence in (first, last, last + 1):
         await jetstream.drop(WORK, sequence)
+
+
+async def test_purging_a_missing_stream_does_nothing(jetstream):
+    await jetstream.context.delete_stream(EVENTS)
+    await jetstream.purge(EVENTS, "events.owner.job.>")
 
 
 def test_the_retry_delay_grows_and_is_bounded():

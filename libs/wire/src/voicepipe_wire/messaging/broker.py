@@ -273,7 +273,9 @@ class JetStream:
 
     @noticing_outages
     async def purge(self, stream: str, subject: str) -> None:
-        await self.context.purge_stream(stream, subject=subject)
+        """Delete the messages of a subject. A stream that does not exist has none."""
+        with suppress(NotFoundError):
+            await self.context.purge_stream(stream, subject=subject)
 
     @noticing_outages
     async def add_consumer(self, stream: str, config: ConsumerConfig) -> str:
