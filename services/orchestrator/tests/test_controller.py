@@ -11,7 +11,8 @@ from voicepipe_orchestrator.controller.loop import _every
 from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.rows import ROWS_FAILED
 from voicepipe_orchestrator.controller.sweep import Sweeper
-from voicepipe_orchestrator.pcm_store import delete_pcm
+from voicepipe_orchestrator.pcm_store import ObjectStorePcm, delete_pcm
+from voicepipe_orchestrator.transcribe.handler import ChunkHandler, StartHandler
 from voicepipe_wire.changes.reopening import retry
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
@@ -24,6 +25,7 @@ from voicepipe_wire.v1.commands_pb2 import (
     DiscardDeadLetter,
     RedriveDeadLetter,
     RetryJob,
+    StartTranscription,
     TranscribeChunk,
 )
 from worker_pipeline import ALL, events_of, send_control, wav, words_of
@@ -109,6 +111,41 @@ async def test_a_job_is_decoded_again_if_the_deletion_of_its_decoded_audio_was_i
     document = await pipeline.transcript(job_id)
     assert not document["gaps"]
     assert len(words_of(document)) > 100
+
+
+class CancelledMeanwhile(ObjectStorePcm):
+    """The job is cancelled, and its decoded audio deleted, just before it is read."""
+
+    def __init__(self, pipeline, job_id):
+        super().__init__(pipeline.store)
+        self._pipeline, self._job_id = pipeline, job_id
+
+    async def read(self, key, spans):
+        async with self._pipeline.outbox.transaction() as transaction:
+            job = await jobs.lock(transaction.connection, self._job_id)
+            await jobs.save(transaction, job, cancel(job.stages))
+        await delete_pcm(self._pipeline.pool, self._pipeline.store, self._job_id)
+        return await super().read(key, spans)
+
+
+@pytest.mark.parametrize("command", [StartTranscription, TranscribeChunk])
+async def test_a_command_whose_job_is_cancelled_before_it_reads_the_audio_ends_without_an_error(
+    pipeline, long_meeting, command
+):
+    pipeline.start("prepare")
+    job_id = await pipeline.submit(wav(long_meeting))
+    await pipeline.until(job_id, lambda job: job.state == "transcribing")
+    pcm = CancelledMeanwhile(pipeline, job_id)
+    if command is TranscribeChunk:
+        await pipeline.pool.execute(
+            "UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'transcribe'", job_id
+        )
+        await pipeline.pool.execute("UPDATE chunks SET state = 'queued' WHERE job_id = $1 AND chunk_index = 0", job_id)
+        handler = ChunkHandler(pipeline.pool, pipeline.outbox, pcm, AsyncMock(), 1)
+    else:
+        handler = StartHandler(pipeline.pool, pipeline.outbox, pcm, AsyncMock(), 1, "accurate")
+    await handler.handle(command(job_id=str(job_id), owner_id=str(pipeline.owner_id)))
+    assert (await pipeline.job(job_id)).state == "cancelled"
 
 
 async def test_decoded_audio_of_an_attempt_that_died_goes_with_its_job(pipeline, meeting):

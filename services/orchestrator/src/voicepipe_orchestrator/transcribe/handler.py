@@ -31,9 +31,10 @@ from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
-from voicepipe_wire.jobs.stages import Stage
+from voicepipe_wire.jobs.stages import Stage, State
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.storage.database import Pool
+from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.transcript.languages import LANGUAGES
 from voicepipe_wire.v1.commands_pb2 import StartTranscription, TranscribeChunk
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
@@ -74,7 +75,12 @@ class StartHandler:
             await self._forward(ref, detector)
             return
         planned = await chunks.load_all(self._pool, job.id)
-        choice = await self._language(job, planned, known, detector)
+        try:
+            choice = await self._language(job, planned, known, detector)
+        except ObjectMissing:
+            if await _is_outdated(self._pool, job):
+                return
+            raise
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
             if job is None:
@@ -170,7 +176,13 @@ class ChunkHandler:
         chunk = await chunks.load(self._pool, ref.job_id, command.chunk_index)
         if job is None or chunk is None or chunk.state != "queued" or job.state != "transcribing" or not job.pcm_key:
             return
-        audio, model = await self._pcm.read(job.pcm_key, chunk.plan.spans), self._model()
+        try:
+            audio = await self._pcm.read(job.pcm_key, chunk.plan.spans)
+        except ObjectMissing:
+            if await _is_outdated(self._pool, job):
+                return
+            raise
+        model = await self._model()
         recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
@@ -207,6 +219,12 @@ class ChunkHandler:
             total_s=total_s,
         )
         transaction.event(job, event)
+
+
+async def _is_outdated(pool: Pool, job: StoredJob) -> bool:
+    """Whether the job no longer needs this work: it was deleted or cancelled, or is prepared again, so its PCM was deleted."""
+    now = await jobs.read(pool, job.id)
+    return now is None or now.stages[Stage.TRANSCRIBE] is not State.RUNNING or now.pcm_key != job.pcm_key
 
 
 async def _set_language_of_only_chunk(transaction: Transaction, job: StoredJob, recognition: Recognition) -> None:
