@@ -20,7 +20,7 @@ settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
 
 # Each of these folders starts its own stack and takes longest, so it starts first.
-STACKS = ("tests/speakers", "tests/faults", "tests/e2e")
+STACKS = ("tests/speakers", "tests/faults", "tests/e2e", "tests/chaos")
 # These run on the stack of another folder, because a second stack with real models would need 2 GB more.
 GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
 

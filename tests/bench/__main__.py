@@ -23,6 +23,7 @@ from . import (
     autoscaler_simulated,
     autoscaler_soak,
     batch_fill,
+    chaos,
     clip_during_transcription,
     diarization,
     event_streams,
@@ -59,7 +60,9 @@ SPEAKERS = "speakers"
 GPU = ("batch", "large")
 # Without a stack:
 SIMULATED, SOAK = "simulated", "soak"
-ALL = (*TOY, SPEAKERS, *REAL, *GPU, SIMULATED, SOAK)
+# On a stack of its own:
+CHAOS = "chaos"
+ALL = (*TOY, SPEAKERS, *REAL, *GPU, SIMULATED, SOAK, CHAOS)
 WARM_UP_S = 20.0
 
 
@@ -91,6 +94,8 @@ def _arguments() -> argparse.Namespace:
         help="size of the model of the part `large`",
     )
     parser.add_argument("--minutes", type=float, default=20.0, help="how long the part `soak` takes (20)")
+    parser.add_argument("--faults", type=int, default=1000, help="how many faults happen in the part `chaos` (1000)")
+    parser.add_argument("--seed", type=int, default=14, help="of the faults of the part `chaos` (14)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to this file")
     parser.add_argument(
         "--report",
@@ -113,6 +118,7 @@ def _measure(options: argparse.Namespace, console: Console) -> None:
         speech,
         options.model_size,
         2.0 if options.quick else options.minutes,
+        (options.seed, 20 if options.quick else options.faults),
         console,
     )
     wanted = options.only or ALL
@@ -135,13 +141,21 @@ class Suite:
     """The parts of the bench, grouped by the stack that they need."""
 
     def __init__(
-        self, sizes: Sizes, models: Models, speech: Speech, model_size: str, minutes: float, console: Console
+        self,
+        sizes: Sizes,
+        models: Models,
+        speech: Speech,
+        model_size: str,
+        minutes: float,
+        faults: tuple[int, int],
+        console: Console,
     ) -> None:
         self._sizes = sizes
         self._models = models
         self._speech = speech
         self._model_size = model_size
         self._minutes = minutes
+        self._seed, self._faults = faults
         self._console = console
 
     def left_out(self, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -162,6 +176,8 @@ class Suite:
             yield from self._announced(SIMULATED, autoscaler_simulated.measure)
         if SOAK in possible:
             yield from self._announced(SOAK, lambda: autoscaler_soak.measure(self._minutes))
+        if CHAOS in possible:
+            yield from self._announced(CHAOS, lambda: chaos.measure(self._seed, self._faults))
 
     def _on_toy_stack(self, parts: list[str]) -> Iterator[tuple[str, Row]]:
         if parts:
