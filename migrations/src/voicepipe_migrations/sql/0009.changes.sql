@@ -1,6 +1,6 @@
 -- Changes that users and operators request: when, and what is left to delete of deleted jobs. And cheaper looks at the queue.
 
--- depends: 0007.waiting
+-- depends: 0008.uploads
 
 -- The newest cancel, retry, diarize again or redrive: an older command of the previous version is ignored.
 ALTER TABLE jobs ADD COLUMN requested_at timestamptz;

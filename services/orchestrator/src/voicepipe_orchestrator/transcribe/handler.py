@@ -182,7 +182,7 @@ class ChunkHandler:
             if await _is_outdated(self._pool, job):
                 return
             raise
-        model = await self._model()
+        model = self._model()
         recognition, issue = await self._recognizer.recognize(job, chunk.plan, audio)
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
