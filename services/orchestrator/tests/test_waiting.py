@@ -175,6 +175,8 @@ async def test_a_database_that_fails_over_to_a_read_only_server_spends_no_delive
     await fail_over("on")
     await asyncio.sleep(4)  # longer than `ack_wait_s`, and than a bug needs to use up its deliveries at a second each
     await fail_over("off")
+    await pipeline.pool.expire_connections()  # this test's own, which were cut too
+    await eventually_async(lambda: _tolerant(lambda: pipeline.pool.fetchval("SELECT true")), 30)
     for job_id in job_ids:
         await completed_without_loss(pipeline, job_id)
 

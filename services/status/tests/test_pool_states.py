@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from support.eventually import eventually_async
 from voicepipe_status.pool_states import UNKNOWN_AFTER_S, PoolStates
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.subjects import BACKLOG_SUBJECT, Queue, pool_state
 from voicepipe_wire.v1.scaling_pb2 import BacklogSnapshot, PoolState, QueueBacklog
@@ -29,9 +31,8 @@ async def say(service: Service, queue: Queue, **fields: Any) -> None:
     pools = service.dependencies.pools
 
     async def has_arrived() -> bool:
-        if not service.pipeline.jetstream.is_connected:
-            return False
-        await service.pipeline.jetstream.send(pool_state(queue), state.SerializeToString())
+        with suppress(Unavailable):  # the connection may have just been lost
+            await service.pipeline.jetstream.send(pool_state(queue), state.SerializeToString())
         await asyncio.sleep(0.05)
         return pools.of(queue.stage, queue.pool or "") == state
 

@@ -16,6 +16,7 @@ def noting_in(pool: Pool) -> OnWaiting:
     """A function that notes which dependency the stage of a command waits for, and since when. A stage that has ended waits for none."""
 
     async def note(stage: str, command: Message, away: Unavailable) -> None:
-        await jobs.note_wait(pool, job_id_of(command), stage, away.dependency)
+        if hasattr(command, "job_id"):  # a command about a dead letter belongs to no stage
+            await jobs.note_wait(pool, job_id_of(command), stage, away.dependency)
 
     return note
