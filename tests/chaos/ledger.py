@@ -31,7 +31,10 @@ SLOTS = re.compile(
     r"^(voicepipe_commands_in_flight|voicepipe_uploads_receiving|voicepipe_event_streams)(\{[^}]*\})? (\S+)$",
     re.MULTILINE,
 )
-BUGS = re.compile(r"\"event\": ?\"bug |never retrieved|\"exception\":|^Fatal|ended by")
+BUGS = re.compile(
+    r'"event": ?"bug |never retrieved|"exception": ?.*"level": ?"error"|"level": ?"error".*"exception": ?'
+)
+DELETIONS = "SELECT job_id FROM deletions WHERE failures > 0 OR due_at <= now()"
 UNFINISHED = """
     SELECT j.id, j.state, (SELECT string_agg(stage || ' ' || state, ', ' ORDER BY stage) FROM stages WHERE job_id = j.id) AS stages
     FROM jobs j WHERE finished_at IS NULL
@@ -59,6 +62,7 @@ class Observer:
         found += [
             f"upload {row['id']} has expired" for row in self._rows("SELECT id FROM uploads WHERE expires_at < now()")
         ]
+        found += [f"job {row['job_id']} is being deleted" for row in self._rows(DELETIONS)]
         found += [
             f"{count} commands in the stream"
             for count in [asyncio.run(_messages(self.stack.nats_url, "WORK"))]
