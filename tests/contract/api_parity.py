@@ -60,7 +60,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {"if-none-match": _CACHES, "download": "a browser needs it"},
     ),
     f"PATCH {_TRANSCRIPTION}/speakers/{{speaker}}": Operation(("Transcriptions.RenameSpeaker",), _JOB),
-    f"POST {_TRANSCRIPTION}/diarization": Operation(("Transcriptions.DiarizeAgain",), _JOB),
+    f"POST {_TRANSCRIPTION}/diarization": Operation(("Transcriptions.DiarizeAgain",), _JOB | _KEY),
     f"GET {_TRANSCRIPTION}/audio": Operation(
         ("Transcriptions.GetAudio",),
         {**_JOB, "range": "offset_bytes"},
@@ -121,7 +121,7 @@ ONLY_GRPC: Mapping[str, Mapping[str, str]] = {
     ),
     "DeadLetter": {"headers": "REST sends them of one dead letter only, as gRPC does"},
     "RenameSpeakerRequest": {"id": "in the address", "speaker": "in the address"},
-    "DiarizeAgainRequest": {"id": "in the address"},
+    "DiarizeAgainRequest": {"id": "in the address", "request_id": "in a header"},
 }  # fmt: skip
 # Fields of the transcript document that no message has.
 ONLY_REST: Mapping[str, str] = {

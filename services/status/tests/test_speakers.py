@@ -206,6 +206,27 @@ async def test_invalid_limits_are_rejected(alice: Client, pipeline: Pipeline, bo
     assert await pipeline.changes() == []
 
 
+async def test_a_repeated_request_diarizes_once(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
+    await pipeline.store_audio(job_id)
+    path, key = f"/v1/transcriptions/{job_id}/diarization", {"Idempotency-Key": "once"}
+    answers = [await alice.http.post(path, json={"max_speakers": 3}, headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len(await pipeline.changes()) == 1
+    other = await alice.http.post(path, json={"max_speakers": 4}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    again = await alice.http.post(path, json={"max_speakers": 3}, headers={"Idempotency-Key": "another"})
+    assert (again.status_code, again.json()["code"]) == (409, "not_completed")
+
+
+async def test_a_refused_request_leaves_its_key_free(alice: Client, pipeline: Pipeline):
+    job_id = await completed(pipeline, alice.owner_id)
+    path, key = f"/v1/transcriptions/{job_id}/diarization", {"Idempotency-Key": "later"}
+    assert (await alice.http.post(path, headers=key)).status_code == 410
+    await pipeline.store_audio(job_id)
+    assert (await alice.http.post(path, headers=key)).status_code == 202
+
+
 async def test_only_a_completed_job_can_be_diarized_again(alice: Client, pipeline: Pipeline):
     for state in ("queued", "transcribing", "failed", "cancelled"):
         job_id = await pipeline.job(alice.owner_id, state=state)

@@ -20,6 +20,7 @@ from voicepipe_wire.storage import objects
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator
+from voicepipe_wire.web.idempotency import IdempotencyKeys
 
 from . import app
 from .backlog import BacklogReader
@@ -91,6 +92,7 @@ def build(
         entries=StreamReader(jetstream, DLQ),
         backlog=BacklogReader(jetstream),
         pools=PoolStates(jetstream),
+        keys=IdempotencyKeys(pool),
     )
 
 

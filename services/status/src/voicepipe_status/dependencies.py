@@ -12,6 +12,7 @@ from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.stream_reader import StreamReader
 from voicepipe_wire.storage.objects import ObjectStore
 from voicepipe_wire.web.auth import Authenticator, Bearer, KeyHeader, User
+from voicepipe_wire.web.idempotency import IdempotencyKeys
 
 from .backlog import BacklogReader
 from .events.hub import Hub
@@ -34,6 +35,7 @@ class Dependencies:
     entries: StreamReader
     backlog: BacklogReader
     pools: PoolStates
+    keys: IdempotencyKeys
 
 
 # These are coroutines although they await nothing: FastAPI runs plain functions in a thread.

@@ -119,14 +119,16 @@ class RenameSpeakerResponse(_message.Message):
     def __init__(self, speaker: _Optional[_Union[_transcript_pb2.Speaker, _Mapping]] = ..., took_effect: _Optional[bool] = ...) -> None: ...
 
 class DiarizeAgainRequest(_message.Message):
-    __slots__ = ("id", "min_speakers", "max_speakers")
+    __slots__ = ("id", "min_speakers", "max_speakers", "request_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     min_speakers: int
     max_speakers: int
-    def __init__(self, id: _Optional[str] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetTranscriptRequest(_message.Message):
     __slots__ = ("id", "version")

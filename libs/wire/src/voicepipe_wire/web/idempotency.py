@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 HEADER: Final = "idempotency-key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 MAX_KEY_CHARS: Final = 255
+KEEP_S: Final = 86_400.0
 HELD_FOR_S: Final = 30.0
 RENEW_EVERY_S: Final = 8.0
 IN_FLIGHT_RETRY_AFTER_S: Final = 5
@@ -132,7 +133,7 @@ class Hold:
 class IdempotencyKeys:
     """`keep_for_s` is how long an answer is kept."""
 
-    def __init__(self, pool: Pool, *, keep_for_s: float) -> None:
+    def __init__(self, pool: Pool, *, keep_for_s: float = KEEP_S) -> None:
         self._pool = pool
         self._keep_for_s = keep_for_s
 

@@ -10,6 +10,8 @@ from voicepipe_wire.errors import Problem
 from voicepipe_wire.jobs.speaker_names import SpeakerOf
 from voicepipe_wire.jobs.stages import JobState
 from voicepipe_wire.storage.objects import ObjectMissing
+from voicepipe_wire.web import idempotency
+from voicepipe_wire.web.idempotency import Answer, Hold
 
 from voicepipe_status.dependencies import Dependencies
 from voicepipe_status.schema import Speaker, SpeakerLimits, Transcription
@@ -35,13 +37,25 @@ async def rename(dependencies: Dependencies, owner_id: UUID, job_id: UUID, speak
 
 
 async def diarize_again(
-    dependencies: Dependencies, owner_id: UUID, job_id: UUID, limits: SpeakerLimits | None
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, limits: SpeakerLimits | None, key: str | None = None
 ) -> Transcription:
-    """Run diarization for a completed transcription, again or for the first time.
+    """Run diarization for a completed transcription, again or for the first time; once for each idempotency key.
 
     Raises:
-        Problem: 404 `not_found`, 409 `not_completed`, 410 `audio_gone`, 501 `no_diarizer`.
+        Problem: 404 `not_found`, 409 `not_completed` or `idempotency_in_flight`, 410 `audio_gone`, 422 `idempotency_key_reused`,
+            501 `no_diarizer`.
     """
+    limits = limits or SpeakerLimits()
+    request = idempotency.fingerprint("diarize again", str(job_id), limits.model_dump())
+    async with dependencies.keys.held(owner_id, key, request) as hold:
+        if hold.answer is None:
+            await _diarize_again(dependencies, owner_id, job_id, limits, hold)
+    return await get(dependencies, owner_id, job_id)
+
+
+async def _diarize_again(
+    dependencies: Dependencies, owner_id: UUID, job_id: UUID, limits: SpeakerLimits, hold: Hold
+) -> None:
     before = await snapshot(dependencies, owner_id, job_id)
     if before.state != JobState.COMPLETED:
         raise Problem.of("not_completed", members={"state": before.state})
@@ -49,11 +63,12 @@ async def diarize_again(
         raise Problem.of("no_diarizer")
     # Before the lock: the object store may be slow.
     await _need_audio(dependencies, owner_id, job_id)
-    limits = limits or SpeakerLimits()
     async with changing(dependencies, owner_id, job_id, "diarize_again") as (transaction, job):
         if not await diarize_job_again(transaction, job, limits.min_speakers, limits.max_speakers):
             raise Problem.of("not_completed", members={"state": job.state})
-    return await get(dependencies, owner_id, job_id)
+        # A repetition is answered with the transcription as it is by then.
+        request = idempotency.fingerprint("diarize again", str(job_id), limits.model_dump())
+        await hold.complete(transaction.connection, request, Answer(202, {}), job_id)
 
 
 async def _speakers(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> tuple[int, list[Speaker]]:

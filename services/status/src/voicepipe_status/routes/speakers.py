@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Header, Path
+from voicepipe_wire.web import idempotency
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
 from voicepipe_status.http.problems import problem_responses
@@ -54,7 +55,16 @@ async def rename_speaker(
         202: {
             "description": "Accepted: diarization runs again. The words are kept, and the transcript gets a new version"
         },
-        **problem_responses("not_found", "not_completed", "audio_gone", "no_diarizer", "body_too_large"),
+        **problem_responses(
+            "not_found",
+            "not_completed",
+            "audio_gone",
+            "no_diarizer",
+            "body_too_large",
+            "idempotency_key_invalid",
+            "idempotency_in_flight",
+            "idempotency_key_reused",
+        ),
     },
     operation_id="diarize_again",
 )
@@ -63,6 +73,9 @@ async def diarize_again(
     user: CurrentUser,
     dependencies: AppDependencies,
     limits: Annotated[SpeakerLimits | None, Body(openapi_examples=_LIMITS)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="Makes it safe to repeat the request")
+    ] = None,
 ) -> Transcription:
     """Run diarization for a completed transcription, again or for the first time, within these limits."""
-    return await speakers.diarize_again(dependencies, user.id, job_id, limits)
+    return await speakers.diarize_again(dependencies, user.id, job_id, limits, idempotency.key_of(idempotency_key))

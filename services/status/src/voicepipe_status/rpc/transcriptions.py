@@ -9,6 +9,7 @@ from voicepipe_api.v1 import transcriptions_pb2 as api
 from voicepipe_api.v1.transcription_pb2 import Transcription
 from voicepipe_wire.rpc.call import Call
 from voicepipe_wire.rpc.convert import filled, values_of
+from voicepipe_wire.web import idempotency
 
 from voicepipe_status import schema
 from voicepipe_status.dependencies import Dependencies
@@ -65,8 +66,9 @@ class Transcriptions(Streams):
     async def diarize_again(self, call: Call, request: api.DiarizeAgainRequest) -> api.TranscriptionChange:
         given = values_of(request)
         job_id = job_id_of(given.pop("id", ""))
+        key = idempotency.key_of(given.pop("request_id", "") or call.header(idempotency.HEADER))
         limits = validated(SpeakerLimits, given)
-        return _change(await speakers.diarize_again(self._dependencies, call.user.id, job_id, limits))
+        return _change(await speakers.diarize_again(self._dependencies, call.user.id, job_id, limits, key))
 
 
 def _change(changed: schema.Transcription) -> api.TranscriptionChange:
