@@ -182,7 +182,7 @@ class Process:
         self.handlers = {
             PrepareRecording: prepare.handle,
             StartTranscription: StartHandler(pool, outbox, model, model, WINDOW, "accurate").handle,
-            TranscribeChunk: ChunkHandler(pool, outbox, model, model, WINDOW).handle,
+            TranscribeChunk: ChunkHandler(pool, outbox, model, model, WINDOW, dict).handle,
             DiarizeRecording: self._diarize,
             AssembleTranscript: AssembleHandler(pool, outbox, store).handle,
         }

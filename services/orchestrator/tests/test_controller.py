@@ -141,7 +141,7 @@ async def test_a_command_whose_job_is_cancelled_before_it_reads_the_audio_ends_w
             "UPDATE stages SET state = 'running' WHERE job_id = $1 AND stage = 'transcribe'", job_id
         )
         await pipeline.pool.execute("UPDATE chunks SET state = 'queued' WHERE job_id = $1 AND chunk_index = 0", job_id)
-        handler = ChunkHandler(pipeline.pool, pipeline.outbox, pcm, AsyncMock(), 1)
+        handler = ChunkHandler(pipeline.pool, pipeline.outbox, pcm, AsyncMock(), 1, dict)
     else:
         handler = StartHandler(pipeline.pool, pipeline.outbox, pcm, AsyncMock(), 1, "accurate")
     await handler.handle(command(job_id=str(job_id), owner_id=str(pipeline.owner_id)))
