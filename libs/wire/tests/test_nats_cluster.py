@@ -8,6 +8,7 @@ from command_worker import Handler, send, working
 from nats.errors import Error as NatsError
 from nats_cluster import NatsCluster
 from support.eventually import eventually_async
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.messaging.subjects import WORK
@@ -37,7 +38,7 @@ async def connected(cluster, database_url, *, replicas=1, node="n0"):
     async with broker.connect(settings, "test") as jetstream:
 
         async def has_leader() -> bool:
-            with suppress(NatsError, TimeoutError):
+            with suppress(Unavailable):
                 await jetstream.ensure_streams()
                 return True
             return False
@@ -54,6 +55,14 @@ async def configurations(jetstream):
 async def test_streams_are_created_with_the_replicas_of_the_setting(cluster, database_url):
     async with connected(cluster, database_url, replicas=3) as jetstream:
         assert {config.num_replicas for config in (await configurations(jetstream)).values()} == {3}
+
+
+async def test_a_client_that_is_given_all_servers_begins_with_one_that_is_alive(cluster, database_url):
+    cluster.kill("n0")
+    urls = ",".join(cluster.url(node) for node in ("n0", "n1", "n2"))
+    settings = Settings(database_url=database_url, nats_url=urls, s3_access_key="", s3_secret_key="")
+    async with broker.connect(settings, "test") as jetstream:
+        await eventually_async(lambda: jetstream.is_connected)
 
 
 async def test_what_an_operator_set_survives_every_start_of_a_worker(cluster, database_url, pool):

@@ -126,7 +126,7 @@ async def connect(settings: ProcessSettings, name: str) -> AsyncIterator[JetStre
     """
     client, errors = Client(), _ErrorLog()
     connecting = client.connect(
-        settings.nats_url.get_secret_value(),
+        [url.strip() for url in settings.nats_url.get_secret_value().split(",")],
         name=name,
         tls=settings.tls_context() if settings.ca_file else None,
         user_credentials=str(settings.nats_credentials_file) if settings.nats_credentials_file else None,
