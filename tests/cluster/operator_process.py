@@ -24,6 +24,7 @@ from support.eventually import eventually
 from voicepipe_autoscaler.observation import Pod
 from voicepipe_autoscaler.operator.pods import pod_of
 from voicepipe_local.data_dir import free_port
+from voicepipe_wire.errors import Unavailable
 from voicepipe_wire.messaging import broker
 from voicepipe_wire.messaging.broker import JetStream
 from voicepipe_wire.messaging.subjects import BACKLOG_SUBJECT
@@ -61,7 +62,7 @@ class Backlog:
                 waiting = QueueBacklog(stage="diarize", priority="standard", queued_s=self.seconds, expected_commands=9)
                 dead_letters = {"diarize": self.dead_letters}
                 snapshot = BacklogSnapshot(at_s=time.time(), queues=[waiting], dead_letters=dead_letters)
-                with suppress(ConnectionError):  # the stream may be gone, which a controller survives too
+                with suppress(Unavailable):  # the stream may be gone, which a controller survives too
                     await jetstream.publish(BACKLOG_SUBJECT, snapshot.SerializeToString(), {})
             await asyncio.sleep(0.5)
 
