@@ -21,11 +21,12 @@ async def terminate_others(pool) -> None:
 async def test_a_lost_connection_is_an_outage_of_the_database(pool):
     async with pool.acquire() as connection:
         await terminate_others(pool)
-        with pytest.raises(Unavailable) as raised:
-            await connection.fetchval("SELECT 1")
-        assert raised.value.dependency == Dependency.DATABASE
-        with pytest.raises(Unavailable):  # asyncpg says `InterfaceError: connection is closed`
-            await connection.execute("SELECT 1")
+        for _ in range(
+            2
+        ):  # the second error of asyncpg says only that the connection is closed, or is back in the pool
+            with pytest.raises(Exception) as raised:  # noqa: PT011 - judged below
+                await connection.fetchval("SELECT 1")
+            assert outage(raised.value).dependency == Dependency.DATABASE
     await eventually_async(lambda: pool.fetchval("SELECT true"))
 
 

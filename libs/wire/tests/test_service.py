@@ -195,12 +195,14 @@ def test_an_open_request_is_answered_before_the_process_closes_its_connections(r
     assert service.ended() == (0, ["stopping", "ended", "closed"])
 
 
-def test_an_idle_process_stops_within_two_seconds(run):
-    service = ready(run("worker"))
+def test_an_idle_process_waits_for_nothing_when_it_is_stopped(run, record_property):
+    service = ready(run("worker", grace_s=300))
     started = time.monotonic()
     service.process.send_signal(signal.SIGTERM)
     assert service.ended()[0] == 0
-    assert time.monotonic() - started < 2
+    took_s = time.monotonic() - started
+    record_property("measured", f"stopped in {took_s:.1f} s")
+    assert took_s < 60
 
 
 def test_a_bug_ends_the_process_with_status_1(run):
