@@ -11,10 +11,13 @@ from pathlib import Path
 from .row import Goal, Row
 
 TESTS = Path(__file__).parents[1]
+# A fault lasts up to 6 s, so about four overlap.
+LONGEST_GAP_S = 1.8
 
 
 def measure(seed: int, faults: int) -> list[Row]:
-    command = [sys.executable, "-m", "chaos", "--seed", str(seed), "--faults", str(faults), "--speakers", "--json"]
+    numbers = ("--seed", str(seed), "--faults", str(faults), "--longest-gap-s", str(LONGEST_GAP_S))
+    command = [sys.executable, "-m", "chaos", *numbers, "--speakers", "--json"]
     modules = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         command, check=False, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": modules}

@@ -7,18 +7,22 @@ import json
 import random
 import sys
 
-from .run import Plan, run
+from .run import GAP_S, Plan, run
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="repeats a run")
     parser.add_argument("--faults", type=int, default=60, help="how many faults happen (60)")
+    parser.add_argument(
+        "--longest-gap-s", type=float, default=GAP_S[1], help=f"the longest time between two faults ({GAP_S[1]})"
+    )
     parser.add_argument("--speakers", action="store_true", help="with a real diarizer")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON on the last line")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    outcome = run(Plan(options.seed, options.faults, options.speakers), lambda text: print(text, flush=True))
+    plan = Plan(options.seed, options.faults, options.speakers, (GAP_S[0], options.longest_gap_s))
+    outcome = run(plan, lambda text: print(text, flush=True))
     print(
         f"{outcome.sent} recordings sent, {outcome.accepted} accepted; at rest {outcome.came_to_rest_s:.0f} s after the last repair"
     )
