@@ -1,4 +1,4 @@
-"""Heartbeats: whatever PostgreSQL or its driver does, the worker goes on."""
+"""Heartbeats: whatever PostgreSQL or its driver does, the worker continues."""
 
 import asyncio
 

@@ -24,5 +24,5 @@ def surviving(task: str) -> Iterator[None]:
     except Exception as error:
         TASK_FAILURES.labels(task).inc()
         log.warning(
-            "task failed, it goes on", task=task, reason=f"{type(error).__name__}: {error}"[:200], exc_info=True
+            "task failed, continuing", task=task, reason=f"{type(error).__name__}: {error}"[:200], exc_info=True
         )

@@ -37,7 +37,9 @@ class StageProgress(BaseModel):
     total_s: float
     started_at: datetime | None
     finished_at: datetime | None
-    waiting_for: str | None = Field(description="What is away that the stage needs; null while it goes on")
+    waiting_for: str | None = Field(
+        description="What the stage is waiting for; null unless something that it needs is unavailable"
+    )
     waiting_since: datetime | None
 
 
@@ -112,8 +114,8 @@ class Transcription(BaseModel):
     language_probability: float | None
     stages: list[StageProgress]
     waiting_for: str | None = Field(
-        description="What is away that it needs, such as `speech model`, `object store`, `disk space` or `worker`; null while it goes on. "
-        "Nothing is lost meanwhile: it continues by itself"
+        description="What it is waiting for, such as `speech model`, `object store`, `disk space` or `worker`; null unless something that it "
+        "needs is unavailable. Nothing is lost: it continues on its own"
     )
     waiting_since: datetime | None
     queue_position: int | None = Field(
@@ -320,7 +322,7 @@ class StuckStage(BaseModel):
     state: State
     attempt: int
     since: datetime | None = Field(description="When it was queued, or started if it is running")
-    waiting_for: str | None = Field(description="What is away that it needs, as its worker has noted")
+    waiting_for: str | None = Field(description="What it is waiting for, as its worker has noted")
 
 
 class StuckJob(BaseModel):

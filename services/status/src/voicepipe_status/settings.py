@@ -19,7 +19,7 @@ class StatusSettings(Settings, RpcSettings):
     # Recordings on their way to players: per replica, and per owner and replica.
     max_audio_streams: int = Field(128, ge=1)
     max_audio_streams_per_owner: int = Field(32, ge=1)
-    # A player that takes nothing for this long is cut off, and asks for the rest when it goes on.
+    # A player that takes nothing for this long is cut off, and requests the rest when it resumes.
     audio_stall_s: float = Field(60.0, gt=0)
     # Events queued for a slow client before its stream is closed.
     event_queue_length: int = Field(256, ge=1)

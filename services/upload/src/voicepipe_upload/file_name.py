@@ -16,6 +16,8 @@ MAX_NAME_CHARS: Final = 255
 UNKNOWN_TYPE: Final = "application/octet-stream"
 
 # Media containers registered outside audio/ and video/.
+# What `curl --data-binary` declares of any file. It says nothing of the body, whose first bytes decide.
+_CLIENT_DEFAULT: Final = "application/x-www-form-urlencoded"
 _OTHER_MEDIA_TYPES: Final = frozenset({UNKNOWN_TYPE, "application/ogg", "application/mp4", "application/x-matroska"})
 # Tokens of RFC 9110, at most 60 characters each.
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
@@ -61,9 +63,11 @@ def media_type(declared: str | None, name: str) -> str:
     """The declared type without parameters, or the type of the name's extension.
 
     Raises:
-        Problem: 415 `unsupported_media_type`; the declared type is neither audio nor video.
+        Problem: 415 `unsupported_media_type`; the declared type is neither audio nor video, nor a default of clients.
     """
     declared = (declared or "").partition(";")[0].strip().lower()
+    if declared == _CLIENT_DEFAULT:
+        declared = ""
     if declared and not _is_media(declared):
         raise Problem.of("unsupported_media_type", declared=declared[:80])
     if declared in {"", UNKNOWN_TYPE}:

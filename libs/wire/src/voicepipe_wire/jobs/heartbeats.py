@@ -16,7 +16,7 @@ HEARTBEAT_TIMEOUT_S = 30.0
 async def send_heartbeats(pool: Pool, stage: str, stop: asyncio.Event) -> None:
     """Register this worker, refresh it every few seconds, and remove it at the end.
 
-    Whatever fails, the worker goes on: without heartbeats it only looks as if it were away.
+    Whatever fails, the worker continues: without heartbeats it only looks as if it were away.
     """
     worker_id = uuid4()
     with surviving("heartbeats"):  # workers that died before they removed themselves

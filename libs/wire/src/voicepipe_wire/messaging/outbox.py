@@ -192,7 +192,7 @@ class Outbox:
     async def relay(self, *, older_than_s: float = 2.0, limit: int = 200) -> int:
         """Publish unpublished messages that are due, oldest first, and return their number. Several relays may run at once.
 
-        Commands have a batch of their own, before the events: however many events wait for a broken stream, work goes on.
+        Commands have a batch of their own, before the events: however many events wait for a broken stream, work continues.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             published: list[tuple[Outgoing, int]] = []

@@ -147,6 +147,18 @@ class ObjectStore:
 
         await self._call(delete_listed)
 
+    async def keys_older_than(self, prefix: str, time: datetime) -> list[str]:
+        """The keys under a prefix that were last written before `time`. A bucket that does not exist yet has none."""
+
+        def listed() -> list[str]:
+            found = self._minio.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return [str(item.object_name) for item in found if item.last_modified and item.last_modified < time]
+
+        try:
+            return await self._call(listed)
+        except ObjectMissing:
+            return []
+
     async def begin_multipart(self, key: str, media_type: str) -> str:
         response = await self._send(
             "POST", key, {"uploads": ""}, headers={"Content-Type": media_type, **self._encryption}

@@ -29,7 +29,7 @@ OLDEST_QUEUED = Gauge(
 )
 JOBS_WAITING = Gauge(
     "voicepipe_jobs_waiting",
-    "Unfinished jobs that wait for a dependency that is away, as their workers have noted",
+    "Unfinished jobs that wait for an unavailable dependency, as their workers have noted",
     ["dependency"],
 )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from voicepipe_wire.messaging import outbox
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # The bucket may be shared with other programs, whose uploads are theirs.
 OUR_PREFIXES = ("audio/", "pcm/")
+_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PCM_KEY = re.compile(f"pcm/(?P<owner>{_ID})/(?P<job>{_ID})/.+")
 # Must be longer than decoding the longest recording takes.
 UNFINISHED_AFTER = timedelta(days=1)
 
@@ -32,6 +36,7 @@ class Retention:
         self._uploads = Rows("expired_uploads")
         self._pcm = Rows("unneeded_pcm")
         self._unfinished = Rows("unfinished_objects")
+        self._stray = Rows("stray_pcm")
 
     async def apply(self) -> None:
         """One pass. What cannot be deleted rests (`rows`), and keeps nothing else from being deleted.
@@ -45,6 +50,7 @@ class Retention:
             self._delete_expired_uploads,
             self._delete_unneeded_pcm,
             self._abort_abandoned_uploads,
+            self._delete_stray_pcm,
         ):
             try:
                 await delete()
@@ -103,3 +109,25 @@ class Retention:
         if not await self._pool.fetchval(query, upload.upload_id):
             await self._store.abort_multipart(upload.key, upload.upload_id)
             log.info("unfinished object removed", started_at=upload.started_at.isoformat())
+
+    async def _delete_stray_pcm(self) -> None:
+        """Delete decoded audio of attempts whose job had ended before their object was whole, and could not delete it then."""
+        found = await self._store.keys_older_than("pcm/", datetime.now(UTC) - UNFINISHED_AFTER)
+        await self._stray.each(found, self._delete_if_stray, key=lambda key: key)
+
+    async def _delete_if_stray(self, key: str) -> None:
+        """The bucket may be shared: an object of an owner that is not ours is somebody else's."""
+        if (parts := _PCM_KEY.fullmatch(key)) is None:
+            return
+        is_stray = await self._pool.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM users WHERE id = $1)
+                AND NOT EXISTS (SELECT FROM jobs WHERE id = $2 AND (finished_at IS NULL OR pcm_key = $3))
+            """,
+            UUID(parts["owner"]),
+            UUID(parts["job"]),
+            key,
+        )
+        if is_stray:
+            await self._store.delete(key)
+            log.info("stray decoded audio removed", job=parts["job"])

@@ -65,7 +65,7 @@ class ModelWatch:
             self._missing = None
 
     def _judge(self, error: Exception) -> None:
-        """Whatever was raised, the worker goes on: it takes no work until the model answers."""
+        """Whatever was raised, the worker continues: it takes no work until the model answers."""
         away = outage(error)
         if away is not None and away.dependency is Dependency.DATABASE:  # the model itself works
             log.warning("model not announced", pool=self._name, reason=str(away))
