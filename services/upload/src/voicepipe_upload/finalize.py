@@ -42,6 +42,7 @@ from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Problem, Unavailable
 from voicepipe_wire.failures import tolerating_outages
 from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs.options import options_hash
 from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.storage.database import Connection, Pool
 from voicepipe_wire.storage.objects import ObjectMissing, ObjectStore
@@ -172,7 +173,7 @@ async def _job_of(transaction: Transaction, upload: Upload, sha256: bytes, *, ke
     Raises:
         Superseded: the upload has expired or is gone.
     """
-    connection, options_sha256 = transaction.connection, jobs.options_hash(upload.options)
+    connection, options_sha256 = transaction.connection, options_hash(upload.options)
     content = f"{upload.owner_id}/{sha256.hex()}/{options_sha256.hex()}"
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", content)
     equal_id = None if upload.fresh else await _find_equal(connection, upload.owner_id, sha256, options_sha256)

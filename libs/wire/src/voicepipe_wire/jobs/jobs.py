@@ -18,8 +18,6 @@ Races:
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +36,7 @@ from voicepipe_wire.storage.database import Connection, affected
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
 from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
 
+from .options import options_hash
 from .stages import FINAL, Event, Job, JobState, Stage, State, advance, job_state, queue_due
 
 COMMANDS: Mapping[Stage, Callable[..., Message]] = {
@@ -93,12 +92,6 @@ class NewJob:
     recording_id: UUID
     priority: str
     options: Mapping[str, Any]
-
-
-def options_hash(options: Mapping[str, Any]) -> bytes:
-    """Hash of the options that decide the words: the same recording with the same hash has the same transcript."""
-    deciding = {key: value for key, value in options.items() if key != "priority"}
-    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).digest()
 
 
 async def create(transaction: Transaction, new: NewJob) -> None:
