@@ -28,9 +28,6 @@ WAITED = Counter(
     ["stage", "dependency"],
 )
 FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 1.0, 60.0
-# Shorter waits are nobody's business.
-WAIT_IS_NOTED_AFTER_S = 5.0
-
 # The handler of each command type.
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
 # Notes what a command waits for: (stage, command, outage). Safe to repeat.
@@ -78,9 +75,8 @@ class Patience:
                 reason=str(away),
                 waited_s=round(waited_s, 1),
             )
-            if waited_s >= min(WAIT_IS_NOTED_AFTER_S, self._delivery.wait_s):
-                with tolerating_outages("wait not noted"):
-                    await self._on_waiting(self._stage, command, away)
+            with tolerating_outages("wait not noted"):
+                await self._on_waiting(self._stage, command, away)
             if waited_s >= self._delivery.wait_s:
                 return Fate.PUT_BACK
             if await self._wait(stop, away):
