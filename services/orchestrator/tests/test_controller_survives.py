@@ -14,7 +14,7 @@ from voicepipe_orchestrator.controller.retention import Retention
 from voicepipe_orchestrator.controller.rows import FIRST_REST_S, GIVE_UP_AFTER, LONGEST_REST_S, ROWS_FAILED, Rows
 from voicepipe_orchestrator.controller.sweep import Sweeper
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.watchdog import TASK_FAILURES
 
@@ -154,7 +154,7 @@ async def test_one_job_whose_diarization_cannot_be_skipped_stops_no_other(pipeli
         " finished_at = CASE WHEN stage = 'transcribe' THEN now() - interval '1 day' END"
         " WHERE stage IN ('prepare', 'transcribe', 'diarize')"
     )
-    refusing(jobs, "skip_diarization", first)
+    refusing(warnings, "skip_diarization", first)
     await DiarizationDeadline(pipeline.pool, pipeline.outbox, 0.0).enforce()
     assert (await pipeline.job(first)).stages[Stage.DIARIZE] == "queued"
     assert (await pipeline.job(second)).stages[Stage.DIARIZE] == "skipped"

@@ -13,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 import structlog
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs, waiting
+from voicepipe_wire.jobs import jobs, waiting, warnings
 from voicepipe_wire.jobs.heartbeats import send_heartbeats
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging import broker
@@ -102,7 +102,7 @@ def _on_dead_lettered(outbox: Outbox) -> OnDeadLettered:
         async with outbox.transaction() as transaction:
             job = await jobs.lock(transaction.connection, job_id_of(command))
             if job and job.stages[Stage.DIARIZE] in ACTIVE:
-                await jobs.skip_diarization(transaction, job, "speakers_failed")
+                await warnings.skip_diarization(transaction, job, "speakers_failed")
 
     return on_dead_lettered
 

@@ -10,7 +10,7 @@ import structlog
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.failures import tolerating_outages
-from voicepipe_wire.jobs import diarizations, jobs
+from voicepipe_wire.jobs import diarizations, jobs, warnings
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
@@ -111,4 +111,4 @@ class DiarizeHandler:
     async def _skip_diarization(self, ref: StageRef) -> None:
         async with self._outbox.transaction() as transaction:
             if job := await lock_if_running(transaction, ref):
-                await jobs.skip_diarization(transaction, job, "speakers_too_long", limit_h=self._max_audio_s / 3600)
+                await warnings.skip_diarization(transaction, job, "speakers_too_long", limit_h=self._max_audio_s / 3600)

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs, stages
+from voicepipe_wire.jobs import jobs, stages, warnings
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, advance
 from voicepipe_wire.messaging.outbox import Transaction
@@ -148,7 +148,7 @@ async def skip(transaction: Transaction, job: StoredJob, index: int, code: str, 
     """Mark a chunk as failed, and continue with the rest of the recording. Safe to repeat."""
     if not await save_failure(transaction, job, index, code):
         return
-    await jobs.warn(transaction, job, "part_missing")
+    await warnings.warn(transaction, job, "part_missing")
     await record_progress(transaction, job)
     await queue_next(transaction, job, window_chunks)
     await finish_if_complete(transaction, job)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from google.protobuf.message import Message
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.stages import ACTIVE, Stage, State, fail
 from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Outbox
@@ -47,6 +47,6 @@ class DeadLetterPolicy:
                 if job.stages[stage] is State.RUNNING:  # otherwise the stage starts again, and requeues this chunk
                     await chunks.skip(transaction, job, command.chunk_index, error.code, self._window)
             elif stage is Stage.DIARIZE:
-                await jobs.skip_diarization(transaction, job, "speakers_failed")
+                await warnings.skip_diarization(transaction, job, "speakers_failed")
             else:
                 await jobs.fail(transaction, job, fail(job.stages, stage), error)

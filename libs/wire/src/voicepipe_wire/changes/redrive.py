@@ -6,7 +6,7 @@ from datetime import datetime
 
 from google.protobuf.message import Message
 
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.stages import Stage, State, outcome
 from voicepipe_wire.messaging.envelope import job_id_of
 from voicepipe_wire.messaging.outbox import Transaction
@@ -30,7 +30,7 @@ async def redrive(transaction: Transaction, command: Message, sent_at: datetime,
     await jobs.mark_requested(transaction, job, at)
     ended = outcome(job.stages)
     if ended and isinstance(command, DiarizeRecording):
-        await jobs.clear_warnings(transaction, job, "speakers%")
+        await warnings.clear(transaction, job, "speakers%")
         await reopen(transaction, job, redo=frozenset({Stage.DIARIZE}))
     elif ended:
         await reopen(transaction, job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from voicepipe_wire.jobs import jobs, stages
+from voicepipe_wire.jobs import jobs, stages, warnings
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Job, Stage, State, outcome
 from voicepipe_wire.messaging.outbox import Transaction
@@ -31,7 +31,7 @@ async def reopen(transaction: Transaction, job: StoredJob, *, redo: frozenset[St
     If the PCM that they need is deleted, `prepare` is repeated too. A diarization that is done is not: its turns do not depend on the chunks.
     """
     if await reopen_failed_chunks(transaction, job):
-        await jobs.clear_warnings(transaction, job, "part_missing")
+        await warnings.clear(transaction, job, "part_missing")
         if job.stages[Stage.TRANSCRIBE] is State.DONE:
             redo |= {Stage.TRANSCRIBE}
     after = stages.reopen(job.stages, redo=redo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from voicepipe_wire.jobs import diarizations, jobs, speaker_names
+from voicepipe_wire.jobs import diarizations, jobs, speaker_names, warnings
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.speaker_names import SpeakerOf
 from voicepipe_wire.jobs.stages import JobState, Stage
@@ -31,7 +31,7 @@ async def diarize_again(
     await jobs.mark_requested(transaction, job, at)
     limits = {"min_speakers": min_speakers, "max_speakers": max_speakers}
     await jobs.set_options(transaction, job, {**job.options, **limits, "diarize": True})
-    await jobs.clear_warnings(transaction, job, "speakers%")
+    await warnings.clear(transaction, job, "speakers%")
     # If diarization is skipped this time, turns found with the old limits must not be used.
     await diarizations.delete(transaction, job)
     await jobs.reset_progress(transaction, job, Stage.DIARIZE)

@@ -28,6 +28,15 @@ JOBS: Mapping[str, Entry] = {
     "no_audio_stream": row(
         None, None, "No audio track", "This video has no audio track.", "Send the file that contains the audio."
     ),
+    "track_missing": row(
+        None,
+        None,
+        "No such audio track",
+        "The file has no audio track {track}: it has {count}.",
+        "Choose one of them with track=N, or leave it out.",
+        track=3,
+        count=2,
+    ),
     "damaged_media": row(
         None,
         None,

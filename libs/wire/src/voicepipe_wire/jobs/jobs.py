@@ -27,14 +27,14 @@ from uuid import UUID
 from google.protobuf.message import Message
 from prometheus_client import Counter
 
-from voicepipe_wire.error_catalogue import WARNINGS
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.messaging import outbox
 from voicepipe_wire.messaging.outbox import Transaction
 from voicepipe_wire.messaging.subjects import Queue
-from voicepipe_wire.storage.database import Connection, affected
+from voicepipe_wire.storage.database import Connection
+from voicepipe_wire.transcript.media import Media
 from voicepipe_wire.v1.commands_pb2 import AssembleTranscript, DiarizeRecording, PrepareRecording, StartTranscription
-from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, JobWarned, StageChanged
+from voicepipe_wire.v1.events_pb2 import JobCancelled, JobFailed, StageChanged
 
 from .options import options_hash
 from .stages import FINAL, Event, Job, JobState, Stage, State, advance, job_state, queue_due
@@ -69,11 +69,12 @@ class StoredJob:
     duration_s: float | None
     speech_s: float | None
     pcm_key: str | None  # None if there is no PCM that can be relied on
-    warnings: tuple[Mapping[str, str], ...]
+    warnings: tuple[Mapping[str, Any], ...]
     stages: Job
     attempts: Mapping[Stage, int]
     # When the last change that somebody asked for was requested: cancel, retry, diarize again, redrive.
     requested_at: datetime | None = None
+    media: Media | None = None  # None until it is prepared
 
     @property
     def state(self) -> JobState:
@@ -191,53 +192,23 @@ async def fail(transaction: Transaction, job: StoredJob, after: Job, error: Reje
     transaction.event(job, failed)
 
 
-async def warn(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
-    """Add a warning to a locked job, once per code."""
-    message = WARNINGS[code].detail(**values)
-    added = await transaction.connection.execute(
-        """
-        UPDATE jobs
-        SET warnings = warnings || jsonb_build_array(jsonb_build_object('code', $2::text, 'message', $3::text))
-        WHERE id = $1 AND NOT warnings @> jsonb_build_array(jsonb_build_object('code', $2::text))
-        """,
-        job.id,
-        code,
-        message,
-    )
-    if affected(added):
-        warned = JobWarned(job_id=str(job.id), code=code, message=message)
-        transaction.event(job, warned)
-
-
-async def clear_warnings(transaction: Transaction, job: StoredJob, codes: str) -> None:
-    """Remove the warnings of a locked job whose code is LIKE `codes`. Those that still hold are added again later."""
-    await transaction.connection.execute(
-        """
-        UPDATE jobs SET warnings = coalesce(
-            (SELECT jsonb_agg(each) FROM jsonb_array_elements(warnings) each WHERE each ->> 'code' NOT LIKE $2), '[]')
-        WHERE id = $1
-        """,
-        job.id,
-        codes,
-    )
-
-
-async def skip_diarization(transaction: Transaction, job: StoredJob, code: str, **values: Any) -> None:
-    """Skip `diarize` of a locked job, with a warning that gives the reason."""
-    await warn(transaction, job, code, **values)
-    await save(transaction, job, advance(job.stages, Stage.DIARIZE, Event.SKIP))
-
-
 async def set_prepared(
-    transaction: Transaction, job: StoredJob, *, duration_s: float, speech_s: float, pcm_key: str
+    transaction: Transaction,
+    job: StoredJob,
+    *,
+    duration_s: float,
+    speech_s: float,
+    pcm_key: str,
+    media: Media | None = None,
 ) -> None:
-    """Store the results of `prepare`: the durations, and the key of the PCM object."""
+    """Store the results of `prepare`: the durations, the key of the PCM object, and what was found in the file."""
     await transaction.connection.execute(
-        "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4 WHERE id = $1",
+        "UPDATE jobs SET duration_s = $2, speech_s = $3, pcm_key = $4, media = $5 WHERE id = $1",
         job.id,
         duration_s,
         speech_s,
         pcm_key,
+        media.to_json() if media else None,
     )
 
 
@@ -397,4 +368,5 @@ def _stored(row: Mapping[str, Any], stages: Iterable[Mapping[str, Any]]) -> Stor
         stages=Job({stage: State(found[stage]["state"]) for stage in Stage}),
         attempts={stage: found[stage]["attempts"] for stage in Stage},
         requested_at=row["requested_at"],
+        media=Media.from_json(row["media"]) if row["media"] else None,
     )

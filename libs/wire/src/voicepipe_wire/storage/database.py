@@ -18,7 +18,7 @@ from voicepipe_wire.settings import Settings
 __all__ = ["SCHEMA_VERSION", "Connection", "Pool", "affected", "check_schema", "close", "connect"]
 
 # The number of the newest migration. A test compares it with the folder of migrations.
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 CLOSE_TIMEOUT_S = 5.0
 

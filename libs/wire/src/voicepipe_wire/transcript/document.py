@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from .media import Media
 from .turns import DiarizedBy, Turn
 
 SCHEMA: Final = 1
@@ -62,10 +63,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning: a stable code for programs, a sentence for people."""
+    """A warning: a stable code for programs, a sentence for people.
+
+    `start_s` says where in the recording it applies, `duration_s` to how much of it; None if not known or without meaning.
+    """
 
     code: str
     message: str
+    start_s: float | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Transcript:
     Without a diarization, `speakers` and `turns` are empty and `diarization` is None. Turns may overlap. `duration_s`
     is the length of the recording, `speech_s` the length of its detected speech. `created_at` is timezone-aware.
     `model` recognized most of the chunks, `models` has all that recognized some: several if the model was replaced before
-    a part was tried again.
+    a part was tried again. `media` says what was found in the file; None for a transcript of an earlier version.
     """
 
     id: str
@@ -121,6 +127,7 @@ class Transcript:
     turns: tuple[Turn, ...] = ()
     diarization: DiarizedBy | None = None
     models: tuple[ModelUsed, ...] = ()
+    media: Media | None = None
 
     def to_json(self) -> JsonObject:
         """The document as JSON-compatible values."""
@@ -140,7 +147,8 @@ class Transcript:
             "turns": [_turn_json(turn) for turn in self.turns],
             "diarization": asdict(self.diarization) if self.diarization else None,
             "gaps": [{"start_s": _time(gap.start_s), "end_s": _time(gap.end_s), "code": gap.code} for gap in self.gaps],
-            "warnings": [{"code": warning.code, "message": warning.message} for warning in self.warnings],
+            "warnings": [asdict(warning) for warning in self.warnings],
+            "media": self.media.to_json() if self.media else None,
             "created_at": self.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
 

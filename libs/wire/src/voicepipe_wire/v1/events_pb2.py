@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evoicepipe_wire/v1/events.proto\x12\x0cvoicepipe.v1\">\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"`\n\x0cStageChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x11\n\tjob_state\x18\x05 \x01(\t\"Q\n\x0fStageProgressed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x03 \x01(\x01\x12\x0f\n\x07total_s\x18\x04 \x01(\x01\"\x98\x01\n\x10\x43hunkTranscribed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x0f\n\x07start_s\x18\x03 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x04 \x01(\x01\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x07 \x01(\x01\x12\x0f\n\x07total_s\x18\x08 \x01(\x01\":\n\tJobWarned\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\":\n\x0cJobCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\":\n\tJobFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1e\n\x0cJobCancelled\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x1c\n\nJobDeleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"M\n\x0eSpeakerRenamed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\x12\x0f\n\x07speaker\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evoicepipe_wire/v1/events.proto\x12\x0cvoicepipe.v1\">\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"`\n\x0cStageChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x11\n\tjob_state\x18\x05 \x01(\t\"Q\n\x0fStageProgressed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x03 \x01(\x01\x12\x0f\n\x07total_s\x18\x04 \x01(\x01\"\x98\x01\n\x10\x43hunkTranscribed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x0f\n\x07start_s\x18\x03 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x04 \x01(\x01\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x07 \x01(\x01\x12\x0f\n\x07total_s\x18\x08 \x01(\x01\"\x84\x01\n\tJobWarned\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x14\n\x07start_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nduration_s\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_start_sB\r\n\x0b_duration_s\":\n\x0cJobCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\":\n\tJobFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1e\n\x0cJobCancelled\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x1c\n\nJobDeleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"M\n\x0eSpeakerRenamed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\x12\x0f\n\x07speaker\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,16 +39,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAGEPROGRESSED']._serialized_end=291
   _globals['_CHUNKTRANSCRIBED']._serialized_start=294
   _globals['_CHUNKTRANSCRIBED']._serialized_end=446
-  _globals['_JOBWARNED']._serialized_start=448
-  _globals['_JOBWARNED']._serialized_end=506
-  _globals['_JOBCOMPLETED']._serialized_start=508
-  _globals['_JOBCOMPLETED']._serialized_end=566
-  _globals['_JOBFAILED']._serialized_start=568
-  _globals['_JOBFAILED']._serialized_end=626
-  _globals['_JOBCANCELLED']._serialized_start=628
-  _globals['_JOBCANCELLED']._serialized_end=658
-  _globals['_JOBDELETED']._serialized_start=660
-  _globals['_JOBDELETED']._serialized_end=688
-  _globals['_SPEAKERRENAMED']._serialized_start=690
-  _globals['_SPEAKERRENAMED']._serialized_end=767
+  _globals['_JOBWARNED']._serialized_start=449
+  _globals['_JOBWARNED']._serialized_end=581
+  _globals['_JOBCOMPLETED']._serialized_start=583
+  _globals['_JOBCOMPLETED']._serialized_end=641
+  _globals['_JOBFAILED']._serialized_start=643
+  _globals['_JOBFAILED']._serialized_end=701
+  _globals['_JOBCANCELLED']._serialized_start=703
+  _globals['_JOBCANCELLED']._serialized_end=733
+  _globals['_JOBDELETED']._serialized_start=735
+  _globals['_JOBDELETED']._serialized_end=763
+  _globals['_SPEAKERRENAMED']._serialized_start=765
+  _globals['_SPEAKERRENAMED']._serialized_end=842
 # @@protoc_insertion_point(module_scope)

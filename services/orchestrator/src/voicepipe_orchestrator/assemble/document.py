@@ -76,11 +76,12 @@ def build_transcript(job: StoredJob, version: int, content: TranscriptContent, c
         text=content.text,
         segments=content.segments,
         gaps=content.gaps,
-        warnings=tuple(Notice(warning["code"], warning["message"]) for warning in job.warnings),
+        warnings=tuple(Notice(**warning) for warning in job.warnings),
         created_at=created_at,
         speakers=content.speakers,
         turns=content.turns,
         diarization=content.diarization,
+        media=job.media,
     )
 
 

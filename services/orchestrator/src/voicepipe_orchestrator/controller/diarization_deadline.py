@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.stages import ACTIVE, Stage
 from voicepipe_wire.messaging.outbox import Outbox
 from voicepipe_wire.storage.database import Pool
@@ -47,4 +47,4 @@ class DiarizationDeadline:
             job = await jobs.lock(transaction.connection, row["id"])
             if job and job.stages[Stage.DIARIZE] in ACTIVE:
                 log.warning("diarization deadline exceeded, continuing without speakers", job=str(job.id))
-                await jobs.skip_diarization(transaction, job, "speakers_late")
+                await warnings.skip_diarization(transaction, job, "speakers_late")

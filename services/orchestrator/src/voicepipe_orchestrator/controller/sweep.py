@@ -33,7 +33,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.claim import MAX_ATTEMPTS
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance, fail, outcome
@@ -138,7 +138,7 @@ class Sweeper:
         REQUEUED.labels(stage).inc()
         log.warning("lost stage requeued", job=str(job.id), stage=stage, attempts=job.attempts[stage])
         if job.attempts[stage] >= MAX_ATTEMPTS and stage is Stage.DIARIZE:
-            await jobs.skip_diarization(transaction, job, "speakers_failed")
+            await warnings.skip_diarization(transaction, job, "speakers_failed")
         elif job.attempts[stage] >= MAX_ATTEMPTS:
             await jobs.fail(transaction, job, fail(job.stages, stage), Reject.of("worker_lost"))
         elif job.stages[stage] is State.RUNNING:

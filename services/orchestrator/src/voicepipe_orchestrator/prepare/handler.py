@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from onnxruntime import InferenceSession
 from voicepipe_wire import telemetry
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance
@@ -144,10 +144,10 @@ class PrepareHandler:
             )
             await jobs.set_progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
             for code in prepared.decoded.warnings:
-                await jobs.warn(transaction, job, code)
+                await warnings.warn(transaction, job, code)
             stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
             if stages[Stage.DIARIZE] is State.WAITING and not self._speakers:
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
-                await jobs.warn(transaction, job, "speakers_unavailable")
+                await warnings.warn(transaction, job, "speakers_unavailable")
             await jobs.save(transaction, job, stages)
         return True

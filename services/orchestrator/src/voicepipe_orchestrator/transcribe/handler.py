@@ -28,7 +28,7 @@ from typing import Any
 from uuid import UUID
 
 from voicepipe_wire.errors import Reject
-from voicepipe_wire.jobs import jobs
+from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Stage, State
@@ -88,7 +88,7 @@ class StartHandler:
             await jobs.set_language(transaction, job, choice.language, choice.probability)
             if choice.language and choice.probability is None:
                 model, spoken = job.options["model"]["tier"], LANGUAGES[choice.language]
-                await jobs.warn(transaction, job, "language_assumed", model=model, known=spoken)
+                await warnings.warn(transaction, job, "language_assumed", model=model, known=spoken)
             await chunks.requeue(transaction, job)
             await chunks.queue_next(transaction, job, self._window)
             await chunks.finish_if_complete(transaction, job)
@@ -197,7 +197,7 @@ class ChunkHandler:
                 return
             await _set_language_of_only_chunk(transaction, job, recognition)
             if issue is not None:
-                await jobs.warn(transaction, job, "doubtful_parts")
+                await warnings.warn(transaction, job, "doubtful_parts")
             await self._emit(transaction, job, chunk.plan, recognition)
             await chunks.queue_next(transaction, job, self._window)
             await chunks.finish_if_complete(transaction, job)
