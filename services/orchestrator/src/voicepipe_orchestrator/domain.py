@@ -10,14 +10,18 @@ from voicepipe_wire.transcript.pcm_format import SAMPLE_BYTES, SAMPLE_RATE
 __all__ = [
     "SAMPLE_BYTES",
     "SAMPLE_RATE",
+    "WINDOW",
     "Attempt",
     "ChunkPlan",
     "Recognition",
     "Segment",
     "Span",
     "SpeechPool",
+    "Voice",
     "Word",
     "halves",
+    "voice_of",
+    "voice_stride",
 ]
 
 
@@ -31,6 +35,15 @@ class Span:
     @property
     def samples(self) -> int:
         return self.end - self.start
+
+
+WINDOW = 512
+"""Samples per probability of speech, 32 ms."""
+
+
+def voice_stride(samples: int) -> int:
+    """The samples from the start of one voice of `samples` to that of the next in the PCM: whole windows of the speech detector."""
+    return -(-samples // WINDOW) * WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,31 @@ class ChunkPlan:
     @property
     def samples(self) -> int:
         return sum(span.samples for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The channel `number`, from 0, of a recording whose channels are transcribed apart; the mix of all is voice 0.
+
+    `start` is its place in the PCM, which has the voices one after the other.
+    """
+
+    number: int
+    start: int
+
+    @property
+    def start_s(self) -> float:
+        return self.start / SAMPLE_RATE
+
+    @property
+    def name(self) -> str:
+        return f"Channel {self.number + 1}"
+
+
+def voice_of(plan: ChunkPlan, samples: int) -> Voice:
+    """The voice that a chunk belongs to, in a recording of `samples` for each."""
+    number = plan.spans[0].start // voice_stride(samples) if samples else 0
+    return Voice(number, number * voice_stride(samples))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from voicepipe_wire.jobs.jobs import StoredJob
@@ -21,11 +21,12 @@ from voicepipe_wire.transcript.languages import language_of_text
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 
 from voicepipe_orchestrator.chunks import StoredChunk
-from voicepipe_orchestrator.domain import Segment
+from voicepipe_orchestrator.domain import Segment, Voice, voice_of
 
 from .speakers import number_speakers, summarize_speakers
 from .stitch import ChunkWords, gaps_of, plain_text, stitch
 from .timemap import TimeMap
+from .voices import VoiceWords, merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +44,72 @@ class TranscriptContent:
 
 
 def build_content(
-    stored_chunks: Sequence[StoredChunk], task: str, stored_diarization: tuple[Diarization, DiarizedBy] | None
+    stored_chunks: Sequence[StoredChunk],
+    task: str,
+    stored_diarization: tuple[Diarization, DiarizedBy] | None,
+    voice_samples: int | None = None,
 ) -> TranscriptContent:
-    """The content of a whole recording. Without a diarization no segment has a speaker."""
+    """The content of a whole recording. Without a diarization no segment has a speaker.
+
+    `voice_samples` is the length of each voice if the channels were transcribed apart: then they are the speakers. None for a mix.
+    """
+    if voice_samples is not None:
+        return _of_voices(stored_chunks, task, voice_samples)
     diarization, diarized_by = stored_diarization or (Diarization((), ()), None)
-    gaps = tuple(gap for chunk in stored_chunks if chunk.error_code for gap in gaps_of(chunk.plan, chunk.error_code))
+    gaps = _gaps(stored_chunks)
     segments = stitch(_chunk_words(stored_chunks, task), gaps, diarization if diarized_by else None)
     segment_speakers = [segment.speaker for segment in segments]
     ids = number_speakers(diarization, segment_speakers)
+    speakers = summarize_speakers(diarization, ids, segment_speakers)
+    return _content(stored_chunks, segments, gaps, diarization, ids, speakers, diarized_by)
+
+
+def _of_voices(stored_chunks: Sequence[StoredChunk], task: str, voice_samples: int) -> TranscriptContent:
+    parts = [
+        VoiceWords(voice, _chunk_words(chunks, task, voice.start_s), _gaps(chunks, voice.start_s))
+        for voice, chunks in _by_voice(stored_chunks, voice_samples)
+    ]
+    merged = merge(parts)
+    ids = {part.voice.name: f"speaker_{part.voice.number + 1}" for part in parts}
+    speakers = summarize_speakers(merged.diarization, ids, [segment.speaker for segment in merged.segments])
+    named = tuple(replace(speaker, name=name) for speaker, name in zip(speakers, ids, strict=True))
+    return _content(stored_chunks, merged.segments, merged.gaps, merged.diarization, ids, named, None)
+
+
+def _content(
+    stored_chunks: Sequence[StoredChunk],
+    segments: Sequence[Segment],
+    gaps: tuple[Gap, ...],
+    diarization: Diarization,
+    ids: Mapping[str, str],
+    speakers: tuple[Speaker, ...],
+    diarized_by: DiarizedBy | None,
+) -> TranscriptContent:
     return TranscriptContent(
         segments=tuple(_segment(number, segment, ids) for number, segment in enumerate(segments)),
         text=plain_text(segments),
         gaps=gaps,
-        speakers=summarize_speakers(diarization, ids, segment_speakers),
+        speakers=speakers,
         turns=tuple(Turn(turn.start_s, turn.end_s, ids[turn.speaker]) for turn in diarization.turns),
         diarization=diarized_by,
         models=_models_of(stored_chunks),
+    )
+
+
+def _by_voice(stored_chunks: Sequence[StoredChunk], voice_samples: int) -> list[tuple[Voice, list[StoredChunk]]]:
+    """The chunks of each voice that has any, in the order of the channels."""
+    chunks: dict[Voice, list[StoredChunk]] = {}
+    for chunk in stored_chunks:
+        chunks.setdefault(voice_of(chunk.plan, voice_samples), []).append(chunk)
+    return sorted(chunks.items(), key=lambda each: each[0].number)
+
+
+def _gaps(stored_chunks: Sequence[StoredChunk], start_s: float = 0.0) -> tuple[Gap, ...]:
+    return tuple(
+        Gap(gap.start_s - start_s, gap.end_s - start_s, gap.code)
+        for chunk in stored_chunks
+        if chunk.error_code
+        for gap in gaps_of(chunk.plan, chunk.error_code)
     )
 
 
@@ -85,12 +136,14 @@ def build_transcript(job: StoredJob, version: int, content: TranscriptContent, c
     )
 
 
-def _chunk_words(stored_chunks: Sequence[StoredChunk], task: str) -> list[ChunkWords]:
+def _chunk_words(stored_chunks: Sequence[StoredChunk], task: str, start_s: float = 0.0) -> list[ChunkWords]:
+    """The words with times of the recording. `start_s` is where in the PCM its voice starts."""
     chunks = []
     for chunk in stored_chunks:
         if chunk.recognition:
             times = TimeMap(chunk.plan.spans)
-            words = tuple(times.word(word) for word in chunk.recognition.words)
+            placed = (times.word(word) for word in chunk.recognition.words)
+            words = tuple(replace(word, start_s=word.start_s - start_s, end_s=word.end_s - start_s) for word in placed)
             chunks.append(ChunkWords(chunk.plan.index, words, language_of_text(chunk.recognition.language, task)))
     return chunks
 

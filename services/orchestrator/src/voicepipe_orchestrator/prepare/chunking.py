@@ -14,9 +14,9 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Span
+from voicepipe_orchestrator.domain import SAMPLE_RATE, WINDOW, ChunkPlan, Span
 
-from .speech_regions import ONSET, WINDOW, Probabilities
+from .speech_regions import ONSET, Probabilities
 
 MAX_CHUNK = 28 * SAMPLE_RATE
 EARLIEST_CUT = 14 * SAMPLE_RATE  # in a region that is too long

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Gauge
 
 from . import decode
-from .sandbox import MEASURES
+from .decoder.sandbox import MEASURES
 
 log = structlog.get_logger(__name__)
 

@@ -1,25 +1,25 @@
-"""Decodes an untrusted file to 16 kHz mono PCM, in a sandboxed child process (`sandbox`), with constant memory.
+"""Decodes an untrusted file to 16 kHz mono PCM, in a confined child process (`decoder`), with constant memory.
 
-    async with decode(path, limits) as decoding:
+    async with decode(path, wish, limits) as decoding:
         async for block in decoding:
             ...
     decoding.result
 
 An attacker chooses every byte of the file. The file can:
 
-- Make ffmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and
-  write to stdout and stderr, so it can supply any audio and any log. Both are only data here.
+- Make FFmpeg execute code of its own. That code is in the sandbox: it can use CPU and memory up to the limits, and
+  write to stdout and stderr, so it can supply any audio and any report. Both are only data here.
 - State any length, name or format. The cap applies to decoded samples, not to the stated length; `hint_s` is for
   progress only.
 - Stall or flood. `stall_timeout_s` and `timeout_s` bound the wait for the decoder, `cpu_s` and `memory_bytes` bound the child, the pipe
-  holds it back while the consumer is busy, and `FfmpegLog` keeps a bounded part of stderr.
+  holds it back while the consumer is busy, and `Report` keeps a bounded part of stderr.
 
 The file cannot:
 
-- Open other files or connections: ffmpeg may only use the protocol `fd` (see `ffmpeg`), and the sandbox forbids it, as
-  far as the kernel supports that.
+- Open other files or connections: FFmpeg reads through a file object and may use no protocol (see `decoder.formats`), and the sandbox forbids
+  it, as far as the kernel supports that.
 - See another recording: each has a process of its own.
-- Write to our log: nothing that ffmpeg prints is logged.
+- Write to our log: nothing that the child prints is logged.
 - Outlive its job: leaving the block, also by an error or by cancellation, kills the process group and reaps the child.
 """
 
@@ -30,14 +30,14 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
-import imageio_ffmpeg
 import structlog
 from voicepipe_wire import aio
 from voicepipe_wire.error_catalogue import MEDIA_FORMATS
@@ -46,8 +46,7 @@ from voicepipe_wire.watchdog import HUNG
 
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
 
-from . import sandbox
-from .ffmpeg import FfmpegLog, arguments
+from .report import Found, Report
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +56,11 @@ Result = TypeVar("Result")
 
 BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
-# zip, rar, 7z, gzip, pdf: ffmpeg searches for frames anywhere, and would find those of an MP3 stored inside
+# zip, rar, 7z, gzip, pdf: FFmpeg searches for frames anywhere, and would find those of an MP3 stored inside
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
-STREAMED_BYTES = 0xFFFF_FF00  # a RIFF size of at least this means: written to a pipe, length unknown
-# printed while opening: the format was recognized, but data that it needs lies beyond the end of the file
-CUT_OFF = ("moov atom not found", "Error opening input: End of file", "Error opening input: Input/output error")
-NO_MEMORY = ("Cannot allocate memory", "pthread_create() failed", "failed to map segment")
+
+
+LIMIT_SIGNALS: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,46 +84,42 @@ class DecoderHung(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What the owner asked for: the number of a track from 1, None for the best one; `channels` is mix, separate or auto."""
+
+    track: int | None = None
+    channels: str = "mix"
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
-    """The result of a decoder that has exited.
+    """The result of a decoder that has exited. `confinement` has the measures that took effect."""
 
-    `container` and `codec` are ffmpeg's names, `warnings` are codes of the error catalogue, and `confinement` has the
-    measures that took effect.
-    """
-
-    samples: int
-    container: str
-    codec: str
-    warnings: tuple[str, ...]
+    found: Found
     confinement: tuple[str, ...]
 
 
 @contextlib.asynccontextmanager
-async def decode(path: Path, limits: DecodeLimits) -> AsyncIterator[Decoding]:
+async def decode(path: Path, wish: Wish, limits: DecodeLimits) -> AsyncIterator[Decoding]:
     """Start to decode the regular file `path`. Other faults of the file are raised when the blocks are read.
 
     Raises:
         Reject: `not_audio`: the first bytes are those of an archive or a document.
         OSError: the file cannot be opened.
     """
-    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
-        source = os.open(path, os.O_RDONLY)
-        try:
-            head, size_bytes = os.pread(source, HEAD_BYTES, 0), os.fstat(source).st_size
-            if head.startswith(ARCHIVES):
-                raise _rejected("not_audio", limits)
-            process = await _start_decoder(source, limits, empty_folder)
-        finally:
-            os.close(source)
-        ffmpeg_log = FfmpegLog(is_cut=_is_truncated_riff(head, size_bytes))
-        try:
-            async with aio.background(_read_log(process, ffmpeg_log)) as log_reader:
-                yield Decoding(process, ffmpeg_log, log_reader, limits)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            # Read both pipes to their end, otherwise the transport never closes although the child is dead.
-            await process.communicate()
+    source = os.open(path, os.O_RDONLY)
+    try:
+        if os.pread(source, HEAD_BYTES, 0).startswith(ARCHIVES):
+            raise rejected("not_audio", limits)
+        async with _decoder(limits) as (process, commands, report):
+            job = {"track": wish.track, "channels": wish.channels, "max_s": limits.max_audio_s}
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has died: its end says how
+                socket.send_fds(commands, [json.dumps(job).encode()], [source])
+            commands.close()
+            async with aio.background(report.read(process)) as reader:
+                yield Decoding(process, report, reader, limits)
+    finally:
+        os.close(source)
 
 
 async def confinement() -> tuple[str, ...]:
@@ -134,26 +128,27 @@ async def confinement() -> tuple[str, ...]:
     Raises:
         OSError: the decoder cannot be started.
     """
-    with tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
-        process = await _start_confined([imageio_ffmpeg.get_ffmpeg_exe(), "-version"], DecodeLimits(), empty_folder)
-        _, stderr = await process.communicate()
-    ffmpeg_log = FfmpegLog(is_cut=False)
-    ffmpeg_log.feed(stderr)
-    return ffmpeg_log.confinement if process.returncode == 0 else ()
+    async with _decoder(DecodeLimits()) as (process, commands, report):
+        commands.close()
+        await report.read(process)
+        return report.confinement if await process.wait() == 0 else ()
 
 
 class Decoding:
-    """One pass over the PCM. `hint_s` is the length that the file states, for progress only; None while unknown."""
+    """One pass over the PCM: of every voice, one after the other, each padded to `WINDOW` samples.
+
+    `hint_s` is the length of all that will come, as far as the file states it, for progress only; None while unknown.
+    """
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        ffmpeg_log: FfmpegLog,
+        report: Report,
         log_reader: asyncio.Task[None],
         limits: DecodeLimits,
     ) -> None:
         self._process = process
-        self._ffmpeg_log = ffmpeg_log
+        self._report = report
         self._log_reader = log_reader
         self._limits = limits
         self._remaining_s = limits.timeout_s
@@ -162,7 +157,7 @@ class Decoding:
 
     @property
     def hint_s(self) -> float | None:
-        return self._ffmpeg_log.duration_s
+        return self._report.hint_s
 
     @property
     def result(self) -> Decoded:
@@ -221,94 +216,63 @@ class Decoding:
 
     def _outcome(self, exit_code: int) -> Decoded:
         """The result after the decoder has exited."""
-        ffmpeg_log = self._ffmpeg_log
-        if not ffmpeg_log.confinement or ffmpeg_log.contains("Option not found"):
+        report = self._report
+        if not report.confinement and exit_code > 0:
             raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
-        was_killed_early = exit_code < 0 and not ffmpeg_log.container  # too little memory even to load the executable
-        if was_killed_early or exit_code in {-signal.SIGKILL, -signal.SIGXCPU} or ffmpeg_log.contains(*NO_MEMORY):
-            raise self._error("decode_limit")
-        if self._samples < self._limits.min_audio_s * SAMPLE_RATE:
-            raise self._error(self._error_code(exit_code))
-        return Decoded(
-            self._samples, ffmpeg_log.container, ffmpeg_log.codec, self._warnings(exit_code), ffmpeg_log.confinement
-        )
-
-    def _error_code(self, exit_code: int) -> str:
-        ffmpeg_log = self._ffmpeg_log
-        if ffmpeg_log.contains(*CUT_OFF):
-            return "damaged_media"
-        if not ffmpeg_log.container:
-            return "not_audio"
-        if ffmpeg_log.contains("matches no streams"):
-            return "no_audio_stream" if ffmpeg_log.has_video else "damaged_media"
-        if ffmpeg_log.contains("not on whitelist", "no decoder found", "Decoder not found") and not self._samples:
-            return "unsupported_media"
-        is_short = ffmpeg_log.duration_s is None or ffmpeg_log.duration_s <= self._limits.min_audio_s
-        return "too_short" if is_short and exit_code == 0 else "damaged_media"
-
-    def _warnings(self, exit_code: int) -> tuple[str, ...]:
-        ffmpeg_log, decoded_s = self._ffmpeg_log, self._samples / SAMPLE_RATE
-        stated_s = 0.0 if ffmpeg_log.is_estimate or ffmpeg_log.duration_s is None else ffmpeg_log.duration_s
-        is_cut = exit_code != 0 or ffmpeg_log.is_cut or decoded_s < stated_s - max(1.0, stated_s * 0.02)
-        return tuple(
-            code
-            for code, applies in (
-                ("truncated_media", is_cut),
-                ("damaged_parts", ffmpeg_log.damaged_packets > 0 and not ffmpeg_log.is_cut),
+        if report.error is not None:
+            raise self._error(report.error.code, **report.error.values)
+        if report.found is None:
+            # It was killed by its limits, or by an error in FFmpeg that the file has caused.
+            raise self._error(
+                "decode_limit" if exit_code in LIMIT_SIGNALS or not report.confinement else "damaged_media"
             )
-            if applies
-        )
+        if report.found.samples < self._limits.min_audio_s * SAMPLE_RATE:
+            raise self._error("too_short" if not report.found.is_incomplete else "damaged_media")
+        if self._samples != report.found.all_samples:
+            raise RuntimeError("the decoder has reported another length than that of its audio")
+        return Decoded(report.found, report.confinement)
 
-    def _error(self, code: str) -> Reject:
-        return _rejected(code, self._limits)
-
-
-def _rejected(code: str, limits: DecodeLimits) -> Reject:
-    return Reject.of(
-        code,
-        min_audio_s=limits.min_audio_s,
-        max_audio_h=limits.max_audio_s / 3600,
-        found="in an unknown format",
-        next_step=f"Send {MEDIA_FORMATS}",
-    )
+    def _error(self, code: str, **values: Any) -> Reject:
+        return rejected(code, self._limits, **values)
 
 
-def _is_truncated_riff(head: bytes, size_bytes: int) -> bool:
-    """Whether a RIFF file is shorter than it states.
-
-    ffmpeg then reads to the end of the file, and reports the last packet as corrupt.
-    """
-    stated_bytes = int.from_bytes(head[4:8], "little")
-    return head.startswith(b"RIFF") and 0 < stated_bytes < STREAMED_BYTES and stated_bytes + 8 > size_bytes
-
-
-async def _start_decoder(source: int, limits: DecodeLimits, folder: str) -> asyncio.subprocess.Process:
-    return await _start_confined(arguments(imageio_ffmpeg.get_ffmpeg_exe(), source), limits, folder, source)
-
-
-async def _start_confined(
-    argv: list[str], limits: DecodeLimits, folder: str, *descriptors: int
-) -> asyncio.subprocess.Process:
-    config = {
-        "argv": argv,
-        "parent": os.getpid(),
-        "cpu_s": limits.cpu_s,
-        "memory_bytes": limits.memory_bytes,
+def rejected(code: str, limits: DecodeLimits, **values: Any) -> Reject:
+    """The error for the owner of a file. `values` are those that the decoder has reported."""
+    known = {
+        "min_audio_s": limits.min_audio_s,
+        "max_audio_h": limits.max_audio_s / 3600,
+        "found": "in an unknown format",
+        "next_step": f"Send {MEDIA_FORMATS}",
     }
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", sandbox.__file__, json.dumps(config)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env={"LC_ALL": "C"},
-        pass_fds=descriptors,
-        start_new_session=True,
-        limit=BLOCK_BYTES,
-    )
+    return Reject.of(code, **known | values)
 
 
-async def _read_log(process: asyncio.subprocess.Process, ffmpeg_log: FfmpegLog) -> None:
-    assert process.stderr is not None  # noqa: S101
-    while block := await process.stderr.read(1 << 14):
-        ffmpeg_log.feed(block)
+@contextlib.asynccontextmanager
+async def _decoder(limits: DecodeLimits) -> AsyncIterator[tuple[asyncio.subprocess.Process, socket.socket, Report]]:
+    """A decoder that waits for its file, killed at the end of the block."""
+    config = {"parent": os.getpid(), "cpu_s": limits.cpu_s, "memory_bytes": limits.memory_bytes}
+    ours, its = socket.socketpair()
+    with ours, its, tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-s", "-P", "-m", f"{__package__}.decoder", json.dumps(config)),
+            stdin=its.fileno(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=empty_folder,
+            env={
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "LC_ALL": "C.UTF-8",
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": "1",
+            },
+            start_new_session=True,
+            limit=BLOCK_BYTES,
+        )
+        its.close()
+        try:
+            yield process, ours, Report()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            # Read both pipes to their end, otherwise the transport never closes although the child is dead.
+            await process.communicate()

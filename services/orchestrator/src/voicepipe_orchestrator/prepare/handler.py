@@ -17,9 +17,10 @@ from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
 from voicepipe_wire.jobs.jobs import StoredJob
 from voicepipe_wire.jobs.stages import Event, Stage, State, advance
-from voicepipe_wire.messaging.outbox import Outbox
+from voicepipe_wire.messaging.outbox import Outbox, Transaction
 from voicepipe_wire.storage.database import Pool
 from voicepipe_wire.storage.objects import MultipartWriter, ObjectMissing, ObjectStore
+from voicepipe_wire.transcript.media import Media
 from voicepipe_wire.transcript.pcm_format import pcm_prefix
 from voicepipe_wire.v1.commands_pb2 import PrepareRecording
 from voicepipe_wire.v1.events_pb2 import StageProgressed
@@ -27,9 +28,10 @@ from voicepipe_wire.v1.events_pb2 import StageProgressed
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
 
-from .chunking import plan_chunks
-from .decode import Decoded, DecodeLimits, decode
-from .vad import Speech, SpeechDetector
+from .decode import Decoded, DecodeLimits, Wish, decode
+from .findings import warnings_of
+from .vad import SpeechDetector
+from .voices import plan_voices
 
 PROGRESS_EVERY_S = 1.0
 
@@ -41,7 +43,6 @@ class Stopped(Exception):
 @dataclass(frozen=True, slots=True)
 class Prepared:
     decoded: Decoded
-    speech: Speech
     plans: tuple[ChunkPlan, ...]
     pcm_key: str
 
@@ -109,17 +110,18 @@ class PrepareHandler:
         detector = SpeechDetector(self._detector)
         clock = asyncio.get_running_loop().time
         samples, next_report_s = 0, clock() + PROGRESS_EVERY_S
-        async with MultipartWriter(self._store, pcm_key) as writer, decode(path, self._limits) as decoding:
+        async with MultipartWriter(self._store, pcm_key) as writer, decode(path, _wish(job), self._limits) as decoding:
             async for block in decoding:
                 await asyncio.gather(writer.write(block), asyncio.to_thread(detector.feed, block))
                 samples += len(block) // SAMPLE_BYTES
                 if clock() >= next_report_s:
                     next_report_s = clock() + PROGRESS_EVERY_S
                     await self._report_progress(job, samples / SAMPLE_RATE, decoding.hint_s)
-            speech = await asyncio.to_thread(detector.finish)
+            probabilities = await asyncio.to_thread(detector.finish)
             await writer.finish()
-            plans = await asyncio.to_thread(plan_chunks, speech.regions, speech.probabilities, speech.samples)
-            return Prepared(decoding.result, speech, plans, pcm_key)
+            found = decoding.result.found
+            plans = await asyncio.to_thread(plan_voices, probabilities, found.media.voices, found.samples)
+            return Prepared(decoding.result, plans, pcm_key)
 
     async def _report_progress(self, job: StoredJob, done_s: float, hint_s: float | None) -> None:
         total_s = max(done_s, hint_s or 0.0)
@@ -131,8 +133,9 @@ class PrepareHandler:
             transaction.progress(job, event)
 
     async def _save(self, ref: StageRef, prepared: Prepared) -> bool:
-        """Save chunks and durations, and finish the stage; False if it is no longer running."""
-        duration_s = prepared.decoded.samples / SAMPLE_RATE
+        """Save chunks, durations and what was found, and finish the stage; False if it is no longer running."""
+        found = prepared.decoded.found
+        duration_s = found.samples / SAMPLE_RATE
         speech_s = sum(chunk.speech_s for chunk in prepared.plans)
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
@@ -140,14 +143,33 @@ class PrepareHandler:
                 return False
             await chunks.replace_plan(transaction, job, prepared.plans)
             await jobs.set_prepared(
-                transaction, job, duration_s=duration_s, speech_s=speech_s, pcm_key=prepared.pcm_key
+                transaction, job, duration_s=duration_s, speech_s=speech_s, pcm_key=prepared.pcm_key, media=found.media
             )
-            await jobs.set_progress(transaction, job, Stage.PREPARE, duration_s, duration_s)
-            for code in prepared.decoded.warnings:
-                await warnings.warn(transaction, job, code)
-            stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
-            if stages[Stage.DIARIZE] is State.WAITING and not self._speakers:
+            decoded_s = found.all_samples / SAMPLE_RATE
+            await jobs.set_progress(transaction, job, Stage.PREPARE, decoded_s, decoded_s)
+            for warning in warnings_of(found, speech_s):
+                await warnings.warn(
+                    transaction,
+                    job,
+                    warning.code,
+                    start_s=warning.start_s,
+                    duration_s=warning.duration_s,
+                    **warning.values,
+                )
+            await self._finish(transaction, job, found.media)
+        return True
+
+    async def _finish(self, transaction: Transaction, job: StoredJob, media: Media) -> None:
+        stages = advance(job.stages, Stage.PREPARE, Event.FINISH)
+        if stages[Stage.DIARIZE] is State.WAITING:
+            if media.voices > 1:  # the channels are the speakers
+                stages = advance(stages, Stage.DIARIZE, Event.SKIP)
+            elif not self._speakers:
                 stages = advance(stages, Stage.DIARIZE, Event.SKIP)
                 await warnings.warn(transaction, job, "speakers_unavailable")
-            await jobs.save(transaction, job, stages)
-        return True
+        await jobs.save(transaction, job, stages)
+
+
+def _wish(job: StoredJob) -> Wish:
+    """Jobs of earlier versions have neither option, and were always mixed."""
+    return Wish(job.options.get("track"), job.options.get("channels", "mix"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from voicepipe_orchestrator.domain import SAMPLE_RATE, Span
+from voicepipe_orchestrator.domain import SAMPLE_RATE, WINDOW, Span
 
-WINDOW = 512  # samples per probability, 32 ms
 ONSET, OFFSET = 90, 51  # 0.35 and 0.20 as bytes
 MIN_SPEECH = SAMPLE_RATE // 10
 MIN_SILENCE = SAMPLE_RATE * 160 // 1000

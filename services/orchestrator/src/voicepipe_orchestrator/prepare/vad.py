@@ -8,26 +8,18 @@ about three times as fast.
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from voicepipe_orchestrator.domain import Span
+from voicepipe_orchestrator.domain import WINDOW
 
-from .speech_regions import WINDOW, Probabilities, regions
+from .speech_regions import Probabilities
 
 CONTEXT = 64  # samples before each window that the model also gets
 BATCH = 64  # windows per call
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    regions: tuple[Span, ...]
-    probabilities: Probabilities
-    samples: int
 
 
 def load_detector() -> onnxruntime.InferenceSession:
@@ -68,15 +60,14 @@ class SpeechDetector:
         while len(self._buffer) >= CONTEXT + BATCH * WINDOW:
             self._infer(BATCH)
 
-    def finish(self) -> Speech:
+    def finish(self) -> Probabilities:
         """Call after the last block. The last window is padded with silence."""
         rest = len(self._buffer) - CONTEXT
         windows = -(-rest // WINDOW)
         if windows:
             self._buffer = np.pad(self._buffer, (0, windows * WINDOW - rest))
             self._infer(windows)
-        probabilities = np.frombuffer(bytes(self._probabilities), np.uint8)
-        return Speech(regions(probabilities, self._samples), probabilities, self._samples)
+        return np.frombuffer(bytes(self._probabilities), np.uint8)
 
     def _infer(self, window_count: int) -> None:
         used = window_count * WINDOW

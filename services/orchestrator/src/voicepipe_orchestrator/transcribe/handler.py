@@ -41,7 +41,7 @@ from voicepipe_wire.v1.events_pb2 import ChunkTranscribed
 
 from voicepipe_orchestrator import chunks, pools
 from voicepipe_orchestrator.chunks import StoredChunk
-from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, SpeechPool
+from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, SpeechPool, voice_of
 from voicepipe_orchestrator.ports import PcmReader, Recognizer
 
 from .chunk_recognizer import ChunkRecognizer
@@ -208,11 +208,12 @@ class ChunkHandler:
 
     async def _emit(self, transaction: Transaction, job: StoredJob, plan: ChunkPlan, recognition: Recognition) -> None:
         done_s, total_s = await chunks.record_progress(transaction, job)
+        voice = voice_of(plan, round((job.duration_s or 0.0) * SAMPLE_RATE))
         event = ChunkTranscribed(
             job_id=str(job.id),
             chunk_index=plan.index,
-            start_s=plan.spans[0].start / SAMPLE_RATE,
-            end_s=plan.spans[-1].end / SAMPLE_RATE,
+            start_s=plan.spans[0].start / SAMPLE_RATE - voice.start_s,
+            end_s=plan.spans[-1].end / SAMPLE_RATE - voice.start_s,
             text=recognition.text.strip(),
             language=recognition.language,
             done_s=done_s,

@@ -1,8 +1,6 @@
-"""Drops every privilege that a decoder does not need, then executes the decoder.
+"""Drops every privilege that decoding does not need, from the process that calls `confine`.
 
-Run as a script by a bare interpreter (`python -I -S sandbox.py '{...}'`), so that its memory holds nothing of the
-service (no keys, no other recording), and no Python code runs between fork and exec in the service. Standard library
-only; the environment is empty.
+Call it once, before the first byte of an untrusted file is read, with everything imported and a single thread. Standard library only.
 
 An attacker who executes code in the decoder is contained by:
 
@@ -12,13 +10,12 @@ An attacker who executes code in the decoder is contained by:
 | no_new_privs | gaining privileges by a setuid program | always |
 | parent-death signal | outliving the service | always |
 | another user | signalling or tracing the service, forking without end | if the service runs as root |
-| Landlock | opening files other than the decoder and shared libraries; TCP; signals | by kernel version |
-| seccomp | sockets of any kind, ptrace, kill, io_uring and the other calls in `FORBIDDEN` | x86-64 and arm64 |
+| Landlock | opening any file; TCP; signals | by kernel version |
+| seccomp | opening files, programs, processes, threads, sockets, ptrace, kill, io_uring and the other calls in `FORBIDDEN` | x86-64 and arm64 |
 
-It keeps: the open descriptor of the recording, for reading; stdout and stderr; CPU time and memory within the limits.
+It keeps: the open descriptor of the recording, for reading; stdin, stdout and stderr; CPU time and memory within the limits.
 
-The first line on stderr names what took effect: `confined: limits no_new_privs user landlock seccomp`. A measure that
-the kernel lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes
+A measure that the kernel lacks is omitted, and decoding continues: a container that forbids seccomp or Landlock usually imposes
 restrictions of its own. The worker tries it at its start (`confinement`), logs and exports the result, and takes no work
 if a measure of `VOICEPIPE_REQUIRED_CONFINEMENT` is missing.
 """
@@ -27,16 +24,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
-import json
 import os
 import platform
 import resource
 import signal
-import stat
 import struct
-import sys
-from pathlib import Path
 
 MEASURES = ("limits", "no_new_privs", "user", "landlock", "seccomp")
 
@@ -45,17 +37,73 @@ PROCESSES = 512
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38  # linux/prctl.h
 
-LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on every architecture
-FS_EXECUTE, FS_READ_FILE, FS_READ_DIR = 1, 4, 8
+LANDLOCK_CREATE, LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
 FS_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}  # by version of the interface; 5 adds ioctl
 FS_RIGHTS_NOW, NET_RIGHTS, SCOPES = (1 << 16) - 1, 3, 3
-READABLE = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/etc/ld.so.cache", "/dev/null")
 
 # audit architecture; then socket, ptrace, process_vm_readv, process_vm_writev, io_uring_setup, bpf, perf_event_open,
 # userfaultfd, add_key, request_key, keyctl, unshare, mount, kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo,
-# pidfd_send_signal, pidfd_getfd
-_FORBIDDEN_X86 = (41, 101, 310, 311, 425, 321, 298, 323, 248, 249, 250, 272, 165, 62, 200, 234, 129, 297, 424, 438)
-_FORBIDDEN_ARM = (198, 117, 270, 271, 425, 280, 241, 282, 217, 218, 219, 97, 40, 129, 130, 131, 138, 240, 424, 438)
+# pidfd_send_signal, pidfd_getfd, execve, execveat, clone, clone3, openat, openat2; on x86-64 also fork, vfork, open, creat
+_FORBIDDEN_X86 = (
+    41,
+    101,
+    310,
+    311,
+    425,
+    321,
+    298,
+    323,
+    248,
+    249,
+    250,
+    272,
+    165,
+    62,
+    200,
+    234,
+    129,
+    297,
+    424,
+    438,
+    59,
+    322,
+    56,
+    435,
+    257,
+    437,
+    57,
+    58,
+    2,
+    85,
+)
+_FORBIDDEN_ARM = (
+    198,
+    117,
+    270,
+    271,
+    425,
+    280,
+    241,
+    282,
+    217,
+    218,
+    219,
+    97,
+    40,
+    129,
+    130,
+    131,
+    138,
+    240,
+    424,
+    438,
+    221,
+    281,
+    220,
+    435,
+    56,
+    437,
+)
 FORBIDDEN = {"x86_64": (0xC000003E, _FORBIDDEN_X86), "aarch64": (0xC00000B7, _FORBIDDEN_ARM)}
 X32 = 0x40000000
 
@@ -66,25 +114,26 @@ class _Unavailable(Exception):
     """The kernel or the container does not permit this measure."""
 
 
-def main() -> None:
-    config = json.loads(sys.argv[1])
-    command: list[str] = config["argv"]
-    # A descriptor, because the other user may have no access to the folder of the file.
-    decoder = os.open(command[0], os.O_PATH)
+def confine(parent: int, cpu_s: int, memory_bytes: int) -> list[str]:
+    """Confine this process, a child of the process `parent`, for good. Returns the measures that took effect.
+
+    Raises:
+        RuntimeError: there are other threads, which would stay as they are.
+    """
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - a count
+        raise RuntimeError("only a process with a single thread can confine itself")
     applied = ["limits"]
     for name, step in (("user", _drop_user), ("no_new_privs", _no_new_privs)):
         with contextlib.suppress(_Unavailable):
             step()
             applied.append(name)
-    _die_with(config["parent"])
-    for name, restrict in (("landlock", functools.partial(_landlock, decoder)), ("seccomp", _seccomp)):
+    _die_with(parent)
+    for name, restrict in (("landlock", _landlock), ("seccomp", _seccomp)):
         with contextlib.suppress(_Unavailable, OSError):
             restrict()
             applied.append(name)
-    sys.stderr.write(f"confined: {' '.join(applied)}\n")
-    sys.stderr.flush()
-    _limit(config)
-    os.execve(decoder, command, {"LC_ALL": "C"})
+    _limit(cpu_s, memory_bytes)
+    return applied
 
 
 def _drop_user() -> None:
@@ -111,17 +160,15 @@ def _die_with(parent: int) -> None:
         os._exit(1)  # the parent died before the setting took effect
 
 
-def _landlock(decoder: int) -> None:
+def _landlock() -> None:
+    """Without a rule, nothing is allowed."""
     version = _checked(LIBC.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1))
     rights = FS_RIGHTS.get(version, FS_RIGHTS[3] if version < 5 else FS_RIGHTS_NOW)  # noqa: PLR2004
     attributes = struct.pack("QQQ", rights, NET_RIGHTS, SCOPES)
     size = 24 if version >= 6 else 16 if version >= 4 else 8  # noqa: PLR2004
     rules = _checked(LIBC.syscall(LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0))
-    opened = [os.open(path, os.O_PATH) for path in READABLE if Path(path).exists()]
-    for beneath in (decoder, *opened):
-        allowed = FS_EXECUTE | FS_READ_FILE | (FS_READ_DIR if stat.S_ISDIR(os.fstat(beneath).st_mode) else 0)
-        _checked(LIBC.syscall(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", allowed, beneath), 0))
     _checked(LIBC.syscall(LANDLOCK_RESTRICT, rules, 0))
+    os.close(rules)
 
 
 def _seccomp() -> None:
@@ -146,14 +193,13 @@ def _seccomp() -> None:
     _checked(LIBC.prctl(PR_SET_SECCOMP, 2, program, 0, 0))
 
 
-def _limit(config: dict[str, int]) -> None:
-    """Must be last: the interpreter itself may exceed these limits."""
+def _limit(cpu_s: int, memory_bytes: int) -> None:
     for kind, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 16),
-        (resource.RLIMIT_CPU, config["cpu_s"]),
-        (resource.RLIMIT_AS, config["memory_bytes"]),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_AS, memory_bytes),
     ):
         resource.setrlimit(kind, (limit, limit))
 
@@ -162,7 +208,3 @@ def _checked(result: int) -> int:
     if result < 0:
         raise _Unavailable
     return result
-
-
-if __name__ == "__main__":
-    main()

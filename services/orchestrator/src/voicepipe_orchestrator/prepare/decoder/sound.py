@@ -1,0 +1,129 @@
+"""Turns frames of any sample format, rate and layout into 16 kHz mono PCM, with constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from .channels import Mixer, Samples
+
+RATE: Final = 16_000
+BLOCK_S: Final = 1.0
+SILENCE_SAMPLES: Final = 1 << 16
+_FULL_SCALE: Final = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
+
+
+def samples_of(frames: list[AudioFrame]) -> Samples:
+    """Frames of one format as `(channels, samples)` in [-1, 1]. Values that are no numbers, as in damaged files, are 0."""
+    name, channels = frames[0].format.name.removesuffix("p"), frames[0].layout.nb_channels
+    arrays = [frame.to_ndarray() for frame in frames]
+    if not frames[0].format.is_planar:
+        arrays = [array.reshape(-1, channels).T for array in arrays]
+    joined = np.concatenate(arrays, axis=1)
+    if name in {"flt", "dbl"}:
+        return np.clip(np.nan_to_num(joined.astype(np.float32, copy=False), posinf=0, neginf=0), -1, 1)
+    scaled = joined.astype(np.float32)
+    if name == "u8":
+        scaled -= 128
+    scaled /= np.float32(_FULL_SCALE[name])
+    return scaled
+
+
+class Pcm:
+    """Writes one voice: the mix of all channels, or the channel `only` (from 0) of them.
+
+    `write` gets s16le. Frames and silences are added in order; the sum of their lengths decides how much is written, so that resampling
+    moves nothing. A frame with fewer channels than `only` has nothing of it; one with more than `voices` channels has the rest in the last one.
+    """
+
+    def __init__(self, write: Callable[[bytes], None], mixer: Mixer, *, only: int | None, voices: int) -> None:
+        self._write, self._mixer, self._only, self._voices = write, mixer, only, voices
+        self._frames: list[AudioFrame] = []
+        self._kind: tuple[str, int, int] | None = None
+        self._waiting = 0
+        self._resampler: AudioResampler | None = None
+        self._position_s = 0.0
+        self.samples = 0
+        self.peak = 0
+
+    def add(self, frame: AudioFrame) -> None:
+        kind = (frame.format.name, frame.sample_rate, frame.layout.nb_channels)
+        if kind != self._kind:
+            self._flush()
+            self._kind = kind
+        self._frames.append(frame)
+        self._waiting += frame.samples
+        self._position_s += frame.samples / frame.sample_rate
+        if self._waiting >= frame.sample_rate * BLOCK_S:
+            self._convert()
+
+    def silence(self, duration_s: float) -> None:
+        self._flush()
+        self._position_s += duration_s
+        self._pad()
+
+    def finish(self, multiple: int = 1) -> None:
+        """Write the rest, and silence up to a multiple of so many samples."""
+        self._flush()
+        self._pad()
+        rest = -self.samples % multiple
+        if rest:
+            self._write(bytes(2 * rest))
+
+    def _convert(self) -> None:
+        if not self._frames or self._kind is None:
+            return
+        block = samples_of(self._frames)
+        self._frames, self._waiting = [], 0
+        rate = self._kind[1]
+        mono = self._pick(block, rate)
+        if rate == RATE:
+            self._emit(np.rint(mono * 32768).clip(-32768, 32767).astype("<i2"))
+            return
+        if self._resampler is None:
+            self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(mono.reshape(1, -1)), format="flt", layout="mono")
+        frame.sample_rate = rate
+        self._resample(frame)
+
+    def _pick(self, block: Samples, rate: int) -> Samples:
+        if self._only is None:
+            return self._mixer.mix(block, rate)
+        if self._only >= len(block):
+            return np.zeros(block.shape[1], np.float32)
+        if self._only == self._voices - 1 and len(block) > self._voices:
+            return self._mixer.mix(block[self._only :], rate)
+        return np.asarray(block[self._only])
+
+    def _resample(self, frame: AudioFrame | None) -> None:
+        if self._resampler is None:
+            return
+        for converted in self._resampler.resample(frame):
+            self._emit(converted.to_ndarray().reshape(-1).astype(np.int16, copy=False))
+
+    def _flush(self) -> None:
+        self._convert()
+        self._resample(None)
+        self._resampler = None
+
+    def _emit(self, pcm: npt.NDArray[np.int16]) -> None:
+        # What a resampler gives too much, a sample at most, would move everything behind it.
+        allowed = max(0, round(self._position_s * RATE) - self.samples)
+        pcm = pcm[:allowed]
+        if len(pcm):
+            self.peak = max(self.peak, int(np.abs(pcm.astype(np.int32)).max()))
+            self.samples += len(pcm)
+            self._write(pcm.astype("<i2", copy=False).tobytes())
+
+    def _pad(self) -> None:
+        missing = round(self._position_s * RATE) - self.samples
+        while missing > 0:
+            count = min(missing, SILENCE_SAMPLES)
+            self._write(bytes(2 * count))
+            self.samples += count
+            missing -= count

@@ -1,0 +1,209 @@
+"""Listens to the beginning of a recording before it is decoded: which track is heard, and whether its channels are mixed or kept apart.
+
+Decoding starts again afterwards, so nothing has to be kept. One track with one channel needs no survey, stereo is decided after 20 s
+of sound, and a call after a minute. Only a track that stays silent, or a call whose second voice does not come, costs more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from voicepipe_wire.transcript.media import AudioTrack, ChannelMode, ChannelReason, TrackState
+
+from . import tracks
+from .channels import Relation
+from .refusal import Refused
+from .sound import samples_of
+
+SILENT: Final = 1e-6  # mean square, -60 dBFS
+CHANNELS_OF_A_CALL: Final = 2
+MOST_S: Final = 600.0
+BLOCK_S: Final = 1.0
+# Played only on request, whatever their place.
+EXTRA: Final = Disposition.comment | Disposition.visual_impaired | Disposition.clean_effects | Disposition.karaoke
+TITLE_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The track, by its place among the audio tracks, and how its channels are heard. `voices` is the number of channels kept apart, 1 for a mix."""
+
+    place: int
+    mode: ChannelMode
+    reason: ChannelReason
+    voices: int
+    tracks: tuple[AudioTrack, ...]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A track that may be heard."""
+
+    place: int
+    stream: AudioStream
+    is_heard: bool = False
+    frames: list[AudioFrame] = field(default_factory=list)
+    heard_s: float = 0.0
+    channels: int = 0
+    relation: Relation = field(default_factory=Relation)
+
+    def feed(self, frame: AudioFrame) -> None:
+        self.channels = max(self.channels, frame.layout.nb_channels)
+        if self.frames and _kind(self.frames[0]) != _kind(frame):
+            self._listen()
+        self.frames.append(frame)
+        if len(self.frames) * frame.samples >= frame.sample_rate * BLOCK_S:
+            self._listen()
+
+    def _listen(self) -> None:
+        if not self.frames:
+            return
+        rate, block = self.frames[0].sample_rate, samples_of(self.frames)
+        self.frames = []
+        self.heard_s += block.shape[1] / rate
+        # By windows of 50 ms: a short sound in a silent second is sound.
+        window = max(1, rate // 20)
+        squares = np.square(block).max(axis=0)
+        whole = len(squares) // window * window
+        self.is_heard |= bool(whole) and bool(squares[:whole].reshape(-1, window).mean(axis=1).max() > SILENT)
+        if len(block) == CHANNELS_OF_A_CALL:
+            self.relation.feed(block, rate)
+
+    def finish(self) -> None:
+        self._listen()
+
+
+def survey(container: InputContainer, *, track: int | None, channels: str) -> Choice:
+    """Choose as the client asked: `track` from 1, None for the best one; `channels` is mix, separate or auto.
+
+    Raises:
+        Refused: `track_missing`, `unsupported_media`, `no_audio_stream` or `damaged_media`.
+    """
+    streams = container.streams.audio
+    if not streams:
+        has_picture = bool(container.streams.video)
+        raise Refused("no_audio_stream" if has_picture else "damaged_media")
+    if track is not None and track > len(streams):
+        raise Refused("track_missing", track=track, count=_count(len(streams)))
+    order = _order(streams) if track is None else [track - 1]
+    candidates = [_Candidate(place, streams[place]) for place in order if tracks.can_decode(streams[place])]
+    if not candidates:
+        raise Refused("unsupported_media")
+    best = candidates[0]
+    if len(candidates) > 1 or _is_open(best, channels):
+        best = _listen(container, candidates, channels)
+    return _chosen(streams, candidates, best, channels)
+
+
+def _order(streams: Sequence[AudioStream]) -> list[int]:
+    """The places of the tracks, that which players play first, extra ones last."""
+
+    def rank(place: int) -> tuple[bool, bool, int]:
+        disposition = streams[place].disposition
+        return bool(disposition & EXTRA), not disposition & Disposition.default, place
+
+    return sorted(range(len(streams)), key=rank)
+
+
+def _is_open(candidate: _Candidate, channels: str) -> bool:
+    """Whether it takes listening to know what to do with the channels of a track."""
+    stated = candidate.stream.codec_context.channels
+    return channels == "auto" and stated in {0, CHANNELS_OF_A_CALL}
+
+
+def _listen(container: InputContainer, candidates: Sequence[_Candidate], channels: str) -> _Candidate:
+    """The first candidate with sound, else the first one, once enough is known of its channels."""
+    by_index = {each.stream.index: each for each in candidates}
+    for index, frame in _frames(container, by_index):
+        candidate = by_index[index]
+        candidate.feed(frame)
+        best = candidates[0]
+        if best.is_heard and (not _is_open(best, channels) or _is_decided(best)):
+            return best
+    for candidate in candidates:
+        candidate.finish()
+    return next((each for each in candidates if each.is_heard), candidates[0])
+
+
+def _frames(container: InputContainer, wanted: dict[int, _Candidate]) -> Iterator[tuple[int, AudioFrame]]:
+    for each in wanted.values():
+        each.stream.codec_context.thread_count = 1
+    try:
+        for packet in container.demux([each.stream for each in wanted.values()]):
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:
+                continue
+            for frame in tracks.usable(decoded):
+                yield packet.stream_index, frame
+    except av.error.FFmpegError:
+        return
+
+
+def _is_decided(candidate: _Candidate) -> bool:
+    return candidate.heard_s >= MOST_S or candidate.relation.verdict(is_end=False) is not None
+
+
+def _chosen(
+    streams: Sequence[AudioStream], candidates: Sequence[_Candidate], best: _Candidate, channels: str
+) -> Choice:
+    count = best.channels or best.stream.codec_context.channels
+    mode, reason = _channel_mode(best, count, channels)
+    facts = tuple(_facts(place, stream, _state(place, candidates, best)) for place, stream in enumerate(streams))
+    return Choice(best.place, mode, reason, count if mode == "separate" else 1, facts)
+
+
+def _channel_mode(best: _Candidate, count: int, channels: str) -> tuple[ChannelMode, ChannelReason]:
+    if count <= 1:
+        return "mix", "one_channel"
+    if channels != "auto":
+        return ("separate" if channels == "separate" else "mix"), "requested"
+    if count != CHANNELS_OF_A_CALL:
+        return "mix", "several"
+    verdict = best.relation.verdict(is_end=True)
+    return ("separate", "independent") if verdict == "independent" else ("mix", "related")
+
+
+def _state(place: int, candidates: Sequence[_Candidate], best: _Candidate) -> TrackState:
+    candidate = next((each for each in candidates if each.place == place), None)
+    if place == best.place:
+        return "heard"
+    if candidate is None:
+        return "undecodable"
+    # Only those before the chosen one have been listened to long enough to say so.
+    return "silent" if candidates.index(candidate) < candidates.index(best) else "unused"
+
+
+def _facts(place: int, stream: AudioStream, state: TrackState) -> AudioTrack:
+    context = stream.codec_context
+    return AudioTrack(
+        track=place + 1,
+        codec=context.codec.name if context else "unknown",
+        channels=context.channels if context else 0,
+        sample_rate_hz=context.sample_rate if context else 0,
+        state=state,
+        is_default=bool(stream.disposition & Disposition.default),
+        language=_text(stream.metadata.get("language")),
+        title=_text(stream.metadata.get("title") or stream.metadata.get("handler_name")),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    shown = "".join(char for char in value or "" if char.isprintable())[:TITLE_CHARS].strip()
+    return None if shown in {"", "und", "SoundHandler"} else shown
+
+
+def _count(tracks: int) -> str:
+    return "one" if tracks == 1 else str(tracks)
+
+
+def _kind(frame: AudioFrame) -> tuple[str, int, int]:
+    return frame.format.name, frame.sample_rate, frame.layout.nb_channels

@@ -1,0 +1,215 @@
+"""Opens a recording with FFmpeg and reads the frames of one audio track, placed in time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import av
+import av.logging
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+
+from . import formats
+from .losses import Losses
+from .recordings import Recording
+from .timeline import Placed, Timeline
+
+READ_BYTES: Final = 1 << 18
+# FFmpeg goes on after an error of the container, if it can. So often in a row, and the rest is given up.
+TRIES: Final = 8
+# A jump of a free clock up to this is a pause, if there is no other track to tell.
+BELIEVED_PAUSE_S: Final = 3600.0
+SHARE_OF_STATED: Final = 0.02
+CUT_S: Final = 1.0
+ENDS_EARLY: Final = ("ended prematurely", "partial file", "truncat")
+
+
+def opened(recording: Recording) -> InputContainer:
+    """The recording as FFmpeg sees it, from its start.
+
+    Raises:
+        av.error.FFmpegError: it is not a recording, or is damaged.
+    """
+    recording.source.seek(0)
+    container = av.open(
+        recording.source, "r", options=dict(formats.OPTIONS), metadata_errors="replace", buffer_size=READ_BYTES
+    )
+    assert isinstance(container, InputContainer)  # noqa: S101 - opened to read
+    return container
+
+
+def can_decode(stream: AudioStream) -> bool:
+    """Whether there is a decoder for the track that may be used."""
+    context = stream.codec_context
+    return context is not None and formats.is_allowed(context.codec.name)
+
+
+class Complaints(logging.Handler):
+    """Counts what FFmpeg complains about. It keeps no text: that has data of the file."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+        self.ends_early = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        text = record.getMessage().lower()
+        self.ends_early |= any(phrase in text for phrase in ENDS_EARLY)
+
+
+def listen_to_complaints(complaints: Complaints) -> None:
+    """From now on, what FFmpeg logs goes to `complaints` and nowhere else."""
+    av.logging.set_level(av.logging.ERROR)
+    logger = logging.getLogger("libav")
+    logger.handlers, logger.propagate = [complaints], False
+
+
+@dataclass(slots=True)
+class _Others:
+    """How far the other tracks have come: whether a clock that jumps is that of one track or that of the file."""
+
+    reached_s: float | None = None
+    packets_since: int = 0
+
+    def note(self, packet: Packet[Any]) -> None:
+        if packet.dts is not None:
+            self.reached_s = _seconds(packet.dts, packet)
+            self.packets_since += 1
+
+
+class TrackReader:
+    """Reads one track of an opened recording to its end.
+
+    `losses` gets what cannot be decoded, with times that count from `offset_s`. `max_s` limits the length with its silence.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: AudioStream,
+        recording: Recording,
+        complaints: Complaints,
+        losses: Losses,
+        *,
+        offset_s: float,
+        max_s: float,
+    ) -> None:
+        self._container, self._stream, self._recording = container, stream, recording
+        self._complaints, self._losses, self._offset_s = complaints, losses, offset_s
+        self._format = formats.family(container.format.name)
+        self._others = _Others()
+        self._end_s = 0.0  # of all tracks, by their timestamps
+        self._zero_s = self._start_of_file()
+        self._timeline: Timeline[AudioFrame] = Timeline(
+            self._zero_s, max_s, self._is_break, is_timed=self._format in formats.TIMED
+        )
+        stream.codec_context.thread_count = 1
+
+    @property
+    def position_s(self) -> float:
+        return self._timeline.position_s
+
+    @property
+    def stated_s(self) -> float | None:
+        """The length that the file states, None if it does not."""
+        if self._recording.stated_s is not None:
+            return self._recording.stated_s
+        if self._format not in formats.STATING or self._container.duration is None:
+            return None
+        return float(self._container.duration) / av.time_base
+
+    def frames(self) -> Iterator[Placed[AudioFrame]]:
+        """The frames in order, each with the silence before it."""
+        seen = self._complaints.count
+        for packet in self._packets():
+            if packet.stream_index != self._stream.index:
+                self._others.note(packet)
+                continue
+            for frame in self._decode(packet):
+                start_s = None if frame.pts is None or not frame.time_base else float(frame.pts * frame.time_base)
+                for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
+                    self._blame(placed.silence_s, complained=self._complaints.count > seen)
+                    seen = self._complaints.count
+                    self._others.packets_since = 0
+                    yield placed
+        yield from self._timeline.finish()
+        self._note_end()
+
+    def _start_of_file(self) -> float:
+        """The timestamp that a player shows as 0: in MP4 it is 0, as edit lists say; elsewhere the first one of all tracks."""
+        start_s = float(self._container.start_time or 0) / av.time_base
+        return min(start_s, 0.0) if self._format == "mov" else start_s
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        """The packets of all tracks. An error of the container loses what is damaged, and reading goes on behind it, if it can."""
+        failures = 0
+        while failures < TRIES:
+            try:
+                for packet in self._container.demux():
+                    failures = 0
+                    if packet.dts is not None:
+                        end = packet.dts + (packet.duration or 0)
+                        self._end_s = max(self._end_s, _seconds(end, packet) - self._zero_s)
+                    yield packet
+            except av.error.FFmpegError:
+                failures += 1
+                self._complaints.count += 1
+            else:
+                return
+        self._complaints.ends_early = True
+
+    def _decode(self, packet: Packet[Any]) -> list[AudioFrame]:
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError:
+            self._lose(packet)
+            return []
+        return usable(frames)
+
+    def _lose(self, packet: Packet[Any]) -> None:
+        duration_s = _seconds(packet.duration or 0, packet)
+        if not packet.size:
+            return
+        at_s = self._offset_s + self._timeline.position_s
+        self._losses.lose(at_s, duration_s)
+
+    def _blame(self, silence_s: float, *, complained: bool) -> None:
+        """Silence is a loss if FFmpeg has complained before it, or if the format has no pauses."""
+        if silence_s and (complained or self._format in formats.GAPLESS) and self._timeline.position_s > silence_s:
+            self._losses.lose(self._offset_s + self._timeline.position_s - silence_s, silence_s)
+
+    def _is_break(self, before_s: float, after_s: float) -> bool:
+        """Whether a jump of the timestamps is that of all tracks. In most formats they count from the start of the recording, so it is not."""
+        if self._format not in formats.FREE_CLOCKS:
+            return False
+        if self._others.reached_s is None:
+            return after_s - before_s > BELIEVED_PAUSE_S
+        return not (self._others.packets_since > 1 and before_s < self._others.reached_s <= after_s + 1.0)
+
+    def _note_end(self) -> None:
+        """Whether the file ends before its stated end. The longest track counts: others may be shorter."""
+        stated_s = self.stated_s
+        missing_s = self._recording.missing_s
+        if stated_s is not None and not self._recording.missing_s:
+            reached_s = max(self._end_s, self._timeline.position_s)
+            missing_s = stated_s - reached_s
+            if missing_s <= max(CUT_S, stated_s * SHARE_OF_STATED):
+                missing_s = 0.0
+        self._losses.missing_s += missing_s
+
+
+def usable(frames: Sequence[object]) -> list[AudioFrame]:
+    """The frames that have audio."""
+    return [frame for frame in frames if isinstance(frame, AudioFrame) and frame.samples and frame.sample_rate]
+
+
+def _seconds(ticks: int, packet: Packet[Any]) -> float:
+    return float(ticks * packet.time_base) if packet.time_base else 0.0
