@@ -26,7 +26,7 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, S
 from voicepipe_orchestrator.pcm_store import delete_pcm
 from voicepipe_orchestrator.prepare.decode import Decoded, DecodeLimits
 from voicepipe_orchestrator.prepare.handler import Prepared, PrepareHandler
-from voicepipe_orchestrator.prepare.vad import Speech
+from voicepipe_orchestrator.prepare.report import Found
 from voicepipe_orchestrator.transcribe.handler import ChunkHandler, StartHandler
 from voicepipe_wire.changes.cancellation import cancel
 from voicepipe_wire.changes.deletion import delete
@@ -45,6 +45,7 @@ from voicepipe_wire.messaging.subjects import DLQ
 from voicepipe_wire.settings import Settings
 from voicepipe_wire.storage import database
 from voicepipe_wire.storage.objects import ObjectMissing
+from voicepipe_wire.transcript.media import Media
 from voicepipe_wire.transcript.turns import Diarization, DiarizedBy, Turn
 from voicepipe_wire.v1.commands_pb2 import (
     AssembleTranscript,
@@ -130,8 +131,8 @@ class Preparation(PrepareHandler):
         await self._store.put(pcm_key)
         length = CHUNK_S * SAMPLE_RATE
         plans = tuple(ChunkPlan(n, (Span(n * length, n * length + SAMPLE_RATE),), 1.0, 8000) for n in range(count))
-        speech = Speech(tuple(plan.spans[0] for plan in plans), np.zeros(1, np.float32), count * length)
-        return Prepared(Decoded(count * length, "wav", "pcm_s16le", (), ()), speech, plans, pcm_key)
+        media = Media("wav", "pcm_s16le", SAMPLE_RATE, 1, "mix", "one_channel", 1, (), count * CHUNK_S)
+        return Prepared(Decoded(Found(count * length, media, 0.0, 0.0, 0.0), ()), plans, pcm_key)
 
 
 class Process:

@@ -12,6 +12,7 @@ from voicepipe_orchestrator import pools
 from voicepipe_orchestrator.prepare.decode import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
+from voicepipe_wire.jobs.claim import claim
 from voicepipe_wire.storage.objects import ObjectMissing
 from voicepipe_wire.v1.commands_pb2 import DiarizeAgain, PrepareRecording, RetryJob
 from worker_pipeline import ALL, events_of, send_control, wav, words_of
@@ -58,6 +59,27 @@ async def test_pcm_is_deleted_after_the_job_has_ended(pipeline, meeting):
         await pipeline.store.size_bytes(key)
 
 
+def prepare_handler(pipeline):
+    store, outbox, scratch_dir = pipeline.store, pipeline.outbox, pipeline.settings.scratch_dir
+    return PrepareHandler(pipeline.pool, outbox, store, load_detector(), scratch_dir, DecodeLimits(), speakers=True)
+
+
+async def test_a_job_that_is_deleted_after_it_was_claimed_is_left_alone(pipeline, meeting, monkeypatch):
+    job_id = await pipeline.submit(wav(meeting))
+    job = await pipeline.job(job_id)
+
+    async def claim_and_delete(outbox, ref):
+        claimed = await claim(outbox, ref)
+        async with pipeline.pool.acquire() as connection, connection.transaction():
+            await connection.execute("DELETE FROM jobs WHERE id = $1", job_id)
+            await connection.execute("DELETE FROM recordings WHERE id = $1", job.recording_id)
+        return claimed
+
+    monkeypatch.setattr("voicepipe_orchestrator.prepare.handler.claim", claim_and_delete)
+    await prepare_handler(pipeline).handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id)))
+    assert await pipeline.pool.fetchval("SELECT count(*) FROM jobs WHERE id = $1", job_id) == 0
+
+
 async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_faster(pipeline, meeting, monkeypatch):
     pipeline.start("prepare")
     job_id = await pipeline.submit(wav(meeting))
@@ -75,16 +97,7 @@ async def test_the_slower_of_two_prepare_workers_does_not_delete_the_pcm_of_the_
             yield blocks
 
     monkeypatch.setattr(pipeline.store, "open", open_later)
-    settings = pipeline.settings
-    ref = PrepareHandler(
-        pipeline.pool,
-        pipeline.outbox,
-        pipeline.store,
-        load_detector(),
-        settings.scratch_dir,
-        DecodeLimits(),
-        speakers=True,
-    )
+    ref = prepare_handler(pipeline)
     slower = asyncio.create_task(ref.handle(PrepareRecording(job_id=str(job_id), owner_id=str(job.owner_id))))
     await held.wait()
     await pipeline.pool.execute("UPDATE stages SET state = 'done' WHERE job_id = $1 AND stage = 'prepare'", job_id)

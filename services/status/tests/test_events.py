@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
+from structlog.testing import capture_logs
 from support.eventually import eventually_async
 from support.sse import Event
+from voicepipe_status.events.feed import Beat, Feed
+from voicepipe_status.events.job_events import JobEvent
+from voicepipe_status.queries import Queries
 from voicepipe_wire.errors import Dependency, Unavailable
 from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.messaging.subjects import EVENTS, events_of
@@ -193,6 +199,44 @@ async def test_a_stream_ends_even_if_the_final_event_was_lost(alice: Client, pip
         await take(events, 2)
         await pipeline.pool.execute("UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1", job_id)
         assert await rest(events) == []
+
+
+async def test_a_stream_stays_open_while_the_database_is_unavailable(
+    alice: Client, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    job_id = await pipeline.job(alice.owner_id)
+    asked = 0
+
+    async def unavailable(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise Unavailable(Dependency.DATABASE, "away")
+
+    async with following(alice, job_id) as events:
+        await take(events, 2)
+        with monkeypatch.context() as away:
+            away.setattr(Queries, "ending", unavailable)
+            await eventually_async(lambda: asked >= 2, 15)
+        await pipeline.end(alice.owner_id, job_id)
+        assert [event.type for event in await rest(events)] == ["job-completed"]
+
+
+async def test_a_stream_that_cannot_go_on_is_cut_off_and_its_client_continues(
+    alice: Client, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    job_id = await pipeline.job(alice.owner_id)
+
+    async def broken(self: Feed) -> AsyncIterator[JobEvent | Beat]:
+        yield Beat.HEARTBEAT
+        raise Unavailable(Dependency.BROKER, "away")
+
+    with monkeypatch.context() as away, capture_logs() as logs:
+        away.setattr(Feed, "items", broken)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await alice.http.get(f"/v1/transcriptions/{job_id}/events")
+    assert "event stream closed, dependency unavailable" in {entry["event"] for entry in logs}
+    async with following(alice, job_id) as events:
+        assert [event.type for event in await take(events, 2)] == FIRST_TYPES
 
 
 async def test_comments_keep_a_silent_stream_alive(alice: Client, pipeline: Pipeline):

@@ -44,7 +44,7 @@ from voicepipe_wire.error_catalogue import MEDIA_FORMATS
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.watchdog import HUNG
 
-from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE
+from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, WINDOW
 
 from .report import Found, Report
 
@@ -176,7 +176,7 @@ class Decoding:
         max_samples = int(self._limits.max_audio_s * SAMPLE_RATE)
         while block := await self._read():
             self._samples += len(block) // SAMPLE_BYTES
-            if self._samples > max_samples:
+            if self._samples > max_samples + WINDOW * self._report.voices:  # with the padding of each voice
                 raise self._error("too_long")
             yield block
         self._result = self._outcome(await self._within_limits(self._process.wait()))
@@ -217,8 +217,8 @@ class Decoding:
     def _outcome(self, exit_code: int) -> Decoded:
         """The result after the decoder has exited."""
         report = self._report
-        if not report.confinement and exit_code > 0:
-            raise RuntimeError(f"the decoder did not start (exit code {exit_code})")
+        if exit_code > 0:
+            raise RuntimeError(f"the decoder failed (exit code {exit_code})")
         if report.error is not None:
             raise self._error(report.error.code, **report.error.values)
         if report.found is None:
@@ -226,6 +226,8 @@ class Decoding:
             raise self._error(
                 "decode_limit" if exit_code in LIMIT_SIGNALS or not report.confinement else "damaged_media"
             )
+        if report.found.samples * report.found.media.voices > self._limits.max_audio_s * SAMPLE_RATE:
+            raise self._error("too_long")
         if report.found.samples < self._limits.min_audio_s * SAMPLE_RATE:
             raise self._error("too_short" if not report.found.is_incomplete else "damaged_media")
         if self._samples != report.found.all_samples:

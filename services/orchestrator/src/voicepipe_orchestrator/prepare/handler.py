@@ -95,6 +95,8 @@ class PrepareHandler:
         The file has no name, so it does not survive a killed process.
         """
         key = await self._pool.fetchval("SELECT object_key FROM recordings WHERE id = $1", job.recording_id)
+        if key is None:
+            raise Stopped  # the job was deleted since it was claimed
         with (
             telemetry.span("fetch original"),
             tempfile.TemporaryFile(dir=self._scratch_dir) as file,

@@ -128,13 +128,17 @@ class Feed:
 
     async def _check_for_end(self) -> AsyncIterator[JobEvent]:
         """End the feed if the job has settled: its final event may have been lost with the stream."""
-        await self._check_job()
-        if not self._settled:
-            return
         try:
+            await self._check_job()
+            if not self._settled:
+                return
             await self._read_page()
         except Unavailable as error:
-            log.warning("event stream unreadable, trying again at the next heartbeat", reason=str(error))
+            log.warning(
+                "end of a job not known, trying again at the next heartbeat",
+                dependency=error.dependency,
+                reason=str(error),
+            )
             return
         async for event in self._catch_up():
             yield event

@@ -74,6 +74,8 @@ def _survey(file: File, found: list[Recording], job: Job) -> Choice:
     try:
         with tracks.opened(found[0]) as container:
             return survey(container, track=job.track, channels=job.channels)
+    except MemoryError:  # of FFmpeg too
+        raise
     except (av.error.FFmpegError, ValueError) as error:
         raise Refused("damaged_media" if formats.is_recording(file.read(0, 16)) else "not_audio") from error
 
@@ -115,6 +117,8 @@ def _decode_voice(
                         pcm.silence(placed.silence_s)
                     pcm.add(placed.frame)
                 position_s += reader.position_s
+        except MemoryError:  # of FFmpeg too
+            raise
         except (av.error.FFmpegError, ValueError):
             _lose_recording(file, recording, position_s, losses)
 

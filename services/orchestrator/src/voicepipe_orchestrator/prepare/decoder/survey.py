@@ -140,10 +140,14 @@ def _frames(container: InputContainer, wanted: dict[int, _Candidate]) -> Iterato
         for packet in container.demux([each.stream for each in wanted.values()]):
             try:
                 decoded = packet.decode()
+            except MemoryError:  # of FFmpeg too
+                raise
             except av.error.FFmpegError:
                 continue
             for frame in tracks.usable(decoded):
                 yield packet.stream_index, frame
+    except MemoryError:  # of FFmpeg too
+        raise
     except av.error.FFmpegError:
         return
 

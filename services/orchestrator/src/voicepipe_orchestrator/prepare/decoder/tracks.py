@@ -157,6 +157,8 @@ class TrackReader:
                         end = packet.dts + (packet.duration or 0)
                         self._end_s = max(self._end_s, _seconds(end, packet) - self._zero_s)
                     yield packet
+            except MemoryError:  # of FFmpeg too
+                raise
             except av.error.FFmpegError:
                 failures += 1
                 self._complaints.count += 1
@@ -169,6 +171,8 @@ class TrackReader:
             frames = packet.decode()
         except av.error.EOFError:
             return []
+        except MemoryError:  # of FFmpeg too
+            raise
         except av.error.FFmpegError:
             self._lose(packet)
             return []
