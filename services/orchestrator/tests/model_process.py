@@ -24,7 +24,8 @@ from voicepipe_orchestrator.controller.sweep import Sweeper
 from voicepipe_orchestrator.dead_letters import DeadLetterPolicy
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
 from voicepipe_orchestrator.pcm_store import delete_pcm
-from voicepipe_orchestrator.prepare.decode import Decoded, DecodeLimits
+from voicepipe_orchestrator.prepare.decode import Decoded
+from voicepipe_orchestrator.prepare.decoder_process import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import Prepared, PrepareHandler
 from voicepipe_orchestrator.prepare.report import Found
 from voicepipe_orchestrator.transcribe.handler import ChunkHandler, StartHandler

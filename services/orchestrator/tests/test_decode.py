@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import wave
 import zipfile
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import numpy as np
 import pytest
 from fixtures.media import external_reference
 from support.eventually import eventually_async
-from voicepipe_orchestrator.prepare.decode import BLOCK_BYTES, DecodeLimits, DecoderHung, Wish, decode
+from voicepipe_orchestrator.prepare.decode import DecoderHung, Wish, decode
+from voicepipe_orchestrator.prepare.decoder_process import BLOCK_BYTES, DecodeLimits, Spare
 from voicepipe_orchestrator.prepare.findings import warnings_of
 from voicepipe_wire.error_catalogue import JOBS, WARNINGS
 from voicepipe_wire.errors import Reject
@@ -250,19 +252,23 @@ async def test_limits_of_length_apply_to_decoded_samples(media):
 
 async def test_exceeding_time_or_memory_limits_has_its_own_error_code(media):
     assert await rejected(media / "tone.wav", DecodeLimits(timeout_s=0.001)) == "decode_timeout"
-    for mebibytes in (40, 100, 160):
-        assert await rejected(media / "tone.wav", DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+    wide = media / "wide.wav"  # a second of it takes 6 MiB
+    with wave.open(str(wide), "wb") as file:
+        file.setparams((32, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(np.random.default_rng(1).bytes(3 * 32 * 2 * 48_000))
+    for mebibytes in (40, 100):
+        assert await rejected(wide, DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
 
 
 async def test_a_decoder_without_output_hangs_and_is_ended(media, tmp_path):
     long = tmp_path / "long.wav"
     ffmpeg("-stream_loop", "100", "-i", media / "tone.wav", "-c", "copy", long)
     before = HUNG.labels("prepare")._value.get()
-    async with decode(long, Wish(), DecodeLimits(stall_timeout_s=1)) as decoding:
+    async with decode(long, Wish(), DecodeLimits(stall_timeout_s=10)) as decoding:
         blocks = aiter(decoding)
         assert len(await anext(blocks)) == BLOCK_BYTES
         os.kill(decoding._process.pid, signal.SIGSTOP)
-        with pytest.raises(DecoderHung, match="no output for 1 s"):
+        with pytest.raises(DecoderHung, match="no output for 10 s"):
             async for _ in blocks:
                 pass
     assert decoding._process.returncode == -signal.SIGKILL
@@ -404,3 +410,36 @@ async def test_reading_the_result_early_raises_an_error(media):
     async with decode(media / "tone.wav", Wish(), DecodeLimits()) as decoding:
         with pytest.raises(RuntimeError, match="not been read to its end"):
             _ = decoding.result
+
+
+async def test_a_spare_decoder_is_taken_once_and_replaced(media):
+    spare, stop = Spare(DecodeLimits()), asyncio.Event()
+    keeping = asyncio.create_task(spare.run(stop))
+    pids = []
+    for _ in range(2):
+        await eventually_async(lambda: spare._child is not None, 30)
+        pids.append(spare._child.process.pid)
+        async with decode(media / "tone.wav", Wish(), DecodeLimits(), spare) as decoding:
+            assert decoding._process.pid == pids[-1]
+            async for _ in decoding:
+                pass
+        assert decoding.result.found.samples == LENGTH_S * RATE
+    stop.set()
+    await keeping
+    assert len(set(pids)) == 2
+    assert spare._child is None
+
+
+async def test_a_spare_decoder_that_has_died_is_not_used(media):
+    spare, stop = Spare(DecodeLimits()), asyncio.Event()
+    keeping = asyncio.create_task(spare.run(stop))
+    await eventually_async(lambda: spare._child is not None, 30)
+    dead = spare._child.process
+    dead.kill()
+    await dead.wait()
+    async with decode(media / "tone.wav", Wish(), DecodeLimits(), spare) as decoding:
+        async for _ in decoding:
+            pass
+    assert decoding.result.found.samples == LENGTH_S * RATE
+    stop.set()
+    await keeping

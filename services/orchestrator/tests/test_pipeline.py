@@ -9,7 +9,7 @@ from fixtures.meeting import compose, silence
 from fixtures.score import wer
 from support.eventually import eventually_async
 from voicepipe_orchestrator import pools
-from voicepipe_orchestrator.prepare.decode import DecodeLimits
+from voicepipe_orchestrator.prepare.decoder_process import DecodeLimits
 from voicepipe_orchestrator.prepare.handler import PrepareHandler
 from voicepipe_orchestrator.prepare.vad import load_detector
 from voicepipe_wire.jobs.claim import claim

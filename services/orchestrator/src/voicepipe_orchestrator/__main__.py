@@ -39,7 +39,7 @@ from .controller.retention import Retention
 from .controller.sweep import Sweeper
 from .dead_letters import DeadLetterPolicy
 from .pcm_store import ObjectStorePcm
-from .prepare.decode import DecodeLimits
+from .prepare.decoder_process import DecodeLimits, Spare
 from .settings import Settings
 from .transcribe.fair_semaphore import FairSemaphore
 from .transcribe.handler import ChunkHandler, StartHandler
@@ -104,14 +104,17 @@ def prepare(dependencies: Dependencies) -> Role:
     from .prepare.vad import load_detector
 
     settings = dependencies.settings
+    limits = DecodeLimits(max_audio_s=settings.max_audio_s, stall_timeout_s=settings.decode_stall_timeout_s)
+    spare = Spare(limits)
     handler = PrepareHandler(
         dependencies.pool,
         dependencies.outbox,
         dependencies.store,
         load_detector(),
         settings.scratch_dir,
-        DecodeLimits(max_audio_s=settings.max_audio_s, stall_timeout_s=settings.decode_stall_timeout_s),
+        limits,
         speakers=settings.speakers,
+        spare=spare,
     )
     confinement = Confinement(settings.required_measures)
     worker = dependencies.worker(
@@ -120,7 +123,7 @@ def prepare(dependencies: Dependencies) -> Role:
         settings.prepare_concurrency,
         lambda: confinement.is_sufficient,
     )
-    return Role(worker, (lambda _: confinement.try_out(),), {"confinement": confinement.check})
+    return Role(worker, (lambda _: confinement.try_out(), spare.run), {"confinement": confinement.check})
 
 
 def transcribe(dependencies: Dependencies) -> Role:

@@ -27,12 +27,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
-import socket
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +42,7 @@ from voicepipe_wire.watchdog import HUNG
 
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, WINDOW
 
+from .decoder_process import BLOCK_BYTES, DecodeLimits, Spare, start
 from .report import Found, Report
 
 log = structlog.get_logger(__name__)
@@ -54,29 +51,12 @@ HUNG.labels("prepare")  # exported as 0 from the start: Prometheus cannot see th
 
 Result = TypeVar("Result")
 
-BLOCK_BYTES = 1 << 17  # 4 s, and a whole number of the detector's windows
 HEAD_BYTES = 16
 # zip, rar, 7z, gzip, pdf: FFmpeg searches for frames anywhere, and would find those of an MP3 stored inside
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
 
 
 LIMIT_SIGNALS: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU})
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """The limits of one decoder.
-
-    `timeout_s` is the time spent waiting for the decoder, without the time that the consumer of the blocks takes;
-    `stall_timeout_s` the same for one block.
-    """
-
-    min_audio_s: float = 0.25
-    max_audio_s: float = 12 * 3600
-    timeout_s: float = 1800
-    stall_timeout_s: float = 120
-    cpu_s: int = 1800
-    memory_bytes: int = 1 << 30
 
 
 class DecoderHung(Exception):
@@ -100,8 +80,10 @@ class Decoded:
 
 
 @contextlib.asynccontextmanager
-async def decode(path: Path, wish: Wish, limits: DecodeLimits) -> AsyncIterator[Decoding]:
+async def decode(path: Path, wish: Wish, limits: DecodeLimits, spare: Spare | None = None) -> AsyncIterator[Decoding]:
     """Start to decode the regular file `path`. Other faults of the file are raised when the blocks are read.
+
+    `spare` has a process that has started already, which saves a third of a second.
 
     Raises:
         Reject: `not_audio`: the first bytes are those of an archive or a document.
@@ -111,13 +93,14 @@ async def decode(path: Path, wish: Wish, limits: DecodeLimits) -> AsyncIterator[
     try:
         if os.pread(source, HEAD_BYTES, 0).startswith(ARCHIVES):
             raise rejected("not_audio", limits)
-        async with _decoder(limits) as (process, commands, report):
-            job = {"track": wish.track, "channels": wish.channels, "max_s": limits.max_audio_s}
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has died: its end says how
-                socket.send_fds(commands, [json.dumps(job).encode()], [source])
-            commands.close()
-            async with aio.background(report.read(process)) as reader:
-                yield Decoding(process, report, reader, limits)
+        child = await (start(limits) if spare is None else spare.take())
+        try:
+            child.send({"track": wish.track, "channels": wish.channels, "max_s": limits.max_audio_s}, source)
+            report = Report()
+            async with aio.background(report.read(child.process)) as reader:
+                yield Decoding(child.process, report, reader, limits)
+        finally:
+            await child.end()
     finally:
         os.close(source)
 
@@ -128,10 +111,13 @@ async def confinement() -> tuple[str, ...]:
     Raises:
         OSError: the decoder cannot be started.
     """
-    async with _decoder(DecodeLimits()) as (process, commands, report):
-        commands.close()
-        await report.read(process)
-        return report.confinement if await process.wait() == 0 else ()
+    child, report = await start(DecodeLimits()), Report()
+    try:
+        child.send_nothing()
+        await report.read(child.process)
+        return report.confinement if await child.process.wait() == 0 else ()
+    finally:
+        await child.end()
 
 
 class Decoding:
@@ -247,34 +233,3 @@ def rejected(code: str, limits: DecodeLimits, **values: Any) -> Reject:
         "next_step": f"Send {MEDIA_FORMATS}",
     }
     return Reject.of(code, **known | values)
-
-
-@contextlib.asynccontextmanager
-async def _decoder(limits: DecodeLimits) -> AsyncIterator[tuple[asyncio.subprocess.Process, socket.socket, Report]]:
-    """A decoder that waits for its file, killed at the end of the block."""
-    config = {"parent": os.getpid(), "cpu_s": limits.cpu_s, "memory_bytes": limits.memory_bytes}
-    ours, its = socket.socketpair()
-    with ours, its, tempfile.TemporaryDirectory(prefix="voicepipe-decode-") as empty_folder:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-s", "-P", "-m", f"{__package__}.decoder", json.dumps(config)),
-            stdin=its.fileno(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=empty_folder,
-            env={
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                "LC_ALL": "C.UTF-8",
-                "OPENBLAS_NUM_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-            },
-            start_new_session=True,
-            limit=BLOCK_BYTES,
-        )
-        its.close()
-        try:
-            yield process, ours, Report()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            # Read both pipes to their end, otherwise the transport never closes although the child is dead.
-            await process.communicate()

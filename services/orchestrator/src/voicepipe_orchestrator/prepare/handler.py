@@ -28,7 +28,8 @@ from voicepipe_wire.v1.events_pb2 import StageProgressed
 from voicepipe_orchestrator import chunks
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, ChunkPlan
 
-from .decode import Decoded, DecodeLimits, Wish, decode
+from .decode import Decoded, Wish, decode
+from .decoder_process import DecodeLimits, Spare
 from .findings import warnings_of
 from .vad import SpeechDetector
 from .voices import plan_voices
@@ -48,7 +49,7 @@ class Prepared:
 
 
 class PrepareHandler:
-    """`speakers`: whether this installation has a diarizer, running or not."""
+    """`speakers`: whether this installation has a diarizer, running or not. `spare` has a decoder that is already running."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class PrepareHandler:
         limits: DecodeLimits,
         *,
         speakers: bool,
+        spare: Spare | None = None,
     ) -> None:
         self._pool = pool
         self._outbox = outbox
@@ -68,6 +70,7 @@ class PrepareHandler:
         self._scratch_dir = scratch_dir
         self._limits = limits
         self._speakers = speakers
+        self._spare = spare
 
     async def handle(self, command: PrepareRecording) -> None:
         """Safe to repeat: a prepared recording is left alone; otherwise the work starts from the beginning."""
@@ -112,7 +115,10 @@ class PrepareHandler:
         detector = SpeechDetector(self._detector)
         clock = asyncio.get_running_loop().time
         samples, next_report_s = 0, clock() + PROGRESS_EVERY_S
-        async with MultipartWriter(self._store, pcm_key) as writer, decode(path, _wish(job), self._limits) as decoding:
+        async with (
+            MultipartWriter(self._store, pcm_key) as writer,
+            decode(path, _wish(job), self._limits, self._spare) as decoding,
+        ):
             async for block in decoding:
                 await asyncio.gather(writer.write(block), asyncio.to_thread(detector.feed, block))
                 samples += len(block) // SAMPLE_BYTES

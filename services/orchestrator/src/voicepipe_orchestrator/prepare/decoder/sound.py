@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -18,20 +19,47 @@ SILENCE_SAMPLES: Final = 1 << 16
 _FULL_SCALE: Final = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
 
 
-def samples_of(frames: list[AudioFrame]) -> Samples:
-    """Frames of one format as `(channels, samples)` in [-1, 1]. Values that are no numbers, as in damaged files, are 0."""
-    name, channels = frames[0].format.name.removesuffix("p"), frames[0].layout.nb_channels
-    arrays = [frame.to_ndarray() for frame in frames]
-    if not frames[0].format.is_planar:
-        arrays = [array.reshape(-1, channels).T for array in arrays]
-    joined = np.concatenate(arrays, axis=1)
-    if name in {"flt", "dbl"}:
-        return np.clip(np.nan_to_num(joined.astype(np.float32, copy=False), posinf=0, neginf=0), -1, 1)
-    scaled = joined.astype(np.float32)
-    if name == "u8":
-        scaled -= 128
-    scaled /= np.float32(_FULL_SCALE[name])
-    return scaled
+class Frames:
+    """Collects frames of one format until they are worth converting. Arrays of single frames would cost more than decoding them."""
+
+    def __init__(self) -> None:
+        self._fifo = AudioFifo()
+        self.samples = 0
+        self.rate = 0
+        self._kind: tuple[str, str, int] | None = None
+
+    def takes(self, frame: AudioFrame) -> bool:
+        """Whether the frame has the format of those that are there; any, if there are none."""
+        return not self.samples or self._kind == _kind(frame)
+
+    def add(self, frame: AudioFrame) -> None:
+        if not self.samples and self._kind != _kind(frame):
+            self._fifo, self._kind, self.rate = AudioFifo(), _kind(frame), frame.sample_rate
+        frame.pts = None
+        self._fifo.write(frame)
+        self.samples += frame.samples
+
+    def take(self) -> Samples:
+        """All samples as `(channels, samples)` in [-1, 1], more if a codec overshoots. Values that are no numbers, as in damaged files, are 0."""
+        self.samples = 0
+        frame = self._fifo.read()
+        if frame is None:
+            return np.zeros((1, 0), np.float32)
+        name, array = frame.format.name.removesuffix("p"), frame.to_ndarray()
+        if not frame.format.is_planar:
+            array = array.reshape(-1, frame.layout.nb_channels).T
+        if name in {"flt", "dbl"}:
+            block = array.astype(np.float32, copy=False)
+            return block if np.isfinite(block.sum()) else np.clip(np.nan_to_num(block, posinf=0, neginf=0), -1, 1)
+        scaled = array.astype(np.float32)
+        if name == "u8":
+            scaled -= 128
+        scaled /= np.float32(_FULL_SCALE[name])
+        return scaled
+
+
+def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 class Pcm:
@@ -43,23 +71,18 @@ class Pcm:
 
     def __init__(self, write: Callable[[bytes], None], mixer: Mixer, *, only: int | None, voices: int) -> None:
         self._write, self._mixer, self._only, self._voices = write, mixer, only, voices
-        self._frames: list[AudioFrame] = []
-        self._kind: tuple[str, int, int] | None = None
-        self._waiting = 0
+        self._frames = Frames()
         self._resampler: AudioResampler | None = None
         self._position_s = 0.0
         self.samples = 0
         self.peak = 0
 
     def add(self, frame: AudioFrame) -> None:
-        kind = (frame.format.name, frame.sample_rate, frame.layout.nb_channels)
-        if kind != self._kind:
+        if not self._frames.takes(frame):
             self._flush()
-            self._kind = kind
-        self._frames.append(frame)
-        self._waiting += frame.samples
-        self._position_s += frame.samples / frame.sample_rate
-        if self._waiting >= frame.sample_rate * BLOCK_S:
+        self._frames.add(frame)
+        self._position_s += frame.samples / self._frames.rate
+        if self._frames.samples >= self._frames.rate * BLOCK_S:
             self._convert()
 
     def silence(self, duration_s: float) -> None:
@@ -76,11 +99,9 @@ class Pcm:
             self._write(bytes(2 * rest))
 
     def _convert(self) -> None:
-        if not self._frames or self._kind is None:
+        if not self._frames.samples:
             return
-        block = samples_of(self._frames)
-        self._frames, self._waiting = [], 0
-        rate = self._kind[1]
+        rate, block = self._frames.rate, self._frames.take()
         mono = self._pick(block, rate)
         if rate == RATE:
             self._emit(np.rint(mono * 32768).clip(-32768, 32767).astype("<i2"))

@@ -21,7 +21,7 @@ from voicepipe_wire.transcript.media import AudioTrack, ChannelMode, ChannelReas
 from . import tracks
 from .channels import Relation
 from .refusal import Refused
-from .sound import samples_of
+from .sound import Frames
 
 SILENT: Final = 1e-6  # mean square, -60 dBFS
 CHANNELS_OF_A_CALL: Final = 2
@@ -50,24 +50,23 @@ class _Candidate:
     place: int
     stream: AudioStream
     is_heard: bool = False
-    frames: list[AudioFrame] = field(default_factory=list)
+    frames: Frames = field(default_factory=Frames)
     heard_s: float = 0.0
     channels: int = 0
     relation: Relation = field(default_factory=Relation)
 
     def feed(self, frame: AudioFrame) -> None:
         self.channels = max(self.channels, frame.layout.nb_channels)
-        if self.frames and _kind(self.frames[0]) != _kind(frame):
+        if not self.frames.takes(frame):
             self._listen()
-        self.frames.append(frame)
-        if len(self.frames) * frame.samples >= frame.sample_rate * BLOCK_S:
+        self.frames.add(frame)
+        if self.frames.samples >= self.frames.rate * BLOCK_S:
             self._listen()
 
     def _listen(self) -> None:
-        if not self.frames:
+        if not self.frames.samples:
             return
-        rate, block = self.frames[0].sample_rate, samples_of(self.frames)
-        self.frames = []
+        rate, block = self.frames.rate, self.frames.take()
         self.heard_s += block.shape[1] / rate
         # By windows of 50 ms: a short sound in a silent second is sound.
         window = max(1, rate // 20)
@@ -207,7 +206,3 @@ def _text(value: str | None) -> str | None:
 
 def _count(tracks: int) -> str:
     return "one" if tracks == 1 else str(tracks)
-
-
-def _kind(frame: AudioFrame) -> tuple[str, int, int]:
-    return frame.format.name, frame.sample_rate, frame.layout.nb_channels

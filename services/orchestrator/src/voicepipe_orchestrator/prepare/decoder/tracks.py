@@ -77,10 +77,9 @@ class _Others:
     reached_s: float | None = None
     packets_since: int = 0
 
-    def note(self, packet: Packet[Any]) -> None:
-        if packet.dts is not None:
-            self.reached_s = _seconds(packet.dts, packet)
-            self.packets_since += 1
+    def note(self, reached_s: float) -> None:
+        self.reached_s = reached_s
+        self.packets_since += 1
 
 
 class TrackReader:
@@ -104,6 +103,7 @@ class TrackReader:
         self._complaints, self._losses, self._offset_s = complaints, losses, offset_s
         self._format = formats.family(container.format.name)
         self._others = _Others()
+        self._ticks_s = [float(each.time_base or 0) for each in container.streams]
         self._end_s = 0.0  # of all tracks, by their timestamps
         self._zero_s = self._start_of_file()
         self._timeline: Timeline[AudioFrame] = Timeline(
@@ -127,12 +127,10 @@ class TrackReader:
     def frames(self) -> Iterator[Placed[AudioFrame]]:
         """The frames in order, each with the silence before it."""
         seen = self._complaints.count
+        tick_s = self._ticks_s[self._stream.index]
         for packet in self._packets():
-            if packet.stream_index != self._stream.index:
-                self._others.note(packet)
-                continue
             for frame in self._decode(packet):
-                start_s = None if frame.pts is None or not frame.time_base else float(frame.pts * frame.time_base)
+                start_s = None if frame.pts is None else frame.pts * tick_s
                 for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
                     self._blame(placed.silence_s, complained=self._complaints.count > seen)
                     seen = self._complaints.count
@@ -147,16 +145,16 @@ class TrackReader:
         return min(start_s, 0.0) if self._format == "mov" else start_s
 
     def _packets(self) -> Iterator[Packet[Any]]:
-        """The packets of all tracks. An error of the container loses what is damaged, and reading goes on behind it, if it can."""
+        """The packets of the track. An error of the container loses what is damaged, and reading goes on behind it, if it can."""
         failures = 0
         while failures < TRIES:
             try:
                 for packet in self._container.demux():
                     failures = 0
-                    if packet.dts is not None:
-                        end = packet.dts + (packet.duration or 0)
-                        self._end_s = max(self._end_s, _seconds(end, packet) - self._zero_s)
-                    yield packet
+                    is_ours = packet.stream_index == self._stream.index
+                    self._note(packet, is_ours=is_ours)
+                    if is_ours:
+                        yield packet
             except MemoryError:  # of FFmpeg too
                 raise
             except av.error.FFmpegError:
@@ -165,6 +163,15 @@ class TrackReader:
             else:
                 return
         self._complaints.ends_early = True
+
+    def _note(self, packet: Packet[Any], *, is_ours: bool) -> None:
+        """How far the tracks have come. A Fraction for every packet would cost more than decoding it."""
+        if packet.dts is None:
+            return
+        tick_s, dts = self._ticks_s[packet.stream_index], packet.dts
+        self._end_s = max(self._end_s, (dts + (packet.duration or 0)) * tick_s - self._zero_s)
+        if not is_ours:
+            self._others.note(dts * tick_s)
 
     def _decode(self, packet: Packet[Any]) -> list[AudioFrame]:
         try:
@@ -179,7 +186,7 @@ class TrackReader:
         return usable(frames)
 
     def _lose(self, packet: Packet[Any]) -> None:
-        duration_s = _seconds(packet.duration or 0, packet)
+        duration_s = (packet.duration or 0) * self._ticks_s[packet.stream_index]
         if not packet.size:
             return
         at_s = self._offset_s + self._timeline.position_s
@@ -213,7 +220,3 @@ class TrackReader:
 def usable(frames: Sequence[object]) -> list[AudioFrame]:
     """The frames that have audio."""
     return [frame for frame in frames if isinstance(frame, AudioFrame) and frame.samples and frame.sample_rate]
-
-
-def _seconds(ticks: int, packet: Packet[Any]) -> float:
-    return float(ticks * packet.time_base) if packet.time_base else 0.0
