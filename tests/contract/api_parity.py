@@ -98,6 +98,7 @@ REQUEST_FIELDS: Mapping[str, str] = {
 # Schemas of REST whose message has another name.
 SCHEMAS: Mapping[str, str] = {
     "Speakers": "SpeakerCapability",
+    "JobWarning": "Notice",
     "TranscriptionPage": "ListTranscriptionsResponse",
     "DeadLetterDetail": "DeadLetter",
     "DeadLetterPage": "ListDeadLettersResponse",
@@ -119,6 +120,7 @@ ONLY_GRPC: Mapping[str, Mapping[str, str]] = {
         ("tier", "languages", "tasks", "model", "revision", "engine", "engine_version", "device", "compute_type", "max_audio_s"),
         "REST sends it as a further field, from the description of the model",
     ),
+    "Notice": dict.fromkeys(("start_s", "duration_s"), "only of warnings; an error applies to the whole recording"),
     "DeadLetter": {"headers": "REST sends them of one dead letter only, as gRPC does"},
     "RenameSpeakerRequest": {"id": "in the address", "speaker": "in the address"},
     "DiarizeAgainRequest": {"id": "in the address", "request_id": "in a header"},

@@ -37,7 +37,7 @@ from voicepipe_upload import app as upload
 from voicepipe_upload import options
 from voicepipe_upload.tus.handlers import TusUploads
 from voicepipe_wire.rpc.convert import text_of
-from voicepipe_wire.transcript import document, turns
+from voicepipe_wire.transcript import document, media, turns
 from voicepipe_wire.v1 import events_pb2 as internal_events
 from voicepipe_wire.web.auth import Authenticator
 
@@ -201,6 +201,10 @@ ENUMERATIONS = {
     "ActionKind": set(STATUS_SCHEMAS["OperatorAction"]["properties"]["action"]["enum"]),
     "Task": set(options.TASKS),
     "Priority": set(option_schemas()["priority"]["enum"]),
+    "Channels": set(option_schemas()["channels"]["enum"]),
+    "ChannelMode": set(STATUS_SCHEMAS["Media"]["properties"]["channel_mode"]["enum"]),
+    "ChannelReason": set(STATUS_SCHEMAS["Media"]["properties"]["channel_reason"]["enum"]),
+    "TrackState": set(STATUS_SCHEMAS["AudioTrack"]["properties"]["state"]["enum"]),
     "TranscriptFormat": set(Format),
 }
 
@@ -239,6 +243,8 @@ DOCUMENT = {
     "Speaker": document.Speaker,
     "ModelUsed": document.ModelUsed,
     "DiarizedBy": turns.DiarizedBy,
+    "Media": media.Media,
+    "AudioTrack": media.AudioTrack,
 }
 
 

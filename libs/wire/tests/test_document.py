@@ -17,6 +17,7 @@ from voicepipe_wire.transcript.document import (
     TranscriptWord,
 )
 from voicepipe_wire.transcript.languages import LANGUAGES
+from voicepipe_wire.transcript.media import AudioTrack, Media
 
 times = st.integers(0, 10**8).map(lambda milliseconds: milliseconds / 1000)
 shares = st.integers(0, 10**4).map(lambda parts: parts / 10**4)
@@ -46,7 +47,7 @@ transcripts = st.builds(
     text,
     st.lists(segments, max_size=3).map(tuple),
     st.lists(st.builds(Gap, times, times, text), max_size=2).map(tuple),
-    st.lists(st.builds(Notice, text, text), max_size=2).map(tuple),
+    st.lists(st.builds(Notice, text, text, st.none() | times, st.none() | times), max_size=2).map(tuple),
     st.integers(0, 10**12).map(lambda ms: datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)),
 )
 
@@ -71,6 +72,13 @@ def test_a_written_transcript_is_read_back_unchanged(transcript):
     assert Transcript.from_json(json.loads(json.dumps(transcript.to_json()))) == transcript
 
 
+def test_what_was_found_in_the_file_is_read_back_unchanged():
+    tracks = (AudioTrack(1, "opus", 2, 48_000, "silent", title="Floor"), AudioTrack(2, "aac", 6, 44_100, "heard"))
+    found = Media("matroska,webm", "aac", 44_100, 6, "mix", "several", 2, tracks, 61.5, inverted_channels=(2,))
+    transcript = replace(EMPTY, media=found)
+    assert Transcript.from_json(json.loads(json.dumps(transcript.to_json()))).media == found
+
+
 def test_seconds_are_rounded_to_milliseconds_and_timestamps_are_utc():
     document = EMPTY.to_json()
     assert document["duration_s"] == 12.346
@@ -84,10 +92,10 @@ def test_an_unknown_schema_is_refused(schema):
         Transcript.from_json({**EMPTY.to_json(), "schema": schema})
 
 
-LATER = {"models", "speakers", "turns", "diarization"}  # older documents lack these
+LATER = {"models", "speakers", "turns", "diarization", "media"}  # older documents lack these
 
 
-def test_a_document_without_the_speaker_fields_is_read():
+def test_a_document_without_the_fields_of_later_versions_is_read():
     document = {name: value for name, value in EMPTY.to_json().items() if name not in LATER}
     assert Transcript.from_json(document) == Transcript.from_json(EMPTY.to_json())
 

@@ -30,6 +30,8 @@ async def test_capabilities_list_what_is_served_now(alice: Client, pipeline: Pip
     assert (model["name"], model["tier"], model["engine"]) == ("accurate", "accurate", "ctranslate2")
     assert {"code": "en", "name": "English"} in answer["languages"]
     assert answer["tasks"] == ["transcribe", "translate"]
+    assert answer["channels"] == ["auto", "mix", "separate"]
+    assert answer["limits"]["max_track"] == 64
     assert answer["formats"] == ["json", "txt", "srt", "vtt", "rttm"]
     assert answer["workers"] == {"transcribe": 2}
     assert model["state"] == "ready"

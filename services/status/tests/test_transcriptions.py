@@ -24,7 +24,7 @@ async def test_a_new_transcription_is_queued_and_has_links(alice: Client, pipeli
     assert document["id"] == str(job_id)
     assert document["state"] == "queued"
     assert document["name"] == "meeting.wav"
-    assert document["options"] == OPTIONS
+    assert document["options"] == OPTIONS | {"channels": "mix", "track": None}
     assert [stage["stage"] for stage in document["stages"]] == ["prepare", "transcribe", "diarize", "assemble"]
     assert [stage["state"] for stage in document["stages"]] == ["queued", "waiting", "skipped", "waiting"]
     assert document["queue_position"] == 0

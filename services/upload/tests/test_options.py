@@ -40,9 +40,13 @@ def test_every_option_is_parsed():
             min_speakers="2",
             max_speakers="3",
             priority="premium",
+            channels="Mix",
+            track="2",
         )
     )
-    assert options == Options("fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium")
+    assert options == Options(
+        "fast", "de", "translate", ("NATS", "Jet Stream", "S3"), True, 2, 3, "premium", channels="mix", track=2
+    )
 
 
 def test_an_unknown_option_is_named_with_the_known_options():
@@ -71,6 +75,12 @@ def test_an_unknown_option_is_named_with_the_known_options():
         ({"diarize": "true", "min_speakers": "3", "max_speakers": "2"}, ["min_speakers", "3", "2"]),
         ({"max_speakers": "2"}, ["max_speakers", "diarize"]),
         ({"priority": "urgent"}, ["priority", "urgent", "premium"]),
+        ({"channels": "left"}, ["channels", "left", "mix", "separate", "auto"]),
+        ({"channels": "separate", "diarize": "true"}, ["channels", "separate", "diarize"]),
+        ({"track": "0"}, ["track", "0", "64"]),
+        ({"track": "65"}, ["track", "65", "64"]),
+        ({"track": "first"}, ["track", "first", "64"]),
+        ({"track": ["1", "2"]}, ["track", "once"]),
     ],
 )
 def test_a_bad_value_is_rejected_with_its_option_and_the_allowed_values(values, names):
@@ -89,6 +99,20 @@ def test_any_value_is_accepted_or_rejected_with_a_short_message(name, values):
         problem = caught
     assert problem is None or problem.status == 422
     assert problem is None or (len(problem.detail) < 300 and problem.detail.isprintable())
+
+
+@pytest.mark.parametrize("values", [{"channels": "separate"}, {"channels": "separate", "diarize": "false"},
+                                    {"channels": "auto", "diarize": "true"}])  # fmt: skip
+def test_channels_can_be_separate_unless_speakers_are_told_apart(values):
+    assert read(collected(**values)).channels == values["channels"]
+
+
+def test_channels_and_track_are_stored_with_the_job():
+    assert resolve(Options(), [ACCURATE]).items() >= {"channels": "auto", "track": None}.items()
+    assert (
+        resolve(Options(channels="separate", track=3), [ACCURATE]).items()
+        >= {"channels": "separate", "track": 3}.items()
+    )
 
 
 def test_auto_chooses_the_best_capable_model():

@@ -16,6 +16,8 @@ OPTIONS = [
     {"keyterms": "Ada, Grace  Hopper,Ada"},
     {"diarize": "true", "min_speakers": "2", "max_speakers": "4"},
     {"diarize": "false"},
+    {"channels": "separate", "track": "2"},
+    {"channels": "mix", "diarize": "true"},
 ]
 BAD_OPTIONS = [
     {"language": "klingon"},
@@ -26,13 +28,20 @@ BAD_OPTIONS = [
     {"diarize": "true", "max_speakers": "51"},
     {"min_speakers": "2"},
     {"diarize": "true", "min_speakers": "3", "max_speakers": "2"},
+    {"channels": "separate", "diarize": "true"},
+    {"track": "0"},
+    {"track": "65"},
 ]
-ENUMS = {"task": {"transcribe": 1, "translate": 2}, "priority": {"standard": 1, "premium": 2}}
+ENUMS = {
+    "task": {"transcribe": 1, "translate": 2},
+    "priority": {"standard": 1, "premium": 2},
+    "channels": {"auto": 1, "mix": 2, "separate": 3},
+}
 
 
 def as_fields(options):
     """The options of REST, all of them texts, as those of gRPC."""
-    readers = {"diarize": lambda text: text == "true", "min_speakers": int, "max_speakers": int}
+    readers = {"diarize": lambda text: text == "true", **dict.fromkeys(("min_speakers", "max_speakers", "track"), int)}
     readers |= {"keyterms": lambda text: [text], **{name: values.__getitem__ for name, values in ENUMS.items()}}
     return {name: readers.get(name, str)(text) for name, text in options.items()}
 

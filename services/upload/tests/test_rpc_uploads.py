@@ -25,6 +25,7 @@ async def test_the_answer_has_what_is_known_at_once(make_rpc_client, recording):
     client = await make_rpc_client()
     options = {"model": "Accurate", "language": "en", "task": types.TASK_TRANSLATE, "priority": types.PRIORITY_PREMIUM}
     options |= {"keyterms": ["Ada", "Grace, Hopper"], "diarize": True, "min_speakers": 2, "max_speakers": 3}
+    options |= {"channels": types.CHANNELS_MIX, "track": 2}
     parts = whole(recording(1000), name="a/talk.wav", media_type="audio/x-wav", options=options)
     found = (await client.create(parts)).transcription
     assert (found.name, found.media_type, found.size_bytes) == ("talk.wav", "audio/x-wav", 1000)
@@ -38,6 +39,8 @@ async def test_the_answer_has_what_is_known_at_once(make_rpc_client, recording):
         min_speakers=2,
         max_speakers=3,
         priority=types.PRIORITY_PREMIUM,
+        channels=types.CHANNELS_MIX,
+        track=2,
     )
     assert found.links.self == f"/v1/transcriptions/{found.id}"
     assert found.HasField("created_at")
@@ -123,6 +126,8 @@ async def test_a_chunk_of_1_mib_is_accepted(make_rpc_client, database, leftovers
         ({"options": {"model": "huge"}}, "INVALID_ARGUMENT", "invalid_option"),
         ({"options": {"task": 9}}, "INVALID_ARGUMENT", "invalid_option"),
         ({"options": {"priority": 9}}, "INVALID_ARGUMENT", "invalid_option"),
+        ({"options": {"channels": 9}}, "INVALID_ARGUMENT", "invalid_option"),
+        ({"options": {"track": -1}}, "INVALID_ARGUMENT", "invalid_option"),
         ({"options": {"diarize": True, "min_speakers": 0}}, "INVALID_ARGUMENT", "invalid_option"),
         ({"options": {"diarize": True, "max_speakers": -1}}, "INVALID_ARGUMENT", "invalid_option"),
         ({"options": {"min_speakers": 2}}, "INVALID_ARGUMENT", "invalid_option"),

@@ -52,7 +52,7 @@ _TRANSCRIPTIONS = f"""
     ) ahead
     WHERE p.finished_at IS NULL GROUP BY own.job_id
 )
-SELECT j.id, j.state, j.options, j.language, j.language_probability, j.duration_s, j.speech_s, j.warnings,
+SELECT j.id, j.state, j.options, j.language, j.language_probability, j.duration_s, j.speech_s, j.warnings, j.media,
     j.error_code, j.error_message, j.created_at, j.finished_at, r.name, r.size_bytes, r.media_type,
     (SELECT max(t.version) FROM transcripts t WHERE t.job_id = j.id) AS transcript_version,
     stages.list AS stages, now() AS now,
@@ -101,8 +101,8 @@ WITH page AS (
     ORDER BY j.created_at DESC, j.id DESC LIMIT $8
 ) {_TRANSCRIPTIONS}"""  # noqa: S608
 
-# That there is such a job, and its state.
-_SNAPSHOT = "SELECT state FROM jobs WHERE owner_id = $1 AND id = $2"
+# That there is such a job, its state, and what became of its channels.
+_SNAPSHOT = "SELECT state, media ->> 'channel_mode' AS channel_mode FROM jobs WHERE owner_id = $1 AND id = $2"
 
 # Whether a job has ended or is gone, and whether one of its events is still in the outbox.
 _ENDING = """
@@ -186,6 +186,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
     state: str
+    channel_mode: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from voicepipe_wire.jobs.stages import JobState, Stage, State
 from voicepipe_wire.transcript.option_limits import MAX_SPEAKERS
 
 from .formats import speaker_names
+from .media import MEDIA_EXAMPLE, Media
 
 _ID = "5b0c3ad2-58a8-4f2f-8a3a-6c2f4c4f2f10"
 _PATH = f"/v1/transcriptions/{_ID}"
@@ -25,6 +26,17 @@ class Notice(BaseModel):
 
     code: str = Field(examples=["speakers_unavailable"])
     message: str = Field(examples=["No diarizer was running, so the transcript has no speakers."])
+
+
+class JobWarning(Notice):
+    """A warning, and where in the recording it applies."""
+
+    start_s: float | None = Field(
+        None, examples=[64.0], description="Where it applies, in seconds; null if that is not known or makes no sense"
+    )
+    duration_s: float | None = Field(
+        None, examples=[2.5], description="To how much of the recording it applies, in seconds"
+    )
 
 
 class StageProgress(BaseModel):
@@ -66,7 +78,12 @@ class Transcription(BaseModel):
                     "speech_s": 540.1,
                     "size_bytes": 19596844,
                     "media_type": "audio/wav",
-                    "options": {"model": {"name": "accurate", "tier": "accurate"}, "language": "auto"},
+                    "options": {
+                        "model": {"name": "accurate", "tier": "accurate"},
+                        "language": "auto",
+                        "channels": "auto",
+                        "track": None,
+                    },
                     "language": "en",
                     "language_probability": 0.99,
                     "stages": [
@@ -87,8 +104,16 @@ class Transcription(BaseModel):
                     "queue_position": None,
                     "eta_s": 14.2,
                     "transcript_version": None,
-                    "warnings": [],
+                    "warnings": [
+                        {
+                            "code": "damaged_parts",
+                            "message": "2.5 s of the file could not be read, first at 1:04. Words may be missing there.",
+                            "start_s": 64.0,
+                            "duration_s": 2.5,
+                        }
+                    ],
                     "error": None,
+                    "media": MEDIA_EXAMPLE,
                     "links": {
                         "self": _PATH,
                         "events": f"{_PATH}/events",
@@ -125,8 +150,11 @@ class Transcription(BaseModel):
         description="Estimated seconds until it is done, from measured speeds and the time that sleeping workers take to start; null if unknown"
     )
     transcript_version: int | None = Field(description="Latest version of the transcript; null if there is none")
-    warnings: list[Notice]
+    warnings: list[JobWarning]
     error: Notice | None
+    media: Media | None = Field(
+        description="What was found in the file; null until it is decoded, and of transcriptions of earlier versions"
+    )
     links: Links
 
 
@@ -204,6 +232,7 @@ class Limits(BaseModel):
     max_keyterm_characters: int = Field(description="Total characters of all terms")
     max_speakers: int
     max_event_streams: int = Field(description="Open at once per owner and replica")
+    max_track: int = Field(description="The highest number of a track that can be chosen")
 
 
 class Speakers(BaseModel):
@@ -222,6 +251,7 @@ class Capabilities(BaseModel):
     languages: list[Language]
     tasks: list[str] = Field(examples=[["transcribe", "translate"]])
     priorities: list[str] = Field(examples=[["standard", "premium"]])
+    channels: list[str] = Field(examples=[["auto", "mix", "separate"]], description="Values of the option `channels`")
     formats: list[str] = Field(examples=[["json", "txt", "srt", "vtt", "rttm"]])
     limits: Limits
     speakers: Speakers

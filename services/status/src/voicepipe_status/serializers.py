@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from voicepipe_wire.jobs.options import complete
+
 from . import eta
 from .pool_states import PoolStates
 from .schema import Links, Notice, Transcription
@@ -13,7 +15,7 @@ from .schema import Links, Notice, Transcription
 JsonObject = dict[str, Any]
 
 _AS_STORED = tuple(
-    Transcription.model_fields.keys() - {"stages", "waiting_for", "waiting_since", "eta_s", "error", "links"}
+    Transcription.model_fields.keys() - {"options", "stages", "waiting_for", "waiting_since", "eta_s", "error", "links"}
 )
 
 
@@ -23,6 +25,7 @@ def transcription(row: Any, public_url: str, pools: PoolStates) -> Transcription
     return Transcription.model_validate(
         {
             **{name: row[name] for name in _AS_STORED},
+            "options": complete(row["options"]),
             "stages": stages,
             "waiting_for": waiting and waiting["waiting_for"],
             "waiting_since": waiting and waiting["waiting_since"],

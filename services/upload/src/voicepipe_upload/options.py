@@ -9,13 +9,20 @@ from typing import Any, Final
 from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
-from voicepipe_wire.transcript.option_limits import MAX_KEYTERM_CHARACTERS, MAX_KEYTERMS, MAX_SPEAKERS
+from voicepipe_wire.transcript.option_limits import (
+    CHANNELS,
+    MAX_KEYTERM_CHARACTERS,
+    MAX_KEYTERMS,
+    MAX_SPEAKERS,
+    MAX_TRACK,
+)
 
 AUTO: Final = "auto"
 TRANSCRIBE: Final = "transcribe"
 # Best first.
 QUALITY_TIERS: Final = ("accurate", "fast")
 TASKS: Final = (TRANSCRIBE, "translate")
+SEPARATE: Final = "separate"
 NO_MODEL_RETRY_AFTER_S: Final = 15
 
 
@@ -33,6 +40,9 @@ class Options:
     priority: str = Priority.STANDARD
     # Of the request, not of the job: transcribe the recording even if its owner has a transcription of it.
     fresh: bool = False
+    channels: str = AUTO
+    # None leaves the choice to the decoder, which knows the tracks.
+    track: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,8 @@ def read(raw: RawOptions) -> Options:
         )
     if min_speakers and max_speakers and min_speakers > max_speakers:
         raise _invalid("min_speakers", str(min_speakers), f"at most max_speakers, which is {max_speakers}")
+    if options.channels == SEPARATE and options.diarize:
+        raise _invalid("channels", SEPARATE, "used without diarize=true, because each channel is a speaker already")
     return options
 
 
@@ -106,6 +118,8 @@ def resolve(options: Options, models: Sequence[Model]) -> dict[str, Any]:
         "min_speakers": options.min_speakers,
         "max_speakers": options.max_speakers,
         "priority": options.priority,
+        "channels": options.channels,
+        "track": options.track,
     }
 
 
@@ -164,11 +178,14 @@ def _yes_or_no(name: str, values: Sequence[str]) -> bool:
     return _one_of("true", "false")(name, values) == "true"
 
 
-def _speakers(name: str, values: Sequence[str]) -> int:
-    value = _one(name, values)
-    if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= MAX_SPEAKERS):  # noqa: PLR2004
-        raise _invalid(name, value, f"a whole number from 1 to {MAX_SPEAKERS}")
-    return int(value)
+def _number(most: int) -> Callable[[str, Sequence[str]], int]:
+    def read_number(name: str, values: Sequence[str]) -> int:
+        value = _one(name, values)
+        if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= most):  # noqa: PLR2004
+            raise _invalid(name, value, f"a whole number from 1 to {most}")
+        return int(value)
+
+    return read_number
 
 
 def _keyterms(name: str, values: Sequence[str]) -> tuple[str, ...]:
@@ -189,10 +206,12 @@ _READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Any]]] = {
     "task": _one_of(*TASKS),
     "keyterms": _keyterms,
     "diarize": _yes_or_no,
-    "min_speakers": _speakers,
-    "max_speakers": _speakers,
+    "min_speakers": _number(MAX_SPEAKERS),
+    "max_speakers": _number(MAX_SPEAKERS),
     "priority": _one_of(*Priority),
     "fresh": _yes_or_no,
+    "channels": _one_of(*CHANNELS),
+    "track": _number(MAX_TRACK),
 }
 NAMES: Final = tuple(_READERS)
 

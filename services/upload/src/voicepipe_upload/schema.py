@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from voicepipe_wire.jobs.options import complete
 from voicepipe_wire.web.idempotency import Answer
 
 from .finalize import Accepted
@@ -42,6 +43,8 @@ class Transcription(BaseModel):
                         "min_speakers": None,
                         "max_speakers": None,
                         "priority": "standard",
+                        "channels": "auto",
+                        "track": None,
                     },
                     "links": {
                         "self": f"/v1/transcriptions/{_ID}",
@@ -77,7 +80,7 @@ def transcription(accepted: Accepted) -> Transcription:
         created_at=accepted.created_at,
         size_bytes=accepted.size_bytes,
         media_type=accepted.media_type,
-        options=dict(accepted.options),
+        options=complete(accepted.options),
         links=Links(self=path, events=f"{path}/events", transcript=f"{path}/transcript", audio=f"{path}/audio"),
     )
 

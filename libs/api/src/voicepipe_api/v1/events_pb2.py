@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from voicepipe_api.v1 import transcription_pb2 as voicepipe__api_dot_v1_dot_transcription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoicepipe_api/v1/events.proto\x12\x10voicepipe.api.v1\x1a$voicepipe_api/v1/transcription.proto\"\x99\x05\n\x12TranscriptionEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x33\n\x0bjob_created\x18\x02 \x01(\x0b\x32\x1c.voicepipe.api.v1.JobCreatedH\x00\x12\x37\n\rstage_changed\x18\x03 \x01(\x0b\x32\x1e.voicepipe.api.v1.StageChangedH\x00\x12=\n\x10stage_progressed\x18\x04 \x01(\x0b\x32!.voicepipe.api.v1.StageProgressedH\x00\x12?\n\x11\x63hunk_transcribed\x18\x05 \x01(\x0b\x32\".voicepipe.api.v1.ChunkTranscribedH\x00\x12\x31\n\njob_warned\x18\x06 \x01(\x0b\x32\x1b.voicepipe.api.v1.JobWarnedH\x00\x12\x37\n\rjob_completed\x18\x07 \x01(\x0b\x32\x1e.voicepipe.api.v1.JobCompletedH\x00\x12\x31\n\njob_failed\x18\x08 \x01(\x0b\x32\x1b.voicepipe.api.v1.JobFailedH\x00\x12\x37\n\rjob_cancelled\x18\t \x01(\x0b\x32\x1e.voicepipe.api.v1.JobCancelledH\x00\x12\x33\n\x0bjob_deleted\x18\n \x01(\x0b\x32\x1c.voicepipe.api.v1.JobDeletedH\x00\x12;\n\x0fspeaker_renamed\x18\x0b \x01(\x0b\x32 .voicepipe.api.v1.SpeakerRenamedH\x00\x12\x30\n\theartbeat\x18\x0c \x01(\x0b\x32\x1b.voicepipe.api.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\">\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\xb3\x01\n\x0cStageChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12&\n\x05stage\x18\x02 \x01(\x0e\x32\x17.voicepipe.api.v1.Stage\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.voicepipe.api.v1.StageState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tjob_state\x18\x05 \x01(\x0e\x32\x1a.voicepipe.api.v1.JobState\"j\n\x0fStageProgressed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12&\n\x05stage\x18\x02 \x01(\x0e\x32\x17.voicepipe.api.v1.Stage\x12\x0e\n\x06\x64one_s\x18\x03 \x01(\x01\x12\x0f\n\x07total_s\x18\x04 \x01(\x01\"\x98\x01\n\x10\x43hunkTranscribed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x0f\n\x07start_s\x18\x03 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x04 \x01(\x01\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x07 \x01(\x01\x12\x0f\n\x07total_s\x18\x08 \x01(\x01\":\n\tJobWarned\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\":\n\x0cJobCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\":\n\tJobFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1e\n\x0cJobCancelled\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x1c\n\nJobDeleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"M\n\x0eSpeakerRenamed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\x12\x0f\n\x07speaker\x18\x03 \x01(\t\"\x0b\n\tHeartbeatb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvoicepipe_api/v1/events.proto\x12\x10voicepipe.api.v1\x1a$voicepipe_api/v1/transcription.proto\"\x99\x05\n\x12TranscriptionEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x33\n\x0bjob_created\x18\x02 \x01(\x0b\x32\x1c.voicepipe.api.v1.JobCreatedH\x00\x12\x37\n\rstage_changed\x18\x03 \x01(\x0b\x32\x1e.voicepipe.api.v1.StageChangedH\x00\x12=\n\x10stage_progressed\x18\x04 \x01(\x0b\x32!.voicepipe.api.v1.StageProgressedH\x00\x12?\n\x11\x63hunk_transcribed\x18\x05 \x01(\x0b\x32\".voicepipe.api.v1.ChunkTranscribedH\x00\x12\x31\n\njob_warned\x18\x06 \x01(\x0b\x32\x1b.voicepipe.api.v1.JobWarnedH\x00\x12\x37\n\rjob_completed\x18\x07 \x01(\x0b\x32\x1e.voicepipe.api.v1.JobCompletedH\x00\x12\x31\n\njob_failed\x18\x08 \x01(\x0b\x32\x1b.voicepipe.api.v1.JobFailedH\x00\x12\x37\n\rjob_cancelled\x18\t \x01(\x0b\x32\x1e.voicepipe.api.v1.JobCancelledH\x00\x12\x33\n\x0bjob_deleted\x18\n \x01(\x0b\x32\x1c.voicepipe.api.v1.JobDeletedH\x00\x12;\n\x0fspeaker_renamed\x18\x0b \x01(\x0b\x32 .voicepipe.api.v1.SpeakerRenamedH\x00\x12\x30\n\theartbeat\x18\x0c \x01(\x0b\x32\x1b.voicepipe.api.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\">\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\xb3\x01\n\x0cStageChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12&\n\x05stage\x18\x02 \x01(\x0e\x32\x17.voicepipe.api.v1.Stage\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.voicepipe.api.v1.StageState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tjob_state\x18\x05 \x01(\x0e\x32\x1a.voicepipe.api.v1.JobState\"j\n\x0fStageProgressed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12&\n\x05stage\x18\x02 \x01(\x0e\x32\x17.voicepipe.api.v1.Stage\x12\x0e\n\x06\x64one_s\x18\x03 \x01(\x01\x12\x0f\n\x07total_s\x18\x04 \x01(\x01\"\x98\x01\n\x10\x43hunkTranscribed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x0f\n\x07start_s\x18\x03 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x04 \x01(\x01\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x0e\n\x06\x64one_s\x18\x07 \x01(\x01\x12\x0f\n\x07total_s\x18\x08 \x01(\x01\"\x84\x01\n\tJobWarned\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x14\n\x07start_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nduration_s\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_start_sB\r\n\x0b_duration_s\":\n\x0cJobCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\":\n\tJobFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x1e\n\x0cJobCancelled\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x1c\n\nJobDeleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"M\n\x0eSpeakerRenamed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1a\n\x12transcript_version\x18\x02 \x01(\x05\x12\x0f\n\x07speaker\x18\x03 \x01(\t\"\x0b\n\tHeartbeatb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,18 +42,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAGEPROGRESSED']._serialized_end=1109
   _globals['_CHUNKTRANSCRIBED']._serialized_start=1112
   _globals['_CHUNKTRANSCRIBED']._serialized_end=1264
-  _globals['_JOBWARNED']._serialized_start=1266
-  _globals['_JOBWARNED']._serialized_end=1324
-  _globals['_JOBCOMPLETED']._serialized_start=1326
-  _globals['_JOBCOMPLETED']._serialized_end=1384
-  _globals['_JOBFAILED']._serialized_start=1386
-  _globals['_JOBFAILED']._serialized_end=1444
-  _globals['_JOBCANCELLED']._serialized_start=1446
-  _globals['_JOBCANCELLED']._serialized_end=1476
-  _globals['_JOBDELETED']._serialized_start=1478
-  _globals['_JOBDELETED']._serialized_end=1506
-  _globals['_SPEAKERRENAMED']._serialized_start=1508
-  _globals['_SPEAKERRENAMED']._serialized_end=1585
-  _globals['_HEARTBEAT']._serialized_start=1587
-  _globals['_HEARTBEAT']._serialized_end=1598
+  _globals['_JOBWARNED']._serialized_start=1267
+  _globals['_JOBWARNED']._serialized_end=1399
+  _globals['_JOBCOMPLETED']._serialized_start=1401
+  _globals['_JOBCOMPLETED']._serialized_end=1459
+  _globals['_JOBFAILED']._serialized_start=1461
+  _globals['_JOBFAILED']._serialized_end=1519
+  _globals['_JOBCANCELLED']._serialized_start=1521
+  _globals['_JOBCANCELLED']._serialized_end=1551
+  _globals['_JOBDELETED']._serialized_start=1553
+  _globals['_JOBDELETED']._serialized_end=1581
+  _globals['_SPEAKERRENAMED']._serialized_start=1583
+  _globals['_SPEAKERRENAMED']._serialized_end=1660
+  _globals['_HEARTBEAT']._serialized_start=1662
+  _globals['_HEARTBEAT']._serialized_end=1673
 # @@protoc_insertion_point(module_scope)

@@ -91,14 +91,18 @@ class ChunkTranscribed(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., chunk_index: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., text: _Optional[str] = ..., language: _Optional[str] = ..., done_s: _Optional[float] = ..., total_s: _Optional[float] = ...) -> None: ...
 
 class JobWarned(_message.Message):
-    __slots__ = ("job_id", "code", "message")
+    __slots__ = ("job_id", "code", "message", "start_s", "duration_s")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     code: str
     message: str
-    def __init__(self, job_id: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    start_s: float
+    duration_s: float
+    def __init__(self, job_id: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., start_s: _Optional[float] = ..., duration_s: _Optional[float] = ...) -> None: ...
 
 class JobCompleted(_message.Message):
     __slots__ = ("job_id", "transcript_version")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#voicepipe_api/v1/installation.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x18\n\x16GetCapabilitiesRequest\"\xe9\x02\n\x0c\x43\x61pabilities\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.voicepipe.api.v1.Model\x12-\n\tlanguages\x18\x02 \x03(\x0b\x32\x1a.voicepipe.api.v1.Language\x12\r\n\x05tasks\x18\x03 \x03(\t\x12\x12\n\npriorities\x18\x04 \x03(\t\x12\x0f\n\x07\x66ormats\x18\x05 \x03(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.voicepipe.api.v1.Limits\x12\x35\n\x08speakers\x18\x07 \x01(\x0b\x32#.voicepipe.api.v1.SpeakerCapability\x12<\n\x07workers\x18\x08 \x03(\x0b\x32+.voicepipe.api.v1.Capabilities.WorkersEntry\x1a.\n\x0cWorkersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xca\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.voicepipe.api.v1.PoolState\x12+\n\x07seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nready_in_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x11\n\tlanguages\x18\x06 \x03(\t\x12\r\n\x05tasks\x18\x07 \x03(\t\x12\r\n\x05model\x18\x08 \x01(\t\x12\x10\n\x08revision\x18\t \x01(\t\x12\x0e\n\x06\x65ngine\x18\n \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x0b \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0c \x01(\t\x12\x14\n\x0c\x63ompute_type\x18\r \x01(\t\x12\x13\n\x0bmax_audio_s\x18\x0e \x01(\x01\x42\r\n\x0b_ready_in_s\"&\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x89\x01\n\x06Limits\x12\x18\n\x10max_upload_bytes\x18\x01 \x01(\x03\x12\x14\n\x0cmax_keyterms\x18\x02 \x01(\x05\x12\x1e\n\x16max_keyterm_characters\x18\x03 \x01(\x05\x12\x14\n\x0cmax_speakers\x18\x04 \x01(\x05\x12\x19\n\x11max_event_streams\x18\x05 \x01(\x05\"z\n\x11SpeakerCapability\x12\x11\n\tavailable\x18\x01 \x01(\x08\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.voicepipe.api.v1.PoolState\x12\x17\n\nready_in_s\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_ready_in_s\"\x13\n\x11GetVersionRequest\"+\n\x07Version\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t*}\n\tPoolState\x12\x1a\n\x16POOL_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10POOL_STATE_READY\x10\x01\x12\x13\n\x0fPOOL_STATE_AWAY\x10\x02\x12\x15\n\x11POOL_STATE_ASLEEP\x10\x03\x12\x12\n\x0ePOOL_STATE_OFF\x10\x04\x32\xb9\x01\n\x0cInstallation\x12[\n\x0fGetCapabilities\x12(.voicepipe.api.v1.GetCapabilitiesRequest\x1a\x1e.voicepipe.api.v1.Capabilities\x12L\n\nGetVersion\x12#.voicepipe.api.v1.GetVersionRequest\x1a\x19.voicepipe.api.v1.Versionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#voicepipe_api/v1/installation.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x18\n\x16GetCapabilitiesRequest\"\xfb\x02\n\x0c\x43\x61pabilities\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.voicepipe.api.v1.Model\x12-\n\tlanguages\x18\x02 \x03(\x0b\x32\x1a.voicepipe.api.v1.Language\x12\r\n\x05tasks\x18\x03 \x03(\t\x12\x12\n\npriorities\x18\x04 \x03(\t\x12\x0f\n\x07\x66ormats\x18\x05 \x03(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.voicepipe.api.v1.Limits\x12\x35\n\x08speakers\x18\x07 \x01(\x0b\x32#.voicepipe.api.v1.SpeakerCapability\x12<\n\x07workers\x18\x08 \x03(\x0b\x32+.voicepipe.api.v1.Capabilities.WorkersEntry\x12\x10\n\x08\x63hannels\x18\t \x03(\t\x1a.\n\x0cWorkersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xca\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.voicepipe.api.v1.PoolState\x12+\n\x07seen_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nready_in_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x11\n\tlanguages\x18\x06 \x03(\t\x12\r\n\x05tasks\x18\x07 \x03(\t\x12\r\n\x05model\x18\x08 \x01(\t\x12\x10\n\x08revision\x18\t \x01(\t\x12\x0e\n\x06\x65ngine\x18\n \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x0b \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0c \x01(\t\x12\x14\n\x0c\x63ompute_type\x18\r \x01(\t\x12\x13\n\x0bmax_audio_s\x18\x0e \x01(\x01\x42\r\n\x0b_ready_in_s\"&\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x9c\x01\n\x06Limits\x12\x18\n\x10max_upload_bytes\x18\x01 \x01(\x03\x12\x14\n\x0cmax_keyterms\x18\x02 \x01(\x05\x12\x1e\n\x16max_keyterm_characters\x18\x03 \x01(\x05\x12\x14\n\x0cmax_speakers\x18\x04 \x01(\x05\x12\x19\n\x11max_event_streams\x18\x05 \x01(\x05\x12\x11\n\tmax_track\x18\x06 \x01(\x05\"z\n\x11SpeakerCapability\x12\x11\n\tavailable\x18\x01 \x01(\x08\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.voicepipe.api.v1.PoolState\x12\x17\n\nready_in_s\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_ready_in_s\"\x13\n\x11GetVersionRequest\"+\n\x07Version\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t*}\n\tPoolState\x12\x1a\n\x16POOL_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10POOL_STATE_READY\x10\x01\x12\x13\n\x0fPOOL_STATE_AWAY\x10\x02\x12\x15\n\x11POOL_STATE_ASLEEP\x10\x03\x12\x12\n\x0ePOOL_STATE_OFF\x10\x04\x32\xb9\x01\n\x0cInstallation\x12[\n\x0fGetCapabilities\x12(.voicepipe.api.v1.GetCapabilitiesRequest\x1a\x1e.voicepipe.api.v1.Capabilities\x12L\n\nGetVersion\x12#.voicepipe.api.v1.GetVersionRequest\x1a\x19.voicepipe.api.v1.Versionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,26 +34,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAPABILITIES_WORKERSENTRY']._loaded_options = None
   _globals['_CAPABILITIES_WORKERSENTRY']._serialized_options = b'8\001'
-  _globals['_POOLSTATE']._serialized_start=1183
-  _globals['_POOLSTATE']._serialized_end=1308
+  _globals['_POOLSTATE']._serialized_start=1220
+  _globals['_POOLSTATE']._serialized_end=1345
   _globals['_GETCAPABILITIESREQUEST']._serialized_start=90
   _globals['_GETCAPABILITIESREQUEST']._serialized_end=114
   _globals['_CAPABILITIES']._serialized_start=117
-  _globals['_CAPABILITIES']._serialized_end=478
-  _globals['_CAPABILITIES_WORKERSENTRY']._serialized_start=432
-  _globals['_CAPABILITIES_WORKERSENTRY']._serialized_end=478
-  _globals['_MODEL']._serialized_start=481
-  _globals['_MODEL']._serialized_end=811
-  _globals['_LANGUAGE']._serialized_start=813
-  _globals['_LANGUAGE']._serialized_end=851
-  _globals['_LIMITS']._serialized_start=854
-  _globals['_LIMITS']._serialized_end=991
-  _globals['_SPEAKERCAPABILITY']._serialized_start=993
-  _globals['_SPEAKERCAPABILITY']._serialized_end=1115
-  _globals['_GETVERSIONREQUEST']._serialized_start=1117
-  _globals['_GETVERSIONREQUEST']._serialized_end=1136
-  _globals['_VERSION']._serialized_start=1138
-  _globals['_VERSION']._serialized_end=1181
-  _globals['_INSTALLATION']._serialized_start=1311
-  _globals['_INSTALLATION']._serialized_end=1496
+  _globals['_CAPABILITIES']._serialized_end=496
+  _globals['_CAPABILITIES_WORKERSENTRY']._serialized_start=450
+  _globals['_CAPABILITIES_WORKERSENTRY']._serialized_end=496
+  _globals['_MODEL']._serialized_start=499
+  _globals['_MODEL']._serialized_end=829
+  _globals['_LANGUAGE']._serialized_start=831
+  _globals['_LANGUAGE']._serialized_end=869
+  _globals['_LIMITS']._serialized_start=872
+  _globals['_LIMITS']._serialized_end=1028
+  _globals['_SPEAKERCAPABILITY']._serialized_start=1030
+  _globals['_SPEAKERCAPABILITY']._serialized_end=1152
+  _globals['_GETVERSIONREQUEST']._serialized_start=1154
+  _globals['_GETVERSIONREQUEST']._serialized_end=1173
+  _globals['_VERSION']._serialized_start=1175
+  _globals['_VERSION']._serialized_end=1218
+  _globals['_INSTALLATION']._serialized_start=1348
+  _globals['_INSTALLATION']._serialized_end=1533
 # @@protoc_insertion_point(module_scope)

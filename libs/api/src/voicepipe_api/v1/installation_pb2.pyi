@@ -28,7 +28,7 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("models", "languages", "tasks", "priorities", "formats", "limits", "speakers", "workers")
+    __slots__ = ("models", "languages", "tasks", "priorities", "formats", "limits", "speakers", "workers", "channels")
     class WorkersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Capabilities(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[Model]
     languages: _containers.RepeatedCompositeFieldContainer[Language]
     tasks: _containers.RepeatedScalarFieldContainer[str]
@@ -52,7 +53,8 @@ class Capabilities(_message.Message):
     limits: Limits
     speakers: SpeakerCapability
     workers: _containers.ScalarMap[str, int]
-    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., languages: _Optional[_Iterable[_Union[Language, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., priorities: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., speakers: _Optional[_Union[SpeakerCapability, _Mapping]] = ..., workers: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    channels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., languages: _Optional[_Iterable[_Union[Language, _Mapping]]] = ..., tasks: _Optional[_Iterable[str]] = ..., priorities: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., speakers: _Optional[_Union[SpeakerCapability, _Mapping]] = ..., workers: _Optional[_Mapping[str, int]] = ..., channels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "state", "seen_at", "ready_in_s", "tier", "languages", "tasks", "model", "revision", "engine", "engine_version", "device", "compute_type", "max_audio_s")
@@ -95,18 +97,20 @@ class Language(_message.Message):
     def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_upload_bytes", "max_keyterms", "max_keyterm_characters", "max_speakers", "max_event_streams")
+    __slots__ = ("max_upload_bytes", "max_keyterms", "max_keyterm_characters", "max_speakers", "max_event_streams", "max_track")
     MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_KEYTERMS_FIELD_NUMBER: _ClassVar[int]
     MAX_KEYTERM_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_EVENT_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRACK_FIELD_NUMBER: _ClassVar[int]
     max_upload_bytes: int
     max_keyterms: int
     max_keyterm_characters: int
     max_speakers: int
     max_event_streams: int
-    def __init__(self, max_upload_bytes: _Optional[int] = ..., max_keyterms: _Optional[int] = ..., max_keyterm_characters: _Optional[int] = ..., max_speakers: _Optional[int] = ..., max_event_streams: _Optional[int] = ...) -> None: ...
+    max_track: int
+    def __init__(self, max_upload_bytes: _Optional[int] = ..., max_keyterms: _Optional[int] = ..., max_keyterm_characters: _Optional[int] = ..., max_speakers: _Optional[int] = ..., max_event_streams: _Optional[int] = ..., max_track: _Optional[int] = ...) -> None: ...
 
 class SpeakerCapability(_message.Message):
     __slots__ = ("available", "state", "ready_in_s")

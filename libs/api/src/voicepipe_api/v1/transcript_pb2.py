@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from voicepipe_api.v1 import transcription_pb2 as voicepipe__api_dot_v1_dot_transcription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicepipe_api/v1/transcript.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$voicepipe_api/v1/transcription.proto\"\xb0\x01\n\x0eTranscriptPart\x12\x34\n\x06header\x18\x01 \x01(\x0b\x32\".voicepipe.api.v1.TranscriptHeaderH\x00\x12\x32\n\x08segments\x18\x02 \x01(\x0b\x32\x1e.voicepipe.api.v1.SegmentBatchH\x00\x12,\n\x05turns\x18\x03 \x01(\x0b\x32\x1b.voicepipe.api.v1.TurnBatchH\x00\x42\x06\n\x04part\"\xef\x03\n\x10TranscriptHeader\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x15\n\x08language\x18\x03 \x01(\tH\x00\x88\x01\x01\x12!\n\x14language_probability\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nduration_s\x18\x05 \x01(\x01\x12\x10\n\x08speech_s\x18\x06 \x01(\x01\x12*\n\x05model\x18\x07 \x01(\x0b\x32\x1b.voicepipe.api.v1.ModelUsed\x12+\n\x08speakers\x18\x08 \x03(\x0b\x32\x19.voicepipe.api.v1.Speaker\x12\x31\n\x0b\x64iarization\x18\t \x01(\x0b\x32\x1c.voicepipe.api.v1.DiarizedBy\x12#\n\x04gaps\x18\n \x03(\x0b\x32\x15.voicepipe.api.v1.Gap\x12*\n\x08warnings\x18\x0b \x03(\x0b\x32\x18.voicepipe.api.v1.Notice\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x06models\x18\r \x03(\x0b\x32\x1b.voicepipe.api.v1.ModelUsedB\x0b\n\t_languageB\x17\n\x15_language_probability\";\n\x0cSegmentBatch\x12+\n\x08segments\x18\x01 \x03(\x0b\x32\x19.voicepipe.api.v1.Segment\"2\n\tTurnBatch\x12%\n\x05turns\x18\x01 \x03(\x0b\x32\x16.voicepipe.api.v1.Turn\"\xb2\x01\n\x07Segment\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0f\n\x07start_s\x18\x02 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x03 \x01(\x01\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x14\n\x07speaker\x18\x07 \x01(\tH\x00\x88\x01\x01\x12%\n\x05words\x18\x08 \x03(\x0b\x32\x16.voicepipe.api.v1.WordB\n\n\x08_speaker\"{\n\x04Word\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x14\n\x07speaker\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07overlap\x18\x06 \x01(\x08\x42\n\n\x08_speaker\"7\n\x04Turn\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0f\n\x07speaker\x18\x03 \x01(\t\"3\n\x03Gap\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\"d\n\x07Speaker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06talk_s\x18\x03 \x01(\x01\x12\r\n\x05share\x18\x04 \x01(\x01\x12\x10\n\x08segments\x18\x05 \x01(\x05\x12\x0e\n\x06\x63olour\x18\x06 \x01(\t\"_\n\tModelUsed\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0c\x63ompute_type\x18\x05 \x01(\t\",\n\nDiarizedBy\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicepipe_api/v1/transcript.proto\x12\x10voicepipe.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$voicepipe_api/v1/transcription.proto\"\xb0\x01\n\x0eTranscriptPart\x12\x34\n\x06header\x18\x01 \x01(\x0b\x32\".voicepipe.api.v1.TranscriptHeaderH\x00\x12\x32\n\x08segments\x18\x02 \x01(\x0b\x32\x1e.voicepipe.api.v1.SegmentBatchH\x00\x12,\n\x05turns\x18\x03 \x01(\x0b\x32\x1b.voicepipe.api.v1.TurnBatchH\x00\x42\x06\n\x04part\"\x97\x04\n\x10TranscriptHeader\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x15\n\x08language\x18\x03 \x01(\tH\x00\x88\x01\x01\x12!\n\x14language_probability\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nduration_s\x18\x05 \x01(\x01\x12\x10\n\x08speech_s\x18\x06 \x01(\x01\x12*\n\x05model\x18\x07 \x01(\x0b\x32\x1b.voicepipe.api.v1.ModelUsed\x12+\n\x08speakers\x18\x08 \x03(\x0b\x32\x19.voicepipe.api.v1.Speaker\x12\x31\n\x0b\x64iarization\x18\t \x01(\x0b\x32\x1c.voicepipe.api.v1.DiarizedBy\x12#\n\x04gaps\x18\n \x03(\x0b\x32\x15.voicepipe.api.v1.Gap\x12*\n\x08warnings\x18\x0b \x03(\x0b\x32\x18.voicepipe.api.v1.Notice\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x06models\x18\r \x03(\x0b\x32\x1b.voicepipe.api.v1.ModelUsed\x12&\n\x05media\x18\x0e \x01(\x0b\x32\x17.voicepipe.api.v1.MediaB\x0b\n\t_languageB\x17\n\x15_language_probability\";\n\x0cSegmentBatch\x12+\n\x08segments\x18\x01 \x03(\x0b\x32\x19.voicepipe.api.v1.Segment\"2\n\tTurnBatch\x12%\n\x05turns\x18\x01 \x03(\x0b\x32\x16.voicepipe.api.v1.Turn\"\xb2\x01\n\x07Segment\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0f\n\x07start_s\x18\x02 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x03 \x01(\x01\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x14\n\x07speaker\x18\x07 \x01(\tH\x00\x88\x01\x01\x12%\n\x05words\x18\x08 \x03(\x0b\x32\x16.voicepipe.api.v1.WordB\n\n\x08_speaker\"{\n\x04Word\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x14\n\x07speaker\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07overlap\x18\x06 \x01(\x08\x42\n\n\x08_speaker\"7\n\x04Turn\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0f\n\x07speaker\x18\x03 \x01(\t\"3\n\x03Gap\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\"d\n\x07Speaker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06talk_s\x18\x03 \x01(\x01\x12\r\n\x05share\x18\x04 \x01(\x01\x12\x10\n\x08segments\x18\x05 \x01(\x05\x12\x0e\n\x06\x63olour\x18\x06 \x01(\t\"_\n\tModelUsed\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0c\x63ompute_type\x18\x05 \x01(\t\",\n\nDiarizedBy\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,23 +36,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCRIPTPART']._serialized_start=127
   _globals['_TRANSCRIPTPART']._serialized_end=303
   _globals['_TRANSCRIPTHEADER']._serialized_start=306
-  _globals['_TRANSCRIPTHEADER']._serialized_end=801
-  _globals['_SEGMENTBATCH']._serialized_start=803
-  _globals['_SEGMENTBATCH']._serialized_end=862
-  _globals['_TURNBATCH']._serialized_start=864
-  _globals['_TURNBATCH']._serialized_end=914
-  _globals['_SEGMENT']._serialized_start=917
-  _globals['_SEGMENT']._serialized_end=1095
-  _globals['_WORD']._serialized_start=1097
-  _globals['_WORD']._serialized_end=1220
-  _globals['_TURN']._serialized_start=1222
-  _globals['_TURN']._serialized_end=1277
-  _globals['_GAP']._serialized_start=1279
-  _globals['_GAP']._serialized_end=1330
-  _globals['_SPEAKER']._serialized_start=1332
-  _globals['_SPEAKER']._serialized_end=1432
-  _globals['_MODELUSED']._serialized_start=1434
-  _globals['_MODELUSED']._serialized_end=1529
-  _globals['_DIARIZEDBY']._serialized_start=1531
-  _globals['_DIARIZEDBY']._serialized_end=1575
+  _globals['_TRANSCRIPTHEADER']._serialized_end=841
+  _globals['_SEGMENTBATCH']._serialized_start=843
+  _globals['_SEGMENTBATCH']._serialized_end=902
+  _globals['_TURNBATCH']._serialized_start=904
+  _globals['_TURNBATCH']._serialized_end=954
+  _globals['_SEGMENT']._serialized_start=957
+  _globals['_SEGMENT']._serialized_end=1135
+  _globals['_WORD']._serialized_start=1137
+  _globals['_WORD']._serialized_end=1260
+  _globals['_TURN']._serialized_start=1262
+  _globals['_TURN']._serialized_end=1317
+  _globals['_GAP']._serialized_start=1319
+  _globals['_GAP']._serialized_end=1370
+  _globals['_SPEAKER']._serialized_start=1372
+  _globals['_SPEAKER']._serialized_end=1472
+  _globals['_MODELUSED']._serialized_start=1474
+  _globals['_MODELUSED']._serialized_end=1569
+  _globals['_DIARIZEDBY']._serialized_start=1571
+  _globals['_DIARIZEDBY']._serialized_end=1615
 # @@protoc_insertion_point(module_scope)

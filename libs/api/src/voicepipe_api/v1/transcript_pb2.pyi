@@ -21,7 +21,7 @@ class TranscriptPart(_message.Message):
     def __init__(self, header: _Optional[_Union[TranscriptHeader, _Mapping]] = ..., segments: _Optional[_Union[SegmentBatch, _Mapping]] = ..., turns: _Optional[_Union[TurnBatch, _Mapping]] = ...) -> None: ...
 
 class TranscriptHeader(_message.Message):
-    __slots__ = ("id", "version", "language", "language_probability", "duration_s", "speech_s", "model", "speakers", "diarization", "gaps", "warnings", "created_at", "models")
+    __slots__ = ("id", "version", "language", "language_probability", "duration_s", "speech_s", "model", "speakers", "diarization", "gaps", "warnings", "created_at", "models", "media")
     ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class TranscriptHeader(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: int
     language: str
@@ -48,7 +49,8 @@ class TranscriptHeader(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_transcription_pb2.Notice]
     created_at: _timestamp_pb2.Timestamp
     models: _containers.RepeatedCompositeFieldContainer[ModelUsed]
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., model: _Optional[_Union[ModelUsed, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[Speaker, _Mapping]]] = ..., diarization: _Optional[_Union[DiarizedBy, _Mapping]] = ..., gaps: _Optional[_Iterable[_Union[Gap, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[_transcription_pb2.Notice, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelUsed, _Mapping]]] = ...) -> None: ...
+    media: _transcription_pb2.Media
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., model: _Optional[_Union[ModelUsed, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[Speaker, _Mapping]]] = ..., diarization: _Optional[_Union[DiarizedBy, _Mapping]] = ..., gaps: _Optional[_Iterable[_Union[Gap, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[_transcription_pb2.Notice, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelUsed, _Mapping]]] = ..., media: _Optional[_Union[_transcription_pb2.Media, _Mapping]] = ...) -> None: ...
 
 class SegmentBatch(_message.Message):
     __slots__ = ("segments",)

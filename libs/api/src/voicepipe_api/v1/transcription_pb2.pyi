@@ -10,6 +10,29 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ChannelMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANNEL_MODE_UNSPECIFIED: _ClassVar[ChannelMode]
+    CHANNEL_MODE_MIX: _ClassVar[ChannelMode]
+    CHANNEL_MODE_SEPARATE: _ClassVar[ChannelMode]
+
+class ChannelReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANNEL_REASON_UNSPECIFIED: _ClassVar[ChannelReason]
+    CHANNEL_REASON_REQUESTED: _ClassVar[ChannelReason]
+    CHANNEL_REASON_ONE_CHANNEL: _ClassVar[ChannelReason]
+    CHANNEL_REASON_INDEPENDENT: _ClassVar[ChannelReason]
+    CHANNEL_REASON_RELATED: _ClassVar[ChannelReason]
+    CHANNEL_REASON_SEVERAL: _ClassVar[ChannelReason]
+
+class TrackState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRACK_STATE_UNSPECIFIED: _ClassVar[TrackState]
+    TRACK_STATE_HEARD: _ClassVar[TrackState]
+    TRACK_STATE_SILENT: _ClassVar[TrackState]
+    TRACK_STATE_UNDECODABLE: _ClassVar[TrackState]
+    TRACK_STATE_UNUSED: _ClassVar[TrackState]
+
 class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
@@ -52,6 +75,27 @@ class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIORITY_UNSPECIFIED: _ClassVar[Priority]
     PRIORITY_STANDARD: _ClassVar[Priority]
     PRIORITY_PREMIUM: _ClassVar[Priority]
+
+class Channels(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANNELS_UNSPECIFIED: _ClassVar[Channels]
+    CHANNELS_AUTO: _ClassVar[Channels]
+    CHANNELS_MIX: _ClassVar[Channels]
+    CHANNELS_SEPARATE: _ClassVar[Channels]
+CHANNEL_MODE_UNSPECIFIED: ChannelMode
+CHANNEL_MODE_MIX: ChannelMode
+CHANNEL_MODE_SEPARATE: ChannelMode
+CHANNEL_REASON_UNSPECIFIED: ChannelReason
+CHANNEL_REASON_REQUESTED: ChannelReason
+CHANNEL_REASON_ONE_CHANNEL: ChannelReason
+CHANNEL_REASON_INDEPENDENT: ChannelReason
+CHANNEL_REASON_RELATED: ChannelReason
+CHANNEL_REASON_SEVERAL: ChannelReason
+TRACK_STATE_UNSPECIFIED: TrackState
+TRACK_STATE_HEARD: TrackState
+TRACK_STATE_SILENT: TrackState
+TRACK_STATE_UNDECODABLE: TrackState
+TRACK_STATE_UNUSED: TrackState
 JOB_STATE_UNSPECIFIED: JobState
 JOB_STATE_UPLOADED: JobState
 JOB_STATE_QUEUED: JobState
@@ -80,9 +124,13 @@ TASK_TRANSLATE: Task
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_STANDARD: Priority
 PRIORITY_PREMIUM: Priority
+CHANNELS_UNSPECIFIED: Channels
+CHANNELS_AUTO: Channels
+CHANNELS_MIX: Channels
+CHANNELS_SEPARATE: Channels
 
 class Transcription(_message.Message):
-    __slots__ = ("id", "name", "state", "created_at", "finished_at", "duration_s", "speech_s", "size_bytes", "media_type", "options", "language", "language_probability", "stages", "queue_position", "eta_s", "transcript_version", "warnings", "error", "links", "waiting_for", "waiting_since")
+    __slots__ = ("id", "name", "state", "created_at", "finished_at", "duration_s", "speech_s", "size_bytes", "media_type", "options", "language", "language_probability", "stages", "queue_position", "eta_s", "transcript_version", "warnings", "error", "links", "waiting_for", "waiting_since", "media")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +152,7 @@ class Transcription(_message.Message):
     LINKS_FIELD_NUMBER: _ClassVar[int]
     WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
     WAITING_SINCE_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     state: JobState
@@ -125,7 +174,8 @@ class Transcription(_message.Message):
     links: Links
     waiting_for: str
     waiting_since: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[ResolvedOptions, _Mapping]] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageProgress, _Mapping]]] = ..., queue_position: _Optional[int] = ..., eta_s: _Optional[float] = ..., transcript_version: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., error: _Optional[_Union[Notice, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    media: Media
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_s: _Optional[float] = ..., speech_s: _Optional[float] = ..., size_bytes: _Optional[int] = ..., media_type: _Optional[str] = ..., options: _Optional[_Union[ResolvedOptions, _Mapping]] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageProgress, _Mapping]]] = ..., queue_position: _Optional[int] = ..., eta_s: _Optional[float] = ..., transcript_version: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., error: _Optional[_Union[Notice, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., media: _Optional[_Union[Media, _Mapping]] = ...) -> None: ...
 
 class Links(_message.Message):
     __slots__ = ("self", "events", "transcript", "audio")
@@ -140,12 +190,64 @@ class Links(_message.Message):
     def __init__(self_, self: _Optional[str] = ..., events: _Optional[str] = ..., transcript: _Optional[str] = ..., audio: _Optional[str] = ...) -> None: ...
 
 class Notice(_message.Message):
-    __slots__ = ("code", "message")
+    __slots__ = ("code", "message", "start_s", "duration_s")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    start_s: float
+    duration_s: float
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., start_s: _Optional[float] = ..., duration_s: _Optional[float] = ...) -> None: ...
+
+class Media(_message.Message):
+    __slots__ = ("container", "codec", "sample_rate_hz", "channels", "channel_mode", "channel_reason", "track", "tracks", "decoded_duration_s", "stated_duration_s", "recordings", "inverted_channels")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_MODE_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_REASON_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    TRACKS_FIELD_NUMBER: _ClassVar[int]
+    DECODED_DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    STATED_DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    RECORDINGS_FIELD_NUMBER: _ClassVar[int]
+    INVERTED_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    channel_mode: ChannelMode
+    channel_reason: ChannelReason
+    track: int
+    tracks: _containers.RepeatedCompositeFieldContainer[AudioTrack]
+    decoded_duration_s: float
+    stated_duration_s: float
+    recordings: int
+    inverted_channels: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, container: _Optional[str] = ..., codec: _Optional[str] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ..., channel_mode: _Optional[_Union[ChannelMode, str]] = ..., channel_reason: _Optional[_Union[ChannelReason, str]] = ..., track: _Optional[int] = ..., tracks: _Optional[_Iterable[_Union[AudioTrack, _Mapping]]] = ..., decoded_duration_s: _Optional[float] = ..., stated_duration_s: _Optional[float] = ..., recordings: _Optional[int] = ..., inverted_channels: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class AudioTrack(_message.Message):
+    __slots__ = ("track", "codec", "channels", "sample_rate_hz", "state", "is_default", "language", "title")
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    track: int
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    state: TrackState
+    is_default: bool
+    language: str
+    title: str
+    def __init__(self, track: _Optional[int] = ..., codec: _Optional[str] = ..., channels: _Optional[int] = ..., sample_rate_hz: _Optional[int] = ..., state: _Optional[_Union[TrackState, str]] = ..., is_default: _Optional[bool] = ..., language: _Optional[str] = ..., title: _Optional[str] = ...) -> None: ...
 
 class StageProgress(_message.Message):
     __slots__ = ("stage", "state", "attempt", "done_s", "total_s", "started_at", "finished_at", "waiting_for", "waiting_since")
@@ -170,7 +272,7 @@ class StageProgress(_message.Message):
     def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., state: _Optional[_Union[StageState, str]] = ..., attempt: _Optional[int] = ..., done_s: _Optional[float] = ..., total_s: _Optional[float] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_for: _Optional[str] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class TranscriptionOptions(_message.Message):
-    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority", "fresh")
+    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority", "fresh", "channels", "track")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +282,8 @@ class TranscriptionOptions(_message.Message):
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     FRESH_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
     model: str
     language: str
     task: Task
@@ -189,10 +293,12 @@ class TranscriptionOptions(_message.Message):
     max_speakers: int
     priority: Priority
     fresh: bool
-    def __init__(self, model: _Optional[str] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., fresh: _Optional[bool] = ...) -> None: ...
+    channels: Channels
+    track: int
+    def __init__(self, model: _Optional[str] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., fresh: _Optional[bool] = ..., channels: _Optional[_Union[Channels, str]] = ..., track: _Optional[int] = ...) -> None: ...
 
 class ResolvedOptions(_message.Message):
-    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority")
+    __slots__ = ("model", "language", "task", "keyterms", "diarize", "min_speakers", "max_speakers", "priority", "channels", "track")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +307,8 @@ class ResolvedOptions(_message.Message):
     MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
     model: ModelReference
     language: str
     task: Task
@@ -209,7 +317,9 @@ class ResolvedOptions(_message.Message):
     min_speakers: int
     max_speakers: int
     priority: Priority
-    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    channels: Channels
+    track: int
+    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[Task, str]] = ..., keyterms: _Optional[_Iterable[str]] = ..., diarize: _Optional[bool] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., channels: _Optional[_Union[Channels, str]] = ..., track: _Optional[int] = ...) -> None: ...
 
 class ModelReference(_message.Message):
     __slots__ = ("name", "tier")

@@ -80,10 +80,7 @@ REQUESTS: Mapping[str, Entry] = {
         "Retry it to continue where it stopped.",
     ),
     "not_cancellable": row(
-        409,
-        "FAILED_PRECONDITION",
-        "Not cancellable",
-        "The transcription has already ended, so there is nothing to cancel.",
+        409, "FAILED_PRECONDITION", "Not cancellable", "The transcription has ended: there is nothing to cancel."
     ),
     "not_retryable": row(
         409,
@@ -118,6 +115,13 @@ REQUESTS: Mapping[str, Entry] = {
         "Not completed",
         "Speakers can be requested again only after the transcription has completed.",
         "Wait for it, or retry it if it failed.",
+    ),
+    "channels_are_speakers": row(
+        409,
+        "FAILED_PRECONDITION",
+        "Channels are speakers",
+        "Each channel of this recording was transcribed apart, and is a speaker.",
+        "To tell speakers apart by their voices, send it again with channels=mix and diarize=true.",
     ),
     "audio_gone": row(
         410,

@@ -53,8 +53,11 @@ def read(sequence: int, subject: str, headers: Mapping[str, str] | None, payload
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """Every field under its name in the contract, defaults included.
+    """Every field under its name in the contract, defaults included; an optional one that is not set is null.
 
     The messages are flat. The JSON mapping of protobuf would write 64-bit numbers as strings.
     """
-    return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
+    return {
+        field.name: None if field.has_presence and not message.HasField(field.name) else getattr(message, field.name)
+        for field in message.DESCRIPTOR.fields
+    }

@@ -8,7 +8,13 @@ from typing import Any
 from voicepipe_wire.jobs.stages import Stage
 from voicepipe_wire.messaging.subjects import Priority
 from voicepipe_wire.transcript.languages import LANGUAGES
-from voicepipe_wire.transcript.option_limits import MAX_KEYTERM_CHARACTERS, MAX_KEYTERMS, MAX_SPEAKERS
+from voicepipe_wire.transcript.option_limits import (
+    CHANNELS,
+    MAX_KEYTERM_CHARACTERS,
+    MAX_KEYTERMS,
+    MAX_SPEAKERS,
+    MAX_TRACK,
+)
 from voicepipe_wire.v1.scaling_pb2 import PoolState
 
 from voicepipe_status.dependencies import Dependencies
@@ -29,6 +35,7 @@ async def capabilities(dependencies: Dependencies) -> Capabilities:
         languages=[Language(code=code, name=name) for code, name in LANGUAGES.items()],
         tasks=list(TASKS),
         priorities=[Priority.STANDARD, Priority.PREMIUM],
+        channels=list(CHANNELS),
         formats=list(Format),
         limits=Limits(
             max_upload_bytes=dependencies.settings.max_upload_bytes,
@@ -36,6 +43,7 @@ async def capabilities(dependencies: Dependencies) -> Capabilities:
             max_keyterm_characters=MAX_KEYTERM_CHARACTERS,
             max_speakers=MAX_SPEAKERS,
             max_event_streams=dependencies.settings.max_event_streams,
+            max_track=MAX_TRACK,
         ),
         speakers=_speakers(dependencies.settings.speakers, workers, pools.of(Stage.DIARIZE)),
         workers=workers,

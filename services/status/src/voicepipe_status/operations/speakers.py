@@ -42,8 +42,8 @@ async def diarize_again(
     """Run diarization for a completed transcription, again or for the first time; once for each idempotency key.
 
     Raises:
-        Problem: 404 `not_found`, 409 `not_completed` or `idempotency_in_flight`, 410 `audio_gone`, 422 `idempotency_key_reused`,
-            501 `no_diarizer`.
+        Problem: 404 `not_found`, 409 `not_completed`, `channels_are_speakers` or `idempotency_in_flight`, 410 `audio_gone`,
+            422 `idempotency_key_reused`, 501 `no_diarizer`.
     """
     limits = limits or SpeakerLimits()
     request = idempotency.fingerprint("diarize again", str(job_id), limits.model_dump())
@@ -59,6 +59,8 @@ async def _diarize_again(
     before = await snapshot(dependencies, owner_id, job_id)
     if before.state != JobState.COMPLETED:
         raise Problem.of("not_completed", members={"state": before.state})
+    if before.channel_mode == "separate":
+        raise Problem.of("channels_are_speakers")
     if not dependencies.settings.speakers:
         raise Problem.of("no_diarizer")
     # Before the lock: the object store may be slow.

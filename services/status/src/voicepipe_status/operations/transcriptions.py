@@ -40,7 +40,7 @@ async def get(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> Trans
 
 
 async def snapshot(dependencies: Dependencies, owner_id: UUID, job_id: UUID) -> JobSnapshot:
-    """The state of a job.
+    """The state of a job, and what became of its channels.
 
     Raises:
         Problem: 404 `not_found`.

@@ -58,6 +58,7 @@ async def rename_speaker(
         **problem_responses(
             "not_found",
             "not_completed",
+            "channels_are_speakers",
             "audio_gone",
             "no_diarizer",
             "body_too_large",

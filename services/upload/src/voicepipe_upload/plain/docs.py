@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from voicepipe_wire.messaging.subjects import Priority
-from voicepipe_wire.transcript.option_limits import MAX_SPEAKERS
+from voicepipe_wire.transcript.option_limits import CHANNELS, MAX_SPEAKERS, MAX_TRACK
 
 from voicepipe_upload.openapi import IDEMPOTENCY_KEY, KEYS, OPTIONS, RECEIVING, problems
 from voicepipe_upload.options import AUTO, QUALITY_TIERS, TASKS
@@ -33,6 +33,20 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
         "type": "boolean",
         "default": False,
         "description": "transcribe again, even if there is a transcription of the same bytes with the same options",
+    },
+    "channels": {
+        "type": "string",
+        "enum": list(CHANNELS),
+        "default": AUTO,
+        "description": "mix: everybody in one transcript. separate: each channel is transcribed apart and is a speaker, `Channel 1` and so "
+        "on; not together with diarize. auto: separates two channels with a voice each, such as the two ends of a call, and mixes all others",
+    },
+    "track": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_TRACK,
+        "description": "number of the audio track to transcribe, in the order of the file; by default the track that a player plays, or the "
+        "first one that has sound",
     },
 }
 _BINARY: Final = {"type": "string", "format": "binary"}
