@@ -104,6 +104,7 @@ class FakeServer:
         self.faults = Faults()
         self.story = STORY
         self.warnings = []
+        self.media = None
         self.has_diarizer = False
         # Whether names take effect only after the answer.
         self.renames_late = False
@@ -134,6 +135,7 @@ class FakeServer:
             "options": {},
             "stages": [],
             "warnings": self.warnings,
+            "media": self.media,
             "error": error,
             "transcript_version": 1 if state == "completed" else None,
         }

@@ -14,7 +14,7 @@ from .exit_codes import ExitCode, code_of
 from .model import Notice, Options, TranscriptFormat, Transcription
 from .recording import Recording
 from .saving import save
-from .screen import Screen
+from .screen import Screen, notes_on
 
 # Two concurrent uploads keep the network busy while one of them waits for an answer.
 UPLOADS_AT_ONCE: Final = 2
@@ -106,8 +106,8 @@ class Batch:
         if self._wait:
             await self._follow(item, transcription_id)
         transcription = await self._client.get(transcription_id)
-        for warning in transcription.warnings:
-            self._screen.say(f"{item.name}: warning: {warning.message}")
+        for note in notes_on(transcription):
+            self._screen.say(f"{item.name}: {note}")
         if not self._wait:
             return Outcome(item, ExitCode.OK, transcription)
         outcome = await self._end(item, transcription)

@@ -30,6 +30,7 @@ from .errors import (
 )
 from .event_stream import EventStream
 from .events import Event
+from .media import AudioTrack, Media
 from .model import DeadLetter, JsonObject, Notice, Options, StageStatus, TranscriptFormat, Transcription
 from .operating import DeadLetterFilter, OperatorAction, Queues, Redriven, StuckJob
 from .pace import Pace, Wait
@@ -42,12 +43,14 @@ from .uploading import Uploader
 
 __all__ = [
     "ApiError",
+    "AudioTrack",
     "Client",
     "DeadLetter",
     "DeadLetterFilter",
     "Event",
     "InvalidFile",
     "InvalidSettings",
+    "Media",
     "NoSpeakers",
     "NoSuchSpeaker",
     "Notice",

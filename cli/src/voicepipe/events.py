@@ -73,10 +73,14 @@ class JobWarned:
 
     code: str
     message: str
+    # Where in the recording it applies, and to how much of it.
+    start_s: float | None = None
+    duration_s: float | None = None
 
     @classmethod
     def from_json(cls, data: JsonObject) -> JobWarned:
-        return cls(_text(data, "code"), _text(data, "message"))
+        place_s = (None if data.get(name) is None else float(data[name]) for name in ("start_s", "duration_s"))
+        return cls(_text(data, "code"), _text(data, "message"), *place_s)
 
 
 @dataclass(frozen=True, slots=True)

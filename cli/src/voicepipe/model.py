@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
+from .media import Media
+
 JsonObject = Mapping[str, Any]
 
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
@@ -28,6 +30,10 @@ class Options:
     priority: str | None = None
     # A new transcription, even if there is one of the same bytes with the same options.
     fresh: bool | None = None
+    # auto, mix or separate: each channel is a speaker.
+    channels: str | None = None
+    # Number of the audio track, from 1.
+    track: int | None = None
 
     def to_fields(self) -> dict[str, str]:
         """The options that are set, as text fields. A key term with a comma becomes two."""
@@ -41,20 +47,28 @@ class Options:
             "max_speakers": self.max_speakers,
             "priority": self.priority,
             "fresh": None if self.fresh is None else str(self.fresh).lower(),
+            "channels": self.channels,
+            "track": self.track,
         }
         return {name: str(value) for name, value in chosen.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning or an error: a stable code for programs, a sentence for people."""
+    """A warning or an error: a stable code for programs, a sentence for people.
+
+    A warning may say where in the recording it applies, and to how much of it, in seconds.
+    """
 
     code: str
     message: str
+    start_s: float | None = None
+    duration_s: float | None = None
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Notice:
-        return cls(str(data.get("code", "")), str(data.get("message", "")))
+        place_s = (_float(data.get(name)) for name in ("start_s", "duration_s"))
+        return cls(str(data.get("code", "")), str(data.get("message", "")), *place_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +120,8 @@ class Transcription:
     transcript_version: int | None
     warnings: tuple[Notice, ...]
     error: Notice | None
+    # None until the recording is decoded, and from an earlier server.
+    media: Media | None
     document: JsonObject = field(repr=False)
 
     @property
@@ -140,6 +156,7 @@ class Transcription:
             transcript_version=_int(data.get("transcript_version")),
             warnings=tuple(Notice.from_json(warning) for warning in data.get("warnings") or ()),
             error=Notice.from_json(data["error"]) if data.get("error") else None,
+            media=Media.from_json(data["media"]) if data.get("media") else None,
             document=data,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -12,7 +13,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from .events import ChunkTranscribed, Event, StageChanged, StageProgressed
+from .events import ChunkTranscribed, Event, JobWarned, StageChanged, StageProgressed
+from .model import Notice, Transcription
 from .pace import Wait
 from .running_text import RunningText
 
@@ -56,6 +58,24 @@ class Screen(Protocol):
 def printable(text: str) -> str:
     """Replace control characters: names come from elsewhere and must not control the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def warning_text(warning: Notice | JobWarned) -> str:
+    """A warning, with its time in the recording if it has one."""
+    at = "" if warning.start_s is None else f" at {clock_time(warning.start_s)}"
+    return f"warning{at}: {warning.message}"
+
+
+def notes_on(transcription: Transcription) -> Iterator[str]:
+    """What a user may not expect of the file, and the warnings."""
+    if transcription.media is not None and transcription.media.summary is not None:
+        yield f"audio: {transcription.media.summary}"
+    yield from map(warning_text, transcription.warnings)
+
+
+def capitalized(text: str) -> str:
+    """With a capital first letter; the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def stderr_console() -> Console:

@@ -16,7 +16,7 @@ from voicepipe.exit_codes import ExitCode
 from voicepipe.model import Transcription
 from voicepipe.running_text import RunningText
 from voicepipe.saving import check_folder, check_targets, save, target_in
-from voicepipe.screen import DOING, clock_time, printable
+from voicepipe.screen import DOING, capitalized, clock_time, notes_on, printable, warning_text
 
 from .session import Folder, Force, Format, Id, Json, Session, Yes, put, put_json, put_table, run
 
@@ -82,8 +82,8 @@ def get(
             check_folder(output)
             check_targets([target], overwrite=force)
         text = await session.client.transcript(transcription.id, chosen)
-        for warning in transcription.warnings:
-            session.screen.say(f"Warning: {warning.message}")
+        for note in notes_on(transcription):
+            session.screen.say(capitalized(note))
         if target is None:
             put(text)
         else:
@@ -217,8 +217,8 @@ def _put_event(event: Event, text: RunningText, session: Session) -> None:
         case ChunkTranscribed() as chunk:
             for line in text.add(chunk.chunk_index, chunk.text):
                 put(line)
-        case JobWarned(message=message):
-            session.screen.say(f"Warning: {message}")
+        case JobWarned() as warning:
+            session.screen.say(capitalized(warning_text(warning)))
         case JobFailed():
             pass  # `standing` reports it at the end
         case _ if event.is_final:

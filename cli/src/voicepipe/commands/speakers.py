@@ -12,7 +12,7 @@ from voicepipe.client import Client
 from voicepipe.exit_codes import ExitCode
 from voicepipe.model import Transcription
 from voicepipe.saving import check_folder, check_targets, save, target_in
-from voicepipe.screen import printable
+from voicepipe.screen import capitalized, printable, warning_text
 from voicepipe.speakers import SpeakerLimits, find_speaker
 
 from .jobs import standing
@@ -83,7 +83,7 @@ def diarize(
             return ExitCode.NO_TRANSCRIPT
         text = await session.client.transcript(after.id, chosen)
         for warning in after.warnings:
-            session.screen.say(f"Warning: {warning.message}")
+            session.screen.say(capitalized(warning_text(warning)))
         _deliver(session, after, text, target, overwrite=force, as_json=as_json)
         return None
 

@@ -42,6 +42,16 @@ def transcribe(
         list[str] | None, typer.Option(metavar="TERM", help="A word or name to expect. May be repeated.")
     ] = None,
     speakers: Speakers = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="mix; separate: each channel is a speaker; auto (default): separate for two channels with a voice each.",
+        ),
+    ] = None,
+    track: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="The audio track; default: the one that a player plays.")
+    ] = None,
     priority: Annotated[str | None, typer.Option(metavar="PRIORITY", help="standard (default) or premium.")] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Transcribe again, even if there is a transcript of this recording.")
@@ -56,9 +66,10 @@ def transcribe(
 
     To resume an interrupted upload, run the same command again.
     """
-    if transcript_format == "rttm" and speakers is None:
+    if transcript_format == "rttm" and speakers is None and channels != "separate":
         raise typer.BadParameter("rttm needs speakers. Give --speakers too, for example --speakers auto.")
     options = Options(model, language, task, tuple(keyterm or ()), priority=priority, fresh=fresh or None)
+    options = replace(options, channels=channels, track=track)
     if speakers is not None:
         options = replace(options, diarize=True, min_speakers=speakers.least, max_speakers=speakers.most)
     chosen = transcript_format or ("json" if as_json else "txt")

@@ -108,6 +108,8 @@ def _options(options: Options) -> TranscriptionOptions:
         "max_speakers": options.max_speakers,
         "priority": options.priority,
         "fresh": options.fresh,
+        "channels": options.channels,
+        "track": options.track,
     }
     try:
         return filled(TranscriptionOptions(), values)
