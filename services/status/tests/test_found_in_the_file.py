@@ -10,12 +10,12 @@ import pytest
 from rpc_stubs import failure, rest
 from voicepipe_api.v1 import transcription_pb2 as types
 from voicepipe_wire.jobs import jobs, warnings
-from voicepipe_wire.transcript.document import Notice
+from voicepipe_wire.transcript.document import Notice, Speaker
 from voicepipe_wire.transcript.media import AudioTrack, Media
 
 from .conftest import OPTIONS, Client, Pipeline, following
 from .conftest import rest as rest_of_sse
-from .spoken_transcripts import completed
+from .spoken_transcripts import FORMATS, completed
 
 INTERPRETED = Media(
     container="matroska,webm",
@@ -156,3 +156,25 @@ async def test_mixed_channels_can_be_diarized_again(alice: Client, pipeline: Pip
     )
     await pipeline.store_audio(job_id)
     assert (await alice.http.post(f"/v1/transcriptions/{job_id}/diarization")).status_code == 202
+
+
+async def test_channels_that_are_speakers_are_named_in_every_format(alice: Client, pipeline: Pipeline):
+    speakers = tuple(Speaker(f"speaker_{n}", f"Channel {n}", 1.0, 0.5, 1, "#1f77b4") for n in (1, 2))
+    job_id = await completed(pipeline, alice.owner_id, media=CALL, speakers=speakers, diarization=None)
+    renamed = await alice.http.patch(f"/v1/transcriptions/{job_id}/speakers/speaker_2", json={"name": "Agent"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Agent")
+    texts = {}
+    for name in FORMATS:
+        answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript", params={"format": name})
+        assert answer.status_code == 200
+        texts[name] = answer.text
+    assert all("Agent" in text for text in texts.values())
+    assert texts["txt"] == "[00:00:00] Channel 1: Tea?\n\n[00:00:03] Agent: Yes.\n"
+    assert texts["rttm"].splitlines()[0] == "SPEAKER meeting 1 0.000 1.000 <NA> <NA> Channel_1 <NA> <NA>"
+
+
+async def test_separate_channels_without_words_have_an_empty_rttm(alice: Client, pipeline: Pipeline):
+    nothing: dict[str, Any] = {"segments": (), "turns": (), "speakers": (), "diarization": None, "text": ""}
+    job_id = await completed(pipeline, alice.owner_id, media=CALL, **nothing)
+    answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript", params={"format": "rttm"})
+    assert (answer.status_code, answer.text) == (200, "")

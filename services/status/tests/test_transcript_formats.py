@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sample_transcripts import EMPTY, segment, transcript
 from voicepipe_status.formats.transcript_formats import Format, as_json, as_srt, as_txt, as_vtt, inaudible, negotiate
 from voicepipe_wire.transcript.document import Gap, Transcript, TranscriptWord
+from voicepipe_wire.transcript.media import AudioTrack, Media
 
 SPOKEN = transcript(
     segment("Good day.", 0.0),
@@ -67,6 +68,46 @@ def test_speakers_are_voice_spans_in_vtt_and_names_at_each_change_in_srt():
         "<v Ben>No.",
     ]
     assert as_srt(spoken).split("\n")[2::4] == ["Ann: Yes.", "Sure.", "Ben: No."]
+
+
+def call(*segments, gaps=()):
+    """A transcript of two channels that were transcribed apart."""
+    track = AudioTrack(1, "pcm_s16le", 2, 8000, "heard")
+    found = Media("wav", "pcm_s16le", 8000, 2, "separate", "independent", 1, (track,), 60.0)
+    return replace(transcript(*segments, gaps=gaps), media=found)
+
+
+AT_ONCE = call(
+    segment("I would like to change the address of my account please.", 0.0, "Ann"),
+    segment("Sure.", 2.0, "Ben"),
+    segment("It is wrong.", 6.0, "Ann"),
+    gaps=[Gap(9.0, 12.0, "chunk_failed")],
+)
+
+
+def test_who_talks_at_the_same_time_in_another_channel_is_on_screen_at_the_same_time():
+    assert as_vtt(AT_ONCE) == (
+        "WEBVTT\n\n1\n00:00:00.000 --> 00:00:05.500\n<v Ann>I would like to change the\naddress of my account please.\n\n"
+        "2\n00:00:02.000 --> 00:00:03.000\n<v Ben>Sure.\n\n"
+        "3\n00:00:06.000 --> 00:00:07.500\n<v Ann>It is wrong.\n\n"
+        "4\n00:00:09.000 --> 00:00:12.000\n[inaudible 00:00:09-00:00:12]\n"
+    )
+
+
+def test_a_caption_in_srt_begins_with_the_name_where_another_channel_talked_between():
+    assert as_srt(AT_ONCE).split("\n\n")[2] == "3\n00:00:06,000 --> 00:00:07,500\nAnn: It is wrong."
+    shared = call(segment("Yes.", 0, "Ann"), segment("No.", 0.2, "Ben"), segment("Well.", 0.5, "Ann"))
+    assert [cue.split("\n")[2] for cue in as_srt(shared).strip().split("\n\n")] == [
+        "Ann: Yes.",
+        "Ben: No.",
+        "Ann: Well.",
+    ]
+
+
+def test_every_word_of_every_channel_is_in_one_caption():
+    shown = " ".join(line for line in as_srt(AT_ONCE).split("\n") if line and not line.isdigit() and "-->" not in line)
+    spoken = [word.text for each in AT_ONCE.segments for word in each.words]
+    assert sorted(shown.split()) == sorted([*spoken, "Ann:", "Ben:", "Ann:", "[inaudible", "00:00:09-00:00:12]"])
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()), st.none() | st.text(max_size=9))

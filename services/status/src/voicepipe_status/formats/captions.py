@@ -47,12 +47,13 @@ class CaptionWord:
 
 @dataclass(frozen=True, slots=True)
 class CaptionSegment:
-    """Words that belong together. `spaced`: with a space between words. `standalone`: never shares a caption."""
+    """Words that belong together. `spaced`: with a space between words. `standalone`: never shares a caption. `opens`: starts one."""
 
     words: tuple[CaptionWord, ...]
     spaced: bool = True
     speaker: str | None = None
     standalone: bool = False
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,9 @@ def _pieces(segments: Iterable[CaptionSegment]) -> Iterator[_Piece]:
 
 
 def _starts_caption(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
-    return before is None or before.standalone or segment.standalone or before.speaker != segment.speaker
+    if before is None or before.standalone or before.speaker != segment.speaker:
+        return True
+    return segment.standalone or segment.opens
 
 
 def _cut_cost(word: CaptionWord, following_s: float) -> float:

@@ -7,9 +7,11 @@ written unchanged; WebVTT follows the W3C specification (WebVTT 1).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from heapq import merge
+from itertools import chain
 from typing import Final
 
 from voicepipe_wire.transcript.document import Gap, Transcript, TranscriptSegment
@@ -94,7 +96,7 @@ def as_txt(transcript: Transcript) -> str:
 
 def as_srt(transcript: Transcript) -> str:
     """SubRip, with the name of the speaker before the words whenever the speaker changes."""
-    cues = captions(_caption_segments(transcript, label=True))
+    cues = _captions(transcript, label=True)
     blocks = ("\n".join((str(number), _times(cue, ","), *cue.lines, "")) for number, cue in enumerate(cues, start=1))
     return "\n".join(blocks)
 
@@ -102,7 +104,7 @@ def as_srt(transcript: Transcript) -> str:
 def as_vtt(transcript: Transcript) -> str:
     """WebVTT, with voice spans if speakers are known."""
     names = _names(transcript)
-    cues = captions(_caption_segments(transcript, label=False))
+    cues = _captions(transcript, label=False)
     blocks = (f"\n{number}\n{_times(cue, '.')}\n{_vtt_text(cue, names)}\n" for number, cue in enumerate(cues, start=1))
     return "WEBVTT\n" + "".join(blocks)
 
@@ -178,6 +180,17 @@ def _continues(before: TranscriptSegment, after: TranscriptSegment) -> bool:
     return before.speaker == after.speaker and after.start_s - before.end_s < PARAGRAPH_PAUSE_S
 
 
+def _captions(transcript: Transcript, *, label: bool) -> Sequence[Caption]:
+    """In the order of their starts. Those of separate channels overlap where people talk at the same time."""
+    segments = _caption_segments(transcript, label=label)
+    if transcript.media is None or transcript.media.voices == 1:
+        return captions(segments)
+    voices: defaultdict[str | None, list[CaptionSegment]] = defaultdict(list)
+    for each in segments:
+        voices[each.speaker].append(each)
+    return sorted(chain.from_iterable(map(captions, voices.values())), key=lambda cue: (cue.start_ms, cue.end_ms))
+
+
 def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[CaptionSegment]:
     """Segments for captions. `label`: put the name of a new speaker before the words."""
     names = _names(transcript)
@@ -187,10 +200,11 @@ def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[Captio
             yield CaptionSegment((CaptionWord(part.start_s, part.end_s, inaudible(part)),), standalone=True)
             continue
         words = tuple(CaptionWord(word.start_s, word.end_s, word.text) for word in part.words)
-        if label and part.speaker and part.speaker != speaker:
-            words = (CaptionWord(part.start_s, part.start_s, f"{_display_name(part.speaker, names)}:"), *words)
+        new = part.speaker if label and part.speaker != speaker else None
+        if new:
+            words = (CaptionWord(part.start_s, part.start_s, f"{_display_name(new, names)}:"), *words)
         speaker = part.speaker
-        yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker)
+        yield CaptionSegment(words, spaced=part.language not in UNSPACED, speaker=speaker, opens=bool(new))
 
 
 def _vtt_text(cue: Caption, names: Mapping[str, str]) -> str:

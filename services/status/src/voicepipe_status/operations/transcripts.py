@@ -45,9 +45,14 @@ class StoredTranscript:
         Raises:
             Problem: 409 `no_speakers`, for RTTM.
         """
-        if transcript_format is Format.RTTM and not self.document.get("diarization"):
+        if transcript_format is Format.RTTM and not self._tells_speakers_apart:
             raise Problem.of("no_speakers")
         return await asyncio.to_thread(self._render, transcript_format)
+
+    @property
+    def _tells_speakers_apart(self) -> bool:
+        media = self.document.get("media") or {}
+        return bool(self.document.get("diarization")) or media.get("channel_mode") == "separate"
 
     def _transcript(self) -> Transcript:
         return apply_names(Transcript.from_json(self.document), self.speaker_names)
