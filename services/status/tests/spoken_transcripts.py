@@ -8,11 +8,31 @@ from typing import Any
 from uuid import UUID
 
 from voicepipe_wire.transcript.document import ModelUsed, Speaker, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_wire.transcript.media import AudioTrack, Media
 from voicepipe_wire.transcript.turns import DiarizedBy, Turn
 
 from .conftest import Pipeline
 
 FORMATS = ("json", "txt", "srt", "vtt", "rttm")
+# A film with three tracks, the second of which was heard.
+INTERPRETED = Media(
+    container="matroska,webm",
+    codec="aac",
+    sample_rate_hz=44_100,
+    channels=6,
+    channel_mode="mix",
+    channel_reason="several",
+    track=2,
+    tracks=(
+        AudioTrack(1, "opus", 2, 48_000, "silent", is_default=True, language="eng", title="Floor"),
+        AudioTrack(2, "aac", 6, 44_100, "heard", title="Interpreter"),
+        AudioTrack(3, "unknown", 0, 0, "undecodable"),
+    ),
+    decoded_duration_s=61.5,
+    stated_duration_s=60.0,
+    recordings=2,
+    inverted_channels=(2, 3),
+)
 
 
 def spoken(job_id: UUID, version: int) -> Transcript:

@@ -11,30 +11,12 @@ from rpc_stubs import failure, rest
 from voicepipe_api.v1 import transcription_pb2 as types
 from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.transcript.document import Notice, Speaker
-from voicepipe_wire.transcript.media import AudioTrack, Media
+from voicepipe_wire.transcript.media import Media
 
 from .conftest import OPTIONS, Client, Pipeline, following
 from .conftest import rest as rest_of_sse
-from .spoken_transcripts import FORMATS, completed
+from .spoken_transcripts import FORMATS, INTERPRETED, completed
 
-INTERPRETED = Media(
-    container="matroska,webm",
-    codec="aac",
-    sample_rate_hz=44_100,
-    channels=6,
-    channel_mode="mix",
-    channel_reason="several",
-    track=2,
-    tracks=(
-        AudioTrack(1, "opus", 2, 48_000, "silent", is_default=True, language="eng", title="Floor"),
-        AudioTrack(2, "aac", 6, 44_100, "heard", title="Interpreter"),
-        AudioTrack(3, "unknown", 0, 0, "undecodable"),
-    ),
-    decoded_duration_s=61.5,
-    stated_duration_s=60.0,
-    recordings=2,
-    inverted_channels=(2, 3),
-)
 CALL = replace(INTERPRETED, channels=2, channel_mode="separate", channel_reason="independent", inverted_channels=())
 DAMAGED = {"code": "damaged_parts", "message": "2.5 s are damaged.", "start_s": 64.0, "duration_s": 2.5}
 ASSUMED = {"code": "language_assumed", "message": "English was assumed."}

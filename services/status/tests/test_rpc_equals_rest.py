@@ -19,7 +19,7 @@ from voicepipe_wire.messaging.subjects import BACKLOG, DLQ
 
 from .conftest import Client, Pipeline, Service
 from .rpc_values import as_rest, pruned
-from .spoken_transcripts import completed
+from .spoken_transcripts import INTERPRETED, completed
 from .stored_backlog import publish
 from .stored_dead_letters import dead_letter
 
@@ -121,10 +121,14 @@ async def data(service: Service, ada: Client, pipeline: Pipeline) -> dict[str, s
 
 async def made_for(service: Service, ada: Client, pipeline: Pipeline) -> dict[str, str]:
     ended, then = datetime(2026, 3, 1, tzinfo=UTC), datetime.now(UTC) - timedelta(hours=1)
+    damaged = {"code": "damaged_parts", "message": "Words may be missing.", "start_s": 64.0, "duration_s": 2.5}
+    found: dict[str, Any] = {"media": INTERPRETED.to_json(), "warnings": [damaged]}
     made = {
         "done": await completed(pipeline, ada.owner_id),
         "silent": await completed(pipeline, ada.owner_id),
-        "queued": await pipeline.job(ada.owner_id, changed_at=then, duration_s=60.0, speech_s=30.5, language="en"),
+        "queued": await pipeline.job(
+            ada.owner_id, changed_at=then, duration_s=60.0, speech_s=30.5, language="en", **found
+        ),
         "failed": await pipeline.job(
             ada.owner_id, state="failed", finished_at=ended, error_code="no_audio_stream", error_message="No sound."
         ),

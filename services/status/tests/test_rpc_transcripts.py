@@ -11,30 +11,13 @@ from rpc_stubs import failure
 from voicepipe_api.v1.transcript_pb2 import TranscriptHeader
 from voicepipe_wire.rpc.convert import values_of
 from voicepipe_wire.transcript.document import Gap, Notice, TranscriptSegment, TranscriptWord
-from voicepipe_wire.transcript.media import AudioTrack, Media
 from voicepipe_wire.transcript.turns import Turn
 
 from .conftest import AUDIO, Client, Pipeline
 from .rpc_values import as_rest, pruned
-from .spoken_transcripts import FORMATS, completed, spoken
+from .spoken_transcripts import FORMATS, INTERPRETED, completed, spoken
 
 MESSAGE_BYTES = 4 * 1024 * 1024
-FOUND = Media(
-    "ogg",
-    "opus",
-    48_000,
-    6,
-    "mix",
-    "several",
-    2,
-    (
-        AudioTrack(1, "opus", 2, 48_000, "silent", is_default=True, title="Floor"),
-        AudioTrack(2, "opus", 6, 48_000, "heard"),
-    ),
-    61.5,
-    recordings=2,
-    inverted_channels=(2, 3),
-)
 
 
 async def document(client: Client, **fields: Any) -> dict[str, Any]:
@@ -62,7 +45,7 @@ async def of_rest(client: Client, job_id: object, **params: Any) -> dict[str, An
 
 async def test_a_transcript_is_the_document_of_rest(alice: Client, pipeline: Pipeline):
     warnings = (Notice("many_gaps", "Words are missing."), Notice("damaged_parts", "Damaged.", 64.0, 2.5))
-    more = {"gaps": (Gap(5.0, 6.0, "model_away"),), "warnings": warnings, "media": FOUND}
+    more = {"gaps": (Gap(5.0, 6.0, "model_away"),), "warnings": warnings, "media": INTERPRETED}
     job_id = await completed(pipeline, alice.owner_id, 1, 2, **more)
     await pipeline.pool.execute(
         "INSERT INTO speaker_names (job_id, owner_id, version, speaker, name) VALUES ($1, $2, 2, 'speaker_1', 'Ada')",
