@@ -9,7 +9,7 @@ WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM)\s+([a-z_]+)\b(?!\s*=)
 
 WIRE, ORCHESTRATOR, UPLOAD = "voicepipe_wire", "voicepipe_orchestrator", "voicepipe_upload"
 WRITERS = {
-    "jobs": {f"{WIRE}/jobs/jobs.py"},
+    "jobs": {f"{WIRE}/jobs/jobs.py", f"{WIRE}/jobs/warnings.py"},
     "stages": {f"{WIRE}/jobs/jobs.py"},
     "diarizations": {f"{WIRE}/jobs/diarizations.py"},
     "outbox": {f"{WIRE}/messaging/outbox.py"},

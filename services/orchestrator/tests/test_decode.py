@@ -20,7 +20,7 @@ import pytest
 from fixtures.media import external_reference
 from support.eventually import eventually_async
 from voicepipe_orchestrator.prepare.decode import DecoderHung, Wish, decode
-from voicepipe_orchestrator.prepare.decoder_process import BLOCK_BYTES, DecodeLimits, Spare
+from voicepipe_orchestrator.prepare.decoder_process import BLOCK_BYTES, DecodeLimits, Spare, environment
 from voicepipe_orchestrator.prepare.findings import warnings_of
 from voicepipe_wire.error_catalogue import JOBS, WARNINGS
 from voicepipe_wire.errors import Reject
@@ -311,7 +311,7 @@ def confined(attempts):
         check=True,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
     return json.loads(ended.stdout)
 
@@ -340,15 +340,16 @@ def test_arbitrary_code_in_the_sandbox_cannot_reach_anything(listener):
 def test_a_process_with_threads_cannot_confine_itself():
     thread = "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
     script = f"{thread}; from voicepipe_orchestrator.prepare.decoder import sandbox; sandbox.confine(0, 2, 1 << 30)"
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment()
+    )
     assert "single thread" in ended.stderr
 
 
 def test_a_child_that_exceeds_its_cpu_time_is_killed():
     script = f"from voicepipe_orchestrator.prepare.decoder import sandbox; sandbox.confine({os.getpid()}, 1, 1 << 30)"
     command = [sys.executable, "-c", script + "\nwhile True: pass"]
-    ended = subprocess.run(command, check=False, timeout=60, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    ended = subprocess.run(command, check=False, timeout=60, env=environment())
     assert ended.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
 
 

@@ -1,4 +1,4 @@
-"""The repository of `jobs` and `stages`. No other module writes these tables.
+"""The repository of `jobs` and `stages`. No other module writes these tables, but for the column `warnings` (`warnings`).
 
 Invariants:
 

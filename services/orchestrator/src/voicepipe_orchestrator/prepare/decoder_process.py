@@ -80,13 +80,7 @@ async def start(limits: DecodeLimits) -> Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=folder.name,
-            env={
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                "LC_ALL": "C.UTF-8",
-                # A process with threads cannot confine itself.
-                "OPENBLAS_NUM_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-            },
+            env=environment(),
             start_new_session=True,
             limit=BLOCK_BYTES,
         )
@@ -97,6 +91,16 @@ async def start(limits: DecodeLimits) -> Child:
     finally:
         its.close()
     return Child(process, ours, folder)
+
+
+def environment() -> dict[str, str]:
+    """All that a decoder gets of our environment: where the modules are. It has no threads, because a process with threads cannot confine itself."""
+    return {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "LC_ALL": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 class Spare:
