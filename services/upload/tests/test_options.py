@@ -3,7 +3,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicepipe_upload.options import NAMES, QUALITY_TIERS, Model, Options, RawOptions, read, resolve
+from voicepipe_upload.options import (
+    NAMES,
+    QUALITY_TIERS,
+    Model,
+    Options,
+    RawOptions,
+    option_meant_by,
+    read,
+    resolve,
+)
 from voicepipe_wire.errors import Problem
 
 ENGLISH = frozenset({"en"})
@@ -54,7 +63,46 @@ def test_an_unknown_option_is_named_with_the_known_options():
         RawOptions().add("lang", "en")
     assert (caught.value.status, caught.value.code) == (400, "unknown_option")
     assert "'lang'" in caught.value.detail
+    assert "Is 'language' meant?" in caught.value.detail
     assert all(name in caught.value.detail for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        *((name, name) for name in NAMES),
+        ("langauge", "language"),
+        ("Language", "language"),
+        ("language_code", "language"),
+        ("lang", "language"),
+        ("diarise", "diarize"),
+        ("diarization", "diarize"),
+        ("keyterm", "keyterms"),
+        ("key-terms", "keyterms"),
+        ("minSpeakers", "min_speakers"),
+        ("max_speaker", "max_speakers"),
+        ("modle", "model"),
+        ("prioritiy", "priority"),
+    ],
+)
+def test_a_slip_means_an_option(given, meant):
+    assert option_meant_by(given) == meant
+
+
+@pytest.mark.parametrize(
+    "names",
+    (
+        "relativePath name type filename filetype caption license title description author tags folder project userId",
+        "token size lastModified contentType date mask desk id null meeting_id",
+    ),
+)
+def test_usual_metadata_means_no_option(names):
+    assert {name: option_meant_by(name) for name in names.split()} == dict.fromkeys(names.split())
+
+
+@pytest.mark.parametrize("name", ["", "_", "ф", "x" * 10_000])
+def test_what_is_no_name_means_no_option(name):
+    assert option_meant_by(name) is None
 
 
 @pytest.mark.parametrize(

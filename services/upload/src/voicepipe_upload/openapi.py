@@ -16,6 +16,7 @@ RECEIVING: Final = (
     "length_mismatch",
     "too_large",
     "not_audio",
+    "unsupported_media_type",
     "too_many_uploads",
     "busy",
     "unavailable",

@@ -12,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from voicepipe_wire.errors import Problem
 
+from . import content_disposition
 from .client_pace import ClientPace, Interrupted, PaceLimits
 
 if TYPE_CHECKING:  # exists for type checkers only
@@ -126,15 +127,12 @@ class _Form:
         self._value.clear()
 
     def _start_part(self) -> None:
-        disposition = parse_options_header(self._headers.get("content-disposition"))[1]
-        name = disposition.get(b"name", b"").decode(errors="replace")
-        self._field = None if name == FILE_FIELD else name
+        disposition = content_disposition.of_part(self._headers.get("content-disposition"))
+        self._field = None if disposition.name == FILE_FIELD else disposition.name or ""
         if self._field is None:
             self.files += 1
-            filename = disposition.get(b"filename")
-            file_name = None if filename is None else filename.decode(errors="replace")
-            self.events.append(FileStart(file_name, self._headers.get("content-type")))
-        elif b"filename" in disposition:
+            self.events.append(FileStart(disposition.file_name, self._headers.get("content-type")))
+        elif disposition.file_name is not None:
             raise Problem.of("form_malformed", reason="has a file in a field other than 'file'")
         self._fields += 1
         if self.files > 1 or self._fields > MAX_FIELDS:

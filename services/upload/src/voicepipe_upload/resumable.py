@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
@@ -21,14 +21,18 @@ from voicepipe_wire.web.auth import User
 from .admission import Admission
 from .checksum import Checksum
 from .client_pace import Interrupted
-from .file_name import media_type, safe_name
+from .file_name import safe_name
 from .finalize import Accepted, Finalizer, Record
+from .media_type import declared_type
 from .metrics import BYTES, UPLOADS
 from .options import RawOptions, read, resolve
 from .storage.part_writer import PartWriter
 from .storage.uploads import NewUpload, Superseded, Upload, Uploads, upload_not_found
 
 log = structlog.get_logger(__name__)
+
+# What no later request can mend.
+_FINAL: Final = frozenset({"not_audio", "unsupported_media_type", "empty_body"})
 
 
 @dataclass(slots=True)
@@ -60,19 +64,19 @@ class Resumable:
         self._finishing: dict[UUID, asyncio.Task[None]] = {}
 
     async def new(
-        self, owner: User, name: str | None, declared_type: str | None, raw: RawOptions, **more: Any
+        self, owner: User, name: str | None, media_type: str | None, raw: RawOptions, **more: Any
     ) -> NewUpload:
         """An upload that is not stored yet. Whatever can be rejected is rejected now.
 
         Raises:
-            Problem: 415 `unsupported_media_type`, 422 `invalid_option`, 503 `no_model`.
+            Problem: 422 `invalid_option`, 503 `no_model`.
         """
         shown_name, options = safe_name(name), read(raw)
         return NewUpload(
             uuid4(),
             owner.id,
             shown_name,
-            media_type(declared_type, shown_name),
+            declared_type(media_type, shown_name),
             resolve(options, await self._uploads.models()),
             writer=uuid4(),
             fresh=options.fresh,
@@ -134,7 +138,8 @@ class Resumable:
         """Append the blocks, in a slot of the caller. The last ones turn the upload into a job.
 
         `checksum` is of these blocks. With a `trailer` the recording ends where the blocks end; without one it ends at its announced
-        length. `record` stores what the client is answered, with the job. `not_audio` and `empty_body` remove the upload; after any other error it can be continued.
+        length. `record` stores what the client is answered, with the job. The problems in `_FINAL`
+        remove the upload; after any other error it can be continued.
         """
         writer = PartWriter(self._store, self._uploads, upload, keep_for_s=self._keep_for_s, checksum=checksum)
         try:
@@ -150,7 +155,7 @@ class Resumable:
                 return upload
             upload, sha256 = await writer.finish()
         except Problem as problem:
-            if problem.code in {"not_audio", "empty_body"}:
+            if problem.code in _FINAL:
                 await aio.finish(self._reject(writer))
             raise
         finally:

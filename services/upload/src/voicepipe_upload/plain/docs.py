@@ -76,5 +76,5 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "model": Transcription,
         "description": "Duplicate: the transcription of the same bytes with the same options, completed or in progress.",
     },
-    **problems(*OPTIONS, *KEYS, *RECEIVING, "form_malformed", "unsupported_media_type"),
+    **problems(*OPTIONS, *KEYS, *RECEIVING, "form_malformed"),
 }

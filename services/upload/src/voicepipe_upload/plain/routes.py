@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Annotated
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -16,10 +17,11 @@ from voicepipe_wire.web import idempotency
 from voicepipe_wire.web.auth import Authenticator, User
 from voicepipe_wire.web.idempotency import Answer, Hold, IdempotencyKeys
 
-from voicepipe_upload import file_name, request_body
+from voicepipe_upload import content_disposition, file_name, request_body
 from voicepipe_upload.admission import Admission
 from voicepipe_upload.client_pace import Interrupted, PaceLimits
 from voicepipe_upload.finalize import Accepted, Finalizer
+from voicepipe_upload.media_type import declared_type
 from voicepipe_upload.metrics import BYTES, UPLOADS
 from voicepipe_upload.options import Options, RawOptions, read, resolve
 from voicepipe_upload.schema import answer_of
@@ -71,7 +73,7 @@ class PlainUploads:
     async def receive(self, request: Request, owner: User) -> Answer:
         """Turn the request into a transcription. After an error nothing of it remains."""
         key = idempotency.key_of(request.headers.get(idempotency.HEADER))
-        incoming = _IncomingUpload(owner, RawOptions(), request.query_params.get("name"))
+        incoming = _IncomingUpload(owner, RawOptions(), _name_in_query(request))
         incoming.raw.add_all((key, value) for key, value in request.query_params.multi_items() if key != "name")
         self._check_length(request)
         with self._admission.slot(owner.id):
@@ -110,8 +112,8 @@ class PlainUploads:
             async for event in request_body.form_events(request, self._pace):
                 yield event
             return
-        name = file_name.name_in_disposition(request.headers.get("content-disposition"))
-        yield request_body.FileStart(name, request.headers.get("content-type"))
+        disposition = content_disposition.of_request(request.headers.get("content-disposition"))
+        yield request_body.FileStart(disposition.file_name, request.headers.get("content-type"))
         async for block in request_body.blocks(request, self._pace):
             yield block
 
@@ -192,14 +194,16 @@ def _head(request: Request) -> bytes:
 
 
 def _name(incoming: _IncomingUpload, file: request_body.FileStart) -> str:
-    """Set the name and the type of the recording; returns the name.
-
-    Raises:
-        Problem: 415 `unsupported_media_type`.
-    """
+    """Set the name and the declared type of the recording; returns the name."""
     incoming.name = file_name.safe_name(incoming.name or file.name)
-    incoming.media_type = file_name.media_type(file.media_type, incoming.name)
+    incoming.media_type = declared_type(file.media_type, incoming.name)
     return incoming.name
+
+
+def _name_in_query(request: Request) -> str | None:
+    """`?name=`, in whatever encoding; `query_params` would replace what is not UTF-8."""
+    query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), encoding="latin-1"))
+    return file_name.text_of(query["name"].encode("latin-1", "replace")) if "name" in query else None
 
 
 def _outcome(error: BaseException) -> str:

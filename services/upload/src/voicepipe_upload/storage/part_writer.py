@@ -51,8 +51,9 @@ from voicepipe_wire.errors import Dependency, Problem, Unavailable
 from voicepipe_wire.storage.objects import PART_BYTES, ObjectMissing, ObjectStore, Part
 
 from voicepipe_upload.checksum import Checksum
+from voicepipe_upload.media_type import confirmed_type
 from voicepipe_upload.metrics import PART_SECONDS
-from voicepipe_upload.sniff import HEAD_BYTES, reject_non_media
+from voicepipe_upload.sniff import HEAD_BYTES
 
 from .tails import Tail, kept
 from .uploads import Advance, Superseded, Upload, Uploads
@@ -75,7 +76,7 @@ class PartWriter:
     Raises:
         Superseded: another writer took over, or the upload was terminated.
         Unavailable: the object store is unavailable.
-        Problem: 415 `not_audio`, as soon as the first bytes show it; 409 `too_many_parts`.
+        Problem: 415 `not_audio` or `unsupported_media_type`, as soon as the first bytes show it; 409 `too_many_parts`.
     """
 
     def __init__(
@@ -189,7 +190,10 @@ class PartWriter:
 
     async def _sniff(self) -> None:
         await self._read_tails()
-        reject_non_media(bytes(self._part.filled[:HEAD_BYTES]))
+        media_type = confirmed_type(bytes(self._part.filled[:HEAD_BYTES]), self._upload.media_type)
+        if media_type != self._upload.media_type:
+            await self._uploads.set_media_type(self._upload, media_type)
+            self._upload = replace(self._upload, media_type=media_type)
         self._is_sniffed = True
 
     async def _store_in_background(self) -> None:

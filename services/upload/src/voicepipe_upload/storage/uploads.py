@@ -169,6 +169,21 @@ class Uploads:
             raise Superseded
         return Upload.of(row)
 
+    async def set_media_type(self, upload: Upload, media_type: str) -> None:
+        """Save the type that the first bytes have.
+
+        Raises:
+            Superseded: `upload.writer` is no longer the newest, or the upload has ended.
+        """
+        command_tag = await self._pool.execute(
+            "UPDATE uploads SET media_type = $3 WHERE id = $1 AND writer = $2 AND expires_at > now() AND job_id IS NULL",
+            upload.id,
+            upload.writer,
+            media_type,
+        )
+        if command_tag == NO_ROWS:
+            raise Superseded
+
     async def advance(self, upload: Upload, progress: Advance, keep_for_s: float) -> None:
         """Record progress.
 

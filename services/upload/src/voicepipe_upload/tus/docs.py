@@ -50,7 +50,7 @@ CREATE: Final[Documentation] = {
     },
     "responses": {
         201: {"description": "Created; `Location` is the URL of the upload."},
-        **problems("tus_version", *_BODY, *OPTIONS, *KEYS, "invalid_metadata", "unsupported_media_type"),
+        **problems("tus_version", *_BODY, *OPTIONS, *KEYS, "invalid_metadata"),
     },
 }
 APPEND: Final[Documentation] = {

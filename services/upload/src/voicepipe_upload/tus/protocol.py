@@ -10,6 +10,8 @@ from typing import Final
 from voicepipe_wire.errors import Problem
 
 from voicepipe_upload.checksum import CHECKSUMS, Checksum
+from voicepipe_upload.file_name import text_of
+from voicepipe_upload.options import NAMES, option_meant_by
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
@@ -24,11 +26,17 @@ CONTENT_TYPE: Final = "application/offset+octet-stream"
 # Larger than any object store accepts, and within a PostgreSQL bigint.
 _MAX_LENGTH: Final = 2**62
 _MAX_METADATA_CHARS: Final = 16_384
+_MAX_METADATA_KEYS: Final = 64
+
+
+# tus-js-client and tusd say `filename` and `filetype`; Uppy says `name` and `type` as well.
+_NAMES: Final = ("filename", "name")
+_TYPES: Final = ("filetype", "type")
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """`Upload-Metadata`, split into name, type and options of the transcription."""
+    """`Upload-Metadata`: name, type and options of the transcription. `options` has misspelt options too; nobody else's metadata."""
 
     name: str | None
     media_type: str | None
@@ -115,23 +123,44 @@ def checksum(headers: Mapping[str, str]) -> Checksum | None:
 def metadata(header: str) -> Metadata:
     """Parse `Upload-Metadata`.
 
+    tus lets a client describe an upload for itself: Uppy adds `relativePath` and whatever a page sets. Such keys are not read, whatever their
+    values; HEAD returns them. A key that is an option, or whose writer probably meant one (`langauge`), is for us: it
+    belongs to `options`, so that no option is lost without a word.
+
     Raises:
         Problem: 400 `invalid_metadata`.
     """
     if len(header) > _MAX_METADATA_CHARS:
-        raise Problem.of("invalid_metadata", reason=f"it has more than {_MAX_METADATA_CHARS} characters")
+        raise _bad_metadata(f"it has more than {_MAX_METADATA_CHARS} characters")
     pairs = dict[str, str]()
     for item in filter(None, (item.strip() for item in header.split(","))):
         key, _, encoded = item.partition(" ")
-        value = _base64(encoded)
-        text = None if value is None else _text(value)
-        if text is None or key in pairs:
-            raise Problem.of("invalid_metadata", reason="a key is repeated, or a value is not valid base64 of UTF-8")
-        pairs[key] = text
-    # Uppy also sends `name` and `type`.
-    names = [pairs.pop(key, None) for key in ("filename", "name")]
-    types = [pairs.pop(key, None) for key in ("filetype", "type")]
-    return Metadata(names[0] or names[1], types[0] or types[1], tuple(pairs.items()))
+        if key in pairs:
+            raise _bad_metadata("a key is repeated")
+        pairs[key] = encoded
+    if len(pairs) > _MAX_METADATA_KEYS:
+        raise _bad_metadata(f"it has more than {_MAX_METADATA_KEYS} keys")
+    ours = {key: _value(key, encoded) for key, encoded in pairs.items() if key in (*_NAMES, *_TYPES)}
+    names, types = ([ours[key] for key in keys if ours.get(key)] for keys in (_NAMES, _TYPES))
+    meant = (key for key in pairs if key not in ours and option_meant_by(key) is not None)
+    options = tuple((key, _value(key, pairs[key])) for key in meant)
+    return Metadata(next(iter(names), None), next(iter(types), None), options)
+
+
+def _value(key: str, encoded: str) -> str:
+    value = _base64(encoded)
+    if value is None:
+        raise _bad_metadata(f"the value of '{key}' is not valid base64")
+    if key in NAMES:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise _bad_metadata(f"the value of '{key}' is not UTF-8") from None
+    return text_of(value)
+
+
+def _bad_metadata(reason: str) -> Problem:
+    return Problem.of("invalid_metadata", reason=reason)
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
@@ -151,11 +180,4 @@ def _base64(encoded: str) -> bytes | None:
     try:
         return base64.b64decode(encoded.strip(), validate=True)
     except ValueError:
-        return None
-
-
-def _text(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
         return None
