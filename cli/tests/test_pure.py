@@ -272,6 +272,20 @@ def test_several_failures_share_one_exit_code():
 
 def test_names_cannot_control_the_terminal():
     assert printable("a\x1b[2Jb\n") == "a�[2Jb�"
+    assert printable("a\u202egpj.exe\udce4\u2028") == "a�gpj.exe��"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467.wav",
+        "\u0645\u06cc\u200c\u0634\u0648\u062f.wav",
+        "Cafe\u0301\u00a0.wav",
+        "\U0001fae9.wav",
+    ],
+)
+def test_a_name_is_shown_as_it_was_written(name):
+    assert printable(name) == name
 
 
 def test_times_read_like_a_clock():

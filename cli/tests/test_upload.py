@@ -63,6 +63,13 @@ async def test_an_upload_becomes_a_transcription_with_its_options(client, fake, 
     }
 
 
+async def test_a_name_that_is_not_utf8_is_sent_as_text(client, fake, recording):
+    """The name of a file on Linux is bytes: here in Latin-1, from an old disk."""
+    named = recording.rename(recording.parent / os.fsdecode("päuse.wav".encode("latin-1")))
+    upload = fake.uploads[await client.upload(named, Options())]
+    assert upload.metadata["filename"] == "päuse.wav"
+
+
 @rest_only
 async def test_the_key_is_not_sent_to_another_host_in_location(client, fake, recording):
     await client.upload(recording)

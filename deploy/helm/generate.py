@@ -48,6 +48,7 @@ TYPES: dict[str, Schema] = {
     "gracePeriod": {"type": "integer", "minimum": 20},
     "labels": _TEXTS,
     "hosts": {"type": "array", "items": {"type": "string", "minLength": 1}},
+    "origins": {"type": "array", "items": {"type": "string", "pattern": r"^(\*|null|https?://[^\s/,]+)$"}},
     "object": {"type": "object"},
     "objects": _ANY_LIST,
     "peers": {

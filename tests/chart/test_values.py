@@ -11,6 +11,7 @@ from chart.rendering import OWN_SERVERS, Refused, template
 SCHEMA_REFUSES: list[tuple[dict[str, Any], str]] = [
     ({"productoin": True}, "productoin"),
     ({"production": "yes"}, "/production"),
+    ({"corsOrigins": ["https://app.example.org/"]}, "/corsOrigins/0"),
     ({"logLevel": "verbose"}, "/logLevel"),
     ({"maxUploadBytes": 0}, "/maxUploadBytes"),
     ({"maxUploadBytes": "5Gi"}, "/maxUploadBytes"),

@@ -40,6 +40,14 @@ class Recording:
         return cls(path.resolve(), status.st_size, status.st_mtime_ns)
 
     @property
+    def name(self) -> str:
+        """The name to send, which must be text. A file's name is bytes; those that are not UTF-8 were written in an older encoding."""
+        try:
+            return os.fsencode(self.path.name).decode()
+        except UnicodeDecodeError:
+            return os.fsencode(self.path.name).decode("cp1252", "replace")
+
+    @property
     def media_type(self) -> str:
         """Guessed from the name. Only a hint: the server inspects the content."""
         return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"

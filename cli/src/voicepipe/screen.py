@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -28,6 +29,8 @@ UPLOAD: Final = "uploading"
 WAITING: Final = "waiting for its turn"
 # Shown next to the row of `transcribe`.
 WAITING_FOR: Final = {"diarize": "waiting to tell speakers apart"}
+# Embeddings, overrides and isolates: they show `gpj.exe` as `exe.jpg`.
+_DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ROWS_OF_TEXT: Final = 6
 _CHARS_OF_TEXT: Final = 2000
 
@@ -56,8 +59,12 @@ class Screen(Protocol):
 
 
 def printable(text: str) -> str:
-    """Replace control characters: names come from elsewhere and must not control the terminal."""
-    return "".join(char if char.isprintable() else "�" for char in text)
+    """Replace what controls a terminal or its direction of writing: names come from elsewhere. Joiners, as in emoji, are kept."""
+    return "".join("�" if _controls(char) else char for char in text)
+
+
+def _controls(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char in _DIRECTIONS
 
 
 def warning_text(warning: Notice | JobWarned) -> str:

@@ -31,6 +31,7 @@ from voicepipe_wire.service import Startup
 from voicepipe_wire.storage import database
 from voicepipe_wire.v1.events_pb2 import ChunkTranscribed, JobCompleted
 from voicepipe_wire.web.auth import key_hash, new_key
+from voicepipe_wire.web.cors import allowing
 from voicepipe_wire.web.probes import Probes
 
 OPTIONS = {
@@ -234,7 +235,12 @@ async def running(settings: StatusSettings) -> AsyncIterator[Service]:
         hub = asyncio.create_task(started.work(stop))
         server = uvicorn.Server(
             uvicorn.Config(
-                probes, port=0, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=3
+                allowing(settings, probes),
+                port=0,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=3,
             )
         )
         serving = asyncio.create_task(server._serve())

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
+import pytest
+from voicepipe_wire.messaging.outbox import Owned
 from voicepipe_wire.transcript.document import ModelUsed, Transcript, TranscriptSegment, TranscriptWord
+from voicepipe_wire.v1.events_pb2 import JobCreated
 
-from .conftest import AUDIO, Client, Pipeline
+from .conftest import AUDIO, Client, Pipeline, following, rest
 
 
 def transcript(job_id: UUID, version: int, text: str) -> dict[str, Any]:
@@ -85,8 +89,43 @@ async def test_a_download_is_named_after_the_recording(alice: Client, pipeline: 
     answer = await alice.get(f"/v1/transcriptions/{job_id}/transcript?format=srt&download=1")
     assert (
         answer.headers["content-disposition"]
-        == "attachment; filename=\"B__ro; 50_.srt\"; filename*=UTF-8''B%C3%BC%22ro%3B%2050%25.srt"
+        == "attachment; filename=\"Bu_ro; 50_.srt\"; filename*=UTF-8''B%C3%BC%22ro%3B%2050%25.srt"
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467.wav",
+        "פגישה.wav",
+        "Cafe\u0301.wav",
+        'a"; filename=b; c.wav',
+        "...a.wav",
+    ],
+)
+async def test_a_name_comes_back_as_it_was_stored(alice: Client, pipeline: Pipeline, name: str):
+    job_id = await completed(pipeline, alice.owner_id, "Tea.", name=name)
+    await pipeline.store_audio(job_id)
+    path = f"/v1/transcriptions/{job_id}"
+    assert (await alice.get(path)).json()["name"] == name
+    assert name in [item["name"] for item in (await alice.get("/v1/transcriptions")).json()["items"]]
+    for shown, suffix in (("audio", ".wav"), ("transcript?format=srt&download=1", ".srt")):
+        disposition = (await alice.get(f"{path}/{shown}")).headers["content-disposition"]
+        assert disposition.isascii()
+        plain, _, encoded = disposition.rpartition("; filename*=UTF-8''")
+        assert unquote(encoded) == name.removesuffix(".wav") + suffix
+        assert plain.count('"') == 2
+
+
+async def test_a_name_comes_back_in_the_events(alice: Client, pipeline: Pipeline):
+    name = '\U0001f468\u200d\U0001f469\u200d\U0001f467 \u05e4\u05d2 Cafe\u0301 "a".wav'
+    job_id = await pipeline.job(alice.owner_id)
+    async with pipeline.outbox.transaction() as transaction:
+        transaction.event(Owned(job_id, alice.owner_id), JobCreated(job_id=str(job_id), name=name, size_bytes=1))
+    await pipeline.end(alice.owner_id, job_id)
+    async with following(alice, job_id) as events:
+        created = [event for event in await rest(events) if event.type == "job-created"]
+    assert created[0].data["name"] == name
 
 
 async def test_a_transcript_that_is_not_ready_is_a_409_with_the_state(alice: Client, pipeline: Pipeline):

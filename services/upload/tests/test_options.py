@@ -91,10 +91,10 @@ def test_a_slip_means_an_option(given, meant):
 
 @pytest.mark.parametrize(
     "names",
-    (
+    [
         "relativePath name type filename filetype caption license title description author tags folder project userId",
         "token size lastModified contentType date mask desk id null meeting_id",
-    ),
+    ],
 )
 def test_usual_metadata_means_no_option(names):
     assert {name: option_meant_by(name) for name in names.split()} == dict.fromkeys(names.split())

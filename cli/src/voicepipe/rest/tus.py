@@ -24,7 +24,7 @@ class TusUploads:
     async def begin(self, sending: Sending, on_id: Callable[[str], None]) -> None:
         recording = sending.recording
         metadata = {
-            "filename": recording.path.name,
+            "filename": recording.name,
             "filetype": recording.media_type,
             **sending.options.to_fields(),
         }

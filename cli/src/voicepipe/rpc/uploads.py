@@ -34,7 +34,7 @@ class GrpcUploads:
     async def begin(self, sending: Sending, on_id: Callable[[str], None]) -> str:
         recording = sending.recording
         header = api.CreateHeader(
-            name=recording.path.name,
+            name=recording.name,
             media_type=recording.media_type,
             options=_options(sending.options),
             size_bytes=recording.size_bytes,

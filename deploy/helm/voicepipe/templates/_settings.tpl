@@ -35,6 +35,11 @@ VOICEPIPE_GRPC_REFLECTION: {{ .Values.grpc.reflection | quote }}
 VOICEPIPE_GRPC_CONNECTION_AGE_S: {{ .Values.grpc.connectionAgeSeconds | int64 | quote }}
 {{- end -}}
 
+{{/* Settings of the HTTP API. */}}
+{{- define "voicepipe.httpSettings" -}}
+VOICEPIPE_CORS_ORIGINS: {{ join "," .Values.corsOrigins | quote }}
+{{- end -}}
+
 {{- define "voicepipe.objectStoreSettings" -}}
 {{- if .Values.bundled.objectStore.enabled -}}
 VOICEPIPE_S3_ENDPOINT: http://{{ include "voicepipe.fullname" . }}-object-store:8333

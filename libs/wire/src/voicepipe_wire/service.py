@@ -36,6 +36,7 @@ from . import aio, telemetry
 from .settings import ProcessSettings, Settings, invalid
 from .storage import database
 from .storage.database import Pool
+from .web import cors
 from .web.probes import Checks, Probes
 
 log = structlog.get_logger(__name__)
@@ -151,7 +152,7 @@ async def _run(settings: S, start: Start[S]) -> CannotStart | None:
     probes = Probes()
     server = _Server(
         uvicorn.Config(
-            probes,
+            cors.allowing(settings, probes) if isinstance(settings, cors.CorsSettings) else probes,
             host=settings.http_host,
             port=settings.http_port,
             lifespan="off",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 from voicepipe_wire.rpc.settings import RpcSettings
 from voicepipe_wire.settings import Settings
+from voicepipe_wire.web.cors import CorsSettings
 
 
-class StatusSettings(Settings, RpcSettings):
+class StatusSettings(Settings, RpcSettings, CorsSettings):
     # Base URL of the gateway, such as https://voicepipe.example.org; without it links are paths.
     public_url: str = Field("", pattern=r"^(https?://[^/]+.*)?$")
     # The variable and default of upload; shown in capabilities.

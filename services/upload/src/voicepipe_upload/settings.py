@@ -6,6 +6,7 @@ from pydantic import Field
 from voicepipe_wire.rpc.settings import RpcSettings
 from voicepipe_wire.settings import Settings as WireSettings
 from voicepipe_wire.storage.objects import PART_BYTES
+from voicepipe_wire.web.cors import CorsSettings
 
 GIB = 1024**3
 HOUR_S = 3600.0
@@ -13,7 +14,7 @@ HOUR_S = 3600.0
 _LARGEST_OBJECT_BYTES = 9_000 * PART_BYTES
 
 
-class Settings(WireSettings, RpcSettings):
+class Settings(WireSettings, RpcSettings, CorsSettings):
     max_upload_bytes: int = Field(5 * GIB, gt=0, le=_LARGEST_OBJECT_BYTES)
     # How long an upload is kept after its last byte: a resumable one, and a plain one that a crash left behind.
     resumable_for_s: float = Field(24 * HOUR_S, gt=0)
