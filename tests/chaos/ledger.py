@@ -86,7 +86,7 @@ class Observer:
     def bugs(self) -> list[str]:
         """Log lines that only a bug writes."""
         return [
-            f"{log.name}: {line.strip()[:600]}"
+            f"{log.name}: {line[:200]} ... {line.strip()[-500:]}"
             for log in sorted(self.stack.data_dir.logs.glob("*.log"))
             if log.stem in OURS or log.stem.rstrip("-2345") in OURS
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -19,6 +19,7 @@ Races:
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -150,6 +151,7 @@ async def _run(settings: S, start: Start[S]) -> CannotStart | None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     probes = Probes()
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = _Server(
         uvicorn.Config(
             cors.allowing(settings, probes) if isinstance(settings, cors.CorsSettings) else probes,
@@ -192,6 +194,11 @@ async def _drain(
         await running.on_draining()
     await asyncio.sleep(settings.drain_s)
     stop.set()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Uvicorn calls every response that we cut off an error. Whoever cuts one off has said why."""
+    return "without completing response" not in record.getMessage()
 
 
 class _Server(uvicorn.Server):

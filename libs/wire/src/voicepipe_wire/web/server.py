@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,10 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from voicepipe_wire import telemetry
-from voicepipe_wire.errors import Problem, Unavailable
+from voicepipe_wire.errors import Problem
+from voicepipe_wire.failures import outage
 
 from .failures import problem_of
 from .problems import problem_response
+
+log = structlog.get_logger(__name__)
 
 # For every FastAPI app. The spans of FastAPI contain the query, and so names of recordings and key terms; those of
 # `install` do not.
@@ -33,12 +37,12 @@ REQUEST_DURATION = Histogram(
 
 def install(app: FastAPI) -> None:
     """Add problem JSON for every error, and a metric and a span for every request."""
-    # Starlette logs and raises again what only the handler of Exception takes, so outages that no adapter covers have their own.
-    kinds: tuple[type[Exception], ...] = (Problem, Unavailable, OSError, Exception)
+    kinds: tuple[type[Exception], ...] = (Problem, Exception)
     for kind in kinds:
         app.exception_handler(kind)(_on_error)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(HTTPException)(_on_http)
+    app.add_middleware(_Outages)
     app.add_middleware(_Measure)
 
 
@@ -66,6 +70,36 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
             problem = Problem.of("bad_request")
     problem.headers |= dict(error.headers or {})
     return problem_response(problem)
+
+
+class _Outages:
+    """Answers a request that met an outage, whatever exception a library made of it. A response that has started is left incomplete.
+
+    Starlette would log and raise again what only the handler of Exception takes: an outage is no bug of ours.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_started = False
+
+        async def noting(message: ASGIMessage) -> None:
+            nonlocal has_started
+            has_started |= message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            # Starlette's own RuntimeError, for an error after the start of the response, has it as its cause.
+            away = outage(error) or (outage(error.__cause__) if error.__cause__ is not None else None)
+            if away is None:
+                raise
+            if has_started:
+                log.warning("response cut off", dependency=away.dependency, reason=str(away)[:200])
+                return
+            await problem_response(problem_of(away, scope["path"]))(scope, receive, noting)
 
 
 class _Measure:

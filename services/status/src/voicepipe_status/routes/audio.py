@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from voicepipe_wire import aio
-from voicepipe_wire.errors import Problem, Unavailable
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.storage.objects import ObjectMissing
 
 from voicepipe_status.dependencies import AppDependencies, CurrentUser, JobId
@@ -81,25 +81,13 @@ class StoredAudio(StreamingResponse):
         self._playing = playing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
         try:
             async with self._playing as player:
                 self.body_iterator = player.pieces()
-                if not await aio.until(player.stalled, super().__call__(scope, receive, send_and_note)):
+                if not await aio.until(player.stalled, super().__call__(scope, receive, send)):
                     log.info("player takes nothing, recording cut off")
         except ObjectMissing:
             raise Problem.of("audio_gone") from None
-        except Unavailable as error:
-            if not has_started:
-                raise
-            # The response has started: it is left incomplete, and the client requests the rest by Range.
-            log.warning("object store unavailable, recording cut off", reason=str(error))
 
 
 def _headers(recording: Any, etag: str) -> dict[str, str]:

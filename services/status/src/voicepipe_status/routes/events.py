@@ -9,9 +9,9 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from voicepipe_wire import aio
-from voicepipe_wire.errors import Problem, Unavailable
+from voicepipe_wire.errors import Problem
 from voicepipe_wire.messaging.stream_reader import parse_sequence
 
 from voicepipe_status import metrics
@@ -79,27 +79,15 @@ class EventStream(StreamingResponse):
         self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
-        try:
-            async with follow(self._dependencies, self._owner_id, self._job_id, self._after) as (feed, listener):
-                if self._after is not None and feed.is_finished:
-                    await Response(status_code=204)(scope, receive, send)
-                    return
-                self.body_iterator = _frames(feed)
-                if not await aio.until(listener.dropped, super().__call__(scope, receive, send_and_note)):
-                    metrics.DROPPED.inc()
-                    log.warning("event stream closed, client too slow", job=str(self._job_id))
-        except Unavailable as error:
-            if not has_started:
-                raise
-            log.warning("event stream closed, dependency unavailable", dependency=error.dependency, reason=str(error))
-        # A response that is left incomplete makes the client reconnect for the rest.
+        async with follow(self._dependencies, self._owner_id, self._job_id, self._after) as (feed, listener):
+            if self._after is not None and feed.is_finished:
+                await Response(status_code=204)(scope, receive, send)
+                return
+            self.body_iterator = _frames(feed)
+            if not await aio.until(listener.dropped, super().__call__(scope, receive, send)):
+                # The response is left incomplete, so that the client reconnects for the rest.
+                metrics.DROPPED.inc()
+                log.warning("event stream closed, client too slow", job=str(self._job_id))
 
 
 async def _frames(feed: Feed) -> AsyncIterator[bytes]:
