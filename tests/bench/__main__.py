@@ -25,6 +25,7 @@ from . import (
     batch_fill,
     chaos,
     clip_during_transcription,
+    decoding,
     diarization,
     event_streams,
     large_model,
@@ -49,6 +50,7 @@ TOY: dict[str, Callable[[Testbed], list[Row]]] = {
 }
 # On the default stack, with real speech:
 REAL: dict[str, Callable[[Testbed, Speech], list[Row]]] = {
+    "decoding": decoding.measure,
     "prepare": prepare_stage.measure,
     "varied": transcription.varied,
     "repeats": transcription.repeats,
