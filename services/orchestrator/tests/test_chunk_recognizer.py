@@ -139,3 +139,38 @@ async def test_a_prompted_result_with_other_words_is_discarded():
 async def test_text_in_a_language_without_a_style_prompt_is_left_alone():
     plain = answer("et ord til deg.", language="no")
     assert await ChunkRecognizer(Scripted()).with_capitals(job(), loud(ENGLISH, 3), plain, "") == plain
+
+
+async def test_words_over_a_sound_without_speech_are_dropped_and_the_rule_is_kept():
+    thud = loud(ENGLISH, 0.4)
+    model = Scripted(answer("Thank you.", no_speech_prob=0.8, avg_logprob=-0.7))
+    recognition, issue = await ChunkRecognizer(model).recognize(job(), plan(thud), thud)
+    assert (recognition.text, recognition.words, recognition.dropped, issue) == ("", (), "brief", None)
+
+
+async def test_a_person_may_say_thank_you():
+    audio = loud(ENGLISH, 0.4)
+    said = answer("Thank you.", no_speech_prob=0.1, avg_logprob=-0.7)
+    recognition, _ = await ChunkRecognizer(Scripted(said)).recognize(job(), plan(audio), audio)
+    assert recognition == said
+
+
+async def test_speech_after_a_seam_that_the_model_omits_is_recognized_again():
+    audio = np.concatenate([loud(SPANISH, 3), QUIET, loud(ENGLISH, 4)])
+    seam = len(audio) - 4 * SAMPLE_RATE
+    spans = Span(0, seam), Span(60 * SAMPLE_RATE, 64 * SAMPLE_RATE)
+    half = answer("one two three")
+    whole = answer("one two three four five six seven")
+    model = Scripted(half, whole)
+    recognition, issue = await ChunkRecognizer(model).recognize(job(), ChunkPlan(0, spans, 7.0, seam), audio)
+    assert (recognition.text, issue) == (whole.text, None)
+
+
+async def test_a_sound_between_seams_without_words_is_no_fault_of_the_words():
+    audio = np.concatenate([loud(SPANISH, 3), QUIET, loud(ENGLISH, 4)])
+    seam = len(audio) - 4 * SAMPLE_RATE
+    spans = Span(0, seam), Span(60 * SAMPLE_RATE, 64 * SAMPLE_RATE)
+    half, nothing = answer("one two three"), answer("", avg_logprob=0.0)
+    model = Scripted(half, half, half, nothing)
+    recognition, issue = await ChunkRecognizer(model).recognize(job(), ChunkPlan(0, spans, 7.0, seam), audio)
+    assert (recognition.text, issue) == (half.text, "omitted")

@@ -10,6 +10,7 @@ from voicepipe_orchestrator.domain import Recognition, Word
 from voicepipe_orchestrator.transcribe.fallback import (
     FALLBACKS,
     NO_WORDS,
+    OMITTED,
     REPETITIVE,
     SEVERITY,
     TRUNCATED,
@@ -180,5 +181,11 @@ def test_halves_of_a_translation_are_joined_as_english():
 
 @pytest.mark.parametrize("attempt", FALLBACKS)
 def test_a_temperature_is_not_tried_after_a_result_without_words(attempt):
-    assert is_worth_trying(attempt, NO_WORDS) == (attempt.temperature == 0)
-    assert is_worth_trying(attempt, REPETITIVE)
+    assert is_worth_trying(attempt, NO_WORDS, 9.0) == (attempt.temperature == 0)
+    assert is_worth_trying(attempt, OMITTED, 9.0) == (attempt.temperature == 0)
+    assert is_worth_trying(attempt, REPETITIVE, 9.0)
+
+
+@pytest.mark.parametrize("attempt", FALLBACKS)
+def test_a_single_word_is_not_cut_in_halves(attempt):
+    assert is_worth_trying(attempt, UNSURE, 1.9) == (not attempt.split)

@@ -102,7 +102,7 @@ async def save_recognition(
         """,
         job.id,
         index,
-        asdict(recognition),
+        _row(recognition),
         {name: model[name] for name in IDENTITY if name in model} or None,
     )
     return affected(saved) > 0
@@ -206,5 +206,12 @@ def _chunk(row: Any) -> StoredChunk:
     return StoredChunk(plan, row["state"], recognition, row["error_code"], row["transcribed_by"])
 
 
+def _row(recognition: Recognition) -> dict[str, Any]:
+    """Without `dropped` where it is None: workers of the version before would not read it."""
+    return {name: value for name, value in asdict(recognition).items() if name != "dropped" or value}
+
+
 def _recognition(fields: Mapping[str, Any]) -> Recognition:
-    return Recognition(**{**fields, "words": tuple(Word(**word) for word in fields["words"])})
+    """Fields of a later version are ignored: while it is rolled out, its workers write rows that this one reads."""
+    known = {name: value for name, value in fields.items() if name in Recognition.__dataclass_fields__}
+    return Recognition(**{**known, "words": tuple(Word(**word) for word in fields["words"])})

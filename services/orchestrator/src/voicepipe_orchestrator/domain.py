@@ -121,7 +121,8 @@ class Recognition:
     """The model's result for one chunk. Word times count from the start of the chunk.
 
     `language_probability` is None if the request named the language. `languages` maps the codes of the likeliest
-    languages to their probabilities; it is empty if the model did not detect the language.
+    languages to their probabilities; it is empty if the model did not detect the language. `dropped` is the rule by
+    which the words were dropped as invented (`transcribe.invention`); then there are none.
     """
 
     text: str
@@ -133,6 +134,7 @@ class Recognition:
     truncated: bool
     language_probability: float | None = None
     languages: Mapping[str, float] = field(default_factory=dict)
+    dropped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from itertools import pairwise
 
 from voicepipe_wire.jobs.jobs import StoredJob
 
-from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, halves
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, Word, halves
 from voicepipe_orchestrator.ports import Pcm, RecognitionRequest, Recognizer
 
 from .code_switching import Stretch, cut_points, more_confident, spoken_languages, stretches
 from .fallback import (
+    OMITTED,
+    REPETITIVE,
     best_try,
     fallbacks,
     is_silence,
@@ -22,8 +24,10 @@ from .fallback import (
     quality_issue,
     same_words,
 )
+from .invention import invention
 from .language import SWITCH_ABOVE, style_prompt
-from .word_timing import pauses
+from .seams import omits_a_span, to_their_sides
+from .word_timing import pauses, snap_to_pauses
 
 
 class ChunkRecognizer:
@@ -33,13 +37,19 @@ class ChunkRecognizer:
         self._recognizer = recognizer
 
     async def recognize(self, job: StoredJob, plan: ChunkPlan, audio: Pcm) -> tuple[Recognition, str | None]:
-        """The recognition of the chunk, and its remaining quality issue, a code of `fallback`, or None."""
+        """The recognition of the chunk, and its remaining quality issue, a code of `fallback`, or None.
+
+        Words that were invented are dropped.
+        """
         recognition, issue = await self._with_fallbacks(job, plan, audio)
         candidates = spoken_languages(recognition)
         options = job.options
         if len(candidates) > 1 and options["language"] == "auto" and options["task"] == "transcribe":
             recognition = await self._by_language(job, audio, recognition, candidates)
-        return (replace(recognition, words=(), text="") if is_silence(recognition) else recognition), issue
+        rule = invention(recognition, plan.speech_s, loops=issue == REPETITIVE)
+        if rule or is_silence(recognition):
+            return replace(recognition, words=(), text="", dropped=rule), issue
+        return recognition, issue
 
     async def with_capitals(self, job: StoredJob, audio: Pcm, recognition: Recognition, before: str) -> Recognition:
         """The same words with capitals and punctuation, from a second request with a prompt.
@@ -64,10 +74,10 @@ class ChunkRecognizer:
         """The first try without a quality issue, otherwise the best one with its issue."""
         tries: list[tuple[Recognition, str | None]] = []
         for attempt in fallbacks(job.options["model"]["tier"]):
-            if tries and not is_worth_trying(attempt, str(tries[-1][1])):
+            if tries and not is_worth_trying(attempt, str(tries[-1][1]), plan.samples / SAMPLE_RATE):
                 continue
             recognition = await self._try(job, plan, audio, attempt)
-            tries.append((recognition, quality_issue(recognition, plan.speech_s)))
+            tries.append((recognition, await _issue(recognition, plan, audio)))
             if tries[-1][1] is None:
                 break
         return best_try(tries)
@@ -120,3 +130,16 @@ class ChunkRecognizer:
         prompt = ", ".join(options["keyterms"]) or None
         switch_above = SWITCH_ABOVE if options["language"] == "auto" and language else None
         return RecognitionRequest(job.id, attempt, language, options["task"], prompt, switch_above)
+
+
+def timed_words(recognition: Recognition, plan: ChunkPlan, audio: Pcm) -> tuple[Word, ...]:
+    """The words of a chunk with corrected times. Takes milliseconds: not for an event loop."""
+    return to_their_sides(snap_to_pauses(recognition.words, audio), audio, plan.spans)
+
+
+async def _issue(recognition: Recognition, plan: ChunkPlan, audio: Pcm) -> str | None:
+    issue = quality_issue(recognition, plan.speech_s)
+    if issue or len(plan.spans) == 1 or is_silence(recognition):
+        return issue
+    words = await asyncio.to_thread(timed_words, recognition, plan, audio)
+    return OMITTED if omits_a_span(words, plan.spans) else None

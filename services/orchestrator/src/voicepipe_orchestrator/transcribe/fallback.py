@@ -29,14 +29,17 @@ SQUEEZED_WORD_S: Final = 0.021  # one frame of the encoder, or less
 # Less speech than this may be a cough or a door; then a result without words is correct.
 MIN_SPEECH_FOR_WORDS_S: Final = 2.0
 FEW_WORDS: Final = 3
+# Whisper base added "you" to single words that were cut in halves.
+MIN_SPLIT_S: Final = 2.0
 
 NO_WORDS: Final = "no_words"
 REPETITIVE: Final = "repetitive"
 TRUNCATED: Final = "truncated"
 UNSURE: Final = "unsure"
+OMITTED: Final = "omitted"
 
-# From the mildest: doubtful words, words missing at the end, words that loop, no words.
-SEVERITY: Final[Mapping[str | None, int]] = {None: 0, UNSURE: 1, TRUNCATED: 2, REPETITIVE: 3, NO_WORDS: 4}
+# From the mildest: no words for a part, doubtful words, words missing at the end, words that loop, no words.
+SEVERITY: Final[Mapping[str | None, int]] = {None: 0, OMITTED: 1, UNSURE: 2, TRUNCATED: 3, REPETITIVE: 4, NO_WORDS: 5}
 
 
 # The Whisper paper uses beam size 5. The fast tier, and any tier that is not listed, decodes greedily.
@@ -59,9 +62,14 @@ def fallbacks(tier: str) -> tuple[Attempt, ...]:
     return tuple(replace(attempt, beam=beam) if attempt.temperature == 0 else attempt for attempt in FALLBACKS)
 
 
-def is_worth_trying(attempt: Attempt, issue: str) -> bool:
-    """Whether an attempt may resolve the issue. If the likeliest result has no words, sampled ones are made up."""
-    return attempt.temperature == 0 or issue != NO_WORDS
+def is_worth_trying(attempt: Attempt, issue: str, length_s: float) -> bool:
+    """Whether an attempt may resolve the issue of a chunk of that length.
+
+    If the likeliest result has no words, sampled ones are made up; so are those for the half of a single word.
+    """
+    if attempt.split:
+        return length_s >= MIN_SPLIT_S
+    return attempt.temperature == 0 or issue not in (NO_WORDS, OMITTED)
 
 
 def quality_issue(recognition: Recognition, speech_s: float) -> str | None:

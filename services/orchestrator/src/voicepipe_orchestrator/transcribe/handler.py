@@ -27,6 +27,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from voicepipe_wire.errors import Reject
 from voicepipe_wire.jobs import jobs, warnings
 from voicepipe_wire.jobs.claim import StageRef, claim, lock_if_running
@@ -44,10 +45,14 @@ from voicepipe_orchestrator.chunks import StoredChunk
 from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, SpeechPool, voice_of
 from voicepipe_orchestrator.ports import PcmReader, Recognizer
 
-from .chunk_recognizer import ChunkRecognizer
-from .fallback import lacks_capitals
+from .chunk_recognizer import ChunkRecognizer, timed_words
+from .fallback import OMITTED, lacks_capitals
+from .invention import RULES
 from .language import SWITCH_ABOVE, LanguageChoice, choose_language, detecting_pool, probe_indices
-from .word_timing import snap_to_pauses
+
+DROPPED_S = Counter("voicepipe_dropped_seconds_total", "Speech whose words were dropped as invented", ["rule"])
+for rule in RULES:  # exported as 0 from the start: Prometheus cannot see the first increase of a new series
+    DROPPED_S.labels(rule)
 
 
 class StartHandler:
@@ -187,7 +192,7 @@ class ChunkHandler:
         if lacks_capitals(recognition.text):
             before = await self._text_before(job, chunk.plan.index)
             recognition = await self._recognizer.with_capitals(job, audio, recognition, before)
-        words = await asyncio.to_thread(snap_to_pauses, recognition.words, audio)
+        words = await asyncio.to_thread(timed_words, recognition, chunk.plan, audio)
         recognition = replace(recognition, words=words)
         async with self._outbox.transaction() as transaction:
             job = await lock_if_running(transaction, ref)
@@ -196,11 +201,13 @@ class ChunkHandler:
             if not await chunks.save_recognition(transaction, job, chunk.plan.index, recognition, model):
                 return
             await _set_language_of_only_chunk(transaction, job, recognition)
-            if issue is not None:
+            if issue not in (None, OMITTED):  # what seems omitted may be a sound that is no speech
                 await warnings.warn(transaction, job, "doubtful_parts")
             await self._emit(transaction, job, chunk.plan, recognition)
             await chunks.queue_next(transaction, job, self._window)
             await chunks.finish_if_complete(transaction, job)
+        if recognition.dropped:
+            DROPPED_S.labels(recognition.dropped).inc(chunk.plan.speech_s)
 
     async def _text_before(self, job: StoredJob, index: int) -> str:
         before = await chunks.load(self._pool, job.id, index - 1) if index else None
