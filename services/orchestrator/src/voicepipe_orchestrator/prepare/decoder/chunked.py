@@ -16,6 +16,7 @@ from .source import File, Slice
 
 # Written instead of a length that is not known: 0, and all that is close to 2 GiB or 4 GiB.
 PLACEHOLDERS: Final = (range(1), range(0x7FFF_F000, 0x8000_1000), range(0xFFFF_0000, 0x1_0000_0000))
+LARGEST_BYTES: Final = 1 << 50
 MAX_CHUNKS: Final = 1000
 MAX_FORMAT_BYTES: Final = 4096
 _WAV: Final = re.compile(rb"(RIFF|RF64|BW64).{4}WAVE(fmt |JUNK|bext|ds64|LIST|fact)", re.DOTALL)
@@ -70,7 +71,9 @@ def _layout(file: File, start: int, order: Literal["little", "big"]) -> _Layout 
     for identifier, at, size in _chunks(file, start + 12, order):
         body = file.read(at, min(size, MAX_FORMAT_BYTES))
         if identifier == b"ds64":
-            large_bytes = int.from_bytes(body[8:16], "little")
+            # What no file system can hold is a placeholder too.
+            stated = int.from_bytes(body[8:16], "little")
+            large_bytes = stated if stated < LARGEST_BYTES else 0
         elif identifier == b"fmt " and len(body) >= 16:  # noqa: PLR2004 - its fixed fields
             kept, bytes_per_s = _chunk(identifier, body, order), float(int.from_bytes(body[8:12], "little"))
         elif identifier == b"COMM" and len(body) >= 18:  # noqa: PLR2004 - its fixed fields
@@ -157,9 +160,11 @@ def _pieces(layout: _Layout, end: int, order: Literal["little", "big"]) -> Seque
     if order == "little":
         length = min(samples.size_bytes, 0xFFFF_FFFF).to_bytes(4, order)
         return (b"RIFF" + b"\xff\xff\xff\xff" + b"WAVE" + layout.kept + b"data" + length, samples)
-    length = min(samples.size_bytes, 0x7FFF_FFFF).to_bytes(4, order)
     kind = b"AIFC" if int.from_bytes(layout.kept[4:8], order) > 18 else b"AIFF"  # noqa: PLR2004
-    return (b"FORM" + b"\x7f\xff\xff\xff" + kind + layout.kept + b"SSND" + length, samples)
+    chunks = kind + layout.kept + b"SSND" + min(samples.size_bytes, 0x7FFF_FFFF).to_bytes(4, order)
+    # FFmpeg looks for more chunks up to this size, and fails at the end of the file.
+    size = min(len(chunks) + samples.size_bytes, 0x7FFF_FFFF)
+    return (b"FORM" + size.to_bytes(4, order) + chunks, samples)
 
 
 def _chunk(identifier: bytes, body: bytes, order: Literal["little", "big"]) -> bytes:

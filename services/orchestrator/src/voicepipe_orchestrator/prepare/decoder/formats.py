@@ -31,11 +31,13 @@ OPTIONS: Final[Mapping[str, str]] = {
 _CODECS: Final = frozenset(CODECS.split(","))
 
 # Formats whose frames have timestamps of their own. All others have no gaps: their times are counted.
-TIMED: Final = frozenset({"mov", "matroska", "ogg", "flv", "asf", "mpeg", "mpegts"})
+TIMED: Final = frozenset({"mov", "matroska", "ogg", "flv", "asf", "mpeg", "mpegts", "flac"})
 # Their clocks may start anywhere and jump: a jump is a pause only if another track goes on meanwhile.
 FREE_CLOCKS: Final = frozenset({"mpeg", "mpegts"})
 # A gap in their timestamps is lost data: a recorder writes silence as packets.
-GAPLESS: Final = frozenset({"ogg"})
+GAPLESS: Final = frozenset({"ogg", "flac"})
+# Their timestamps are numbers of samples; a part of a recording keeps them, so the first one may be any.
+NUMBERED: Final = frozenset({"flac"})
 # Their headers state a length. The length of all others is counted or estimated by FFmpeg.
 STATING: Final = frozenset({"mov", "matroska", "flv", "asf", "avi", "flac", "caf", "au", "w64", "wv", "tta", "ape"})
 # A file that begins so is a recording, whatever else is wrong with it.

@@ -16,6 +16,9 @@ APE_FOOTER_BYTES: Final = 32
 _ID3V2: Final = re.compile(rb"ID3[\x02-\x04][\x00-\x0a].[\x00-\x7f]{4}", re.DOTALL)
 _SAMPLE_RATES: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
+_BIT_RATES_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_BIT_RATES_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
 
 def is_mp3(head: bytes) -> bool:
     """Whether the file begins with an ID3v2 tag or a frame of layer III. A tag may also precede another format."""
@@ -64,6 +67,18 @@ def stated_s(file: File, recording: Slice) -> float | None:
     version = frame[1] >> 3 & 3
     samples = 1152 if version == 3 else 576  # noqa: PLR2004 - MPEG-1
     return int.from_bytes(frame[at + 8 : at + 12], "big") * samples / _SAMPLE_RATES[version][frame[2] >> 2 & 3]
+
+
+def frame_bytes(head: bytes) -> int | None:
+    """The length of the frame of layer III that begins here, 0 if none does, None if it is not stated: its bit rate is free."""
+    if not _is_frame(head):
+        return 0
+    if not head[2] >> 4:
+        return None
+    version = head[1] >> 3 & 3
+    rate_kbps = (_BIT_RATES_1 if version == 3 else _BIT_RATES_2)[head[2] >> 4]  # noqa: PLR2004 - MPEG-1
+    sample_rate = _SAMPLE_RATES[version][head[2] >> 2 & 3]
+    return (144_000 if version == 3 else 72_000) * rate_kbps // sample_rate + (head[2] >> 1 & 1)  # noqa: PLR2004
 
 
 def _is_frame(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from . import chunked, mpeg_audio, ogg
+from . import chunked, mpeg_audio, ogg, stated
 from .source import File, Slice, Source
 
 MAX_RECORDINGS: Final = 1000  # the last one has the rest of the file
@@ -22,12 +22,13 @@ class Recording:
     """One recording in a file.
 
     `stated_s` is its length as the header states it, None if only FFmpeg can tell or nothing is stated. `missing_s` is how much of it
-    lies beyond the end of the file.
+    lies beyond the end of the file; `missing_share` says the same as a multiple of what lies before it.
     """
 
     source: Source
     stated_s: float | None = None
     missing_s: float = 0.0
+    missing_share: float = 0.0
 
 
 def find(file: File) -> list[Recording]:
@@ -46,7 +47,12 @@ def find(file: File) -> list[Recording]:
             Recording(Source(file, (mpeg_audio.without_tags(file, each),)), mpeg_audio.stated_s(file, each))
             for each in slices
         ]
-    return [Recording(Source(file, (each,))) for each in slices]
+    return [_described(file, each) for each in slices]
+
+
+def _described(file: File, part: Slice) -> Recording:
+    found = stated.stated(file, part)
+    return Recording(Source(file, (part,)), found.duration_s, missing_share=found.missing_share)
 
 
 def _later_starts(file: File, head: bytes) -> Iterator[int]:

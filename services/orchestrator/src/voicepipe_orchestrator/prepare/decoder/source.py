@@ -75,6 +75,14 @@ class Source:
         self._at += len(found)
         return found
 
+    def peek(self, start: int, size_bytes: int) -> bytes:
+        """Bytes from `start` on, fewer at the end. The next read is the same as without it."""
+        at, self._at, found = self._at, start, b""
+        while len(found) < size_bytes and (more := self.read(size_bytes - len(found))):
+            found += more
+        self._at = at
+        return found
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place, as in any file."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size_bytes}[whence]

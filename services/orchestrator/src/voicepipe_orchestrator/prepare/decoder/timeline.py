@@ -46,15 +46,16 @@ class Placed(Generic[Frame]):
 class Timeline(Generic[Frame]):
     """The timeline of one stream, from 0.
 
-    `zero_s` is the timestamp of the start of the recording. `is_timed` is False for formats whose timestamps say nothing. `is_break(before_s,
+    `zero_s` is the timestamp of the start of the recording, None for that of its first frame. `is_timed` is False for formats whose timestamps say nothing. `is_break(before_s,
     after_s)` tells whether a jump between these timestamps is the start of another recording. No silence goes beyond `max_s`.
     """
 
     def __init__(
-        self, zero_s: float, max_s: float, is_break: Callable[[float, float], bool], *, is_timed: bool = True
+        self, zero_s: float | None, max_s: float, is_break: Callable[[float, float], bool], *, is_timed: bool = True
     ) -> None:
         self.position_s = 0.0
-        self._zero_s = zero_s
+        self._zero_s = zero_s or 0.0
+        self._is_zero_known = zero_s is not None
         self._max_s = max_s
         self._is_break = is_break
         self._is_timed = is_timed
@@ -63,6 +64,8 @@ class Timeline(Generic[Frame]):
 
     def feed(self, frame: Frame, start_s: float | None, duration_s: float) -> Iterator[Placed[Frame]]:
         """Add the next frame, with its timestamp, None if it has none. Yields it, or keeps it until the next ones explain it."""
+        if not self._is_zero_known and start_s is not None:
+            self._zero_s, self._is_zero_known = start_s - self.position_s, True
         if start_s is None or not self._is_timed:
             yield from self.finish()
             yield self._append(frame, duration_s)

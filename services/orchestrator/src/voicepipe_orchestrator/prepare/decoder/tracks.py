@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from av.packet import Packet
 from . import formats
 from .losses import Losses
 from .recordings import Recording
+from .skipped import watch
 from .timeline import Placed, Timeline
 
 READ_BYTES: Final = 1 << 18
@@ -24,8 +26,14 @@ READ_BYTES: Final = 1 << 18
 TRIES: Final = 8
 # A jump of a free clock up to this is a pause, if there is no other track to tell.
 BELIEVED_PAUSE_S: Final = 3600.0
+# A picture may stay for so long without a new packet, and the packets of two tracks may be so far out of step.
+ON_S: Final = 3.0
+BACK_S: Final = 2.0
+APART_S: Final = 2.0
 SHARE_OF_STATED: Final = 0.02
 CUT_S: Final = 1.0
+# FFmpeg has read ahead by so much when it complains, at most.
+SHORTLY_S: Final = 0.5
 ENDS_EARLY: Final = ("ended prematurely", "partial file", "truncat")
 
 
@@ -74,12 +82,18 @@ def listen_to_complaints(complaints: Complaints) -> None:
 class _Others:
     """How far the other tracks have come: whether a clock that jumps is that of one track or that of the file."""
 
+    since_s: float = 0.0  # their timestamps have gone on from here without a jump
     reached_s: float | None = None
-    packets_since: int = 0
 
     def note(self, reached_s: float) -> None:
+        if self.reached_s is None or not -BACK_S <= reached_s - self.reached_s <= ON_S:
+            self.since_s = reached_s
         self.reached_s = reached_s
-        self.packets_since += 1
+
+    def went_on(self, before_s: float, after_s: float) -> bool:
+        """Whether they have timestamps from `before_s` to `after_s`, as far as tracks are in step."""
+        assert self.reached_s is not None  # noqa: S101 - there is another track
+        return self.since_s <= before_s + APART_S and after_s - APART_S <= self.reached_s <= after_s + APART_S
 
 
 class TrackReader:
@@ -103,11 +117,17 @@ class TrackReader:
         self._complaints, self._losses, self._offset_s = complaints, losses, offset_s
         self._format = formats.family(container.format.name)
         self._others = _Others()
+        self._skips = watch(recording.source, self._format)
+        self._complained_s = -math.inf
+        self._failed_s = 0.0  # what could not be decoded since the last frame
         self._ticks_s = [float(each.time_base or 0) for each in container.streams]
         self._end_s = 0.0  # of all tracks, by their timestamps
         self._zero_s = self._start_of_file()
         self._timeline: Timeline[AudioFrame] = Timeline(
-            self._zero_s, max_s, self._is_break, is_timed=self._format in formats.TIMED
+            None if self._format in formats.NUMBERED else self._zero_s,
+            max_s,
+            self._is_break,
+            is_timed=self._format in formats.TIMED,
         )
         stream.codec_context.thread_count = 1
 
@@ -132,10 +152,10 @@ class TrackReader:
             for frame in self._decode(packet):
                 start_s = None if frame.pts is None else frame.pts * tick_s
                 for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
-                    self._blame(placed.silence_s, complained=self._complaints.count > seen)
-                    seen = self._complaints.count
-                    self._others.packets_since = 0
-                    yield placed
+                    if self._complaints.count > seen:
+                        seen, self._complained_s = self._complaints.count, self._timeline.position_s
+                    silence_s = self._account(placed.silence_s)
+                    yield placed if silence_s == placed.silence_s else Placed(silence_s, placed.frame)
         yield from self._timeline.finish()
         self._note_end()
 
@@ -154,6 +174,7 @@ class TrackReader:
                     is_ours = packet.stream_index == self._stream.index
                     self._note(packet, is_ours=is_ours)
                     if is_ours:
+                        self._complaints.count += packet.is_corrupt
                         yield packet
             except MemoryError:  # of FFmpeg too
                 raise
@@ -174,6 +195,9 @@ class TrackReader:
             self._others.note(dts * tick_s)
 
     def _decode(self, packet: Packet[Any]) -> list[AudioFrame]:
+        if self._skips is not None and (skipped := self._skips.before_next(packet)):
+            read_bytes = self._skips.read_bytes
+            self._failed_s += self._timeline.position_s * skipped / read_bytes if read_bytes else 0.0
         try:
             frames = packet.decode()
         except av.error.EOFError:
@@ -181,21 +205,23 @@ class TrackReader:
         except MemoryError:  # of FFmpeg too
             raise
         except av.error.FFmpegError:
-            self._lose(packet)
+            self._failed_s += (packet.duration or 0) * self._ticks_s[packet.stream_index] if packet.size else 0.0
             return []
         return usable(frames)
 
-    def _lose(self, packet: Packet[Any]) -> None:
-        duration_s = (packet.duration or 0) * self._ticks_s[packet.stream_index]
-        if not packet.size:
-            return
-        at_s = self._offset_s + self._timeline.position_s
-        self._losses.lose(at_s, duration_s)
+    def _account(self, silence_s: float) -> float:
+        """Count what is missing before a frame as lost. Returns the silence that takes its place.
 
-    def _blame(self, silence_s: float, *, complained: bool) -> None:
-        """Silence is a loss if FFmpeg has complained before it, or if the format has no pauses."""
-        if silence_s and (complained or self._format in formats.GAPLESS) and self._timeline.position_s > silence_s:
-            self._losses.lose(self._offset_s + self._timeline.position_s - silence_s, silence_s)
+        A gap is a loss if FFmpeg has complained shortly before it, or if the format has no pauses. What failed is in the gap already, if there
+        are timestamps.
+        """
+        failed_s, self._failed_s = self._failed_s, 0.0
+        start_s = self._timeline.position_s - silence_s
+        is_loss = self._format in formats.GAPLESS or start_s - self._complained_s <= SHORTLY_S
+        lost_s = max(silence_s, failed_s) if is_loss else failed_s
+        if lost_s and start_s > 0:
+            self._losses.lose(self._offset_s + start_s, lost_s)
+        return silence_s + self._timeline.lose(failed_s) if failed_s else silence_s
 
     def _is_break(self, before_s: float, after_s: float) -> bool:
         """Whether a jump of the timestamps is that of all tracks. In most formats they count from the start of the recording, so it is not."""
@@ -203,7 +229,7 @@ class TrackReader:
             return False
         if self._others.reached_s is None:
             return after_s - before_s > BELIEVED_PAUSE_S
-        return not (self._others.packets_since > 1 and before_s < self._others.reached_s <= after_s + 1.0)
+        return not self._others.went_on(before_s, after_s)
 
     def _note_end(self) -> None:
         """Whether the file ends before its stated end. The longest track counts: others may be shorter."""
@@ -214,6 +240,9 @@ class TrackReader:
             missing_s = stated_s - reached_s
             if missing_s <= max(CUT_S, stated_s * SHARE_OF_STATED):
                 missing_s = 0.0
+        missing_s = max(missing_s, self._timeline.position_s * self._recording.missing_share)
+        if self._failed_s and not missing_s:  # else it is the half of a frame at the cut
+            self._losses.lose(self._offset_s + self._timeline.position_s, self._failed_s)
         self._losses.missing_s += missing_s
 
 

@@ -1,0 +1,87 @@
+"""Lengths that FFmpeg does not tell of a file that was cut: it estimates what is left instead."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from .source import File, Slice
+
+W64_RIFF: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_BROADCAST: Final = 1
+_CHUNKS: Final = 100
+_LARGEST_BYTES: Final = 1 << 50
+_HEAD_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """`duration_s` as the header states it, or what lies beyond the end of the file, as a multiple of what lies before it."""
+
+    duration_s: float | None = None
+    missing_share: float = 0.0
+
+
+def stated(file: File, recording: Slice) -> Stated:
+    """What the header of a Wave64, CAF or ASF file states. Nothing for all others."""
+    head = file.read(recording.start, len(W64_RIFF))
+    if head == W64_RIFF:
+        return _w64(file, recording)
+    if head.startswith(b"caff"):
+        return _caf(file, recording)
+    return _asf(file, recording) if head == ASF_HEADER else Stated()
+
+
+def _w64(file: File, recording: Slice) -> Stated:
+    """Chunks of 16 bytes of name and 8 of size, which counts both, on multiples of 8."""
+    at = recording.start + 40
+    for _ in range(_CHUNKS):
+        name, size = _fields(file, at, "<16sQ")
+        if name.startswith(b"data"):
+            return _beyond(at + 24, size - 24, recording.end)
+        if size < 24:  # noqa: PLR2004
+            break
+        at += size + -size % 8
+    return Stated()
+
+
+def _caf(file: File, recording: Slice) -> Stated:
+    at = recording.start + 8
+    for _ in range(_CHUNKS):
+        name, size = _fields(file, at, ">4sQ")
+        if name == b"data":
+            return _beyond(at + 12, size, recording.end)
+        if not name:
+            break
+        at += 12 + size
+    return Stated()
+
+
+def _fields(file: File, at: int, layout: str) -> tuple[bytes, int]:
+    content = file.read(at, struct.calcsize(layout)) if at < file.size_bytes else b""
+    if len(content) < struct.calcsize(layout):
+        return b"", 0
+    name, size = struct.unpack(layout, content)
+    return name, size
+
+
+def _beyond(start: int, size: int, end: int) -> Stated:
+    """All ones, and what no file system can hold, are no statement."""
+    held = end - start
+    if held <= 0 or size >= _LARGEST_BYTES:
+        return Stated()
+    return Stated(missing_share=max(0, size - held) / held)
+
+
+def _asf(file: File, recording: Slice) -> Stated:
+    """The play time of the file properties, in units of 100 ns, less the time of filling buffers (ASF specification, 3.2)."""
+    head = file.read(recording.start, _HEAD_BYTES)
+    at = head.find(_ASF_FILE)
+    if at < 0 or len(head) < at + 92:
+        return Stated()
+    played, _, preroll_ms, flags = struct.unpack_from("<QQQI", head, at + 64)
+    duration_s = played / 1e7 - preroll_ms / 1e3
+    return Stated(duration_s) if not flags & _ASF_BROADCAST and 0 < duration_s < 1e6 else Stated()  # noqa: PLR2004
