@@ -22,7 +22,7 @@ settings.load_profile("untimed")
 # Each of these folders starts its own stack and takes longest, so it starts first.
 STACKS = ("tests/speakers", "tests/faults", "tests/e2e", "tests/chaos")
 # These run on the stack of another folder, because a second stack with real models would need 2 GB more.
-GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e"}
+GUESTS = {"tests/accuracy/test_floors.py": "tests/e2e", "tests/media/test_kinds.py": "tests/e2e"}
 
 # `make unit` skips the tests that need a real server: those in STACKS, those marked `servers`, and those that use a fixture
 # named `private_...` or one of these. All other server fixtures of voicepipe_local.testing depend on these.
