@@ -41,6 +41,7 @@ class Choice:
     reason: ChannelReason
     voices: int
     tracks: tuple[AudioTrack, ...]
+    has_listened: bool  # so the container is no longer at its start
 
 
 @dataclass(slots=True)
@@ -97,9 +98,12 @@ def survey(container: InputContainer, *, track: int | None, channels: str) -> Ch
     if not candidates:
         raise Refused("unsupported_media")
     best = candidates[0]
-    if len(candidates) > 1 or _is_open(best, channels):
+    has_listened = len(candidates) > 1 or _is_open(best, channels)
+    if has_listened:
         best = _listen(container, candidates, channels)
-    return _chosen(streams, candidates, best, channels)
+    mode, reason, voices = _channel_mode(best, channels)
+    facts = tuple(_facts(place, stream, _state(place, candidates, best)) for place, stream in enumerate(streams))
+    return Choice(best.place, mode, reason, voices, facts, has_listened)
 
 
 def _order(streams: Sequence[AudioStream]) -> list[int]:
@@ -155,24 +159,19 @@ def _is_decided(candidate: _Candidate) -> bool:
     return candidate.heard_s >= MOST_S or candidate.relation.verdict(is_end=False) is not None
 
 
-def _chosen(
-    streams: Sequence[AudioStream], candidates: Sequence[_Candidate], best: _Candidate, channels: str
-) -> Choice:
+def _channel_mode(best: _Candidate, channels: str) -> tuple[ChannelMode, ChannelReason, int]:
+    """What becomes of the channels, why, and how many are kept apart."""
     count = best.channels or best.stream.codec_context.channels
-    mode, reason = _channel_mode(best, count, channels)
-    facts = tuple(_facts(place, stream, _state(place, candidates, best)) for place, stream in enumerate(streams))
-    return Choice(best.place, mode, reason, count if mode == "separate" else 1, facts)
-
-
-def _channel_mode(best: _Candidate, count: int, channels: str) -> tuple[ChannelMode, ChannelReason]:
     if count <= 1:
-        return "mix", "one_channel"
-    if channels != "auto":
-        return ("separate" if channels == "separate" else "mix"), "requested"
+        return "mix", "one_channel", 1
+    if channels == "separate":
+        return "separate", "requested", count
+    if channels == "mix":
+        return "mix", "requested", 1
     if count != CHANNELS_OF_A_CALL:
-        return "mix", "several"
-    verdict = best.relation.verdict(is_end=True)
-    return ("separate", "independent") if verdict == "independent" else ("mix", "related")
+        return "mix", "several", 1
+    is_call = best.relation.verdict(is_end=True) == "independent"
+    return ("separate", "independent", count) if is_call else ("mix", "related", 1)
 
 
 def _state(place: int, candidates: Sequence[_Candidate], best: _Candidate) -> TrackState:
