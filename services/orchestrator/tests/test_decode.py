@@ -256,8 +256,7 @@ async def test_exceeding_time_or_memory_limits_has_its_own_error_code(media):
     with wave.open(str(wide), "wb") as file:
         file.setparams((32, 2, 48_000, 0, "NONE", ""))
         file.writeframes(np.random.default_rng(1).bytes(3 * 32 * 2 * 48_000))
-    for mebibytes in (40, 100):
-        assert await rejected(wide, DecodeLimits(memory_bytes=mebibytes << 20)) == "decode_limit"
+    assert await rejected(wide, DecodeLimits(memory_bytes=100 << 20)) == "decode_limit"
 
 
 async def test_a_decoder_without_output_hangs_and_is_ended(media, tmp_path):

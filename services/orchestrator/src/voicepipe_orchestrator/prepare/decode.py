@@ -56,7 +56,8 @@ HEAD_BYTES = 16
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"%PDF-")
 
 
-LIMIT_SIGNALS: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU})
+# A stack that cannot grow any more ends like a crash.
+LIMIT_SIGNALS: Final = frozenset({-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGSEGV, -signal.SIGBUS})
 
 
 class DecoderHung(Exception):
