@@ -127,8 +127,11 @@ def _what_follows(file: File, at: int, order: Literal["little", "big"]) -> tuple
         head = file.read(at, 16)
         if is_chunked(head):
             return True, at
-        if not head.strip(b"\0") or head.startswith((b"TAG", b"ID3")):
-            return not file.read(at, 1 << 16).strip(b"\0") or head.startswith((b"TAG", b"ID3")), None
+        if head.startswith((b"TAG", b"ID3")):
+            return True, None
+        if not head.strip(b"\0"):
+            # Padding, unless sound follows: then it is digital silence.
+            return not any(block.strip(b"\0") for _, block in file.blocks(at, 0)), None
         size = int.from_bytes(head[4:8], order)
         if len(head) < 8 or not _IDENTIFIER.fullmatch(head[:4]) or at + 8 + size > file.size_bytes:  # noqa: PLR2004
             return False, None
