@@ -92,7 +92,7 @@ def _film(suffix: str, container: str, codec: str, options: Sequence[str], shop:
 
 
 def cover_in_mp3(shop: Workshop) -> Made:
-    return _with_cover(shop, "a.mp3", "-c:a", "libmp3lame", "-id3v2_version", "3")
+    return _with_cover(shop, "a.mp3", "-ar", "44100", "-c:a", "libmp3lame", "-id3v2_version", "3")
 
 
 def cover_in_m4a(shop: Workshop) -> Made:

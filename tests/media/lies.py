@@ -113,7 +113,7 @@ def without_a_cluster(content: bytes) -> bytes:
 
 
 def damaged(name: str, options: Sequence[object], damage: Damage, lost_s: float | None, shop: Workshop) -> Made:
-    """What lies between 5 and 10 s may be lost; the words around it are where they were.
+    """What lies between 5 and 9 s may be lost; the words around it are where they were.
 
     `lost_s` is what must be missing, None if it is the share of the bytes.
     """
@@ -129,7 +129,7 @@ def damaged(name: str, options: Sequence[object], damage: Damage, lost_s: float 
     )
 
 
-DAMAGED_S: Final = (5.0, 10.0)
+DAMAGED_S: Final = (5.0, 9.0)
 ZEROS: Final = 8192
 OPUS: Final = ("-c:a", "libopus")
 CBR: Final = ("-ar", "44100", "-b:a", "64k")
@@ -146,6 +146,7 @@ CUTS: Mapping[str, tuple[str, Sequence[object], bool]] = {
     "cut_caf": ("a.caf", (), True),
     "cut_wma": ("a.wma", CBR, True),
     "cut_flv": ("a.flv", CBR, True),
+    "cut_avi": ("a.avi", ("-c:a", "pcm_s16le"), True),
     # Nothing in these files says how long they were.
     "cut_ogg": ("a.opus", OPUS, False),
     "cut_aac": ("a.aac", CBR, False),

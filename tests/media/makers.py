@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fixtures.meeting import Voice, speak, with_noise
 
 RATE = 16_000
+PAUSE_S = 0.15  # the model counts longer ones as parts of the next word
 Samples = npt.NDArray[np.int16]
 PICTURE = ("-f", "lavfi", "-i", "testsrc=size=160x90:rate=10")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -79,10 +80,10 @@ def moved(words: Sequence[Word], seconds: float) -> tuple[Word, ...]:
 
 
 @cache
-def clip(*sentences: str, voice: str = "linda", first_s: float = 0.4, rest_s: float = 0.5) -> Clip:
-    """The words of the sentences, 0.7 s between sentences."""
+def clip(*sentences: str, voice: str = "linda", first_s: float = 0.3, rest_s: float = 0.2) -> Clip:
+    """The words of the sentences, `PAUSE_S` between sentences."""
     rng = np.random.default_rng(1)
-    pauses_s = [first_s, *[0.7] * (len(sentences) - 1)]
+    pauses_s = [first_s, *[PAUSE_S] * (len(sentences) - 1)]
     samples, words = speak(Voice.load(voice), [sentence.split() for sentence in sentences], pauses_s, 0, rng)
     samples = with_noise(np.concatenate((samples, np.zeros(round(rest_s * RATE), np.float32))), rng)
     return Clip(samples, tuple(Word(word.start_s, word.text) for word in words))
@@ -102,9 +103,9 @@ def both() -> Clip:
     return first() + second()
 
 
-def quiet(seconds: float) -> Clip:
+def quiet(seconds: float, *, level_db: float = -60.0) -> Clip:
     """A quiet room."""
-    return Clip(with_noise(np.zeros(round(seconds * RATE), np.float32), np.random.default_rng(2)), ())
+    return Clip(with_noise(np.zeros(round(seconds * RATE), np.float32), np.random.default_rng(2), level_db), ())
 
 
 def chunk(identifier: bytes, body: bytes) -> bytes:

@@ -20,7 +20,7 @@ SEVEN_ONE: Final = 0x63F
 def each_has_a_microphone(channels: int, shop: Workshop) -> Made:
     """Ten sentences' words, one after the other, each by another microphone; the file names no loudspeakers."""
     spoken = both()
-    samples = rows(*[quiet(spoken.duration_s)] * channels)
+    samples = rows(*[quiet(spoken.duration_s, level_db=-80)] * channels)
     ends = [*[word.start_s - 0.03 for word in spoken.words[1:]], spoken.duration_s]
     begin = 0
     for number, end_s in enumerate(ends):

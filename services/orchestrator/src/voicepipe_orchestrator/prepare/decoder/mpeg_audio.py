@@ -69,12 +69,10 @@ def stated_s(file: File, recording: Slice) -> float | None:
     return int.from_bytes(frame[at + 8 : at + 12], "big") * samples / _SAMPLE_RATES[version][frame[2] >> 2 & 3]
 
 
-def frame_bytes(head: bytes) -> int | None:
-    """The length of the frame of layer III that begins here, 0 if none does, None if it is not stated: its bit rate is free."""
-    if not _is_frame(head):
+def frame_bytes(head: bytes) -> int:
+    """The length of the frame of layer III that begins here, 0 if none does or its bit rate is free."""
+    if not _is_frame(head) or not head[2] >> 4:
         return 0
-    if not head[2] >> 4:
-        return None
     version = head[1] >> 3 & 3
     rate_kbps = (_BIT_RATES_1 if version == 3 else _BIT_RATES_2)[head[2] >> 4]  # noqa: PLR2004 - MPEG-1
     sample_rate = _SAMPLE_RATES[version][head[2] >> 2 & 3]

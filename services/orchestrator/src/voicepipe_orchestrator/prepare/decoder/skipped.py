@@ -41,20 +41,22 @@ class _AfterFrames:
 
     def __init__(self) -> None:
         self._longest = 0
+        self._is_other = False  # layer II, or a free bit rate
         self._start: int | None = None
         self.read_bytes = 0
 
     def before_next(self, packet: Packet[Any]) -> int:
-        if packet.size <= self._longest:
+        if packet.size <= self._longest or self._is_other:
             return 0
         head = bytes(packet)
         if self._start is None:
             self._start = packet.pos
+            self._is_other = not mpeg_audio.frame_bytes(head)
         if self._start is not None and packet.pos is not None:
             self.read_bytes = packet.pos - self._start
         length = mpeg_audio.frame_bytes(head)
-        if length is None or packet.size <= length or head.startswith(TAGS, length):
-            self._longest = max(self._longest, length or 0)
+        if packet.size <= length or head.startswith(TAGS, length):
+            self._longest = max(self._longest, length)
             return 0
         return packet.size - length
 

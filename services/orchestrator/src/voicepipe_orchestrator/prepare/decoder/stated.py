@@ -26,12 +26,14 @@ class Stated:
 
 
 def stated(file: File, recording: Slice) -> Stated:
-    """What the header of a Wave64, CAF or ASF file states. Nothing for all others."""
+    """What the header of a Wave64, CAF, AVI or ASF file states. Nothing for all others."""
     head = file.read(recording.start, len(W64_RIFF))
     if head == W64_RIFF:
         return _w64(file, recording)
     if head.startswith(b"caff"):
         return _caf(file, recording)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return _avi(head, recording)
     return _asf(file, recording) if head == ASF_HEADER else Stated()
 
 
@@ -58,6 +60,12 @@ def _caf(file: File, recording: Slice) -> Stated:
             break
         at += 12 + size
     return Stated()
+
+
+def _avi(head: bytes, recording: Slice) -> Stated:
+    """The size of the first part of the file, which is all of it up to 1 GiB. Half of what can be stated is placeholders."""
+    size = int.from_bytes(head[4:8], "little")
+    return _beyond(recording.start + 8, size, recording.end) if size < 0x7FFF_0000 else Stated()  # noqa: PLR2004
 
 
 def _fields(file: File, at: int, layout: str) -> tuple[bytes, int]:
