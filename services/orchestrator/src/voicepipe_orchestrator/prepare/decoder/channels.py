@@ -15,6 +15,7 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float32]
 """Samples in [-1, 1], one row per channel."""
 
+CHANNELS_OF_A_CALL: Final = 2
 # A channel is turned over if it correlates worse than this with the others: less costs at most 3 dB.
 OPPOSITE: Final = -0.5
 RAMP_S: Final = 0.01
@@ -186,6 +187,29 @@ def _weigh(energies: npt.NDArray[np.float64], likeness: npt.NDArray[np.float64])
         together_s=float((even & (likeness[active] >= ALIKE)).sum()) * WINDOW_S,
         envelope=_envelopes_alike(first, second),
     )
+
+
+def without_leaks(own: Samples, other: Samples, rate: int) -> Samples:
+    """One channel of two without what it has of the other one: a voice that leaks would be transcribed twice.
+
+    A leak is much quieter than the voice, and like it. A window of 100 ms is left out as a whole, so what is said at the same time stays.
+    """
+    window = round(rate * WINDOW_S)
+    count = len(own) // window
+    if not count:
+        return own
+    windows = np.stack((own, other))[:, : count * window].reshape(2, count, window).astype(np.float64)
+    energies = np.square(windows).mean(axis=2)
+    leaks = (energies[1] > energies[0] * APART) & (energies[1] > QUIETEST)
+    if leaks.any():
+        leaks[leaks] = _likeness(windows[:, leaks], round(rate * LAG_S)) >= ALIKE
+    if not leaks.any():
+        return own
+    gains = np.ones(len(own), np.float32)
+    gains[: count * window] = np.repeat(~leaks, window)
+    ramp = max(1, round(rate * RAMP_S))
+    padded = np.pad(gains, (ramp // 2, ramp - 1 - ramp // 2), mode="edge")
+    return np.asarray(own * np.convolve(padded, np.full(ramp, 1 / ramp, np.float32), "valid"), np.float32)
 
 
 def _likeness(windows: npt.NDArray[np.float64], lag: int) -> npt.NDArray[np.float64]:

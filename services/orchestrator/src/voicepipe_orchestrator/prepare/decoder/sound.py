@@ -11,7 +11,7 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from .channels import Mixer, Samples
+from .channels import CHANNELS_OF_A_CALL, Mixer, Samples, without_leaks
 
 RATE: Final = 16_000
 BLOCK_S: Final = 1.0
@@ -119,7 +119,10 @@ class Pcm:
             return np.zeros(block.shape[1], np.float32)
         if self._only == self._voices - 1 and len(block) > self._voices:
             return self._mixer.mix(block[self._only :], rate)
-        return np.asarray(block[self._only])
+        own = np.asarray(block[self._only])
+        return (
+            without_leaks(own, block[1 - self._only], rate) if len(block) == self._voices == CHANNELS_OF_A_CALL else own
+        )
 
     def _resample(self, frame: AudioFrame | None) -> None:
         if self._resampler is None:

@@ -19,12 +19,11 @@ from av.stream import Disposition
 from voicepipe_wire.transcript.media import AudioTrack, ChannelMode, ChannelReason, TrackState
 
 from . import tracks
-from .channels import Relation
+from .channels import CHANNELS_OF_A_CALL, Relation
 from .refusal import Refused
 from .sound import Frames
 
 SILENT: Final = 1e-6  # mean square, -60 dBFS
-CHANNELS_OF_A_CALL: Final = 2
 MOST_S: Final = 600.0
 BLOCK_S: Final = 1.0
 # Played only on request, whatever their place.
