@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .makers import MPEG2, PICTURE, Made, Maker, Workshop, both, first, moved, second, wav
+from .makers import MPEG2, PICTURE, Made, Maker, Workshop, both, clip, first, moved, second, wav
 
 OPUS = ("-c:a", "libopus", "-ar", "48000")
 AAC = ("-c:a", "aac", "-ar", "44100")
@@ -22,13 +22,14 @@ def gap(suffix: str, codec: Sequence[str], gap_s: float, shop: Workshop) -> Made
 
 
 def two_gaps(shop: Workshop) -> Made:
-    """Two gaps that are too short for a resampler to notice, and too long for words."""
-    parts = [shop.encode(each, f"{n}.mka", *OPUS) for n, each in enumerate((first(), second(), first()))]
-    at_s = first().duration_s + 0.9
+    """Gaps in the middle of a sentence, too short for anything to notice that looks for pauses."""
+    last = clip("window monday alpha last delta", "over is water july")
+    parts = [shop.encode(each, f"{n}.mka", *OPUS) for n, each in enumerate((first(), second(), last))]
+    at_s = first().duration_s + 0.7
     both_parts = shop.after(parts[0], parts[1], at_s, "12.mka")
-    last_s = at_s + second().duration_s + 0.9
-    words = first().words + moved(second().words, at_s) + moved(first().words, last_s)
-    return Made(shop.after(both_parts, parts[2], last_s, "a.mka"), words, last_s + first().duration_s)
+    last_s = at_s + second().duration_s + 0.7
+    words = first().words + moved(second().words, at_s) + moved(last.words, last_s)
+    return Made(shop.after(both_parts, parts[2], last_s, "a.mka"), words, last_s + last.duration_s)
 
 
 def late(suffix: str, options: Sequence[str], shop: Workshop) -> Made:
