@@ -34,7 +34,6 @@ SHARE_OF_STATED: Final = 0.02
 CUT_S: Final = 1.0
 # FFmpeg has read ahead by so much when it complains, at most.
 SHORTLY_S: Final = 0.5
-ENDS_EARLY: Final = ("ended prematurely", "partial file", "truncat")
 
 
 def opened(recording: Recording) -> InputContainer:
@@ -63,12 +62,9 @@ class Complaints(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.count = 0
-        self.ends_early = False
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, _: logging.LogRecord) -> None:
         self.count += 1
-        text = record.getMessage().lower()
-        self.ends_early |= any(phrase in text for phrase in ENDS_EARLY)
 
 
 def listen_to_complaints(complaints: Complaints) -> None:
@@ -119,6 +115,7 @@ class TrackReader:
         self._others = _Others()
         self._skips = watch(recording.source, self._format)
         self._complained_s = -math.inf
+        self._gave_up = False
         self._failed_s = 0.0  # what could not be decoded since the last frame
         self._ticks_s = [float(each.time_base or 0) for each in container.streams]
         self._end_s = 0.0  # of all tracks, by their timestamps
@@ -183,7 +180,7 @@ class TrackReader:
                 self._complaints.count += 1
             else:
                 return
-        self._complaints.ends_early = True
+        self._gave_up = True
 
     def _note(self, packet: Packet[Any], *, is_ours: bool) -> None:
         """How far the tracks have come. A Fraction for every packet would cost more than decoding it."""
@@ -241,6 +238,9 @@ class TrackReader:
             if missing_s <= max(CUT_S, stated_s * SHARE_OF_STATED):
                 missing_s = 0.0
         missing_s = max(missing_s, self._timeline.position_s * self._recording.missing_share)
+        if self._gave_up and not missing_s:
+            read_bytes = max(1, self._recording.source.tell())
+            missing_s = self._timeline.position_s * (self._recording.source.size_bytes - read_bytes) / read_bytes
         if self._failed_s and not missing_s:  # else it is the half of a frame at the cut
             self._losses.lose(self._offset_s + self._timeline.position_s, self._failed_s)
         self._losses.missing_s += missing_s
