@@ -109,7 +109,7 @@ async def test_speakers_are_the_same_over_grpc(door: FrontDoor, audio: bytes, tm
 def test_a_recording_too_long_for_diarization_is_delivered_with_a_warning(door: FrontDoor, tmp_path):
     job_id = door.accepted(silence(LONGEST_S + 1).save(tmp_path / "long.wav"), diarize="true")
     document = door.completed(job_id)
-    assert [warning["code"] for warning in document["warnings"]] == ["speakers_too_long"]
+    assert [warning["code"] for warning in document["warnings"]] == ["no_speech", "speakers_too_long"]
     assert document["speakers"] == []
 
 
