@@ -172,6 +172,8 @@ LENGTHS: Mapping[str, int] = {
     "half": SAMPLES // 2,
     "a_second": 2 * RATE,
     "odd": SAMPLES // 2 + 1,
+    "8_more": SAMPLES + 8,
+    "its_header_too": SAMPLES + HEADER_BYTES,
 }
 KINDS: Mapping[str, Maker] = {
     **{f"wav_states_{name}": functools.partial(stated_length, size) for name, size in LENGTHS.items()},

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from . import formats
-from .losses import Losses
+from .losses import AUDIBLE_S, Losses
 from .recordings import Recording
 from .skipped import watch
 from .timeline import Placed, Timeline
@@ -241,6 +241,8 @@ class TrackReader:
         if self._gave_up and not missing_s:
             read_bytes = max(1, self._recording.source.tell())
             missing_s = self._timeline.position_s * (self._recording.source.size_bytes - read_bytes) / read_bytes
+        if missing_s < AUDIBLE_S:  # a length that counts the header too
+            missing_s = 0.0
         if self._failed_s and not missing_s:  # else it is the half of a frame at the cut
             self._losses.lose(self._offset_s + self._timeline.position_s, self._failed_s)
         self._losses.missing_s += missing_s
