@@ -120,7 +120,7 @@ async def heard(path: Path) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.timeout(400)
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(scenes())
 def test_no_piece_is_lost_and_none_is_moved_by_more_than_50_ms(scene: Scene):
     with tempfile.TemporaryDirectory() as folder:

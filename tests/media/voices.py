@@ -48,6 +48,14 @@ def _pair(shop: Workshop, left: Samples, right: Samples, **more: object) -> Made
     return shop.heard(shop.write("a.wav", wav(np.stack((left, right)))), both(), **more)
 
 
+def two_of_six_inverted(shop: Workshop) -> Made:
+    """A desk with two cables the wrong way round."""
+    samples = rows(*[both()] * 6)
+    samples[[1, 4]] *= -1
+    path = shop.write("a.wav", wav(samples))
+    return shop.heard(path, both(), warnings={"channels_inverted": None}, media={"inverted_channels": [2, 5]})
+
+
 def stereo_alike(shop: Workshop) -> Made:
     samples = both().samples
     return _pair(shop, samples, samples // 2, media={"channel_mode": "mix", "channel_reason": "related"})
@@ -207,6 +215,7 @@ KINDS: Mapping[str, Maker] = {
         each.__name__: each
         for each in (
             surround_in_m4a,
+            two_of_six_inverted,
             stereo_alike,
             inverted,
             inverted_and_quieter,
