@@ -39,7 +39,9 @@ GAPLESS: Final = frozenset({"ogg", "flac"})
 # Their timestamps are numbers of samples; a part of a recording keeps them, so the first one may be any.
 NUMBERED: Final = frozenset({"flac"})
 # Their headers state a length. The length of all others is counted or estimated by FFmpeg.
-STATING: Final = frozenset({"mov", "matroska", "flv", "asf", "avi", "flac", "caf", "au", "w64", "wv", "tta", "ape"})
+STATING: Final = frozenset({"mov", "matroska", "flv", "asf", "flac", "caf", "au", "w64", "wv", "tta", "ape"})
+# It counts from 0 also where the first timestamp is another one: in parts of a stream, or of a recording.
+STATING_THEIR_END: Final = frozenset({"matroska", "flac"})
 # A file that begins so is a recording, whatever else is wrong with it.
 MAGIC: Final = (
     b"RIFF",

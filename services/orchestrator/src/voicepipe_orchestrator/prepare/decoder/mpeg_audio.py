@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from .source import File, Slice
@@ -54,8 +55,16 @@ def without_tags(file: File, whole: Slice) -> Slice:
             return Slice(whole.start, max(whole.start, end))
 
 
-def stated_s(file: File, recording: Slice) -> float | None:
-    """The length by the number of frames in the first frame (Xing, Info), None if there is none."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first frame states (Xing, Info). `is_whole`: by the number of bytes that it states, nothing is missing."""
+
+    duration_s: float
+    is_whole: bool
+
+
+def header(file: File, recording: Slice) -> Header | None:
+    """The header in the first frame, None if there is none."""
     head = file.read(recording.start, 10)
     start = recording.start + (10 + _tag_bytes(head) if head.startswith(b"ID3") else 0)
     frame = file.read(start, 256)
@@ -66,7 +75,9 @@ def stated_s(file: File, recording: Slice) -> float | None:
         return None
     version = frame[1] >> 3 & 3
     samples = 1152 if version == 3 else 576  # noqa: PLR2004 - MPEG-1
-    return int.from_bytes(frame[at + 8 : at + 12], "big") * samples / _SAMPLE_RATES[version][frame[2] >> 2 & 3]
+    duration_s = int.from_bytes(frame[at + 8 : at + 12], "big") * samples / _SAMPLE_RATES[version][frame[2] >> 2 & 3]
+    stated_bytes = int.from_bytes(frame[at + 12 : at + 16], "big") if frame[at + 7] & 2 else 0
+    return Header(duration_s, 0 < stated_bytes <= recording.end - start)
 
 
 def frame_bytes(head: bytes) -> int:

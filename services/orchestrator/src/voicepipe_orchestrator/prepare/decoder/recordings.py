@@ -22,13 +22,15 @@ class Recording:
     """One recording in a file.
 
     `stated_s` is its length as the header states it, None if only FFmpeg can tell or nothing is stated. `missing_s` is how much of it
-    lies beyond the end of the file; `missing_share` says the same as a multiple of what lies before it.
+    lies beyond the end of the file; `missing_share` says the same as a multiple of what lies before it. `is_whole`:
+    nothing is, whatever length is stated.
     """
 
     source: Source
     stated_s: float | None = None
     missing_s: float = 0.0
     missing_share: float = 0.0
+    is_whole: bool = False
 
 
 def find(file: File) -> list[Recording]:
@@ -43,11 +45,14 @@ def find(file: File) -> list[Recording]:
     ends = [*starts[1:], file.size_bytes]
     slices = [Slice(start, end) for start, end in zip(starts, ends, strict=True) if end > start] or [Slice(0, 0)]
     if mpeg_audio.is_mp3(head):
-        return [
-            Recording(Source(file, (mpeg_audio.without_tags(file, each),)), mpeg_audio.stated_s(file, each))
-            for each in slices
-        ]
+        return [_mp3(file, each) for each in slices]
     return [_described(file, each) for each in slices]
+
+
+def _mp3(file: File, part: Slice) -> Recording:
+    stated = mpeg_audio.header(file, part)
+    source = Source(file, (mpeg_audio.without_tags(file, part),))
+    return Recording(source, stated.duration_s, is_whole=stated.is_whole) if stated else Recording(source)
 
 
 def _described(file: File, part: Slice) -> Recording:

@@ -139,7 +139,9 @@ class TrackReader:
             return self._recording.stated_s
         if self._format not in formats.STATING or self._container.duration is None:
             return None
-        return float(self._container.duration) / av.time_base
+        duration_s = float(self._container.duration) / av.time_base
+        is_end = self._format in formats.STATING_THEIR_END and duration_s > self._zero_s
+        return duration_s - self._zero_s if is_end else duration_s
 
     def frames(self) -> Iterator[Placed[AudioFrame]]:
         """The frames in order, each with the silence before it."""
@@ -232,7 +234,7 @@ class TrackReader:
         """Whether the file ends before its stated end. The longest track counts: others may be shorter."""
         stated_s = self.stated_s
         missing_s = self._recording.missing_s
-        if stated_s is not None and not self._recording.missing_s:
+        if stated_s is not None and not self._recording.missing_s and not self._recording.is_whole:
             reached_s = max(self._end_s, self._timeline.position_s)
             missing_s = stated_s - reached_s
             if missing_s <= max(CUT_S, stated_s * SHARE_OF_STATED):
