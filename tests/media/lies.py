@@ -55,12 +55,18 @@ def zeros_after_the_end(shop: Workshop) -> Made:
     return shop.heard(shop.write("a.wav", wav(both().samples) + bytes(60_000)), both())
 
 
-def mp3_that_states_half(shop: Workshop) -> Made:
-    """The number of frames is that of another recording."""
+def mp3_that_states(share: float, shop: Workshop) -> Made:
+    """The number of frames is that of another recording, the number of bytes is right."""
     content = shop.encode(both(), "whole.mp3", "-ar", "44100").read_bytes()
     at = max(content.find(b"Xing"), content.find(b"Info")) + 8
     frames = struct.unpack(">I", content[at : at + 4])[0]
-    return shop.heard(shop.write("a.mp3", overwritten(content, at, struct.pack(">I", frames // 2))), both())
+    return shop.heard(shop.write("a.mp3", overwritten(content, at, struct.pack(">I", round(frames * share)))), both())
+
+
+def avi_from_a_pipe(shop: Workshop) -> Made:
+    """The writer could not go back to fill in lengths."""
+    path = shop.ffmpeg("-i", shop.wav(both()), "-c:a", "pcm_s16le", "-f", "avi", "-seekable", "0", name="a.avi")
+    return shop.heard(path, both())
 
 
 def cut_file(name: str, options: Sequence[object], is_stated: bool, shop: Workshop) -> Made:
@@ -180,6 +186,8 @@ KINDS: Mapping[str, Maker] = {
     "rf64_states_0": functools.partial(rf64_of_wrong_length, 0),
     "rf64_states_minus_1": functools.partial(rf64_of_wrong_length, 0xFFFF_FFFF_FFFF_FFFF >> 1),
     "rf64_states_half": functools.partial(rf64_of_wrong_length, SAMPLES // 2),
+    "mp3_states_half": functools.partial(mp3_that_states, 0.5),
+    "mp3_states_double": functools.partial(mp3_that_states, 2),
     **{name: functools.partial(cut_file, *values) for name, values in CUTS.items()},
     **{name: functools.partial(damaged, *values) for name, values in DAMAGES.items()},
     **{
@@ -189,7 +197,7 @@ KINDS: Mapping[str, Maker] = {
             chunks_of_odd_sizes,
             notes_after_the_samples,
             zeros_after_the_end,
-            mp3_that_states_half,
+            avi_from_a_pipe,
             mp4_without_its_index,
         )
     },

@@ -58,6 +58,17 @@ def clock_far_from_zero(shop: Workshop) -> Made:
     return shop.heard(path, both())
 
 
+def webm_cut_from_a_stream(shop: Workshop) -> Made:
+    """Its clock is that of the stream, and its stated length is the last timestamp."""
+    return shop.heard(shop.encode(both(), "a.webm", *OPUS, "-output_ts_offset", "5000"), both())
+
+
+def flac_cut_without_decoding(shop: Workshop) -> Made:
+    """Its frames keep their numbers, and its header is that of the whole."""
+    path = shop.ffmpeg("-ss", first().duration_s, "-i", shop.encode(both(), "whole.flac"), "-c", "copy", name="a.flac")
+    return Made(path, second().words, second().duration_s)
+
+
 def clock_that_wraps(shop: Workshop) -> Made:
     """The clock of a transport stream has 33 bits: after 26.5 hours it begins again."""
     offset_s = 2**33 / 90_000 - 8
@@ -194,6 +205,8 @@ KINDS: Mapping[str, Maker] = {
             late_without_picture,
             cut_at_its_start,
             clock_far_from_zero,
+            webm_cut_from_a_stream,
+            flac_cut_without_decoding,
             clock_that_wraps,
             stereo_becomes_mono_in_ts,
             joined_films,
