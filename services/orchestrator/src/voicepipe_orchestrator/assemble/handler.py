@@ -24,6 +24,7 @@ from voicepipe_orchestrator.domain import SAMPLE_RATE, voice_of
 from voicepipe_orchestrator.pcm_store import delete_pcm
 
 from .document import build_content, build_transcript
+from .wordless import wordless
 
 # Speech without words: of less than this nobody would expect any, and this much is missed even if the rest has words.
 LEAST_SPEECH_S: Final = 0.5
@@ -80,11 +81,12 @@ async def _warn_of_silence(transaction: Transaction, job: StoredJob, stored_chun
     """Say how much sounded like speech and gave no words: all of it in an empty transcript, else only long parts."""
     await warnings.clear(transaction, job, "no_words")
     recognized = [chunk for chunk in stored_chunks if chunk.recognition]
-    wordless = [chunk for chunk in recognized if chunk.recognition and not chunk.recognition.text.strip()]
-    speech_s = sum(chunk.plan.speech_s for chunk in wordless)
-    if wordless and speech_s >= (LEAST_WORDLESS_S if len(wordless) < len(recognized) else LEAST_SPEECH_S):
-        first = wordless[0].plan
-        start_s = first.spans[0].start / SAMPLE_RATE - voice_of(first, _voice_samples(job) or 0).start_s
+    silent = wordless(recognized)
+    silent_s = sum(stretch.duration_s for stretch in silent)
+    has_words = any(chunk.recognition and chunk.recognition.words for chunk in recognized)
+    if silent and silent_s >= (LEAST_WORDLESS_S if has_words else LEAST_SPEECH_S):
+        first = silent[0]
+        start_s = first.start_s - voice_of(first.plan, _voice_samples(job) or 0).start_s
         await warnings.warn(
-            transaction, job, "no_words", start_s=start_s, duration_s=speech_s, speech=f"{speech_s:.1f} s"
+            transaction, job, "no_words", start_s=start_s, duration_s=silent_s, speech=f"{silent_s:.1f} s"
         )
