@@ -52,6 +52,17 @@ def test_the_choice_of_a_track_has_its_reason(found, reason):
     assert reason in sentences(found)["several_tracks"]
 
 
+def test_a_track_that_was_asked_for_needs_no_other_reason():
+    (warning,) = warnings_of(with_tracks(1, "heard", "undecodable"), 30.0, wished_track=1)
+    assert warning.values["reason"] == "it was asked for"
+
+
+def test_numbers_in_a_refusal_stay_whole():
+    report = Report()
+    report._line(b'{"error": "track_missing", "values": {"track": 9, "count": "2"}}')
+    assert str(report.error.values["track"]) == "9"
+
+
 def test_separate_channels_are_said_only_if_nobody_asked_for_them():
     separate = replace(PLAIN, channel_mode="separate", channel_reason="independent")
     assert "channels_separated" in sentences(replace(FOUND, media=separate))

@@ -22,8 +22,8 @@ class Finding:
     duration_s: float | None = None
 
 
-def warnings_of(found: Found, speech_s: float) -> Iterator[Finding]:
-    """The warnings about a file. `speech_s` is the speech that was detected in all voices."""
+def warnings_of(found: Found, speech_s: float, *, wished_track: int | None = None) -> Iterator[Finding]:
+    """The warnings about a file. `speech_s` is the speech that was detected in all voices, `wished_track` what its owner asked for."""
     media, duration_s = found.media, found.samples / SAMPLE_RATE
     if found.missing_s > 0:
         yield Finding("truncated_media", {"missing": seconds(found.missing_s)}, duration_s, found.missing_s)
@@ -31,7 +31,11 @@ def warnings_of(found: Found, speech_s: float) -> Iterator[Finding]:
         first_s = found.first_s or 0.0
         yield Finding("damaged_parts", {"lost": seconds(found.lost_s), "at": clock(first_s)}, first_s, found.lost_s)
     if len(media.tracks) > 1:
-        values: dict[str, str | float] = {"count": len(media.tracks), "track": media.track, "reason": _reason(media)}
+        values: dict[str, str | float] = {
+            "count": len(media.tracks),
+            "track": media.track,
+            "reason": "it was asked for" if wished_track else _reason(media),
+        }
         yield Finding("several_tracks", values)
     if media.voices > 1 and media.channel_reason == "independent":
         yield Finding("channels_separated", {"count": media.voices})

@@ -155,7 +155,7 @@ class PrepareHandler:
             )
             decoded_s = found.all_samples / SAMPLE_RATE
             await jobs.set_progress(transaction, job, Stage.PREPARE, decoded_s, decoded_s)
-            for warning in warnings_of(found, speech_s):
+            for warning in warnings_of(found, speech_s, wished_track=_wish(job).track):
                 await warnings.warn(
                     transaction,
                     job,

@@ -51,7 +51,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     code: str
-    values: dict[str, str | float]
+    values: dict[str, str | int | float]
 
 
 @dataclass(slots=True)

@@ -101,7 +101,9 @@ def survey(container: InputContainer, *, track: int | None, channels: str) -> Ch
     if has_listened:
         best = _listen(container, candidates, channels)
     mode, reason, voices = _channel_mode(best, channels)
-    facts = tuple(_facts(place, stream, _state(place, candidates, best)) for place, stream in enumerate(streams))
+    facts = tuple(
+        _facts(place, stream, _state(place, stream, candidates, best)) for place, stream in enumerate(streams)
+    )
     return Choice(best.place, mode, reason, voices, facts, has_listened)
 
 
@@ -173,12 +175,14 @@ def _channel_mode(best: _Candidate, channels: str) -> tuple[ChannelMode, Channel
     return ("separate", "independent", count) if is_call else ("mix", "related", 1)
 
 
-def _state(place: int, candidates: Sequence[_Candidate], best: _Candidate) -> TrackState:
+def _state(place: int, stream: AudioStream, candidates: Sequence[_Candidate], best: _Candidate) -> TrackState:
     candidate = next((each for each in candidates if each.place == place), None)
     if place == best.place:
         return "heard"
-    if candidate is None:
+    if not tracks.can_decode(stream):
         return "undecodable"
+    if candidate is None:
+        return "unused"
     # Only those before the chosen one have been listened to long enough to say so.
     return "silent" if candidates.index(candidate) < candidates.index(best) else "unused"
 
