@@ -54,6 +54,7 @@ class _Candidate:
     heard_s: float = 0.0
     channels: int = 0
     relation: Relation = field(default_factory=Relation)
+    is_decided: bool = False
 
     def feed(self, frame: AudioFrame) -> None:
         self.channels = max(self.channels, frame.layout.nb_channels)
@@ -75,6 +76,8 @@ class _Candidate:
         self.is_heard |= bool(whole) and bool(squares[:whole].reshape(-1, window).mean(axis=1).max() > SILENT)
         if len(block) == CHANNELS_OF_A_CALL:
             self.relation.feed(block, rate)
+            # Once for each second of sound: the judgement costs more than decoding a frame.
+            self.is_decided = self.relation.verdict(is_end=False) is not None
 
     def finish(self) -> None:
         self._listen()
@@ -157,7 +160,7 @@ def _frames(container: InputContainer, wanted: dict[int, _Candidate]) -> Iterato
 
 
 def _is_decided(candidate: _Candidate) -> bool:
-    return candidate.heard_s >= MOST_S or candidate.relation.verdict(is_end=False) is not None
+    return candidate.heard_s >= MOST_S or candidate.is_decided
 
 
 def _channel_mode(best: _Candidate, channels: str) -> tuple[ChannelMode, ChannelReason, int]:
