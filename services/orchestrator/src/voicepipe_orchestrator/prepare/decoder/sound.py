@@ -49,9 +49,9 @@ class Frames:
         if not frame.format.is_planar:
             array = array.reshape(-1, frame.layout.nb_channels).T
         if name in {"flt", "dbl"}:
-            block = array.astype(np.float32, copy=False)
+            block = array.astype(np.float32, order="C", copy=False)
             return block if np.isfinite(block.sum()) else np.clip(np.nan_to_num(block, posinf=0, neginf=0), -1, 1)
-        scaled = array.astype(np.float32)
+        scaled = array.astype(np.float32, order="C")
         if name == "u8":
             scaled -= 128
         scaled /= np.float32(_FULL_SCALE[name])

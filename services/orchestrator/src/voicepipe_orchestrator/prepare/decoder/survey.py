@@ -19,7 +19,7 @@ from av.stream import Disposition
 from voicepipe_wire.transcript.media import AudioTrack, ChannelMode, ChannelReason, TrackState
 
 from . import tracks
-from .channels import CHANNELS_OF_A_CALL, Relation
+from .channels import CHANNELS_OF_A_CALL, Relation, Samples
 from .refusal import Refused
 from .sound import Frames
 
@@ -69,11 +69,7 @@ class _Candidate:
             return
         rate, block = self.frames.rate, self.frames.take()
         self.heard_s += block.shape[1] / rate
-        # By windows of 50 ms: a short sound in a silent second is sound.
-        window = max(1, rate // 20)
-        squares = np.square(block).max(axis=0)
-        whole = len(squares) // window * window
-        self.is_heard |= bool(whole) and bool(squares[:whole].reshape(-1, window).mean(axis=1).max() > SILENT)
+        self.is_heard = self.is_heard or _has_sound(block, rate)
         if len(block) == CHANNELS_OF_A_CALL:
             self.relation.feed(block, rate)
             # Once for each second of sound: the judgement costs more than decoding a frame.
@@ -81,6 +77,14 @@ class _Candidate:
 
     def finish(self) -> None:
         self._listen()
+
+
+def _has_sound(block: Samples, rate: int) -> bool:
+    """By windows of 50 ms: a short sound in a silent second is sound."""
+    window = max(1, rate // 20)
+    squares = np.square(block).max(axis=0)
+    whole = len(squares) // window * window
+    return bool(whole) and bool(squares[:whole].reshape(-1, window).mean(axis=1).max() > SILENT)
 
 
 def survey(container: InputContainer, *, track: int | None, channels: str) -> Choice:
