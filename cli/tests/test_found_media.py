@@ -15,8 +15,8 @@ UNEXPECTED = [
     ({"channels": 6}, "6 channels mixed"),
     ({"channel_mode": "separate"}, "2 channels, each a speaker"),
     ({"recordings": 2}, "2 recordings in one file"),
-    ({"inverted_channels": [2]}, "2 channels mixed, channel 2 turned over"),
-    ({"channels": 4, "inverted_channels": [1, 2, 4]}, "4 channels mixed, channels 1, 2 and 4 turned over"),
+    ({"inverted_channels": [2]}, "2 channels mixed, channel 2 inverted"),
+    ({"channels": 4, "inverted_channels": [1, 2, 4]}, "4 channels mixed, channels 1, 2 and 4 inverted"),
     ({"track": 2, "tracks": TRACKS, "channels": 6, "recordings": 2},
      "track 2 of 3, 6 channels mixed; 2 recordings in one file"),
 ]  # fmt: skip

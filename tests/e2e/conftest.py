@@ -24,6 +24,14 @@ def door(stack: DisposableStack) -> Iterator[FrontDoor]:
 
 
 @pytest.fixture(scope="session")
+def real(real_stack: DisposableStack) -> Iterator[FrontDoor]:
+    """A user of a stack with the default models."""
+    front = FrontDoor(real_stack.url, real_stack.api_key)
+    yield front
+    front.http.close()
+
+
+@pytest.fixture(scope="session")
 def new_user(stack: DisposableStack) -> Iterator[Callable[[], User]]:
     users: list[User] = []
 

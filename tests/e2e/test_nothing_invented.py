@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -14,7 +14,6 @@ import soundfile as sf
 from accuracy.corpus import phone_call
 from fixtures import sounds
 from support.front_door import FrontDoor
-from voicepipe_local.disposable_stack import DisposableStack
 
 SOUND_S = 30.0
 LENGTHS_S = (5.0, 20.0, 60.0)  # of sounds alone, by turns
@@ -26,13 +25,6 @@ AROUND = ("silence", "white noise", "hold music", "busy tone", "breath", "keyboa
 PLACE_S = 0.5
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-def real(real_stack: DisposableStack) -> Iterator[FrontDoor]:
-    front = FrontDoor(real_stack.url, real_stack.api_key)
-    yield front
-    front.http.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from accuracy.corpus import phone_call
 from fixtures.score import wer
 from support.front_door import FrontDoor
-from voicepipe_local.disposable_stack import DisposableStack
 
 JFK = Path(__file__).parents[3] / "shared" / "audio" / "jfk.flac"
 JFK_TEXT = (
@@ -21,13 +19,6 @@ QUALITY_TIERS = {"accurate": "whisper-base", "fast": "whisper-tiny.en"}
 MAX_WER = 0.3
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-def real(real_stack: DisposableStack) -> Iterator[FrontDoor]:
-    front = FrontDoor(real_stack.url, real_stack.api_key)
-    yield front
-    front.http.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ _STEREO: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """An audio track, numbered from 1. `state` is heard, silent, undecodable or unused. None: the file does not say."""
+    """An audio track, numbered from 1. `state` is one of heard, silent, undecodable, unused. A field that the file does not state is None."""
 
     track: int
     codec: str
@@ -99,7 +99,7 @@ class Media:
         elif self.channels > _STEREO or self.inverted_channels:
             yield f"{self.channels} channels mixed"
         if self.inverted_channels:
-            yield f"{_listed(self.inverted_channels)} turned over"
+            yield f"{_listed(self.inverted_channels)} inverted"
 
 
 def _listed(channels: Sequence[int]) -> str:

@@ -1,5 +1,7 @@
 """Fixtures: workers on real servers, and recordings for them."""
 
+import socket
+
 import pytest
 from fixtures.meeting import compose
 from voicepipe_orchestrator.settings import Settings
@@ -37,3 +39,10 @@ def meeting():
 @pytest.fixture(scope="module")
 def long_meeting():
     return compose(150, ["linda", "robert", "steph"], seed=4)
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        yield server

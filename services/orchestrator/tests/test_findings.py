@@ -71,7 +71,7 @@ def test_separate_channels_are_said_only_if_nobody_asked_for_them():
 
 def test_inverted_channels_are_named():
     media = replace(PLAIN, channels=4, inverted_channels=(2, 3))
-    assert "channels 2 and 3 were turned over" in sentences(replace(FOUND, media=media))["channels_inverted"]
+    assert "channels 2 and 3 were inverted" in sentences(replace(FOUND, media=media))["channels_inverted"]
 
 
 def test_silence_is_said_with_its_level():

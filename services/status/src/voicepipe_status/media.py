@@ -71,5 +71,5 @@ class Media(BaseModel):
     )
     recordings: int = Field(examples=[1], description="Number of recordings that lie one after the other in the file")
     inverted_channels: list[int] = Field(
-        description="Channels that were turned over before they were mixed, because they cancel others; they count from 1"
+        description="Channels that were inverted before they were mixed, because they cancel others; they count from 1"
     )

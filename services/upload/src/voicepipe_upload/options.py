@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,33 +87,19 @@ class RawOptions:
 def option_meant_by(name: str) -> str | None:
     """The option that a client probably means by `name`: the option itself, a slip in typing it, or its name in other products.
 
-    None if it is none of them. A transposition counts as one slip, and a longer name may have two. The first letter is right: people
-    notice when that is wrong, and `mask` is not `task`.
+    None if it is none of them. The first letter is right: people notice when that is wrong, and `mask` is not `task`.
     """
     folded = _folded(name)
     if folded in _OTHER_NAMES:
         return _OTHER_NAMES[folded]
-    slips = {option: _slips(folded, _folded(option)) for option in _READERS if option[0] == folded[:1]}
-    option = min(slips, key=slips.__getitem__, default="")
-    allowed = 1 if len(option) < _LONG_NAME_CHARS else 2
-    return option if option and slips[option] <= allowed else None
+    options = {_folded(option): option for option in _READERS if option[0] == folded[:1]}
+    close = difflib.get_close_matches(folded, options, n=1, cutoff=_CLOSE)
+    return options[close[0]] if close else None
 
 
 def _folded(name: str) -> str:
     """In one case, without what separates words."""
     return re.sub(r"[\W_]", "", name[: 2 * _LONGEST_NAME_CHARS].casefold())
-
-
-def _slips(given: str, meant: str) -> int:
-    """Letters to insert, delete, replace or swap with their neighbour (optimal string alignment)."""
-    before, row = [0] * (len(meant) + 1), list(range(len(meant) + 1))
-    for i, letter in enumerate(given, start=1):
-        before, above, row = row, before, [i]
-        for j, wanted in enumerate(meant, start=1):
-            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted)))
-            if i > 1 and j > 1 and given[i - 2 : i] == meant[j - 2 : j][::-1]:
-                row[j] = min(row[j], above[j - 2] + 1)
-    return row[-1]
 
 
 def read(raw: RawOptions) -> Options:
@@ -265,7 +252,8 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
     "wordboost": "keyterms",
     "translate": "task",
 }
-_LONG_NAME_CHARS: Final = 7
+# As difflib measures it: one letter of five is another, or two of a longer name.
+_CLOSE: Final = 0.8
 _LONGEST_NAME_CHARS: Final = max(map(len, NAMES))
 
 

@@ -89,7 +89,7 @@ WARNINGS: Mapping[str, Entry] = {
         None,
         None,
         "Inverted channels",
-        "Channels cancel each other out when they are added, so {inverted} turned over before they were mixed.",
+        "Channels cancel each other out when they are added, so {inverted} inverted before the mix.",
         "Check the wiring of the recorder.",
         inverted="channel 2 was",
     ),

@@ -41,7 +41,7 @@ class Media:
 
     `recordings` counts recordings that lie one after the other in the file. `stated_duration_s` is what the file says of its
     length, None if it says nothing; `decoded_duration_s` is the length of what was heard, pauses included.
-    `inverted_channels`, numbered from 1, were turned over before they were mixed.
+    `inverted_channels`, numbered from 1, were inverted before they were mixed.
     """
 
     container: str

@@ -13,8 +13,8 @@ import re
 from typing import Final
 
 from pydantic import field_validator
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicepipe_wire.settings import FromEnvironment
@@ -60,62 +60,42 @@ class CorsSettings(FromEnvironment):
     def _each_is_an_origin(cls, value: str) -> str:
         for origin in _origins(value):
             if origin != ANY and not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin} is no origin: scheme, host and port, without a path")
+                raise ValueError(f"{origin} is not an origin: give scheme, host and port, without a path")
         return value
 
 
 def allowing(settings: CorsSettings, app: ASGIApp) -> ASGIApp:
     """`app` for the pages of the allowed origins; `app` itself if there are none."""
     origins = _origins(settings.cors_origins)
-    return Cors(app, origins) if origins else app
+    if not origins:
+        return app
+    return Varying(
+        CORSMiddleware(
+            app,
+            allow_origins=sorted(origins),
+            allow_methods=METHODS,
+            allow_headers=[ANY],
+            expose_headers=EXPOSED,
+            max_age=PREFLIGHT_KEPT_S,
+        )
+    )
 
 
-class Cors:
-    """ASGI middleware. Requests of other origins, and those that are not of a page, pass unchanged."""
+class Varying:
+    """Adds `Vary: Origin` where Starlette does not, because no origin is allowed: a cache must not give a page the response to another."""
 
-    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        allowed = self._allowed(headers.get("origin"))
-
-        async def with_origin(message: Message) -> None:
+        async def varying(message: Message) -> None:
             if message["type"] == "http.response.start":
-                response = MutableHeaders(scope=message)
-                # Also where no origin is allowed: a cache must not give a page the response to another.
-                response.add_vary_header("Origin")
-                if allowed is not None:
-                    response["Access-Control-Allow-Origin"] = allowed
-                    response["Access-Control-Expose-Headers"] = ", ".join(EXPOSED)
+                headers = MutableHeaders(scope=message)
+                if "Origin" not in headers.get("vary", ""):
+                    headers.add_vary_header("Origin")
             await send(message)
 
-        is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
-        if allowed is not None and is_preflight:
-            await _preflight(headers)(scope, receive, with_origin)
-        else:
-            await self._app(scope, receive, with_origin)
-
-    def _allowed(self, origin: str | None) -> str | None:
-        if origin is None:
-            return None
-        if ANY in self._origins:
-            return ANY
-        return origin if origin in self._origins else None
-
-
-def _preflight(request: Headers) -> Response:
-    response = Response(status_code=204)
-    response.headers["Access-Control-Allow-Methods"] = ", ".join(METHODS)
-    response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_KEPT_S)
-    response.headers["Vary"] = "Access-Control-Request-Headers"
-    if wanted := request.get("access-control-request-headers"):
-        response.headers["Access-Control-Allow-Headers"] = wanted
-    return response
+        await self._app(scope, receive, varying)
 
 
 def _origins(value: str) -> frozenset[str]:

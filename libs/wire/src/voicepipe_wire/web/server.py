@@ -75,7 +75,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 class _Outages:
     """Answers a request that met an outage, whatever exception a library made of it. A response that has started is left incomplete.
 
-    Starlette would log and raise again what only the handler of Exception takes: an outage is no bug of ours.
+    Starlette would log and raise again what only the handler of Exception takes: an outage is not a bug.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -16,7 +16,7 @@ Samples = npt.NDArray[np.float32]
 """Samples in [-1, 1], one row per channel."""
 
 CHANNELS_OF_A_CALL: Final = 2
-# A channel is turned over if it correlates worse than this with the others: less costs at most 3 dB.
+# A channel is inverted if it correlates worse than this with the others: less costs at most 3 dB.
 OPPOSITE: Final = -0.5
 RAMP_S: Final = 0.01
 # The level of the mix follows that of the loudest channel over about this many blocks of a second.
@@ -27,12 +27,12 @@ SILENT: Final = 1e-9  # mean square, -90 dBFS
 class Mixer:
     """Mixes channels to one, with equal weights.
 
-    A channel that cancels the others is turned over: its sign stays until the sound says otherwise. The mix is as loud as the loudest
+    A channel that cancels the others is inverted: its sign stays until the sound says otherwise. The mix is as loud as the loudest
     channel is, but never clips. Feed it blocks of about a second: within one, signs and level do not change.
     """
 
     def __init__(self) -> None:
-        self.inverted: set[int] = set()  # channels, from 0, that have been turned over at some time
+        self.inverted: set[int] = set()  # channels, from 0, that have been inverted at some time
         self._weights: npt.NDArray[np.float64] = np.empty(0)
         self._loudest = self._mixed = 0.0
 
