@@ -27,6 +27,7 @@ from .testbed import Testbed
 CLIP_S: Final = 5.0
 FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
     "wav": (),
+    "stereo.wav": ("-ar", "48000", "-ac", "2"),
     "m4a": ("-ar", "44100", "-ac", "2", "-c:a", "aac", "-b:a", "128k"),
     "mp3": ("-ar", "44100", "-ac", "2", "-b:a", "128k"),
 }
@@ -69,6 +70,7 @@ async def _compare(path: Path, repeats: int) -> tuple[list[float], list[float]]:
         await asyncio.sleep(1)  # a spare decoder is there, as between two recordings
         async with decode(path, Wish(channels="auto"), DecodeLimits(), spare) as decoding:
             ours.append(await _detect(session, aiter(decoding)))
+        await asyncio.sleep(1)  # the next one starts
         program.append(await _detect(session, _program(path)))
     stop.set()
     await keeping

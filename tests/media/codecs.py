@@ -127,6 +127,16 @@ def wav_with_a_long_header(shop: Workshop) -> Made:
     return shop.heard(shop.write("a.wav", b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WAVE" + body), both())
 
 
+def dts_as_samples(shop: Workshop) -> Made:
+    """As on a CD with surround sound: the header says 16-bit samples, and they are DTS."""
+    options = ("-ar", "44100", "-ac", "2", "-c:a", "dca", "-strict", "-2", "-b:a", "1411200")
+    frames = shop.encode(both(), "a.dts", *options).read_bytes()
+    header = form(channels=2, rate=44_100)
+    body = header + chunk(b"data", frames)
+    path = shop.write("a.wav", b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WAVE" + body)
+    return shop.heard(path, both(), media={"container": "wav", "codec": "dca"})
+
+
 KINDS: Mapping[str, Maker] = {
     **{name: functools.partial(_sound, name, *values) for name, values in SOUNDS.items()},
     **{name: functools.partial(_film, *values) for name, values in FILMS.items()},
@@ -139,6 +149,7 @@ KINDS: Mapping[str, Maker] = {
             tags_before_aac,
             wav_without_a_suffix,
             wav_with_a_long_header,
+            dts_as_samples,
         )
     },
 }

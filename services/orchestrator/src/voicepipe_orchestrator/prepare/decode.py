@@ -42,7 +42,7 @@ from voicepipe_wire.watchdog import HUNG
 
 from voicepipe_orchestrator.domain import SAMPLE_BYTES, SAMPLE_RATE, WINDOW
 
-from .decoder_process import BLOCK_BYTES, DecodeLimits, Spare, start
+from .decoder_process import BLOCK_BYTES, DecodeLimits, Spare, started
 from .report import Found, Report
 
 log = structlog.get_logger(__name__)
@@ -94,14 +94,11 @@ async def decode(path: Path, wish: Wish, limits: DecodeLimits, spare: Spare | No
     try:
         if os.pread(source, HEAD_BYTES, 0).startswith(ARCHIVES):
             raise rejected("not_audio", limits)
-        child = await (start(limits) if spare is None else spare.take())
-        try:
+        async with started(limits) if spare is None else spare.lend() as child:
             child.send({"track": wish.track, "channels": wish.channels, "max_s": limits.max_audio_s}, source)
             report = Report()
             async with aio.background(report.read(child.process)) as reader:
                 yield Decoding(child.process, report, reader, limits)
-        finally:
-            await child.end()
     finally:
         os.close(source)
 
@@ -112,13 +109,11 @@ async def confinement() -> tuple[str, ...]:
     Raises:
         OSError: the decoder cannot be started.
     """
-    child, report = await start(DecodeLimits()), Report()
-    try:
+    report = Report()
+    async with started(DecodeLimits()) as child:
         child.send_nothing()
         await report.read(child.process)
         return report.confinement if await child.process.wait() == 0 else ()
-    finally:
-        await child.end()
 
 
 class Decoding:

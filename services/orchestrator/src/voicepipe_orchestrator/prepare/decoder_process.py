@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,37 +104,65 @@ def environment() -> dict[str, str]:
     }
 
 
+@contextlib.asynccontextmanager
+async def started(limits: DecodeLimits) -> AsyncIterator[Child]:
+    """A decoder of the caller's own. It is killed and reaped at the end.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    child = await start(limits)
+    try:
+        yield child
+    finally:
+        await child.end()
+
+
 class Spare:
-    """One decoder that has started and waits, replaced as soon as it is taken. `run` beside the worker."""
+    """One decoder that has started and waits. `run` beside the worker.
+
+    The next one starts when the recording that took the last one has been decoded, because starting it costs that recording the time.
+    """
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
         self._child: Child | None = None
-        self._taken = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep one ready until `stop` is set."""
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                if self._child is None:
+                wanted = asyncio.create_task(self._wanted.wait())
+                await asyncio.wait({stopping, wanted}, return_when=asyncio.FIRST_COMPLETED)
+                wanted.cancel()
+                self._wanted.clear()
+                if self._child is None and not stop.is_set():
                     self._child = await start(self._limits)
-                self._taken.clear()
-                taken = asyncio.create_task(self._taken.wait())
-                await asyncio.wait({stopping, taken}, return_when=asyncio.FIRST_COMPLETED)
-                taken.cancel()
         finally:
             stopping.cancel()
             if child := self._child:
                 self._child = None
                 await child.end()
 
-    async def take(self) -> Child:
-        """The one that waits, else a new one."""
+    @contextlib.asynccontextmanager
+    async def lend(self) -> AsyncIterator[Child]:
+        """The one that waits, else a new one.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         child, self._child = self._child, None
-        self._taken.set()
-        if child is not None and child.process.returncode is None:
-            return child
-        if child is not None:
-            await child.end()
-        return await start(self._limits)
+        try:
+            if child is not None and child.process.returncode is not None:
+                await child.end()
+                child = None
+            if child is None:
+                child = await start(self._limits)
+            yield child
+        finally:
+            self._wanted.set()
+            if child is not None:
+                await child.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -39,12 +39,21 @@ class Frames:
         self._fifo.write(frame)
         self.samples += frame.samples
 
-    def take(self) -> Samples:
-        """All samples as `(channels, samples)` in [-1, 1], more if a codec overshoots. Values that are no numbers, as in damaged files, are 0."""
-        self.samples = 0
-        frame = self._fifo.read()
+    def blocks(self) -> Iterator[Samples]:
+        """Take what makes blocks of `BLOCK_S`, and leave the rest."""
+        size = round(self.rate * BLOCK_S)
+        while self.samples >= size:
+            yield self.take(size)
+
+    def take(self, samples: int = 0) -> Samples:
+        """So many samples that are there, or all, as `(channels, samples)` in [-1, 1], more if a codec overshoots.
+
+        Values that are no numbers, as in damaged files, are 0.
+        """
+        frame = self._fifo.read(samples)
         if frame is None:
             return np.zeros((1, 0), np.float32)
+        self.samples -= frame.samples
         name, array = frame.format.name.removesuffix("p"), frame.to_ndarray()
         if not frame.format.is_planar:
             array = array.reshape(-1, frame.layout.nb_channels).T
@@ -82,8 +91,8 @@ class Pcm:
             self._flush()
         self._frames.add(frame)
         self._position_s += frame.samples / self._frames.rate
-        if self._frames.samples >= self._frames.rate * BLOCK_S:
-            self._convert()
+        for block in self._frames.blocks():
+            self._convert(block)
 
     def silence(self, duration_s: float) -> None:
         self._flush()
@@ -98,10 +107,8 @@ class Pcm:
         if rest:
             self._write(bytes(2 * rest))
 
-    def _convert(self) -> None:
-        if not self._frames.samples:
-            return
-        rate, block = self._frames.rate, self._frames.take()
+    def _convert(self, block: Samples) -> None:
+        rate = self._frames.rate
         mono = self._pick(block, rate)
         if rate == RATE:
             self._emit(np.rint(mono * 32768).clip(-32768, 32767).astype("<i2"))
@@ -131,7 +138,8 @@ class Pcm:
             self._emit(converted.to_ndarray().reshape(-1).astype(np.int16, copy=False))
 
     def _flush(self) -> None:
-        self._convert()
+        if self._frames.samples:
+            self._convert(self._frames.take())
         self._resample(None)
         self._resampler = None
 

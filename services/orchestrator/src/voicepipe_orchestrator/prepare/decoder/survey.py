@@ -25,7 +25,6 @@ from .sound import Frames
 
 SILENT: Final = 1e-6  # mean square, -60 dBFS
 MOST_S: Final = 600.0
-BLOCK_S: Final = 1.0
 # Played only on request, whatever their place.
 EXTRA: Final = Disposition.comment | Disposition.visual_impaired | Disposition.clean_effects | Disposition.karaoke
 TITLE_CHARS: Final = 200
@@ -59,15 +58,13 @@ class _Candidate:
     def feed(self, frame: AudioFrame) -> None:
         self.channels = max(self.channels, frame.layout.nb_channels)
         if not self.frames.takes(frame):
-            self._listen()
+            self.finish()
         self.frames.add(frame)
-        if self.frames.samples >= self.frames.rate * BLOCK_S:
-            self._listen()
+        for block in self.frames.blocks():
+            self._listen(block)
 
-    def _listen(self) -> None:
-        if not self.frames.samples:
-            return
-        rate, block = self.frames.rate, self.frames.take()
+    def _listen(self, block: Samples) -> None:
+        rate = self.frames.rate
         self.heard_s += block.shape[1] / rate
         self.is_heard = self.is_heard or _has_sound(block, rate)
         if len(block) == CHANNELS_OF_A_CALL:
@@ -76,7 +73,9 @@ class _Candidate:
             self.is_decided = self.relation.verdict(is_end=False) is not None
 
     def finish(self) -> None:
-        self._listen()
+        """What is left is heard too."""
+        if self.frames.samples:
+            self._listen(self.frames.take())
 
 
 def _has_sound(block: Samples, rate: int) -> bool:

@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from . import formats
+from . import chunked, formats
 from .losses import AUDIBLE_S, Losses
 from .recordings import Recording
 from .skipped import watch
@@ -43,9 +43,10 @@ def opened(recording: Recording) -> InputContainer:
         av.error.FFmpegError: it is not a recording, or is damaged.
     """
     recording.source.seek(0)
-    container = av.open(
-        recording.source, "r", options=dict(formats.OPTIONS), metadata_errors="replace", buffer_size=READ_BYTES
-    )
+    options = dict(formats.OPTIONS)
+    if chunked.is_chunked(recording.source.peek(0, 16)):
+        options |= formats.PCM_OPTIONS
+    container = av.open(recording.source, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES)
     assert isinstance(container, InputContainer)  # noqa: S101 - opened to read
     return container
 
