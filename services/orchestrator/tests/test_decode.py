@@ -18,7 +18,7 @@ import pytest
 from fixtures.media import external_reference
 from support.eventually import eventually_async
 from voicepipe_orchestrator.prepare.decode import DecoderHung, Wish, decode
-from voicepipe_orchestrator.prepare.decoder_process import BLOCK_BYTES, DecodeLimits, Spare
+from voicepipe_orchestrator.prepare.decoder_process import BLOCK_BYTES, DecodeLimits
 from voicepipe_orchestrator.prepare.findings import warnings_of
 from voicepipe_wire.error_catalogue import JOBS, WARNINGS
 from voicepipe_wire.errors import Reject
@@ -234,6 +234,20 @@ async def test_a_wav_of_unknown_length_is_decoded_without_a_warning(media):
     assert (len(pcm), warned(decoding)) == (LENGTH_S * RATE, set())
 
 
+async def test_a_damaged_block_of_adpcm_costs_only_itself_and_is_said(media):
+    ffmpeg("-i", media / "tone.wav", "-c:a", "adpcm_ms", media / "adpcm.wav")
+    content = bytearray((media / "adpcm.wav").read_bytes())
+    block = int.from_bytes(content[32:34], "little")
+    content[content.index(b"data") + 8 + 20 * block] = 255  # there is no such predictor
+    damaged = media / "damaged_adpcm.wav"
+    damaged.write_bytes(content)
+    pcm, decoding = await decoded(damaged)
+    block_s = 2 * block / RATE
+    assert decoding.result.found.lost_s == pytest.approx(block_s, rel=0.1)
+    assert len(pcm) / RATE == pytest.approx(LENGTH_S, abs=0.2)
+    assert "damaged_parts" in warned(decoding)
+
+
 async def test_limits_of_length_apply_to_decoded_samples(media):
     ffmpeg("-i", media / "tone.wav", "-t", "0.2", media / "short.wav")
     assert await rejected(media / "short.wav") == "too_short"
@@ -338,36 +352,3 @@ async def test_reading_the_result_early_raises_an_error(media):
     async with decode(media / "tone.wav", Wish(), DecodeLimits()) as decoding:
         with pytest.raises(RuntimeError, match="not been read to its end"):
             _ = decoding.result
-
-
-async def test_a_spare_decoder_is_taken_once_and_replaced(media):
-    spare, stop = Spare(DecodeLimits()), asyncio.Event()
-    keeping = asyncio.create_task(spare.run(stop))
-    pids = []
-    for _ in range(2):
-        await eventually_async(lambda: spare._child is not None, 30)
-        pids.append(spare._child.process.pid)
-        async with decode(media / "tone.wav", Wish(), DecodeLimits(), spare) as decoding:
-            assert decoding._process.pid == pids[-1]
-            async for _ in decoding:
-                pass
-        assert decoding.result.found.samples == LENGTH_S * RATE
-    stop.set()
-    await keeping
-    assert len(set(pids)) == 2
-    assert spare._child is None
-
-
-async def test_a_spare_decoder_that_has_died_is_not_used(media):
-    spare, stop = Spare(DecodeLimits()), asyncio.Event()
-    keeping = asyncio.create_task(spare.run(stop))
-    await eventually_async(lambda: spare._child is not None, 30)
-    dead = spare._child.process
-    dead.kill()
-    await dead.wait()
-    async with decode(media / "tone.wav", Wish(), DecodeLimits(), spare) as decoding:
-        async for _ in decoding:
-            pass
-    assert decoding.result.found.samples == LENGTH_S * RATE
-    stop.set()
-    await keeping

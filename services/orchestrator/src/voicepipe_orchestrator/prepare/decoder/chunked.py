@@ -21,6 +21,8 @@ MAX_CHUNKS: Final = 1000
 MAX_FORMAT_BYTES: Final = 4096
 _WAV: Final = re.compile(rb"(RIFF|RF64|BW64).{4}WAVE(fmt |JUNK|bext|ds64|LIST|fact)", re.DOTALL)
 _AIFF: Final = re.compile(rb"FORM.{4}AIF[FC](COMM|FVER|COMT|MARK|NAME|AUTH|ANNO|SSND)", re.DOTALL)
+_PLAIN: Final = (b"\x01\0", b"\x03\0", b"\x06\0", b"\x07\0")  # PCM, float, A-law, mu-law
+_EXTENSIBLE: Final = b"\xfe\xff"
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9 _()\-.]{4}")
 
 
@@ -45,6 +47,12 @@ class _Layout:
 
 def is_chunked(head: bytes) -> bool:
     return bool(_WAV.match(head) or _AIFF.match(head))
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether a WAV of `parts` says that it holds samples, each a number of its own: not the blocks of a codec."""
+    tag = head[44:46] if head[20:22] == _EXTENSIBLE else head[20:22]
+    return head[8:16] == b"WAVEfmt " and tag in _PLAIN
 
 
 def parts(file: File, limit: int) -> Iterator[Part]:

@@ -28,9 +28,9 @@ OPTIONS: Final[Mapping[str, str]] = {
     "protocol_whitelist": "none",
     "ignore_length": "1",  # of WAV: see `chunked`
 }
-# Of WAV. Large packets halve the time that it takes. FFmpeg looks for DTS in the samples, by default in 5 s of them, which takes 25 ms more;
-# these have 60 frames of DTS.
-PCM_OPTIONS: Final[Mapping[str, str]] = {"max_size": "65536", "max_probe_packets": "2"}
+# Of WAV without a codec: an error in a large packet would cost all blocks of one. They halve the time that it takes. FFmpeg looks for DTS in
+# the samples, by default in 5 s of them, which takes 25 ms more; these two have 60 frames of DTS.
+PLAIN_WAV: Final[Mapping[str, str]] = {"max_size": "65536", "max_probe_packets": "2"}
 _CODECS: Final = frozenset(CODECS.split(","))
 
 # Formats whose frames have timestamps of their own. All others have no gaps: their times are counted.

@@ -44,8 +44,8 @@ def opened(recording: Recording) -> InputContainer:
     """
     recording.source.seek(0)
     options = dict(formats.OPTIONS)
-    if chunked.is_chunked(recording.source.peek(0, 16)):
-        options |= formats.PCM_OPTIONS
+    if chunked.is_plain(recording.source.peek(0, 64)):
+        options |= formats.PLAIN_WAV
     container = av.open(recording.source, "r", options=options, metadata_errors="replace", buffer_size=READ_BYTES)
     assert isinstance(container, InputContainer)  # noqa: S101 - opened to read
     return container
