@@ -18,8 +18,8 @@ def loud(level, seconds):
     return (rng.standard_normal(int(seconds * SAMPLE_RATE)) * level).astype(np.int16)
 
 
-def answer(text, language="en", **changes):
-    words = tuple(Word(at, at + 0.4, word, 0.9) for at, word in enumerate(text.split()))
+def answer(text, language="en", every_s=1.0, **changes):
+    words = tuple(Word(n * every_s, n * every_s + 0.4, word, 0.9) for n, word in enumerate(text.split()))
     recognition = Recognition(text, words, language, -0.2, 0.0, 1.0, truncated=False, languages={language: 1.0})
     return replace(recognition, **changes)
 
@@ -43,7 +43,8 @@ class Bilingual:
         languages = {code: count / total for code, count in spoken.items()}
         language = request.language or max(languages, key=languages.get)
         text = {"es": "hola buenos dias", "en": "good day to you"}[language] if spoken[language] else "blah blah blah"
-        return answer(text, language, languages=languages, avg_logprob=-0.2 if spoken[language] else -0.9)
+        every_s = len(audio) / SAMPLE_RATE / len(text.split())
+        return answer(text, language, every_s, languages=languages, avg_logprob=-0.2 if spoken[language] else -0.9)
 
     async def languages(self, audio, job_id):
         spoken = self._spoken(audio)
@@ -115,7 +116,7 @@ async def test_a_second_language_with_less_confident_words_is_discarded():
 async def test_a_loop_is_tried_again_and_discarded():
     audio = loud(ENGLISH, 20)
     loop = answer("you know " * 30, compression_ratio=9.0, truncated=True)
-    model = Scripted(loop, answer("you know what I mean"))
+    model = Scripted(loop, answer("you know what I mean", every_s=4.0))
     recognition, issue = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
     assert (recognition.text, issue) == ("you know what I mean", None)
     assert [request.attempt.timestamps for request in model.requests] == [False, True]
@@ -174,3 +175,18 @@ async def test_a_sound_between_seams_without_words_is_no_fault_of_the_words():
     model = Scripted(half, half, half, nothing)
     recognition, issue = await ChunkRecognizer(model).recognize(job(), ChunkPlan(0, spans, 7.0, seam), audio)
     assert (recognition.text, issue) == (half.text, "omitted")
+
+
+async def test_speech_at_the_end_that_the_model_omits_is_recognized_again():
+    audio = loud(ENGLISH, 11)
+    half, whole = answer("one two three four five"), answer("one two three four five six seven")
+    recognition, issue = await ChunkRecognizer(Scripted(half, whole)).recognize(job(), plan(audio), audio)
+    assert (recognition.text, issue) == (whole.text, None)
+
+
+async def test_of_tries_that_omit_speech_the_one_with_the_most_words_is_kept():
+    audio = loud(ENGLISH, 20)
+    tries = [answer("one two three four"), answer("one two three four five"), answer("one two", avg_logprob=-0.1)]
+    model = Scripted(*tries, tries[2])  # the last two are the halves
+    recognition, issue = await ChunkRecognizer(model).recognize(job(), plan(audio), audio)
+    assert (recognition.text, issue) == ("one two three four five", "omitted")

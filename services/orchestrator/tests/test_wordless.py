@@ -1,9 +1,9 @@
 """Speech without words is found, and where it is."""
 
 import pytest
-from voicepipe_orchestrator.assemble.wordless import LONGEST_S, wordless
+from voicepipe_orchestrator.assemble.wordless import wordless
 from voicepipe_orchestrator.chunks import StoredChunk
-from voicepipe_orchestrator.domain import SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
+from voicepipe_orchestrator.domain import LONGEST_PAUSE_S, SAMPLE_RATE, ChunkPlan, Recognition, Span, Word
 
 
 def chunk(spans_s, *words_s, speech_s=20.0):
@@ -38,6 +38,6 @@ def test_words_that_begin_late_leave_the_start():
     assert found(chunk([(0, 20)], 8, 12, 16)) == [(0.0, 8.0)]
 
 
-@pytest.mark.parametrize("pause_s", [0.5, LONGEST_S])
+@pytest.mark.parametrize("pause_s", [0.5, LONGEST_PAUSE_S])
 def test_a_pause_is_no_hole(pause_s):
     assert found(chunk([(0, 4 + pause_s)], 1, 3, 3 + pause_s)) == []

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from voicepipe_status.formats.captions import (
     CLOSED_GAP_MS,
     MAX_COLUMNS,
+    MAX_LABEL_COLUMNS,
     MAX_LINES,
     MAX_MS,
     MIN_MS,
@@ -63,6 +64,21 @@ def test_no_caption_is_wider_or_higher_than_the_screen_allows(segments):
         assert 1 <= len(caption.lines) <= MAX_LINES
         assert all(columns(line) <= MAX_COLUMNS for line in caption.lines)
         assert all(line.strip() == line and line for line in caption.lines)
+
+
+@given(transcripts(), st.sampled_from(["Ann:", "Channel 12:", "n" * 29 + ":", "世" * 40 + ":", "a name " * 9 + ":"]))
+def test_each_caption_with_a_label_begins_with_it_and_is_no_larger_for_that(segments, label):
+    for caption in captions(segments, label):
+        assert caption.lines[0].startswith(label if columns(label) <= MAX_LABEL_COLUMNS else label[:5])
+        assert len(caption.lines) <= MAX_LINES
+        assert max(map(columns, caption.lines)) <= MAX_COLUMNS
+
+
+def test_a_label_leaves_less_room_for_the_words():
+    said = [sentence("one two three four five six seven eight nine ten eleven twelve thirteen fourteen")]
+    (plain,), labelled = captions(said), captions(said, "Channel 1:")
+    assert "".join(plain.lines).split()[0] == "one"
+    assert [" ".join(caption.lines).split()[:2] for caption in labelled] == [["Channel", "1:"]] * 2
 
 
 @given(transcripts())

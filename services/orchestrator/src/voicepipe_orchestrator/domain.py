@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from voicepipe_wire.transcript.pcm_format import SAMPLE_BYTES, SAMPLE_RATE
 
 __all__ = [
+    "LONGEST_PAUSE_S",
     "SAMPLE_BYTES",
     "SAMPLE_RATE",
     "WINDOW",
@@ -20,6 +22,7 @@ __all__ = [
     "Voice",
     "Word",
     "halves",
+    "holes",
     "voice_of",
     "voice_stride",
 ]
@@ -135,6 +138,17 @@ class Recognition:
     language_probability: float | None = None
     languages: Mapping[str, float] = field(default_factory=dict)
     dropped: str | None = None
+
+
+# Silence of a second or more is not in a chunk. No pause for breath and no error of the word times is as long as this.
+LONGEST_PAUSE_S = 5.0
+
+
+def holes(words: Sequence[Word], length_s: float) -> tuple[tuple[float, float], ...]:
+    """Where a chunk of that length has no word for more than `LONGEST_PAUSE_S`, its start and its end included."""
+    edges = [(0.0, 0.0), *((word.start_s, word.end_s) for word in words), (length_s, length_s)]
+    pairs = ((end_s, start_s) for (_, end_s), (start_s, _) in pairwise(edges))
+    return tuple((start_s, end_s) for start_s, end_s in pairs if end_s - start_s > LONGEST_PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)

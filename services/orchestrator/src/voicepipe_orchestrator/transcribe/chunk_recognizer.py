@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from voicepipe_wire.jobs.jobs import StoredJob
 
-from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, Word, halves
+from voicepipe_orchestrator.domain import SAMPLE_RATE, Attempt, ChunkPlan, Recognition, Word, halves, holes
 from voicepipe_orchestrator.ports import Pcm, RecognitionRequest, Recognizer
 
 from .code_switching import Stretch, cut_points, more_confident, spoken_languages, stretches
@@ -139,7 +139,11 @@ def timed_words(recognition: Recognition, plan: ChunkPlan, audio: Pcm) -> tuple[
 
 async def _issue(recognition: Recognition, plan: ChunkPlan, audio: Pcm) -> str | None:
     issue = quality_issue(recognition, plan.speech_s)
-    if issue or len(plan.spans) == 1 or is_silence(recognition):
+    if issue or is_silence(recognition):
         return issue
-    words = await asyncio.to_thread(timed_words, recognition, plan, audio)
-    return OMITTED if omits_a_span(words, plan.spans) else None
+    if len(plan.spans) == 1:
+        is_omitting = bool(holes(recognition.words, plan.samples / SAMPLE_RATE))
+    else:
+        words = await asyncio.to_thread(timed_words, recognition, plan, audio)
+        is_omitting = omits_a_span(words, plan.spans) or bool(holes(words, plan.samples / SAMPLE_RATE))
+    return OMITTED if is_omitting else None

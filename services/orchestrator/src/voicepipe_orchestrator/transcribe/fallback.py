@@ -102,9 +102,15 @@ def _was_repeated(recognition: Recognition) -> bool:
 def best_try(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
     """The try to keep, with its issue: the one with the mildest issue, then the highest confidence, then the earliest.
 
+    Of tries that omit speech it is the one with the most words: to omit more is no sign of quality, and often leaves the more confident words.
     `tries` are (recognition, issue) in the order of the fallbacks, at least one.
     """
-    return min(tries, key=lambda each: (SEVERITY[each[1]], -each[0].avg_logprob))
+
+    def rank(each: tuple[Recognition, str | None]) -> tuple[int, int, float]:
+        recognition, issue = each
+        return SEVERITY[issue], -len(recognition.words) if issue == OMITTED else 0, -recognition.avg_logprob
+
+    return min(tries, key=rank)
 
 
 def is_silence(recognition: Recognition) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -20,6 +20,7 @@ from voicepipe_wire.transcript.languages import CLAUSE_ENDS, SENTENCE_ENDS, last
 
 MAX_COLUMNS: Final = 42
 MAX_LINES: Final = 2
+MAX_LABEL_COLUMNS: Final = 30
 MAX_MS: Final = 7_000
 MIN_MS: Final = 1_000
 COLUMNS_PER_S: Final = 17
@@ -80,21 +81,22 @@ class _Piece:
     speaker: str | None
 
 
-def captions(segments: Iterable[CaptionSegment]) -> tuple[Caption, ...]:
+def captions(segments: Iterable[CaptionSegment], label: str = "") -> tuple[Caption, ...]:
     """The captions of a recording, in order and without overlap. Every word is in exactly one of them, in order.
 
     Segments and words must be sorted by time. Adjacent segments share a caption if they fit, unless the speaker changes
-    or a pause of `PAUSE_MS` separates them.
+    or a pause of `PAUSE_MS` separates them. Each caption begins with the `label`, a name and a colon, which takes room from its words.
     """
     pieces = tuple(_pieces(segments))
-    cuts = _cheapest_cuts(pieces)
+    label = _shortened(label)
+    cuts = _cheapest_cuts(pieces, columns(label) + 1 if label else 0)
     groups = [pieces[start:end] for start, end in pairwise(cuts)]
     starts: list[int] = []
     for group in groups:
         starts.append(max(group[0].start_ms, starts[-1] + 1 if starts else 0))
     limits = [*starts, math.inf][1:]
     return tuple(
-        Caption(start_ms, _end_ms(group, start_ms, limit_ms), _lines(group), group[0].speaker)
+        Caption(start_ms, _end_ms(group, start_ms, limit_ms), _lines(_labelled(label, group)), group[0].speaker)
         for group, start_ms, limit_ms in zip(groups, starts, limits, strict=True)
     )
 
@@ -127,6 +129,24 @@ def _pieces(segments: Iterable[CaptionSegment]) -> Iterator[_Piece]:
                 " ".join(word.text.split()), start_ms, end_ms, space, cost, segment.speaker, opens=opens
             )
         before = segment if words else before
+
+
+def _labelled(label: str, group: Sequence[_Piece]) -> Sequence[_Piece]:
+    """The pieces of a caption behind its label."""
+    if not label:
+        return group
+    first = replace(group[0], opens=False, text=label, columns=columns(label))
+    return (first, replace(group[0], space=1), *group[1:])
+
+
+def _shortened(label: str) -> str:
+    """A label on which a word of a line's width can follow."""
+    if columns(label) <= MAX_LABEL_COLUMNS:
+        return label
+    cut = label
+    while columns(cut) > MAX_LABEL_COLUMNS - 2:
+        cut = cut[:-1]
+    return f"{cut.rstrip()}…:"
 
 
 def _starts_caption(before: CaptionSegment | None, segment: CaptionSegment) -> bool:
@@ -179,12 +199,15 @@ def _hard_cut(text: str) -> list[str]:
     return parts
 
 
-def _cheapest_cuts(pieces: Sequence[_Piece]) -> list[int]:
-    """The starts of the captions, and the end: the cheapest way to cut (dynamic programming, one step per caption)."""
+def _cheapest_cuts(pieces: Sequence[_Piece], taken: int) -> list[int]:
+    """The starts of the captions, and the end: the cheapest way to cut (dynamic programming, one step per caption).
+
+    `taken` columns of the first line of each are not free.
+    """
     cost = [0.0] + [math.inf] * len(pieces)
     previous_cut = [0] * (len(pieces) + 1)
     for start in range(len(pieces)):
-        for end, price in _captions_from(pieces, start):
+        for end, price in _captions_from(pieces, start, taken):
             if cost[start] + price < cost[end]:
                 cost[end], previous_cut[end] = cost[start] + price, start
     cuts = [len(pieces)]
@@ -193,9 +216,9 @@ def _cheapest_cuts(pieces: Sequence[_Piece]) -> list[int]:
     return cuts[::-1]
 
 
-def _captions_from(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, float]]:
+def _captions_from(pieces: Sequence[_Piece], start: int, taken: int) -> Iterator[tuple[int, float]]:
     """Every caption that can start at a piece: the index after its last piece, and its cost. There is at least one."""
-    lines, width, total = 1, 0, 0
+    lines, width, total = 1, taken, taken
     for index in range(start, len(pieces)):
         piece = pieces[index]
         if index > start and (piece.opens or piece.end_ms - pieces[start].start_ms > MAX_MS):

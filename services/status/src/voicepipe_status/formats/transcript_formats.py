@@ -95,7 +95,7 @@ def as_txt(transcript: Transcript) -> str:
 
 
 def as_srt(transcript: Transcript) -> str:
-    """SubRip, with the name of the speaker before the words whenever the speaker changes."""
+    """SubRip, with the name of the speaker before the words whenever the speaker changes; of separate channels always."""
     cues = _captions(transcript, label=True)
     blocks = ("\n".join((str(number), _times(cue, ","), *cue.lines, "")) for number, cue in enumerate(cues, start=1))
     return "\n".join(blocks)
@@ -181,14 +181,21 @@ def _continues(before: TranscriptSegment, after: TranscriptSegment) -> bool:
 
 
 def _captions(transcript: Transcript, *, label: bool) -> Sequence[Caption]:
-    """In the order of their starts. Those of separate channels overlap where people talk at the same time."""
-    segments = _caption_segments(transcript, label=label)
+    """In the order of their starts. `label`: with the names of speakers before the words.
+
+    Captions of separate channels overlap where people talk at the same time, so each of them has its name.
+    """
     if transcript.media is None or transcript.media.voices == 1:
-        return captions(segments)
+        return captions(_caption_segments(transcript, label=label))
+    names = _names(transcript)
     voices: defaultdict[str | None, list[CaptionSegment]] = defaultdict(list)
-    for each in segments:
+    for each in _caption_segments(transcript, label=False):
         voices[each.speaker].append(each)
-    return sorted(chain.from_iterable(map(captions, voices.values())), key=lambda cue: (cue.start_ms, cue.end_ms))
+    cues = chain.from_iterable(
+        captions(segments, f"{_display_name(speaker, names)}:" if label and speaker else "")
+        for speaker, segments in voices.items()
+    )
+    return sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms))
 
 
 def _caption_segments(transcript: Transcript, *, label: bool) -> Iterator[CaptionSegment]:
