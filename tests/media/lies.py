@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from .makers import RATE, Made, Maker, Workshop, both, chunk, form, overwritten, wav
+from .makers import RATE, Made, Maker, Workshop, both, chunk, form, moved, overwritten, wav
 
 HEADER_BYTES: Final = 44  # of `makers.wav`
 SAMPLES: Final = 2 * len(both().samples)
@@ -29,6 +30,21 @@ def rf64_of_wrong_length(stated: int, shop: Workshop) -> Made:
     large = chunk(b"ds64", struct.pack("<QQQI", stated + 72, stated, stated // 2, 0))
     body = b"WAVE" + large + form() + b"data\xff\xff\xff\xff" + both().samples.tobytes()
     return shop.heard(shop.write("a.wav", b"RF64\xff\xff\xff\xff" + body), both())
+
+
+def states(name: str, field: bytes, skipped: int, layout: str, value: float, shop: Workshop) -> Made:
+    """The length in another kind of file: `skipped` bytes after `field`. A `value` below 1 is a share of the true one."""
+    content = shop.encode(both(), f"whole_{name}").read_bytes()
+    at = content.index(field) + skipped
+    stated = int(value) if value >= 1 or not value else int(value * struct.unpack_from(layout, content, at)[0])
+    return shop.heard(shop.write(name, overwritten(content, at, struct.pack(layout, stated))), both())
+
+
+def joined_w64(shop: Workshop) -> Made:
+    whole = shop.encode(both(), "whole.w64").read_bytes()
+    made = shop.heard(shop.write("a.w64", whole + whole), both())
+    later = moved(both().words, both().duration_s)
+    return replace(made, words=(*made.words, *later), duration_s=2 * both().duration_s, media={"recordings": 2})
 
 
 def chunks_of_odd_sizes(shop: Workshop) -> Made:
@@ -181,7 +197,19 @@ LENGTHS: Mapping[str, int] = {
     "8_more": SAMPLES + 8,
     "its_header_too": SAMPLES + HEADER_BYTES,
 }
+# The field before the length, the bytes from its start, and how the length is written.
+PLACES: Mapping[str, tuple[str, bytes, int, str, int]] = {
+    "w64": ("a.w64", b"data", 16, "<Q", (1 << 63) - 1),
+    "aiff": ("a.aiff", b"SSND", 4, ">I", 0xFFFF_FFFF),
+    "au": ("a.au", b".snd", 8, ">I", 0xFFFF_FFFF),
+    "caf": ("a.caf", b"data", 4, ">Q", (1 << 64) - 1),
+}
 KINDS: Mapping[str, Maker] = {
+    **{
+        f"{suffix}_states_{what}": functools.partial(states, name, field, skipped, layout, value)
+        for suffix, (name, field, skipped, layout, unknown) in PLACES.items()
+        for what, value in (("0", 0), ("unknown", unknown), ("half", 0.5))
+    },
     **{f"wav_states_{name}": functools.partial(stated_length, size) for name, size in LENGTHS.items()},
     "rf64_states_0": functools.partial(rf64_of_wrong_length, 0),
     "rf64_states_minus_1": functools.partial(rf64_of_wrong_length, 0xFFFF_FFFF_FFFF_FFFF >> 1),
@@ -194,6 +222,7 @@ KINDS: Mapping[str, Maker] = {
         each.__name__: each
         for each in (
             longer_than_4_gib,
+            joined_w64,
             chunks_of_odd_sizes,
             notes_after_the_samples,
             zeros_after_the_end,

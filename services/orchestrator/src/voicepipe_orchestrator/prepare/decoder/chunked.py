@@ -1,6 +1,6 @@
-"""WAV and AIFF files: what they hold, whatever their headers state.
+"""WAV, Wave64 and AIFF files: what they hold, whatever their headers state.
 
-Both consist of chunks, each with an identifier and a length. The length of the samples is wrong in many files: 0 or all ones if it was
+They consist of chunks, each with an identifier and a length. The length of the samples is wrong in many files: 0 or all ones if it was
 not known when the header was written, modulo 4 GiB in longer files, too short after files were joined, too long after a
 copy was cut. So the samples end where a plausible chunk, another file, or the end of the file follows.
 """
@@ -21,6 +21,8 @@ MAX_CHUNKS: Final = 1000
 MAX_FORMAT_BYTES: Final = 4096
 _WAV: Final = re.compile(rb"(RIFF|RF64|BW64).{4}WAVE(fmt |JUNK|bext|ds64|LIST|fact)", re.DOTALL)
 _AIFF: Final = re.compile(rb"FORM.{4}AIF[FC](COMM|FVER|COMT|MARK|NAME|AUTH|ANNO|SSND)", re.DOTALL)
+WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+_WAVE64_CHUNK: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # behind the four letters of most names
 _PLAIN: Final = (b"\x01\0", b"\x03\0", b"\x06\0", b"\x07\0")  # PCM, float, A-law, mu-law
 _EXTENSIBLE: Final = b"\xfe\xff"
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9 _()\-.]{4}")
@@ -72,6 +74,35 @@ def parts(file: File, limit: int) -> Iterator[Part]:
         stated_s, missing_s = _stated(layout, end, file.size_bytes)
         yield Part(_pieces(layout, end, order), stated_s, missing_s)
         at = following
+
+
+def wave64(file: File, recording: Slice) -> Part:
+    """A Wave64 file as a WAV. Its chunks have 16 bytes of name and 8 of size, which counts both, and begin at multiples of 8."""
+    kept, bytes_per_s = b"", 0.0
+    for name, at, size in _wave64_chunks(file, recording):
+        if name == b"fmt ":
+            body = file.read(at, min(size, MAX_FORMAT_BYTES))
+            kept, bytes_per_s = _chunk(name, body, "little"), float(int.from_bytes(body[8:12], "little"))
+        elif name == b"data" and kept:
+            end, layout = recording.end, _Layout(kept, bytes_per_s, at, size if 0 < size < LARGEST_BYTES else 0)
+            after = at + size + -size % 8
+            if layout.stated_bytes and (after >= end or file.read(after + 4, 12) == _WAVE64_CHUNK):
+                end = min(at + size, end)
+            return Part(_pieces(layout, end, "little"), *_stated(layout, end, file.size_bytes))
+    return Part((recording,), None, 0.0)
+
+
+def _wave64_chunks(file: File, recording: Slice) -> Iterator[tuple[bytes, int, int]]:
+    """Name, place and size of the contents of each chunk."""
+    at = recording.start + 40
+    for _ in range(MAX_CHUNKS):
+        header = file.read(at, 24)
+        size = int.from_bytes(header[16:], "little")
+        if len(header) == 24:  # noqa: PLR2004
+            yield header[:4], at + 24, max(0, size - 24)
+        if size < 24:  # noqa: PLR2004
+            return
+        at += size + -size % 8
 
 
 def _layout(file: File, start: int, order: Literal["little", "big"]) -> _Layout | None:

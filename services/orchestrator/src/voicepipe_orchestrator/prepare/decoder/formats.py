@@ -69,6 +69,8 @@ def family(format_name: str) -> str:
 def container_name(format_name: str, head: bytes) -> str:
     """The name that people use."""
     name = family(format_name)
+    if head.startswith(b"riff"):  # it was given to FFmpeg as a WAV
+        return "w64"
     if name == "mov":
         return "mov" if head[8:10] == b"qt" else "mp4"
     if name == "matroska":

@@ -37,16 +37,19 @@ def find(file: File) -> list[Recording]:
     """The recordings in the order of the file, at least one."""
     head = file.read(0, 64)
     if chunked.is_chunked(head):
-        return [
-            Recording(Source(file, part.pieces), part.stated_s, part.missing_s)
-            for part in chunked.parts(file, MAX_RECORDINGS)
-        ]
+        return [_of(file, part) for part in chunked.parts(file, MAX_RECORDINGS)]
     starts = [0, *_later_starts(file, head)][:MAX_RECORDINGS]
     ends = [*starts[1:], file.size_bytes]
     slices = [Slice(start, end) for start, end in zip(starts, ends, strict=True) if end > start] or [Slice(0, 0)]
+    if head.startswith(chunked.WAVE64):
+        return [_of(file, chunked.wave64(file, each)) for each in slices]
     if mpeg_audio.is_mp3(head):
         return [_mp3(file, each) for each in slices]
     return [_described(file, each) for each in slices]
+
+
+def _of(file: File, part: chunked.Part) -> Recording:
+    return Recording(Source(file, part.pieces), part.stated_s, part.missing_s)
 
 
 def _mp3(file: File, part: Slice) -> Recording:
@@ -57,7 +60,7 @@ def _mp3(file: File, part: Slice) -> Recording:
 
 def _described(file: File, part: Slice) -> Recording:
     found = stated.stated(file, part)
-    return Recording(Source(file, (part,)), found.duration_s, missing_share=found.missing_share)
+    return Recording(Source(file, found.pieces or (part,)), found.duration_s, missing_share=found.missing_share)
 
 
 def _later_starts(file: File, head: bytes) -> Iterator[int]:
@@ -82,6 +85,7 @@ EBML: Final = b"\x1a\x45\xdf\xa3"
 _EBML_HEADER: Final = re.compile(re.escape(EBML) + rb".{0,60}?\x42\x82.(webm|matroska)", re.DOTALL)
 # The first bytes of a format, and what begins a whole file of it.
 SIGNATURES: Final = (
+    (chunked.WAVE64, re.compile(re.escape(chunked.WAVE64) + rb".{8}wave\xf3\xac\xd3\x11", re.DOTALL)),
     (b"FLV\x01", re.compile(rb"FLV\x01[\x01\x04\x05]\0\0\0\x09\0\0\0\0")),
     (b"fLaC", re.compile(rb"fLaC[\x00\x80]\0\0\x22")),
     (b"#!AMR", re.compile(rb"#!AMR(-WB)?\n")),

@@ -32,10 +32,10 @@ class File:
         self.size_bytes = os.fstat(descriptor).st_size
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """At most `size_bytes`, fewer at the end of the file."""
-        return (
-            os.pread(self._descriptor, max(0, min(size_bytes, self.size_bytes - start)), start) if start >= 0 else b""
-        )
+        """At most `size_bytes`, fewer at the end of the file, nothing from a place that it does not have."""
+        if not 0 <= start < self.size_bytes:
+            return b""
+        return os.pread(self._descriptor, max(0, min(size_bytes, self.size_bytes - start)), start)
 
     def blocks(self, start: int, overlap: int) -> Iterator[tuple[int, bytes]]:
         """The file from `start` on in blocks, with their places. Each block repeats the last `overlap` bytes of the one before."""

@@ -1,14 +1,14 @@
-"""Lengths that FFmpeg does not tell of a file that was cut: it estimates what is left instead."""
+"""Lengths that FFmpeg believes although they are wrong, or does not tell of a file that was cut: it estimates what is left instead."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from .source import File, Slice
 
-W64_RIFF: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_BROADCAST: Final = 1
@@ -19,47 +19,48 @@ _HEAD_BYTES: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """`duration_s` as the header states it, or what lies beyond the end of the file, as a multiple of what lies before it."""
+    """`duration_s` as the header states it, or what lies beyond the end of the file, as a multiple of what lies before it.
+
+    `pieces` are what FFmpeg has to read instead of the recording, None if that is the recording as it is.
+    """
 
     duration_s: float | None = None
     missing_share: float = 0.0
+    pieces: Sequence[bytes | Slice] | None = None
 
 
 def stated(file: File, recording: Slice) -> Stated:
-    """What the header of a Wave64, CAF, AVI or ASF file states. Nothing for all others."""
-    head = file.read(recording.start, len(W64_RIFF))
-    if head == W64_RIFF:
-        return _w64(file, recording)
+    """What the header of a CAF, AU, AVI or ASF file states. Nothing for all others."""
+    head = file.read(recording.start, len(ASF_HEADER))
     if head.startswith(b"caff"):
         return _caf(file, recording)
+    if head.startswith(b".snd"):
+        return Stated(pieces=_without_length(recording, recording.start + 8, 4)) if head[8:12] == bytes(4) else Stated()
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return _avi(head, recording)
     return _asf(file, recording) if head == ASF_HEADER else Stated()
 
 
-def _w64(file: File, recording: Slice) -> Stated:
-    """Chunks of 16 bytes of name and 8 of size, which counts both, on multiples of 8."""
-    at = recording.start + 40
-    for _ in range(_CHUNKS):
-        name, size = _fields(file, at, "<16sQ")
-        if name.startswith(b"data"):
-            return _beyond(at + 24, size - 24, recording.end)
-        if size < 24:  # noqa: PLR2004
-            break
-        at += size + -size % 8
-    return Stated()
-
-
 def _caf(file: File, recording: Slice) -> Stated:
+    """The length of its chunk of samples: too short if neither a chunk nor the end of the file follows."""
     at = recording.start + 8
     for _ in range(_CHUNKS):
         name, size = _fields(file, at, ">4sQ")
         if name == b"data":
-            return _beyond(at + 12, size, recording.end)
+            end = at + 12 + size
+            following, length = _fields(file, end, ">4sQ")
+            if end >= recording.end or (following.isalnum() and end + 12 + length <= recording.end):
+                return _beyond(at + 12, size, recording.end)
+            return Stated(pieces=_without_length(recording, at + 4, 8))
         if not name:
             break
         at += 12 + size
     return Stated()
+
+
+def _without_length(recording: Slice, at: int, size_bytes: int) -> Sequence[bytes | Slice]:
+    """The recording with all ones as the length at this place: nobody knows."""
+    return Slice(recording.start, at), b"\xff" * size_bytes, Slice(at + size_bytes, recording.end)
 
 
 def _avi(head: bytes, recording: Slice) -> Stated:
