@@ -39,8 +39,12 @@ def sent(
 ) -> Iterator[Mapping[str, Future[Sent]]]:
     """All files that are needed, made and sent while the first tests wait for their results."""
 
+    folder = tmp_path_factory.mktemp("kinds")  # the factory is not for threads
+
     def send(name: str) -> Sent:
-        made = KINDS[name](Workshop(tmp_path_factory.mktemp(name)))
+        shop = folder / name
+        shop.mkdir()
+        made = KINDS[name](Workshop(shop))
         answer = door.send(made.path, fresh="true", **made.options)
         assert answer.status_code == 202, answer.text
         return made, str(answer.json()["id"])

@@ -110,7 +110,14 @@ def echoed(channel, seed):
     )
 
 
+def ceaseless(loudness, seed):
+    """After half a second three and a half seconds without a pause, from loud to half as loud."""
+    levels = 0.1 * np.random.default_rng(loudness).uniform(0.5, 1, 40) * np.repeat((0, 1), (5, 35))
+    return (np.repeat(levels, RATE // 10) * np.random.default_rng(seed).normal(0, 1, 4 * RATE)).astype(np.float32)
+
+
 CALLS = {
+    "both talk without a pause": (ceaseless(1, 3), ceaseless(2, 4)),
     "both talk all the time": (ONE, OTHER),
     "they take turns": (ONE * TURNS, OTHER * (1 - TURNS)),
     "one is much quieter": (ONE, 0.3 * OTHER),
@@ -128,6 +135,7 @@ MIXED = {
     "one channel hums": (ONE, 0.05 * np.sin(np.arange(60 * RATE) * 0.0196)),
     "two people between two microphones": (ONE * TURNS + 0.7 * OTHER * (1 - TURNS), 0.7 * ONE * TURNS + OTHER * (1 - TURNS)),
     "two microphones in a hard room": (echoed(ONE, 1), echoed(ONE, 2)),
+    "wide music, louder and quieter on both sides": (ceaseless(1, 3), ceaseless(1, 4)),
     "noise in both": (HISS[0] * 50, HISS[1] * 50),
     "silence": (0 * ONE, 0 * ONE),
 }  # fmt: skip

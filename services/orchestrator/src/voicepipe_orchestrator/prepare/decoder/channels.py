@@ -100,6 +100,8 @@ LEAST_APART: Final = 0.01
 MOST_TOGETHER: Final = 0.2
 CLEARLY_APART: Final = 0.5
 MOST_ENVELOPE: Final = 0.5
+LEAST_AT_ONCE_S: Final = 1.0
+UNRELATED_ENVELOPE: Final = 0.2
 FLOOR_QUANTILE: Final = 0.1
 ABOVE_FLOOR: Final = 6.0  # times the energy
 
@@ -153,24 +155,35 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """Seconds with sound; of these, with one channel much louder (the less frequent one of the two), and with both alike.
+    """Seconds of sound, and of what kind.
 
-    `envelope` is the correlation of the levels.
+    One channel much louder: `each_alone_s` for the channel for which that is rarer, `apart_s` for both. Both about as loud: alike
+    (`together_s`), or not (`at_once_s`). `envelope` is the correlation of the levels.
     """
 
     sound_s: float
     each_alone_s: float
     apart_s: float
     together_s: float
+    at_once_s: float
     envelope: float
 
     @property
     def is_apart(self) -> bool:
         return (
-            self.each_alone_s >= max(LEAST_APART_S, LEAST_APART * self.sound_s)
+            (self._take_turns or self._talk_at_once)
             and self.together_s <= MOST_TOGETHER * self.sound_s
             and (self.apart_s >= CLEARLY_APART * self.sound_s or self.envelope <= MOST_ENVELOPE)
         )
+
+    @property
+    def _take_turns(self) -> bool:
+        return self.each_alone_s >= max(LEAST_APART_S, LEAST_APART * self.sound_s)
+
+    @property
+    def _talk_at_once(self) -> bool:
+        """All the time, so that neither is ever heard alone. Levels that have nothing in common are not those of one room."""
+        return self.at_once_s >= LEAST_AT_ONCE_S and self.envelope <= UNRELATED_ENVELOPE
 
 
 def _weigh(energies: npt.NDArray[np.float64], likeness: npt.NDArray[np.float64]) -> _Evidence:
@@ -182,12 +195,14 @@ def _weigh(energies: npt.NDArray[np.float64], likeness: npt.NDArray[np.float64])
     first, second = energies[:, active]
     alone = [(first > second * APART) & sounding[0, active], (second > first * APART) & sounding[1, active]]
     even = (first <= second * APART) & (second <= first * APART)
+    alike = likeness[active] >= ALIKE
     seconds = [float(each.sum()) * WINDOW_S for each in alone]
     return _Evidence(
         sound_s=float(active.sum()) * WINDOW_S,
         each_alone_s=min(seconds),
         apart_s=sum(seconds),
-        together_s=float((even & (likeness[active] >= ALIKE)).sum()) * WINDOW_S,
+        together_s=float((even & alike).sum()) * WINDOW_S,
+        at_once_s=float((even & ~alike & sounding.all(axis=0)[active]).sum()) * WINDOW_S,
         envelope=_envelopes_alike(first, second),
     )
 
