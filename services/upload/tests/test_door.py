@@ -128,6 +128,14 @@ async def test_a_name_in_a_form_is_read_in_every_form(make_client, recording, di
     assert (answer.status_code, answer.json()["name"]) == (202, name)
 
 
+async def test_what_uppy_adds_to_a_form_is_no_option(make_client, recording, database):
+    fields = {"relativePath": "null", "name": "a b.wav", "type": "audio/wav", "language": "en"}
+    files = {"file": ("a b.wav", recording(9000), "audio/wav")}
+    answer = await (await make_client()).post("/v1/transcriptions", data=fields, files=files)
+    assert (answer.status_code, answer.json()["name"]) == (202, "a b.wav")
+    assert (await database.fetchval("SELECT options FROM jobs"))["language"] == "en"
+
+
 @pytest.mark.parametrize(
     ("query", "header", "name"),
     [

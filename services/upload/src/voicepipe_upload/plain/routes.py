@@ -33,6 +33,8 @@ from .docs import REQUEST, RESPONSES
 KIND = "plain"
 # Allowance for the fields and boundaries around the file of a form.
 FORM_OVERHEAD_BYTES = 1024 * 1024
+# Fields that Uppy adds to a form. They say again what the part of the file says.
+ABOUT_THE_FILE = frozenset({"name", "type", "filename", "filetype", "relativePath"})
 
 
 @dataclass(slots=True)
@@ -44,6 +46,15 @@ class _IncomingUpload:
     name: str | None
     media_type: str = ""
     writer: PartWriter | None = None
+
+    def add(self, field: request_body.Field) -> None:
+        """Collect an option.
+
+        Raises:
+            Problem: 400 `unknown_option`.
+        """
+        if field.name not in ABOUT_THE_FILE:
+            self.raw.add(field.name, field.value)
 
     def fingerprint(self, sha256: bytes) -> bytes:
         """Of the whole request, once it is known."""
@@ -102,7 +113,7 @@ class PlainUploads:
                 case bytes():
                     digest.update(event)
                 case request_body.Field():
-                    incoming.raw.add(event.name, event.value)
+                    incoming.add(event)
                 case request_body.FileStart():
                     _name(incoming, event)
         return hold.replay(incoming.fingerprint(digest.digest()))
@@ -122,7 +133,7 @@ class PlainUploads:
             case bytes():
                 await self._write(incoming, event)
             case request_body.Field():
-                incoming.raw.add(event.name, event.value)
+                incoming.add(event)
             case request_body.FileStart():
                 await self._start_file(incoming, event)
 
