@@ -66,9 +66,10 @@ def notes_after_the_samples(shop: Workshop) -> Made:
     return shop.heard(shop.write("a.wav", b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body), both())
 
 
-def zeros_after_the_end(shop: Workshop) -> Made:
+def zeros_after_the_end(name: str, options: Sequence[object], shop: Workshop) -> Made:
     """A card that was copied sector by sector."""
-    return shop.heard(shop.write("a.wav", wav(both().samples) + bytes(60_000)), both())
+    content = shop.encode(both(), f"whole_{name}", *options).read_bytes()
+    return shop.heard(shop.write(name, content + bytes(60_000)), both(), are_known="8000" not in options)
 
 
 def mp3_that_states(share: float, shop: Workshop) -> Made:
@@ -197,6 +198,17 @@ LENGTHS: Mapping[str, int] = {
     "8_more": SAMPLES + 8,
     "its_header_too": SAMPLES + HEADER_BYTES,
 }
+ZEROS_AFTER: Mapping[str, tuple[str, Sequence[object]]] = {
+    "wav": ("a.wav", ()),
+    "mp3": ("a.mp3", ("-ar", "44100", "-b:a", "64k")),
+    "mp3_without_header": ("b.mp3", ("-ar", "44100", "-b:a", "64k", "-write_xing", "0", "-id3v2_version", "0")),
+    "aac": ("a.aac", ("-ar", "44100")),
+    "amr": ("a.amr", ("-ar", "8000")),
+    "flac": ("a.flac", ()),
+    "opus": ("a.opus", OPUS),
+    "m4a": ("a.m4a", ()),
+    "ts": ("a.ts", ("-c:a", "aac")),
+}
 # The field before the length, the bytes from its start, and how the length is written.
 PLACES: Mapping[str, tuple[str, bytes, int, str, int]] = {
     "w64": ("a.w64", b"data", 16, "<Q", (1 << 63) - 1),
@@ -211,6 +223,7 @@ KINDS: Mapping[str, Maker] = {
         for what, value in (("0", 0), ("unknown", unknown), ("half", 0.5))
     },
     **{f"wav_states_{name}": functools.partial(stated_length, size) for name, size in LENGTHS.items()},
+    **{f"zeros_after_{suffix}": functools.partial(zeros_after_the_end, *of) for suffix, of in ZEROS_AFTER.items()},
     "rf64_states_0": functools.partial(rf64_of_wrong_length, 0),
     "rf64_states_minus_1": functools.partial(rf64_of_wrong_length, 0xFFFF_FFFF_FFFF_FFFF >> 1),
     "rf64_states_half": functools.partial(rf64_of_wrong_length, SAMPLES // 2),
@@ -225,7 +238,6 @@ KINDS: Mapping[str, Maker] = {
             joined_w64,
             chunks_of_odd_sizes,
             notes_after_the_samples,
-            zeros_after_the_end,
             avi_from_a_pipe,
             mp4_without_its_index,
         )

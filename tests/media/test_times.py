@@ -41,6 +41,15 @@ OTHER_CODECS: Final = {
     "mov": ("pcm_s16le", "alac"),  # ffmpeg cannot write gaps into it
 }
 WITH_PICTURE: Final = {"mka": "mkv", "mp4": "mp4", "mov": "mov", "ts": "ts", "flv": "flv"}
+# FFmpeg orders the pictures of H.264 by decoding them, which the product does not.
+PIXELS: Final = {"mjpeg": "yuvj420p"}
+PICTURES: Final = {
+    "mka": ("mpeg4", "libx264", "mjpeg", "libvpx"),
+    "mp4": ("mpeg4", "libx264"),
+    "mov": ("mpeg4", "libx264", "mjpeg"),
+    "ts": ("mpeg2video", "mpeg4", "libx264"),
+    "flv": ("flv", "libx264"),
+}
 RATES: Final = {
     "libopus": (48_000, 16_000),
     "libmp3lame": (16_000, 22_050, 44_100),
@@ -65,7 +74,7 @@ class Scene:
     channels: int
     pieces_s: tuple[float, ...]
     gaps_s: tuple[float, ...]
-    has_picture: bool
+    picture: str | None
 
     @property
     def starts_s(self) -> list[float]:
@@ -88,11 +97,11 @@ def scenes(draw: st.DrawFn) -> Scene:
     channels = draw(st.sampled_from((1, 2, 6) if codec in SURROUND and suffix not in {"flv", "caf"} else (1, 2)))
     pieces = draw(st.lists(st.floats(0.9, 2.5), min_size=1, max_size=3))
     gaps = [0.0] * len(pieces)
-    has_picture = timed and suffix in WITH_PICTURE and draw(st.booleans())
+    picture = draw(st.none() | st.sampled_from(PICTURES[suffix])) if timed and suffix in PICTURES else None
     if timed:
         gap = st.one_of(st.just(0.0), st.floats(0.1, 4.0), st.floats(60.0, 90.0))
-        gaps = [draw(st.floats(0.1, 3.0)) if has_picture else 0.0, *(draw(gap) for _ in pieces[1:])]
-    return Scene(suffix, codec, rate, channels, tuple(pieces), tuple(gaps), has_picture)
+        gaps = [draw(st.floats(0.1, 3.0)) if picture else 0.0, *(draw(gap) for _ in pieces[1:])]
+    return Scene(suffix, codec, rate, channels, tuple(pieces), tuple(gaps), picture)
 
 
 def made(scene: Scene, folder: Path) -> Path:
@@ -102,12 +111,21 @@ def made(scene: Scene, folder: Path) -> Path:
     moves = [f"gte(T,{end_s:.6f})*{gap_s:.6f}" for end_s, gap_s in zip(ends_s, scene.gaps_s[1:], strict=False)]
     filters = ["-af", f"asetpts='PTS+({'+'.join(moves)})/TB'"] if moves else []
     codec = ("-c:a", scene.codec, "-ar", scene.rate, "-ac", scene.channels, *filters)
-    if not scene.has_picture:
+    if scene.picture is None:
         return shop.ffmpeg("-i", source, *codec, name=f"a.{scene.suffix}")
     end_s = sum(scene.pieces_s) + sum(scene.gaps_s)
     picture = ("-f", "lavfi", "-i", f"color=s=64x48:r=10:d={end_s:.3f}", "-itsoffset", scene.gaps_s[0], "-i", source)
-    video = "flv" if scene.suffix == "flv" else "mpeg4"
-    maps = ("-map", "0:v", "-map", "1:a", "-c:v", video, *codec)
+    maps = (
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c:v",
+        scene.picture,
+        "-pix_fmt",
+        PIXELS.get(scene.picture, "yuv420p"),
+        *codec,
+    )
     return shop.ffmpeg(*picture, *maps, name=f"a.{WITH_PICTURE[scene.suffix]}")
 
 

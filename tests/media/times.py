@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .makers import MPEG2, PICTURE, Made, Maker, Workshop, both, clip, first, moved, second, wav
+from .makers import H264, MPEG2, PICTURE, Made, Maker, Workshop, both, clip, first, moved, second, wav
 
 OPUS = ("-c:a", "libopus", "-ar", "48000")
 AAC = ("-c:a", "aac", "-ar", "44100")
@@ -169,6 +169,10 @@ KINDS: Mapping[str, Maker] = {
     "gap_of_11_min_in_webm": functools.partial(gap, "webm", OPUS, 660),
     "late_sound_in_mp4": functools.partial(late, "mp4", ("-c:v", "mpeg4", *AAC)),
     "late_sound_in_mkv": functools.partial(late, "mkv", ("-c:v", "mpeg4", *AAC)),
+    "late_sound_beside_h264_in_mkv": functools.partial(late, "mkv", (*H264, *AAC)),
+    "late_sound_beside_h264_in_mp4": functools.partial(late, "mp4", (*H264, *AAC)),
+    "late_sound_beside_h264_in_ts": functools.partial(late, "ts", (*H264, "-c:a", "mp2", "-ar", "48000")),
+    "late_sound_beside_h264_in_flv": functools.partial(late, "flv", (*H264, "-c:a", "libmp3lame", "-ar", "44100")),
     "late_sound_in_ts": functools.partial(late, "ts", ("-c:v", "mpeg2video", "-c:a", "mp2", "-ar", "48000")),
     "late_sound_in_flv": functools.partial(late, "flv", ("-c:v", "flv", "-c:a", "libmp3lame", "-ar", "44100")),
     "mp3_changes": functools.partial(
@@ -181,6 +185,10 @@ KINDS: Mapping[str, Maker] = {
     "joined_wav": functools.partial(joined, "wav", (), (), 2),
     "joined_aiff": functools.partial(joined, "aiff", (), (), 2),
     "joined_au": functools.partial(joined, "au", (), (), 2),
+    "joined_caf": functools.partial(joined, "caf", (), (), 2),
+    "joined_wavpack": functools.partial(joined, "wv", (), (), 2),
+    "joined_tta": functools.partial(joined, "tta", (), (), 2),
+    "joined_voc": functools.partial(joined, "voc", ("-c:a", "pcm_s16le"), ("-c:a", "pcm_s16le"), 2),
     "joined_mp3": functools.partial(joined, "mp3", ("-ar", "44100"), ("-ar", "44100", "-write_id3v1", "1"), 2),
     "joined_mp4": functools.partial(joined, "mp4", AAC, AAC, 2),
     "joined_webm": functools.partial(joined, "webm", OPUS, OPUS, 2),

@@ -93,7 +93,7 @@ class _Reading:
                         continue
                     if recording is self._found[0]:
                         # For the progress. A file of several recordings is not known before its end.
-                        report({"stated_s": self._stated_s if len(self._found) == 1 else None})
+                        report({"stated_s": reader.stated_s if len(self._found) == 1 else None})
                     self._copy(reader, pcm)
             except MemoryError:  # of FFmpeg too
                 raise
@@ -113,8 +113,6 @@ class _Reading:
             offset_s=self._position_s,
             max_s=self._max_s - self._position_s,
         )
-        stated_s = reader.stated_s
-        self._stated_s = None if self._stated_s is None or stated_s is None else self._stated_s + stated_s
         if not self._facts:
             context = stream.codec_context
             self._facts = {
@@ -133,6 +131,8 @@ class _Reading:
                 pcm.add(placed.frame)
         finally:
             self._position_s += reader.position_s
+            stated_s = reader.stated_s  # the start of the recording is known by now
+            self._stated_s = None if self._stated_s is None or stated_s is None else self._stated_s + stated_s
 
     def result(self, samples: int, mixer: Mixer, peak: int) -> dict[str, Any]:
         media = Media(

@@ -14,6 +14,7 @@ from typing import Final
 from . import chunked, mpeg_audio, ogg, stated
 from .source import File, Slice, Source
 
+AMR_FRAME_BYTES: Final = 61  # at most
 MAX_RECORDINGS: Final = 1000  # the last one has the rest of the file
 
 
@@ -43,6 +44,8 @@ def find(file: File) -> list[Recording]:
     slices = [Slice(start, end) for start, end in zip(starts, ends, strict=True) if end > start] or [Slice(0, 0)]
     if head.startswith(chunked.WAVE64):
         return [_of(file, chunked.wave64(file, each)) for each in slices]
+    if head.startswith(b"#!AMR"):
+        return [Recording(Source(file, (_without_padding(file, each),))) for each in slices]
     if mpeg_audio.is_mp3(head):
         return [_mp3(file, each) for each in slices]
     return [_described(file, each) for each in slices]
@@ -56,6 +59,11 @@ def _mp3(file: File, part: Slice) -> Recording:
     stated = mpeg_audio.header(file, part)
     source = Source(file, (mpeg_audio.without_tags(file, part),))
     return Recording(source, stated.duration_s, is_whole=stated.is_whole) if stated else Recording(source)
+
+
+def _without_padding(file: File, part: Slice) -> Slice:
+    """Zeros after the last frame of AMR would be decoded as frames. The last frame may end in some."""
+    return Slice(part.start, min(part.end, file.end_of(part) + AMR_FRAME_BYTES))
 
 
 def _described(file: File, part: Slice) -> Recording:
@@ -90,6 +98,11 @@ SIGNATURES: Final = (
     (b"fLaC", re.compile(rb"fLaC[\x00\x80]\0\0\x22")),
     (b"#!AMR", re.compile(rb"#!AMR(-WB)?\n")),
     (b"\x30\x26\xb2\x75", re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c")),
+    (b"caff", re.compile(rb"caff\0\x01\0\0desc\0{7}\x20")),
+    # WavPack: the first block of a recording, which has the first of all its channels.
+    (b"wvpk", re.compile(rb"wvpk.{4}.\x04.{6}\0{4}.{5}[\x08-\x0f\x18-\x1f].{2}", re.DOTALL)),
+    (b"TTA1", re.compile(rb"TTA1[\x01-\x03]\0")),
+    (b"Creative Voice File", re.compile(rb"Creative Voice File\x1a\x1a\0")),
     (b".snd", re.compile(rb"\.snd\0\0[\0-\x01].{4}.\0\0\0[\x01-\x1b]\0\0", re.DOTALL)),
 )
 PATTERN_BYTES: Final = 128  # longer than any match

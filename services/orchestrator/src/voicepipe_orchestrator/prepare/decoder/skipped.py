@@ -32,14 +32,15 @@ class Skips(Protocol):
 def watch(source: Source, format_name: str) -> Skips | None:
     """What watches a stream of this format, None if it need not be watched."""
     if format_name == "mp3":
-        return _AfterFrames()
+        return _AfterFrames(source.size_bytes)
     return _BetweenPackets(source) if format_name in SEARCHED else None
 
 
 class _AfterFrames:
-    """MP3: FFmpeg ends a packet where the next frame begins."""
+    """MP3: FFmpeg ends a packet where the next frame begins. Zeros up to the end of the file are padding."""
 
-    def __init__(self) -> None:
+    def __init__(self, source_bytes: int) -> None:
+        self._source_bytes = source_bytes
         self._longest = 0
         self._is_other = False  # layer II, or a free bit rate
         self._start: int | None = None
@@ -58,7 +59,8 @@ class _AfterFrames:
         if packet.size <= length or head.startswith(TAGS, length):
             self._longest = max(self._longest, length)
             return 0
-        return packet.size - length
+        is_last = (packet.pos or 0) + packet.size >= self._source_bytes
+        return 0 if is_last and not head[length:].strip(b"\0") else packet.size - length
 
 
 class _BetweenPackets:

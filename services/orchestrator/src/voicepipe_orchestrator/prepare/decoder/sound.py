@@ -29,11 +29,11 @@ class Frames:
         self._kind: tuple[str, str, int] | None = None
 
     def takes(self, frame: AudioFrame) -> bool:
-        """Whether the frame has the format of those that are there; any, if there are none."""
-        return not self.samples or self._kind == _kind(frame)
+        """Whether the frame has the format of the last ones. If it has another, take what is there before it is added."""
+        return self._kind in {None, _kind(frame)}
 
     def add(self, frame: AudioFrame) -> None:
-        if not self.samples and self._kind != _kind(frame):
+        if self._kind != _kind(frame):
             self._fifo, self._kind, self.rate = AudioFifo(), _kind(frame), frame.sample_rate
         frame.pts = None
         self._fifo.write(frame)

@@ -37,6 +37,16 @@ class File:
             return b""
         return os.pread(self._descriptor, max(0, min(size_bytes, self.size_bytes - start)), start)
 
+    def end_of(self, whole: Slice) -> int:
+        """Where its last byte that is not zero ends."""
+        end = whole.end
+        while end > whole.start:
+            size_bytes = min(SCAN_BYTES, end - whole.start)
+            if rest := self.read(end - size_bytes, size_bytes).rstrip(b"\0"):
+                return end - size_bytes + len(rest)
+            end -= size_bytes
+        return end
+
     def blocks(self, start: int, overlap: int) -> Iterator[tuple[int, bytes]]:
         """The file from `start` on in blocks, with their places. Each block repeats the last `overlap` bytes of the one before."""
         while block := self.read(start, SCAN_BYTES + overlap):

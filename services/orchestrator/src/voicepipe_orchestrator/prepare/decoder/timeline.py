@@ -62,6 +62,10 @@ class Timeline(Generic[Frame]):
         self._end_s: float | None = None  # the timestamp at which the next frame should start
         self._held: list[tuple[Frame, float, float]] = []  # after a jump that is not confirmed yet
 
+    def begin_at(self, start_s: float) -> None:
+        """The recording starts at this timestamp. Only before the first frame."""
+        self._zero_s = start_s
+
     def feed(self, frame: Frame, start_s: float | None, duration_s: float) -> Iterator[Placed[Frame]]:
         """Add the next frame, with its timestamp, None if it has none. Yields it, or keeps it until the next ones explain it."""
         if not self._is_zero_known and start_s is not None:

@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition, Stream
 
 from . import chunked, formats
 from .losses import AUDIBLE_S, Losses
@@ -119,6 +120,8 @@ class TrackReader:
         self._gave_up = False
         self._failed_s = 0.0  # what could not be decoded since the last frame
         self._ticks_s = [float(each.time_base or 0) for each in container.streams]
+        self._is_before_sound = True
+        self._has_start = container.start_time is not None
         self._end_s = 0.0  # of all tracks, by their timestamps
         self._zero_s = self._start_of_file()
         self._timeline: Timeline[AudioFrame] = Timeline(
@@ -151,6 +154,7 @@ class TrackReader:
         for packet in self._packets():
             for frame in self._decode(packet):
                 start_s = None if frame.pts is None else frame.pts * tick_s
+                self._is_before_sound = False
                 for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
                     if self._complaints.count > seen:
                         seen, self._complained_s = self._complaints.count, self._timeline.position_s
@@ -187,12 +191,27 @@ class TrackReader:
 
     def _note(self, packet: Packet[Any], *, is_ours: bool) -> None:
         """How far the tracks have come. A Fraction for every packet would cost more than decoding it."""
-        if packet.dts is None:
+        stamp = (
+            packet.dts if packet.dts is not None else packet.pts
+        )  # no decoder of video tells FFmpeg the order of its pictures
+        if stamp is None:
             return
-        tick_s, dts = self._ticks_s[packet.stream_index], packet.dts
-        self._end_s = max(self._end_s, (dts + (packet.duration or 0)) * tick_s - self._zero_s)
+        at_s = stamp * self._ticks_s[packet.stream_index]
+        if self._is_before_sound and packet.pts is not None and _is_heard_or_seen(packet.stream):
+            self._note_start(packet.pts * self._ticks_s[packet.stream_index])
+        self._end_s = max(
+            self._end_s, at_s + (packet.duration or 0) * self._ticks_s[packet.stream_index] - self._zero_s
+        )
         if not is_ours:
-            self._others.note(dts * tick_s)
+            self._others.note(at_s)
+
+    def _note_start(self, at_s: float) -> None:
+        """FFmpeg takes a later packet for the first one of a video that it cannot decode, or knows no start at all."""
+        if self._format == "mov":
+            return
+        self._zero_s = min(self._zero_s, at_s) if self._has_start else at_s
+        self._has_start = True
+        self._timeline.begin_at(self._zero_s)
 
     def _decode(self, packet: Packet[Any]) -> list[AudioFrame]:
         if self._skips is not None and (skipped := self._skips.before_next(packet)):
@@ -249,6 +268,11 @@ class TrackReader:
         if self._failed_s and not missing_s:  # else it is the half of a frame at the cut
             self._losses.lose(self._offset_s + self._timeline.position_s, self._failed_s)
         self._losses.missing_s += missing_s
+
+
+def _is_heard_or_seen(stream: Stream) -> bool:
+    """Whether the packets of a stream show when the recording starts: neither subtitles nor a cover do."""
+    return stream.type in {"audio", "video"} and not stream.disposition & Disposition.attached_pic
 
 
 def usable(frames: Sequence[object]) -> list[AudioFrame]:
