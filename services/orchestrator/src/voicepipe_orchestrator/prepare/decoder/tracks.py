@@ -154,7 +154,10 @@ class TrackReader:
         for packet in self._packets():
             for frame in self._decode(packet):
                 start_s = None if frame.pts is None else frame.pts * tick_s
-                self._is_before_sound = False
+                if self._is_before_sound:
+                    self._is_before_sound = False
+                    if not self._has_start and start_s is not None:
+                        self._note_start(start_s)
                 for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
                     if self._complaints.count > seen:
                         seen, self._complained_s = self._complaints.count, self._timeline.position_s
@@ -191,19 +194,16 @@ class TrackReader:
 
     def _note(self, packet: Packet[Any], *, is_ours: bool) -> None:
         """How far the tracks have come. A Fraction for every packet would cost more than decoding it."""
-        stamp = (
-            packet.dts if packet.dts is not None else packet.pts
-        )  # no decoder of video tells FFmpeg the order of its pictures
+        # FFmpeg knows the order in which the pictures of a film are decoded only if it may decode them.
+        stamp = packet.pts if packet.dts is None else packet.dts
         if stamp is None:
             return
-        at_s = stamp * self._ticks_s[packet.stream_index]
-        if self._is_before_sound and packet.pts is not None and _is_heard_or_seen(packet.stream):
-            self._note_start(packet.pts * self._ticks_s[packet.stream_index])
-        self._end_s = max(
-            self._end_s, at_s + (packet.duration or 0) * self._ticks_s[packet.stream_index] - self._zero_s
-        )
+        tick_s = self._ticks_s[packet.stream_index]
+        if self._is_before_sound and packet.pts is not None and _is_film(packet.stream):
+            self._note_start(packet.pts * tick_s)
+        self._end_s = max(self._end_s, (stamp + (packet.duration or 0)) * tick_s - self._zero_s)
         if not is_ours:
-            self._others.note(at_s)
+            self._others.note(stamp * tick_s)
 
     def _note_start(self, at_s: float) -> None:
         """FFmpeg takes a later packet for the first one of a video that it cannot decode, or knows no start at all."""
@@ -270,9 +270,8 @@ class TrackReader:
         self._losses.missing_s += missing_s
 
 
-def _is_heard_or_seen(stream: Stream) -> bool:
-    """Whether the packets of a stream show when the recording starts: neither subtitles nor a cover do."""
-    return stream.type in {"audio", "video"} and not stream.disposition & Disposition.attached_pic
+def _is_film(stream: Stream) -> bool:
+    return stream.type == "video" and not stream.disposition & Disposition.attached_pic
 
 
 def usable(frames: Sequence[object]) -> list[AudioFrame]:
