@@ -272,7 +272,10 @@ async def test_an_upload_stops_retrying_after_retry_for_s(connect, fake, recordi
     fake.faults.answers.append(["PATCH", "uploads", 503, 10_000])
     brief = dataclasses.replace(QUICK, retry_for_s=0.2)
     async with connect(pace=brief) as client:
-        with pytest.raises(ServerUnavailable, match="503 A component is unavailable"):
+        # gRPC may notice that a call has ended before it has read why.
+        with pytest.raises(
+            ServerUnavailable, match=r"503 A component is unavailable|INTERNAL Internal error from Core"
+        ):
             await client.upload(recording)
 
 

@@ -132,16 +132,16 @@ def film_that_was_resumed(shop: Workshop) -> Made:
     return shop.heard(shop.joined("a.ts", one, other), both())
 
 
-def muted_in_a_film(shop: Workshop) -> Made:
-    """The picture of a transport stream goes on while nothing is heard for 20 s: a pause."""
+def muted_in_a_film(suffix: str, picture: Sequence[str], shop: Workshop) -> Made:
+    """The picture of a stream goes on while nothing is heard for 20 s: a pause."""
     at_s = first().duration_s + 20
     sounds = [
         shop.encode(each, f"{n}.mka", "-c:a", "mp2", "-ar", "48000") for n, each in enumerate((first(), second()))
     ]
     sound = shop.after(*sounds, at_s, "sound.mka")
     end_s = at_s + second().duration_s
-    inputs = (*PICTURE, "-i", sound, "-map", "0:v", "-map", "1:a", "-t", end_s, *MPEG2, "-c:a", "copy")
-    return Made(shop.ffmpeg(*inputs, name="a.ts"), first().words + moved(second().words, at_s), end_s)
+    inputs = (*PICTURE, "-i", sound, "-map", "0:v", "-map", "1:a", "-t", end_s, *picture, "-c:a", "copy")
+    return Made(shop.ffmpeg(*inputs, name=f"a.{suffix}"), first().words + moved(second().words, at_s), end_s)
 
 
 def sound_ends_before_the_picture(shop: Workshop) -> Made:
@@ -167,6 +167,11 @@ KINDS: Mapping[str, Maker] = {
     "gap_of_11_min_in_mka": functools.partial(gap, "mka", OPUS, 660),
     "gap_of_11_min_in_mp4": functools.partial(gap, "mp4", AAC, 660),
     "gap_of_11_min_in_webm": functools.partial(gap, "webm", OPUS, 660),
+    "gap_of_2_s_in_opus": functools.partial(gap, "opus", OPUS, 2),
+    "gap_of_11_min_in_opus": functools.partial(gap, "opus", OPUS, 660),
+    "muted_in_ts": functools.partial(muted_in_a_film, "ts", MPEG2),
+    "muted_in_ts_with_h264": functools.partial(muted_in_a_film, "ts", H264),
+    "muted_in_mpeg": functools.partial(muted_in_a_film, "mpg", MPEG2),
     "late_sound_in_mp4": functools.partial(late, "mp4", ("-c:v", "mpeg4", *AAC)),
     "late_sound_in_mkv": functools.partial(late, "mkv", ("-c:v", "mpeg4", *AAC)),
     "late_sound_beside_h264_in_mkv": functools.partial(late, "mkv", (*H264, *AAC)),
@@ -222,7 +227,6 @@ KINDS: Mapping[str, Maker] = {
             joined_with_other_rates,
             stream_that_was_resumed,
             film_that_was_resumed,
-            muted_in_a_film,
             sound_ends_before_the_picture,
             wav_inside_of_another_name,
         )

@@ -75,6 +75,8 @@ async def test_a_failed_chunk_is_a_gap_that_a_redrive_fills(pipeline, long_meeti
     done = await pipeline.pool.fetch(
         "SELECT chunk_index, finished_at FROM chunks WHERE state = 'done' ORDER BY chunk_index"
     )
+    # The chunk is planned anew because its audio must be decoded anew.
+    await pipeline.until(job_id, lambda job: job.pcm_key is None)
     await send_control(pipeline, RedriveDeadLetter(sequence=entry.seq))
     await pipeline.until(job_id, lambda job: job.state != "completed", 30)
     await pipeline.until(job_id, lambda job: job.state == "completed", 90)

@@ -37,8 +37,8 @@ _CODECS: Final = frozenset(CODECS.split(","))
 TIMED: Final = frozenset({"mov", "matroska", "ogg", "flv", "asf", "mpeg", "mpegts", "flac"})
 # Their clocks may start anywhere and jump: a jump is a pause only if another track goes on meanwhile.
 FREE_CLOCKS: Final = frozenset({"mpeg", "mpegts"})
-# A gap in their timestamps is lost data: a recorder writes silence as packets.
-GAPLESS: Final = frozenset({"ogg", "flac"})
+# A gap in their timestamps is lost data: their frames are numbered. Pages of Ogg are too, so there a gap may also be a pause: see `ogg`.
+GAPLESS: Final = frozenset({"flac"})
 # Their timestamps are numbers of samples; a part of a recording keeps them, so the first one may be any.
 NUMBERED: Final = frozenset({"flac"})
 # Their headers state a length. The length of all others is counted or estimated by FFmpeg.

@@ -1,11 +1,13 @@
-"""Ogg files: where the links of a chain begin (RFC 3533).
+"""Ogg files: where the links of a chain begin, and whether pages are missing (RFC 3533).
 
 Each link is a complete Ogg file. FFmpeg plays a chain to its end only if all links have the same codec and channels.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from .source import File
@@ -14,23 +16,41 @@ HEADER_BYTES: Final = 27
 FIRST_PAGE: Final = 2
 
 
-def later_starts(file: File) -> Iterator[int]:
-    """A link begins with the first pages of its streams, so at a first page after a page that is none."""
-    at, is_within = 0, False
-    while True:
+@dataclass(slots=True)
+class Link:
+    """One link, by its first byte. `has_holes`: pages of it are missing, so a gap in its timestamps is a loss."""
+
+    start: int
+    has_holes: bool = False
+
+
+def links(file: File) -> list[Link]:
+    """The links of a file that begins with a page. A link begins with the first pages of its streams: at a first page after a page that is none."""
+    found, is_within = [Link(0)], False
+    expected: dict[int, int] = {}  # the number of the next page of each stream
+    for at, header in _pages(file):
+        is_first = bool(header[5] & FIRST_PAGE)
+        if is_first and is_within:
+            found.append(Link(at))
+            expected = {}
+        is_within = not is_first
+        stream, number = struct.unpack_from("<II", header, 14)
+        found[-1].has_holes |= expected.get(stream, number) != number
+        expected[stream] = number + 1
+    return found
+
+
+def _pages(file: File) -> Iterator[tuple[int, bytes]]:
+    """Place and header of each page. What lies between pages is passed over."""
+    at: int | None = 0
+    while at is not None:
         header = file.read(at, HEADER_BYTES + 255)
         if not header.startswith(b"OggS"):
-            found = _next_page(file, at)
-            if found is None:
-                return
-            at = found
+            at = _next_page(file, at)
             continue
         if len(header) < HEADER_BYTES:
             return
-        is_first = bool(header[5] & FIRST_PAGE)
-        if is_first and is_within:
-            yield at
-        is_within = not is_first
+        yield at, header
         segments = header[26]
         at += HEADER_BYTES + segments + sum(header[HEADER_BYTES : HEADER_BYTES + segments])
 

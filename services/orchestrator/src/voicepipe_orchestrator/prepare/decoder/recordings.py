@@ -7,8 +7,9 @@ opened on its own. A format that is not known here is one recording, whatever is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from . import chunked, mpeg_audio, ogg, stated
@@ -24,7 +25,7 @@ class Recording:
 
     `stated_s` is its length as the header states it, None if only FFmpeg can tell or nothing is stated. `missing_s` is how much of it
     lies beyond the end of the file; `missing_share` says the same as a multiple of what lies before it. `is_whole`:
-    nothing is, whatever length is stated.
+    nothing is, whatever length is stated. `has_holes`: data are missing, and the timestamps show where.
     """
 
     source: Source
@@ -32,6 +33,7 @@ class Recording:
     missing_s: float = 0.0
     missing_share: float = 0.0
     is_whole: bool = False
+    has_holes: bool = False
 
 
 def find(file: File) -> list[Recording]:
@@ -39,9 +41,13 @@ def find(file: File) -> list[Recording]:
     head = file.read(0, 64)
     if chunked.is_chunked(head):
         return [_of(file, part) for part in chunked.parts(file, MAX_RECORDINGS)]
-    starts = [0, *_later_starts(file, head)][:MAX_RECORDINGS]
-    ends = [*starts[1:], file.size_bytes]
-    slices = [Slice(start, end) for start, end in zip(starts, ends, strict=True) if end > start] or [Slice(0, 0)]
+    if head.startswith(b"OggS"):
+        links = ogg.links(file)[:MAX_RECORDINGS]
+        slices = _slices([link.start for link in links], file.size_bytes)
+        return [
+            Recording(Source(file, (part,)), has_holes=link.has_holes) for link, part in zip(links, slices, strict=True)
+        ]
+    slices = _slices([0, *_later_starts(file, head)][:MAX_RECORDINGS], file.size_bytes)
     if head.startswith(chunked.WAVE64):
         return [_of(file, chunked.wave64(file, each)) for each in slices]
     if head.startswith(b"#!AMR"):
@@ -49,6 +55,11 @@ def find(file: File) -> list[Recording]:
     if mpeg_audio.is_mp3(head):
         return [_mp3(file, each) for each in slices]
     return [_described(file, each) for each in slices]
+
+
+def _slices(starts: Sequence[int], end: int) -> list[Slice]:
+    """From each start to the next one."""
+    return [Slice(start, following) for start, following in pairwise([*starts, end])]
 
 
 def _of(file: File, part: chunked.Part) -> Recording:
@@ -77,8 +88,6 @@ def _later_starts(file: File, head: bytes) -> Iterator[int]:
         yield from _mp4_starts(file)
     elif head.startswith(EBML):
         yield from _matroska_starts(file)
-    elif head.startswith(b"OggS"):
-        yield from ogg.later_starts(file)
     elif mpeg_audio.is_mp3(head):
         yield from mpeg_audio.later_starts(file)
     else:

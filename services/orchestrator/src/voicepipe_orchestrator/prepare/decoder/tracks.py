@@ -89,9 +89,9 @@ class _Others:
         self.reached_s = reached_s
 
     def went_on(self, before_s: float, after_s: float) -> bool:
-        """Whether they have timestamps from `before_s` to `after_s`, as far as tracks are in step."""
+        """Whether they have timestamps from `before_s` to `after_s`, as far as tracks are in step. They may be far ahead of the track."""
         assert self.reached_s is not None  # noqa: S101 - there is another track
-        return self.since_s <= before_s + APART_S and after_s - APART_S <= self.reached_s <= after_s + APART_S
+        return self.since_s <= before_s + APART_S and after_s - APART_S <= self.reached_s
 
 
 class TrackReader:
@@ -231,12 +231,14 @@ class TrackReader:
     def _account(self, silence_s: float) -> float:
         """Count what is missing before a frame as lost. Returns the silence that takes its place.
 
-        A gap is a loss if FFmpeg has complained shortly before it, or if the format has no pauses. What failed is in the gap already, if there
-        are timestamps.
+        A gap is a loss if FFmpeg has complained shortly before it, if the format has no pauses, or if the file shows that data are missing. What
+        failed is in the gap already, if there are timestamps.
         """
         failed_s, self._failed_s = self._failed_s, 0.0
         start_s = self._timeline.position_s - silence_s
-        is_loss = self._format in formats.GAPLESS or start_s - self._complained_s <= SHORTLY_S
+        is_loss = (
+            self._format in formats.GAPLESS or self._recording.has_holes or start_s - self._complained_s <= SHORTLY_S
+        )
         lost_s = max(silence_s, failed_s) if is_loss else failed_s
         if lost_s and start_s > 0:
             self._losses.lose(self._offset_s + start_s, lost_s)
