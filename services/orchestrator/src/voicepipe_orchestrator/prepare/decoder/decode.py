@@ -45,7 +45,7 @@ def decode(file: File, job: Job, write: Callable[[bytes], None], report: Callabl
     tracks.listen_to_complaints(complaints)
     found = recordings.find(file)
     try:
-        first = tracks.opened(found[0])
+        first = tracks.opened(found[0], complaints)
         choice = survey(first, track=job.track, channels=job.channels)
     except MemoryError:  # of FFmpeg too
         raise
@@ -86,7 +86,7 @@ class _Reading:
         """Write the voice. `container` is the first recording if it has been opened and not read."""
         for recording in self._found:
             try:
-                with container or tracks.opened(recording) as opened:
+                with container or tracks.opened(recording, self._complaints) as opened:
                     container = None
                     reader = self._reader(opened, recording)
                     if reader is None:

@@ -20,7 +20,7 @@ from . import chunked, formats
 from .losses import AUDIBLE_S, Losses
 from .recordings import Recording
 from .skipped import watch
-from .timeline import Placed, Timeline
+from .timeline import JITTER_S, Placed, Timeline
 
 READ_BYTES: Final = 1 << 18
 # FFmpeg goes on after an error of the container, if it can. So often in a row, and the rest is given up.
@@ -33,16 +33,21 @@ BACK_S: Final = 2.0
 APART_S: Final = 2.0
 SHARE_OF_STATED: Final = 0.02
 CUT_S: Final = 1.0
+# FFmpeg names each codec of a film that `formats` forbids.
+OWN_RULE: Final = "not on whitelist"
 # FFmpeg has read ahead by so much when it complains, at most.
 SHORTLY_S: Final = 0.5
+# To find out what is in a file it reads 5 s of most formats.
+READ_AHEAD_S: Final = 6.0
 
 
-def opened(recording: Recording) -> InputContainer:
+def opened(recording: Recording, complaints: Complaints) -> InputContainer:
     """The recording as FFmpeg sees it, from its start.
 
     Raises:
         av.error.FFmpegError: it is not a recording, or is damaged.
     """
+    complaints.begin()
     recording.source.seek(0)
     options = dict(formats.OPTIONS)
     if chunked.is_plain(recording.source.peek(0, 64)):
@@ -64,9 +69,19 @@ class Complaints(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.count = 0
+        self._count_before = 0
 
-    def emit(self, _: logging.LogRecord) -> None:
-        self.count += 1
+    def begin(self) -> None:
+        """A recording is opened. FFmpeg reads its first seconds for that, and complains of them then."""
+        self._count_before = self.count
+
+    @property
+    def has_new(self) -> bool:
+        """Whether there are complaints of the recording that was opened last."""
+        return self.count > self._count_before
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += OWN_RULE not in record.getMessage()
 
 
 def listen_to_complaints(complaints: Complaints) -> None:
@@ -117,6 +132,7 @@ class TrackReader:
         self._others = _Others()
         self._skips = watch(recording.source, self._format)
         self._complained_s = -math.inf
+        self._suspect_until_s = READ_AHEAD_S if complaints.has_new else 0.0
         self._gave_up = False
         self._failed_s = 0.0  # what could not be decoded since the last frame
         self._ticks_s = [float(each.time_base or 0) for each in container.streams]
@@ -161,7 +177,7 @@ class TrackReader:
                 for placed in self._timeline.feed(frame, start_s, frame.samples / frame.sample_rate):
                     if self._complaints.count > seen:
                         seen, self._complained_s = self._complaints.count, self._timeline.position_s
-                    silence_s = self._account(placed.silence_s)
+                    silence_s = self._account(placed.silence_s, placed.frame.samples / placed.frame.sample_rate)
                     yield placed if silence_s == placed.silence_s else Placed(silence_s, placed.frame)
         yield from self._timeline.finish()
         self._note_end()
@@ -228,19 +244,23 @@ class TrackReader:
             return []
         return usable(frames)
 
-    def _account(self, silence_s: float) -> float:
-        """Count what is missing before a frame as lost. Returns the silence that takes its place.
+    def _account(self, silence_s: float, frame_s: float) -> float:
+        """Count what is missing before a frame, the last one that was placed, as lost. Returns the silence that takes its place.
 
         A gap is a loss if FFmpeg has complained shortly before it, if the format has no pauses, or if the file shows that data are missing. What
         failed is in the gap already, if there are timestamps.
         """
         failed_s, self._failed_s = self._failed_s, 0.0
-        start_s = self._timeline.position_s - silence_s
+        start_s = self._timeline.position_s - frame_s - silence_s
         is_loss = (
-            self._format in formats.GAPLESS or self._recording.has_holes or start_s - self._complained_s <= SHORTLY_S
+            self._format in formats.GAPLESS
+            or self._recording.has_holes
+            or start_s - self._complained_s <= SHORTLY_S
+            or start_s <= self._suspect_until_s
         )
-        lost_s = max(silence_s, failed_s) if is_loss else failed_s
-        if lost_s and start_s > 0:
+        is_late = start_s <= JITTER_S  # sound that begins after the picture
+        lost_s = max(silence_s, failed_s) if is_loss and not is_late else failed_s
+        if lost_s:
             self._losses.lose(self._offset_s + start_s, lost_s)
         return silence_s + self._timeline.lose(failed_s) if failed_s else silence_s
 
