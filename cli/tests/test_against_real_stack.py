@@ -196,8 +196,9 @@ async def test_capabilities_and_version_are_available(client):
 
 
 async def test_operators_can_list_dead_letters(client):
-    # Other tests on the same stack leave some behind.
-    assert all(entry.code and entry.error for entry in [entry async for entry in client.dead_letters()])
+    # Other tests on the same stack may have left some.
+    numbers = [entry.sequence async for entry in client.dead_letters()]
+    assert numbers == sorted(set(numbers))
     nobody = DeadLetterFilter(code="internal_error", stage="prepare", owner=UNKNOWN_ID, since=datetime.now(UTC))
     assert [entry async for entry in client.dead_letters(nobody)] == []
     assert await client.redrive_all(nobody) == Redriven(0, 0)

@@ -133,7 +133,7 @@ def film_that_was_resumed(shop: Workshop) -> Made:
 
 
 def muted_in_a_film(suffix: str, picture: Sequence[str], shop: Workshop) -> Made:
-    """The picture of a stream goes on while nothing is heard for 20 s: a pause."""
+    """The microphone is muted for 20 s while the video continues. This is a pause, not a loss."""
     at_s = first().duration_s + 20
     sounds = [
         shop.encode(each, f"{n}.mka", "-c:a", "mp2", "-ar", "48000") for n, each in enumerate((first(), second()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -109,7 +108,6 @@ async def test_its_own_health_and_metrics_are_at_another_address_than_that_of_cl
         assert (await client.get(f"{gateway.probes}/version")).status_code == 404
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: it makes the certificate")
 async def test_with_a_certificate_grpc_is_spoken_over_tls_and_not_without(
     tmp_path: Path, start_replica: Replica, free_port: int
 ):

@@ -238,7 +238,7 @@ async def test_a_damaged_block_of_adpcm_costs_only_itself_and_is_said(media):
     ffmpeg("-i", media / "tone.wav", "-c:a", "adpcm_ms", media / "adpcm.wav")
     content = bytearray((media / "adpcm.wav").read_bytes())
     block = int.from_bytes(content[32:34], "little")
-    content[content.index(b"data") + 8 + 20 * block] = 255  # there is no such predictor
+    content[content.index(b"data") + 8 + 20 * block] = 255  # an invalid predictor
     damaged = media / "damaged_adpcm.wav"
     damaged.write_bytes(content)
     pcm, decoding = await decoded(damaged)

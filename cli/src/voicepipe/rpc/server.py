@@ -121,15 +121,15 @@ class GrpcServer:
 
     @cached_property
     def _transcriptions(self) -> Any:
-        return TranscriptionsStub(self._channel.connection)  # type: ignore[no-untyped-call]
+        return TranscriptionsStub(self._channel.connection)
 
     @cached_property
     def _installation(self) -> Any:
-        return InstallationStub(self._channel.connection)  # type: ignore[no-untyped-call]
+        return InstallationStub(self._channel.connection)
 
     @cached_property
     def _admin(self) -> Any:
-        return AdminStub(self._channel.connection)  # type: ignore[no-untyped-call]
+        return AdminStub(self._channel.connection)
 
     @cached_property
     def _listings(self) -> Mapping[Listing, tuple[Any, type[Message]]]:

@@ -53,7 +53,7 @@ class GrpcUploads:
 
     @cached_property
     def _stub(self) -> Any:
-        return UploadsStub(self._channel.connection)  # type: ignore[no-untyped-call]
+        return UploadsStub(self._channel.connection)
 
     async def _create(self, header: api.CreateHeader, sending: Sending, on_id: Callable[[str], None]) -> str:
         """Send the recording from the offset of the header on, and return the id of its transcription."""

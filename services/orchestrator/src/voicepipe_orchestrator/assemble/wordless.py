@@ -1,7 +1,7 @@
 """Finds where the detector heard speech and the model gave no words. Pure.
 
-What the transcription could not fill either, with all its tries, is speech that was skipped, or a sound like speech: music with a voice,
-laughter.
+Transcription has already tried such chunks again. What is left is speech that the model skipped, or a sound that resembles speech, such as
+singing or laughter.
 """
 
 from __future__ import annotations

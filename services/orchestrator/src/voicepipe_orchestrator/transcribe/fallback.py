@@ -102,7 +102,7 @@ def _was_repeated(recognition: Recognition) -> bool:
 def best_try(tries: Sequence[tuple[Recognition, str | None]]) -> tuple[Recognition, str | None]:
     """The try to keep, with its issue: the one with the mildest issue, then the highest confidence, then the earliest.
 
-    Of tries that omit speech it is the one with the most words: to omit more is no sign of quality, and often leaves the more confident words.
+    If every try omits speech, the one with the most words is kept: a try that leaves out difficult words has a higher confidence.
     `tries` are (recognition, issue) in the order of the fallbacks, at least one.
     """
 

@@ -140,7 +140,7 @@ def _labelled(label: str, group: Sequence[_Piece]) -> Sequence[_Piece]:
 
 
 def _shortened(label: str) -> str:
-    """A label on which a word of a line's width can follow."""
+    """The label, cut so that it leaves the second line for a long word."""
     if columns(label) <= MAX_LABEL_COLUMNS:
         return label
     cut = label

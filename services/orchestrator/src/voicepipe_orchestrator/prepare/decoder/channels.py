@@ -20,7 +20,7 @@ CHANNELS_OF_A_CALL: Final = 2
 # A channel is inverted if it correlates worse than this with the others: less costs at most 3 dB.
 OPPOSITE: Final = -0.5
 RAMP_S: Final = 0.01
-SAME_WEIGHT: Final = 1e-5  # what a change of less does is below the noise of 16 bits
+SAME_WEIGHT: Final = 1e-5  # a smaller change is inaudible: below the noise of 16 bits
 # The level of the mix follows that of the loudest channel over about this many blocks of a second.
 MEMORY_BLOCKS: Final = 10
 SILENT: Final = 1e-9  # mean square, -90 dBFS
@@ -182,7 +182,7 @@ class _Evidence:
 
     @property
     def _talk_at_once(self) -> bool:
-        """All the time, so that neither is ever heard alone. Levels that have nothing in common are not those of one room."""
+        """Both talk all the time, so neither is heard alone. Two microphones in one room would have correlated levels."""
         return self.at_once_s >= LEAST_AT_ONCE_S and self.envelope <= UNRELATED_ENVELOPE
 
 

@@ -22,7 +22,7 @@ MAX_FORMAT_BYTES: Final = 4096
 _WAV: Final = re.compile(rb"(RIFF|RF64|BW64).{4}WAVE(fmt |JUNK|bext|ds64|LIST|fact)", re.DOTALL)
 _AIFF: Final = re.compile(rb"FORM.{4}AIF[FC](COMM|FVER|COMT|MARK|NAME|AUTH|ANNO|SSND)", re.DOTALL)
 WAVE64: Final = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-_WAVE64_CHUNK: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # behind the four letters of most names
+_WAVE64_CHUNK: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # the rest of most identifiers, after four letters
 _PLAIN: Final = (b"\x01\0", b"\x03\0", b"\x06\0", b"\x07\0")  # PCM, float, A-law, mu-law
 _EXTENSIBLE: Final = b"\xfe\xff"
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9 _()\-.]{4}")
@@ -52,7 +52,7 @@ def is_chunked(head: bytes) -> bool:
 
 
 def is_plain(head: bytes) -> bool:
-    """Whether a WAV of `parts` says that it holds samples, each a number of its own: not the blocks of a codec."""
+    """Whether a WAV of `parts` holds uncompressed samples, by its header: not the blocks of a codec."""
     tag = head[44:46] if head[20:22] == _EXTENSIBLE else head[20:22]
     return head[8:16] == b"WAVEfmt " and tag in _PLAIN
 

@@ -28,8 +28,8 @@ OPTIONS: Final[Mapping[str, str]] = {
     "protocol_whitelist": "none",
     "ignore_length": "1",  # of WAV: see `chunked`
 }
-# Of WAV without a codec: an error in a large packet would cost all blocks of one. They halve the time that it takes. FFmpeg looks for DTS in
-# the samples, by default in 5 s of them, which takes 25 ms more; these two have 60 frames of DTS.
+# For uncompressed WAV. Large packets halve the time of decoding; with a codec, an error would cost all blocks of a packet. FFmpeg searches the
+# first 5 s of samples for DTS, which takes 25 ms. Two packets are enough: they hold 60 frames of DTS.
 PLAIN_WAV: Final[Mapping[str, str]] = {"max_size": "65536", "max_probe_packets": "2"}
 _CODECS: Final = frozenset(CODECS.split(","))
 
@@ -37,7 +37,7 @@ _CODECS: Final = frozenset(CODECS.split(","))
 TIMED: Final = frozenset({"mov", "matroska", "ogg", "flv", "asf", "mpeg", "mpegts", "flac"})
 # Their clocks may start anywhere and jump: a jump is a pause only if another track goes on meanwhile.
 FREE_CLOCKS: Final = frozenset({"mpeg", "mpegts"})
-# A gap in their timestamps is lost data: their frames are numbered. Pages of Ogg are too, so there a gap may also be a pause: see `ogg`.
+# A gap in their timestamps is lost data: their frames are numbered. In Ogg the page numbers tell whether a gap is a loss or a pause: see `ogg`.
 GAPLESS: Final = frozenset({"flac"})
 # Their timestamps are numbers of samples; a part of a recording keeps them, so the first one may be any.
 NUMBERED: Final = frozenset({"flac"})

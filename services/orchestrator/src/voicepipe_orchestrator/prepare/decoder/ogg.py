@@ -25,7 +25,7 @@ class Link:
 
 
 def links(file: File) -> list[Link]:
-    """The links of a file that begins with a page. A link begins with the first pages of its streams: at a first page after a page that is none."""
+    """The links of a file that starts with a page. A new link starts at a first page (beginning of stream) after a page that is not one."""
     found, is_within = [Link(0)], False
     expected: dict[int, int] = {}  # the number of the next page of each stream
     for at, header in _pages(file):

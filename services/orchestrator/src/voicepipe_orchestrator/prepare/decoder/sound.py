@@ -29,7 +29,7 @@ class Frames:
         self._kind: tuple[str, str, int] | None = None
 
     def takes(self, frame: AudioFrame) -> bool:
-        """Whether the frame has the format of the last ones. If it has another, take what is there before it is added."""
+        """Whether the frame has the same format as the last ones. If not, take the collected samples before adding it."""
         return self._kind in {None, _kind(frame)}
 
     def add(self, frame: AudioFrame) -> None:
@@ -40,13 +40,13 @@ class Frames:
         self.samples += frame.samples
 
     def blocks(self) -> Iterator[Samples]:
-        """Take what makes blocks of `BLOCK_S`, and leave the rest."""
+        """Take all whole blocks of `BLOCK_S`, and leave the rest."""
         size = round(self.rate * BLOCK_S)
         while self.samples >= size:
             yield self.take(size)
 
     def take(self, samples: int = 0) -> Samples:
-        """So many samples that are there, or all, as `(channels, samples)` in [-1, 1], more if a codec overshoots.
+        """The next `samples` samples, or all of them, as `(channels, samples)` in [-1, 1], more if a codec overshoots.
 
         Values that are no numbers, as in damaged files, are 0.
         """

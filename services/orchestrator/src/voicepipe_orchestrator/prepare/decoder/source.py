@@ -32,7 +32,7 @@ class File:
         self.size_bytes = os.fstat(descriptor).st_size
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """At most `size_bytes`, fewer at the end of the file, nothing from a place that it does not have."""
+        """At most `size_bytes`, fewer at the end of the file, none outside it."""
         if not 0 <= start < self.size_bytes:
             return b""
         return os.pread(self._descriptor, max(0, min(size_bytes, self.size_bytes - start)), start)

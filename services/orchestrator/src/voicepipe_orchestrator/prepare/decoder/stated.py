@@ -1,4 +1,4 @@
-"""Lengths that FFmpeg believes although they are wrong, or does not tell of a file that was cut: it estimates what is left instead."""
+"""Stated lengths: wrong ones that FFmpeg would believe, and true ones of truncated files, for which FFmpeg estimates a length instead."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _caf(file: File, recording: Slice) -> Stated:
 
 
 def _without_length(recording: Slice, at: int, size_bytes: int) -> Sequence[bytes | Slice]:
-    """The recording with all ones as the length at this place: nobody knows."""
+    """The recording with the length at this place replaced by all ones, which means unknown."""
     return Slice(recording.start, at), b"\xff" * size_bytes, Slice(at + size_bytes, recording.end)
 
 

@@ -73,7 +73,7 @@ class _Candidate:
             self.is_decided = self.relation.verdict(is_end=False) is not None
 
     def finish(self) -> None:
-        """What is left is heard too."""
+        """Listen to the samples that do not fill a block."""
         if self.frames.samples:
             self._listen(self.frames.take())
 

@@ -33,7 +33,7 @@ BACK_S: Final = 2.0
 APART_S: Final = 2.0
 SHARE_OF_STATED: Final = 0.02
 CUT_S: Final = 1.0
-# FFmpeg names each codec of a film that `formats` forbids.
+# FFmpeg logs this error for each video codec, because `formats` allows none.
 OWN_RULE: Final = "not on whitelist"
 # FFmpeg has read ahead by so much when it complains, at most.
 SHORTLY_S: Final = 0.5
@@ -210,7 +210,7 @@ class TrackReader:
 
     def _note(self, packet: Packet[Any], *, is_ours: bool) -> None:
         """How far the tracks have come. A Fraction for every packet would cost more than decoding it."""
-        # FFmpeg knows the order in which the pictures of a film are decoded only if it may decode them.
+        # FFmpeg cannot work out decoding timestamps for a video that it may not decode.
         stamp = packet.pts if packet.dts is None else packet.dts
         if stamp is None:
             return
@@ -222,7 +222,7 @@ class TrackReader:
             self._others.note(stamp * tick_s)
 
     def _note_start(self, at_s: float) -> None:
-        """FFmpeg takes a later packet for the first one of a video that it cannot decode, or knows no start at all."""
+        """Correct the start: for a video that FFmpeg may not decode, its start time is too late or missing."""
         if self._format == "mov":
             return
         self._zero_s = min(self._zero_s, at_s) if self._has_start else at_s
