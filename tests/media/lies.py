@@ -47,6 +47,13 @@ def joined_w64(shop: Workshop) -> Made:
     return replace(made, words=(*made.words, *later), duration_s=2 * both().duration_s, media={"recordings": 2})
 
 
+def mp3_behind_a_wav(shop: Workshop) -> Made:
+    other = shop.encode(both(), "b.mp3", "-ar", "44100")
+    made = shop.heard(shop.joined("a.wav", shop.wav(both()), other), both())
+    words = (*made.words, *moved(both().words, both().duration_s))
+    return replace(made, words=words, duration_s=2 * both().duration_s, media={"recordings": 2})
+
+
 def chunks_of_odd_sizes(shop: Workshop) -> Made:
     """With the byte of padding that the format wants."""
     body = chunk(b"note", b"odd") + form() + chunk(b"LIST", b"INFOICMT\x05\0\0\0four\0") + chunk(b"junk", b"x")
@@ -236,6 +243,7 @@ KINDS: Mapping[str, Maker] = {
         for each in (
             longer_than_4_gib,
             joined_w64,
+            mp3_behind_a_wav,
             chunks_of_odd_sizes,
             notes_after_the_samples,
             avi_from_a_pipe,

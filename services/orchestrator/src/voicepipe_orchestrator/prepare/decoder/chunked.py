@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from . import mpeg_audio
 from .source import File, Slice
 
 # Written instead of a length that is not known: 0, and all that is close to 2 GiB or 4 GiB.
@@ -167,7 +168,7 @@ def _what_follows(file: File, at: int, order: Literal["little", "big"]) -> tuple
         if is_chunked(head):
             return True, at
         if head.startswith((b"TAG", b"ID3")):
-            return True, None
+            return True, at if mpeg_audio.is_tagged(file, at) else None
         if not head.strip(b"\0"):
             # Padding, unless sound follows: then it is digital silence.
             return not any(block.strip(b"\0") for _, block in file.blocks(at, 0)), None

@@ -32,10 +32,15 @@ def later_starts(file: File) -> Iterator[int]:
     for place, block in file.blocks(reached, 16):
         for match in _ID3V2.finditer(block, max(0, reached - place)):
             start = place + match.start()
-            end = start + 10 + _tag_bytes(match[0])
-            if start >= reached and _is_frame(file.read(end, 4)):
-                reached = end
+            if start >= reached and is_tagged(file, start):
+                reached = start + 10 + _tag_bytes(match[0])
                 yield start
+
+
+def is_tagged(file: File, at: int) -> bool:
+    """Whether an ID3v2 tag that a frame follows begins here."""
+    header = file.read(at, 10)
+    return bool(_ID3V2.match(header)) and _is_frame(file.read(at + 10 + _tag_bytes(header), 4))
 
 
 def without_tags(file: File, whole: Slice) -> Slice:
